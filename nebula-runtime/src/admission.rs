@@ -1,0 +1,84 @@
+//! How many invocations run at once, and how long the others wait.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
+
+use crate::{FunctionRef, Invocation, InvokeError, Invoker, Overload, ReportHandle, Response, body::Holding};
+
+/// How long an invocation waits for its turn before it is refused.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a refused caller is told to wait.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A layer that lets a number of invocations through at once. One that finds no room waits briefly, then is refused as
+/// [`Overload::Server`]. Its place is free again when its response's body has ended.
+pub struct Admission {
+    inner: Arc<dyn Invoker>,
+    gate: Gate,
+}
+
+impl Admission {
+    /// Lets at most `concurrency` invocations into `inner` at once.
+    pub fn new(inner: Arc<dyn Invoker>, concurrency: u32) -> Self {
+        Self { inner, gate: Gate::new(concurrency, Overload::Server) }
+    }
+}
+
+#[async_trait]
+impl Invoker for Admission {
+    async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
+        let permit = self.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
+        let mut response = self.inner.invoke(invocation).await?;
+        response.body = Holding::until_end(response.body, permit);
+        Ok(response)
+    }
+}
+
+/// A number of places, and what to say when they are all taken.
+pub(crate) struct Gate {
+    places: Arc<Semaphore>,
+    overload: Overload,
+}
+
+impl Gate {
+    pub(crate) fn new(places: u32, overload: Overload) -> Self {
+        let places = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+        Self { places: Arc::new(Semaphore::new(places)), overload }
+    }
+
+    /// A place, at once or within [`PATIENCE`].
+    pub(crate) async fn enter(
+        &self,
+        function: &FunctionRef,
+        deadline: Option<Instant>,
+        report: &ReportHandle,
+    ) -> Result<OwnedSemaphorePermit, InvokeError> {
+        if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let arrived = Instant::now();
+        let patience = arrived + PATIENCE;
+        let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+        let permit = timeout_at(until, Arc::clone(&self.places).acquire_owned()).await;
+        report.update(|report| report.queued += arrived.elapsed());
+        match permit {
+            Ok(Ok(permit)) => Ok(permit),
+            // The semaphore is never closed, so this is the time-out.
+            Ok(Err(_)) | Err(_) => Err(self.refusal(function)),
+        }
+    }
+
+    fn refusal(&self, function: &FunctionRef) -> InvokeError {
+        let detail = match self.overload {
+            Overload::Function => format!("function {} is at its concurrency limit; try again later", function.name()),
+            Overload::Server => "the server is at its concurrency limit; try again later".to_owned(),
+        };
+        InvokeError::overloaded(self.overload, RETRY_AFTER, detail)
+    }
+}

@@ -1,0 +1,46 @@
+//! How a published function is run: the part of it that is not code.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::LimitSettings;
+
+/// How a function is run. Published with its code: a different configuration is a different version.
+///
+/// Nothing is granted by default: no files, no network, no environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FunctionConfig {
+    /// The export to call where the caller names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export: Option<String>,
+    /// What one invocation may use, where that differs from the server's defaults.
+    pub limits: LimitSettings,
+    /// A command's arguments after its own name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Environment variables of a guest with WASI.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Folders of the host that a guest with WASI sees.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dirs: Vec<DirGrant>,
+    /// The media type of a command's output. Its output is then streamed from its first byte; without it, the type is
+    /// told from the output itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+}
+
+/// A folder of the host that a guest sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirGrant {
+    /// The folder on the host. An absolute path once it is published.
+    pub host: PathBuf,
+    /// Where the guest sees it: `/data`.
+    pub guest: String,
+    /// Whether the guest may change what is in it.
+    #[serde(default)]
+    pub writable: bool,
+}

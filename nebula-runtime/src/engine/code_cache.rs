@@ -1,0 +1,208 @@
+//! Compiled code on disk, so that nothing is compiled twice on a machine.
+//!
+//! Loading compiled code runs it, so an entry is loaded only if it is ours: the folder is private to this user, and each
+//! entry ends in a keyed BLAKE3 MAC over the module's digest, the engine's fingerprint and the code. Anything else is
+//! discarded and compiled again.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+};
+
+use crate::Digest;
+
+const KEY_SIZE: usize = blake3::KEY_LEN;
+const MAC_SIZE: u64 = blake3::OUT_LEN as u64;
+
+/// Compiled code of one engine, in a folder of `<engine fingerprint>/<digest>.cwasm`.
+#[derive(Debug)]
+pub(crate) struct CodeCache {
+    folder: PathBuf,
+    fingerprint: String,
+    key: [u8; KEY_SIZE],
+}
+
+impl CodeCache {
+    /// Opens the cache in `root`, for code of the engine with this fingerprint.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made, or belongs to somebody else.
+    pub(crate) fn open(root: &Path, fingerprint: String) -> io::Result<Self> {
+        make_private_folder(root)?;
+        let folder = root.join(&fingerprint);
+        make_private_folder(&folder)?;
+        Ok(Self { folder, fingerprint, key: read_or_make_key(&root.join("key"))? })
+    }
+
+    /// The file that holds the code of the module `digest`, if there is one and it is ours. One that is not is removed.
+    pub(crate) fn get(&self, digest: &Digest) -> Option<PathBuf> {
+        let path = self.path(digest);
+        match self.is_ours(&path, digest) {
+            Ok(true) => return Some(path),
+            Ok(false) => tracing::warn!(path = %path.display(), "discarding compiled code that is corrupt or not ours"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "discarding compiled code that cannot be read")
+            }
+        }
+        // What cannot be removed will be replaced: `put` renames over it.
+        drop(fs::remove_file(&path));
+        None
+    }
+
+    /// Keeps the code of the module `digest`. A reader sees all of it or nothing.
+    pub(crate) fn put(&self, digest: &Digest, code: &[u8]) -> io::Result<PathBuf> {
+        let path = self.path(digest);
+        let unfinished = self.folder.join(format!("{}.{}.{:x}", digest.hex(), std::process::id(), fastrand::u64(..)));
+        let mut mac = self.mac(digest);
+        mac.update(code);
+        let written = write_private(&unfinished, &[code, mac.finalize().as_bytes()])
+            .and_then(|()| fs::rename(&unfinished, &path));
+        written.inspect_err(|_| drop(fs::remove_file(&unfinished)))?;
+        Ok(path)
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join(format!("{}.cwasm", digest.hex()))
+    }
+
+    fn mac(&self, digest: &Digest) -> blake3::Hasher {
+        let mut mac = blake3::Hasher::new_keyed(&self.key);
+        mac.update(digest.as_bytes()).update(self.fingerprint.as_bytes());
+        mac
+    }
+
+    fn is_ours(&self, path: &Path, digest: &Digest) -> io::Result<bool> {
+        let mut file = File::open(path)?;
+        let Some(size) = file.metadata()?.len().checked_sub(MAC_SIZE) else {
+            return Ok(false);
+        };
+        file.seek(SeekFrom::Start(size))?;
+        let mut expected = [0; blake3::OUT_LEN];
+        file.read_exact(&mut expected)?;
+        file.rewind()?;
+        let mut mac = self.mac(digest);
+        mac.update_reader(file.take(size))?;
+        // `blake3::Hash` compares in constant time.
+        Ok(mac.finalize() == blake3::Hash::from_bytes(expected))
+    }
+}
+
+fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    check_private(path)
+}
+
+#[cfg(unix)]
+fn check_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{} is not a folder of this user", path.display()),
+        ));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_private(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// The key of this folder's MACs. A key that is not whole is made anew, which costs the entries that it signed.
+fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_SIZE]> {
+    if let Ok(Ok(key)) = fs::read(path).map(<[u8; KEY_SIZE]>::try_from) {
+        return Ok(key);
+    }
+    let mut key = [0; KEY_SIZE];
+    getrandom::fill(&mut key)?;
+    let unfinished = path.with_extension(format!("{}.{:x}", std::process::id(), fastrand::u64(..)));
+    write_private(&unfinished, &[&key])?;
+    fs::rename(&unfinished, path)?;
+    // Another process may have renamed its own key over ours: the one that is there now is everybody's.
+    <[u8; KEY_SIZE]>::try_from(fs::read(path)?).map_err(|_| io::Error::other("the key of the code cache is not whole"))
+}
+
+fn write_private(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    parts.iter().try_for_each(|part| file.write_all(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(root: &Path) -> CodeCache {
+        CodeCache::open(root, "engine".to_owned()).unwrap()
+    }
+
+    fn is_kept(path: &Path, digest: &Digest, cache: &CodeCache) -> bool {
+        let kept = cache.get(digest).is_some();
+        assert_eq!(kept, path.exists(), "what is not given is removed");
+        kept
+    }
+
+    #[test]
+    fn gives_back_what_was_put_also_to_the_next_process() {
+        let root = tempfile::tempdir().unwrap();
+        let digest = Digest::of(b"module");
+        let path = cache(root.path()).put(&digest, b"code").unwrap();
+        assert_eq!(cache(root.path()).get(&digest), Some(path));
+        assert_eq!(cache(root.path()).get(&Digest::of(b"other")), None);
+    }
+
+    #[test]
+    fn discards_what_it_did_not_write() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = cache(root.path());
+        let digest = Digest::of(b"module");
+        let other = cache.put(&Digest::of(b"other"), b"code").unwrap();
+        let path = cache.put(&digest, b"code").unwrap();
+        let whole = fs::read(&path).unwrap();
+        let flipped = [&[whole[0] ^ 1], &whole[1..]].concat();
+        for bytes in [&flipped[..], &whole[..whole.len() - 1], b"", b"code", &fs::read(other).unwrap()] {
+            fs::write(&path, bytes).unwrap();
+            assert!(!is_kept(&path, &digest, &cache));
+        }
+        fs::write(&path, whole).unwrap();
+        assert!(is_kept(&path, &digest, &cache));
+    }
+
+    #[test]
+    fn discards_entries_of_another_engine_or_key() {
+        let root = tempfile::tempdir().unwrap();
+        let digest = Digest::of(b"module");
+        let path = cache(root.path()).put(&digest, b"code").unwrap();
+        let other_engine = CodeCache::open(root.path(), "another".to_owned()).unwrap();
+        fs::copy(&path, other_engine.path(&digest)).unwrap();
+        assert_eq!(other_engine.get(&digest), None);
+        fs::write(root.path().join("key"), [7; KEY_SIZE]).unwrap();
+        assert!(!is_kept(&path, &digest, &cache(root.path())));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn makes_its_folder_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let root = tempfile::tempdir().unwrap();
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        cache(root.path());
+        assert_eq!(fs::metadata(root.path()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,100 @@
+//! What the host keeps for one running guest.
+
+use wasmtime::ResourceLimiter;
+use wasmtime_wasi::{WasiCtxView, WasiView, p1::WasiP1Ctx};
+
+use super::ticker::Ticking;
+use crate::{ByteSize, ReportHandle};
+
+/// The most elements that all tables of one guest may have together; an element is a pointer.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
+
+/// What the host keeps for one guest: its limits, its clock, and its system interface (`()` for a guest without one).
+pub(crate) struct Host<W> {
+    pub(crate) wasi: W,
+    pub(crate) limiter: Limiter,
+    _ticking: Ticking,
+}
+
+/// Counts what a guest allocates, refuses what is over its limit, and notes the peak in the report.
+pub(crate) struct Limiter {
+    report: ReportHandle,
+    max_memory: usize,
+    memory: usize,
+    table_elements: usize,
+    refused: Option<Refused>,
+}
+
+/// What a guest asked for and did not get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// More linear memory than its limit.
+    Memory,
+    /// More table elements than [`MAX_TABLE_ELEMENTS`].
+    Table,
+}
+
+impl<W> Host<W> {
+    pub(crate) fn new(wasi: W, max_memory: ByteSize, report: ReportHandle, ticking: Ticking) -> Self {
+        let max_memory = usize::try_from(max_memory.as_u64()).unwrap_or(usize::MAX);
+        let limiter = Limiter { report, max_memory, memory: 0, table_elements: 0, refused: None };
+        Self { wasi, limiter, _ticking: ticking }
+    }
+
+    /// The report of the invocation that the guest serves.
+    pub(crate) fn report(&self) -> &ReportHandle {
+        &self.limiter.report
+    }
+}
+
+impl WasiView for Host<WasiP1Ctx> {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx()
+    }
+}
+
+impl Limiter {
+    /// What the guest was refused last. A guest that fails after that most likely failed because of it.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        self.refused
+    }
+
+    /// The total after an allocation grows from `current` to `desired`, if it is within `max`.
+    fn grown(total: usize, current: usize, desired: usize, max: usize) -> Option<usize> {
+        total.checked_add(desired.saturating_sub(current)).filter(|total| *total <= max)
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        match Self::grown(self.memory, current, desired, self.max_memory) {
+            Some(total) if maximum.is_none_or(|maximum| desired <= maximum) => self.memory = total,
+            // Past the memory's own maximum the guest breaks its own rule, not ours.
+            Some(_) => return Ok(false),
+            None => {
+                self.refused = Some(Refused::Memory);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        match Self::grown(self.table_elements, current, desired, MAX_TABLE_ELEMENTS) {
+            Some(total) if maximum.is_none_or(|maximum| desired <= maximum) => self.table_elements = total,
+            Some(_) => return Ok(false),
+            None => {
+                self.refused = Some(Refused::Table);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        // Linear memory only grows, so what there is at the end is the peak.
+        self.report.update(|report| report.peak_memory = self.memory as u64);
+    }
+}

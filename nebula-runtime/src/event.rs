@@ -1,0 +1,94 @@
+//! What happened: the input of one invocation.
+
+use bytes::Bytes;
+use http_body::{Body as _, SizeHint};
+
+use crate::Body;
+
+/// The input of an invocation: a whole HTTP request or a bare payload, optionally with arguments.
+#[derive(Debug, Default)]
+pub struct Event {
+    input: Input,
+    arguments: Vec<String>,
+}
+
+/// Where an event's bytes come from.
+#[derive(Debug)]
+pub enum Input {
+    /// An HTTP request. Its path is the part that is the function's own: `/a/b` of `/api/f/a/b`.
+    Http(http::Request<Body>),
+    /// Bytes without a request around them.
+    Payload {
+        /// The bytes.
+        body: Body,
+        /// Their media type, where the sender said so.
+        media_type: Option<http::HeaderValue>,
+    },
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self::Payload { body: Body::empty(), media_type: None }
+    }
+}
+
+impl Event {
+    /// An HTTP request.
+    pub fn http(request: http::Request<Body>) -> Self {
+        Self { input: Input::Http(request), arguments: Vec::new() }
+    }
+
+    /// A bare payload of this media type.
+    pub fn payload(body: impl Into<Body>, media_type: Option<http::HeaderValue>) -> Self {
+        Self { input: Input::Payload { body: body.into(), media_type }, arguments: Vec::new() }
+    }
+
+    /// A bare payload in JSON.
+    pub fn json(text: impl Into<Bytes>) -> Self {
+        Self::payload(text.into(), Some(http::HeaderValue::from_static("application/json")))
+    }
+
+    /// The same event with path arguments: the segments behind the function's name, decoded.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.arguments = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The path arguments, in order.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    /// The request or the payload.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// How large the body will be, as far as that is known.
+    pub fn size_hint(&self) -> SizeHint {
+        match &self.input {
+            Input::Http(request) => request.body().size_hint(),
+            Input::Payload { body, .. } => body.size_hint(),
+        }
+    }
+
+    /// The event's parts: its input and its arguments.
+    pub fn into_parts(self) -> (Input, Vec<String>) {
+        (self.input, self.arguments)
+    }
+}
+
+impl Input {
+    /// The bytes of the request or of the payload.
+    pub fn into_body(self) -> Body {
+        match self {
+            Self::Http(request) => request.into_body(),
+            Self::Payload { body, .. } => body,
+        }
+    }
+}
+
+/// A request's extension: the path under which its function is mounted, `/api/treats`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountPrefix(pub String);

@@ -1,0 +1,90 @@
+//! What one invocation may use.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+
+/// What one invocation of a function may use, and how many there may be at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory, in bytes.
+    pub memory: ByteSize,
+    /// Time from the instance's start to the end of its response.
+    pub timeout: Duration,
+    /// Size of a request.
+    pub max_request: ByteSize,
+    /// Size of a response.
+    pub max_response: ByteSize,
+    /// Invocations of the function at once.
+    pub concurrency: u32,
+}
+
+/// Limits as somebody sets them: what is not set comes from elsewhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// See [`Limits::memory`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<ByteSize>,
+    /// See [`Limits::timeout`].
+    #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
+    pub timeout: Option<Duration>,
+    /// See [`Limits::max_request`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_request: Option<ByteSize>,
+    /// See [`Limits::max_response`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_response: Option<ByteSize>,
+    /// See [`Limits::concurrency`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::mib(128),
+            timeout: Duration::from_secs(30),
+            max_request: ByteSize::mib(6),
+            max_response: ByteSize::mib(6),
+            concurrency: 256,
+        }
+    }
+}
+
+impl Limits {
+    /// What no function exceeds where the server says nothing else: all that 32-bit memory can address, and a quarter of an
+    /// hour.
+    pub const CEILINGS: Self = Self {
+        memory: ByteSize::gib(4),
+        timeout: Duration::from_secs(15 * 60),
+        max_request: ByteSize::gib(1),
+        max_response: ByteSize::gib(1),
+        concurrency: u32::MAX,
+    };
+
+    /// These limits with what `settings` sets instead.
+    #[must_use]
+    pub fn with(self, settings: &LimitSettings) -> Self {
+        Self {
+            memory: settings.memory.unwrap_or(self.memory),
+            timeout: settings.timeout.unwrap_or(self.timeout),
+            max_request: settings.max_request.unwrap_or(self.max_request),
+            max_response: settings.max_response.unwrap_or(self.max_response),
+            concurrency: settings.concurrency.unwrap_or(self.concurrency),
+        }
+    }
+
+    /// These limits, none above that of `ceilings`.
+    #[must_use]
+    pub fn at_most(self, ceilings: &Self) -> Self {
+        Self {
+            memory: self.memory.min(ceilings.memory),
+            timeout: self.timeout.min(ceilings.timeout),
+            max_request: self.max_request.min(ceilings.max_request),
+            max_response: self.max_response.min(ceilings.max_response),
+            concurrency: self.concurrency.min(ceilings.concurrency),
+        }
+    }
+}
