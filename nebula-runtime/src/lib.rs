@@ -1,9 +1,34 @@
 //! Runs WebAssembly functions behind one frontend-agnostic seam: [`Invoker`].
+//!
+//! ```
+//! use nebula_runtime::{Event, FunctionConfig, Invocation, Invoker as _, Runtime, Store};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = Runtime::builder(Store::memory()).build()?;
+//! let wasm = r#"(module (func (export "double") (param i32) (result i32)
+//!     (i32.mul (local.get 0) (i32.const 2))))"#;
+//! let name = "double".parse()?;
+//! runtime.publish(&name, wasm.into(), FunctionConfig::default(), None).await?;
+//!
+//! let response = runtime.invoke(Invocation::new(name, Event::json("21"))).await?;
+//! assert_eq!(response.body.collect(1024).await?, "42");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A **function** is a plain Wasm file under a name. A **frontend** turns what it hears (a request, a line, a Lambda event)
+//! into an [`Invocation`] and the [`Response`] back; it knows only an `Arc<dyn Invoker>`. A **layer** is an invoker around
+//! another: [`Admission`], [`Observed`]. The [`Runtime`] is the innermost one: it finds the version that a [`FunctionRef`]
+//! means in its [`Store`], loads its code once, and gives each invocation a fresh instance under its [`Limits`]. Every
+//! invocation yields a [`Report`], and every failure is of one [`ErrorKind`].
 
+mod abi;
 mod admission;
 mod body;
 mod catalog;
 mod config;
+mod deployments;
 mod digest;
 mod engine;
 mod error;
@@ -12,10 +37,14 @@ mod function;
 mod invocation;
 mod invoker;
 mod limits;
+mod loader;
 mod observe;
 mod report;
 mod response;
+mod runtime;
+pub mod store;
 
+pub use abi::GuestStderr;
 pub use admission::{Admission, PATIENCE};
 pub use body::Body;
 pub use bytesize::ByteSize;
@@ -32,3 +61,5 @@ pub use limits::{LimitSettings, Limits};
 pub use observe::{Observed, ReportSink};
 pub use report::{Kind, Outcome, Report, ReportHandle, Start};
 pub use response::Response;
+pub use runtime::{Published, Runtime, RuntimeBuilder};
+pub use store::{Store, StoreError, StoreUrl};

@@ -1,0 +1,50 @@
+//! What a command learns of its request: the meta-variables of CGI/1.1 (RFC 3875, section 4.1).
+
+use http::{HeaderName, header};
+
+use crate::{Event, Input, InvocationId, event::MountPrefix};
+
+/// The environment that tells a command of its event.
+pub(super) fn variables(event: &Event, id: &InvocationId) -> Vec<(String, String)> {
+    let mut variables = vec![("NEBULA_INVOCATION_ID".to_owned(), id.to_string())];
+    let Input::Http(request) = event.input() else {
+        if let Input::Payload { media_type: Some(media_type), .. } = event.input() {
+            variables.push(("CONTENT_TYPE".to_owned(), text(media_type)));
+        }
+        return variables;
+    };
+    let mut set = |name: &str, value: String| variables.push((name.to_owned(), value));
+    set("GATEWAY_INTERFACE", "CGI/1.1".to_owned());
+    set("SERVER_PROTOCOL", format!("{:?}", request.version()));
+    set("REQUEST_METHOD", request.method().to_string());
+    set("SCRIPT_NAME", request.extensions().get().map_or_else(String::new, |MountPrefix(prefix)| prefix.clone()));
+    set("PATH_INFO", path_info(event.arguments()));
+    set("QUERY_STRING", request.uri().query().unwrap_or_default().to_owned());
+    for name in request.headers().keys() {
+        let values: Vec<_> = request.headers().get_all(name).iter().map(text).collect();
+        if let Some(variable) = variable(name) {
+            // Section 4.1.18: several fields of one name become one value.
+            set(&variable, values.join(if name == header::COOKIE { "; " } else { ", " }));
+        }
+    }
+    variables
+}
+
+/// Section 4.1.5: the path behind the function's name, decoded.
+fn path_info(arguments: &[String]) -> String {
+    arguments.iter().fold(String::new(), |path, argument| path + "/" + argument)
+}
+
+fn variable(name: &HeaderName) -> Option<String> {
+    match *name {
+        header::CONTENT_TYPE => Some("CONTENT_TYPE".to_owned()),
+        header::CONTENT_LENGTH => Some("CONTENT_LENGTH".to_owned()),
+        // Programs take HTTP_PROXY for the proxy of their own requests (CVE-2016-5385).
+        _ if name == "proxy" => None,
+        _ => Some(format!("HTTP_{}", name.as_str().to_ascii_uppercase().replace('-', "_"))),
+    }
+}
+
+fn text(value: &http::HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}

@@ -1,0 +1,97 @@
+//! The kinds of guests: how each is recognised, and how an event reaches it.
+//!
+//! A kind is one file with a type that implements [`Guest`], and one arm in [`recognise`].
+
+mod cgi;
+mod command;
+mod core;
+mod number;
+mod stdio;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use wasmtime::{Linker, Module, UnknownImportError};
+use wasmtime_wasi::p1::WasiP1Ctx;
+
+use crate::{
+    ErrorKind, Export, Invocation, InvokeError, Kind, Limits, Response,
+    deployments::Deployment,
+    engine::{Code, Engine, Host},
+};
+
+/// Loaded code that can be called: one for each module, shared by all its invocations.
+///
+/// # Contract
+/// - A fresh instance serves each call.
+/// - Dropping the future, or the response's body, stops the guest and frees its instance.
+/// - The call notes in the invocation's report what it measures.
+#[async_trait]
+pub(crate) trait Guest: Send + Sync {
+    /// How it is called.
+    fn kind(&self) -> Kind;
+
+    /// What can be called.
+    fn exports(&self) -> &[Export];
+
+    /// Calls it.
+    async fn call(&self, call: Call) -> Result<Response, InvokeError>;
+}
+
+/// One call of a guest.
+pub(crate) struct Call {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) invocation: Invocation,
+    pub(crate) deployment: Arc<Deployment>,
+    /// The deployment's limits, and what is left until the invocation's deadline.
+    pub(crate) limits: Limits,
+    pub(crate) stderr: GuestStderr,
+}
+
+/// Where a guest's stderr goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GuestStderr {
+    /// To the log, line by line, with the invocation's id.
+    #[default]
+    Log,
+    /// To this process's own stderr, as it is.
+    Inherit,
+}
+
+/// Tells what kind of guest `code` is and makes it ready to be called.
+///
+/// # Errors
+/// [`ErrorKind::InvalidModule`] where it is of no kind, or imports what is not granted.
+pub(crate) fn recognise(engine: &Engine, code: Code) -> Result<Arc<dyn Guest>, InvokeError> {
+    Ok(match code {
+        Code::Module(module) if module.get_export("_start").is_some() => Arc::new(command::Command::module(engine, &module)?),
+        Code::Module(module) => Arc::new(core::Core::new(engine, &module)?),
+        Code::Component(component) => Arc::new(command::Command::component(engine, &component)?),
+    })
+}
+
+/// The imports that a core module may have: WASI preview 1, and the older `wasi_unstable`.
+fn wasi_linker(engine: &Engine) -> Result<Linker<Host<WasiP1Ctx>>, InvokeError> {
+    let mut linker = Linker::new(engine.wasmtime());
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |host: &mut Host<WasiP1Ctx>| &mut host.wasi)
+        .and_then(|()| wasmtime_wasi::p0::add_to_linker_async(&mut linker, |host: &mut Host<WasiP1Ctx>| &mut host.wasi))
+        .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to set up WASI").with_source(error))?;
+    Ok(linker)
+}
+
+fn imports_wasi(module: &Module) -> bool {
+    module.imports().any(|import| matches!(import.module(), "wasi_snapshot_preview1" | "wasi_unstable"))
+}
+
+/// The failure of a module that cannot be linked: it names what the module wants and does not get.
+fn unlinkable(error: wasmtime::Error) -> InvokeError {
+    let detail = match error.downcast_ref::<UnknownImportError>() {
+        Some(import) => format!(
+            "the module imports {}.{}, which Nebula does not provide; a function may import WASI and nothing else",
+            import.module(),
+            import.name()
+        ),
+        None => format!("the module cannot be linked: {error:#}"),
+    };
+    InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
+}

@@ -1,0 +1,200 @@
+//! Which version a name means just now, as far as this process knows.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use quick_cache::sync::Cache;
+
+use crate::{
+    Digest, ErrorKind, FunctionInfo, FunctionName, FunctionRef, InvokeError, Limits, Overload, VersionRef,
+    admission::Gate,
+    store::{FunctionRecord, Manifest, Store, StoreError},
+};
+
+/// Up to this age, what is known of a function is taken as it is.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// Up to this age it is taken once more, while it is read again. Beyond, it is read again first: so a publish shows within
+/// this time, and a busy function never waits for the store.
+const STALE: Duration = Duration::from_millis(1500);
+
+/// How many functions are remembered. Reading one again is cheap.
+const REMEMBERED: usize = 16_384;
+
+/// The functions of a store, remembered for a moment.
+pub(crate) struct Deployments(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    defaults: Limits,
+    ceilings: Limits,
+    epoch: Instant,
+    known: Cache<FunctionName, Arc<Function>>,
+}
+
+struct Function {
+    record: FunctionRecord,
+    /// When the record was last seen to be so: milliseconds since the epoch.
+    seen: AtomicU64,
+    refreshing: AtomicBool,
+    versions: Cache<u64, Arc<Deployment>>,
+}
+
+/// One version of a function, ready to be called.
+pub(crate) struct Deployment {
+    pub(crate) version: u64,
+    pub(crate) manifest: Manifest,
+    pub(crate) limits: Limits,
+    pub(crate) gate: Gate,
+    manifest_digest: Digest,
+}
+
+impl Deployments {
+    pub(crate) fn new(store: Store, defaults: Limits, ceilings: Limits) -> Self {
+        let epoch = Instant::now();
+        Self(Arc::new(Inner { store, defaults, ceilings, epoch, known: Cache::new(REMEMBERED) }))
+    }
+
+    /// The version that `reference` means, at most [`STALE`] ago.
+    pub(crate) async fn get(&self, reference: &FunctionRef) -> Result<Arc<Deployment>, InvokeError> {
+        let function = self.function(reference.name()).await?;
+        self.0.version(&function, reference).await
+    }
+
+    /// What is known of the version that `reference` means.
+    pub(crate) async fn info(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+        let function = self.function(reference.name()).await?;
+        let Deployment { version, manifest, .. } = &*self.0.version(&function, reference).await?;
+        Ok(FunctionInfo {
+            name: reference.name().clone(),
+            version: *version,
+            aliases: function.record.aliases_of(*version),
+            digest: manifest.module,
+            size: manifest.size,
+            kind: manifest.kind,
+            exports: manifest.exports.clone(),
+            config: manifest.config.clone(),
+        })
+    }
+
+    /// Forgets what is known of a function, after a publish in this process.
+    pub(crate) fn forget(&self, name: &FunctionName) {
+        self.0.known.remove(name);
+    }
+
+    async fn function(&self, name: &FunctionName) -> Result<Arc<Function>, InvokeError> {
+        let Some(known) = self.0.known.get(name) else {
+            return self.0.read(name, None).await;
+        };
+        match self.0.age(&known) {
+            age if age < FRESH => Ok(known),
+            age if age < STALE => {
+                self.refresh(name, &known);
+                Ok(known)
+            }
+            _ => Arc::clone(&self.0).reread(name, &known).await,
+        }
+    }
+
+    /// Reads the record again without making anyone wait.
+    fn refresh(&self, name: &FunctionName, known: &Arc<Function>) {
+        if !known.refreshing.swap(true, Relaxed) {
+            let (inner, name, known) = (Arc::clone(&self.0), name.clone(), Arc::clone(known));
+            tokio::spawn(async move {
+                drop(inner.reread(&name, &known).await);
+                known.refreshing.store(false, Relaxed);
+            });
+        }
+    }
+}
+
+impl Inner {
+    fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn age(&self, function: &Function) -> Duration {
+        Duration::from_millis(self.now().saturating_sub(function.seen.load(Relaxed)))
+    }
+
+    /// Reads a function whose record is known. A store that is out of reach does not take away what is known: functions
+    /// go on being served as they were.
+    async fn reread(&self, name: &FunctionName, known: &Arc<Function>) -> Result<Arc<Function>, InvokeError> {
+        match self.read(name, Some(known)).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                tracing::warn!(function = %name, %error, "serving the last known version");
+                known.seen.store(self.now(), Relaxed);
+                Ok(Arc::clone(known))
+            }
+            read => read,
+        }
+    }
+
+    async fn read(&self, name: &FunctionName, known: Option<&Arc<Function>>) -> Result<Arc<Function>, InvokeError> {
+        let now = self.now();
+        let Some(record) = self.store.record(name).await.map_err(store_failure)? else {
+            self.known.remove(name);
+            return Err(not_found(format!("there is no function {name}; `nebula list` shows those there are")));
+        };
+        if let Some(known) = known
+            && known.record == record
+        {
+            known.seen.store(now, Relaxed);
+            return Ok(Arc::clone(known));
+        }
+        let versions = Cache::new(64);
+        if let Some(known) = known {
+            // Versions do not change: what runs goes on under the same gate.
+            known.versions.iter().for_each(|(number, deployment)| versions.insert(number, deployment));
+        }
+        let function = Arc::new(Function { record, seen: now.into(), refreshing: AtomicBool::new(false), versions });
+        self.known.insert(name.clone(), Arc::clone(&function));
+        Ok(function)
+    }
+
+    async fn version(&self, function: &Function, reference: &FunctionRef) -> Result<Arc<Deployment>, InvokeError> {
+        let Some((version, entry)) = function.record.resolve(reference.version()) else {
+            return Err(no_such_version(reference));
+        };
+        if let Some(deployment) = function.versions.get(&version)
+            && deployment.manifest_digest == entry.manifest
+        {
+            return Ok(deployment);
+        }
+        let manifest = self.store.manifest(&entry.manifest).await.map_err(store_failure)?;
+        let limits = self.defaults.with(&manifest.config.limits).at_most(&self.ceilings);
+        let gate = Gate::new(limits.concurrency, Overload::Function);
+        let deployment = Arc::new(Deployment { version, manifest, limits, gate, manifest_digest: entry.manifest });
+        // Two may arrive here at once: one gate must win.
+        let kept = function.versions.get_or_insert_with(&version, || Ok::<_, std::convert::Infallible>(Arc::clone(&deployment)));
+        Ok(kept.unwrap_or(deployment))
+    }
+}
+
+fn not_found(detail: String) -> InvokeError {
+    InvokeError::new(ErrorKind::NotFound, detail)
+}
+
+fn no_such_version(reference: &FunctionRef) -> InvokeError {
+    let (name, version) = (reference.name(), reference.version());
+    not_found(match version {
+        VersionRef::Latest => format!("function {name} has no version"),
+        VersionRef::Number(_) => format!("function {name} has no version {version}"),
+        VersionRef::Alias(_) => format!("function {name} has no alias {version}"),
+        VersionRef::Digest(_) => format!("function {name} has no version with the digest {version}"),
+    })
+}
+
+/// A store's failure as an invocation's.
+pub(crate) fn store_failure(error: StoreError) -> InvokeError {
+    let (kind, detail) = match &error {
+        StoreError::Unavailable { .. } => (ErrorKind::Unavailable, "the store is out of reach"),
+        _ => (ErrorKind::Internal, "the store is damaged or not usable"),
+    };
+    InvokeError::new(kind, detail).with_source(error)
+}

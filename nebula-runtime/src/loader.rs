@@ -1,0 +1,111 @@
+//! Brings guests into memory: each once, off the async workers, and only so many at a time.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared},
+};
+use quick_cache::sync::Cache;
+use tokio::task::spawn_blocking;
+
+use crate::{
+    Digest, ErrorKind, InvokeError,
+    abi::{self, Guest},
+    engine::{Code, Engine},
+};
+
+/// The guests in memory: those used most recently stay.
+pub(crate) struct Loader {
+    engine: Arc<Engine>,
+    loaded: Cache<Digest, Arc<dyn Guest>>,
+    loading: Arc<Mutex<HashMap<Digest, Loading>>>,
+}
+
+type Loading = Shared<BoxFuture<'static, Result<Arc<dyn Guest>, Arc<InvokeError>>>>;
+
+impl Loader {
+    /// Keeps at most `capacity` guests in memory.
+    pub(crate) fn new(engine: Arc<Engine>, capacity: usize) -> Self {
+        Self { engine, loaded: Cache::new(capacity), loading: Arc::default() }
+    }
+
+    /// The guest `digest`, if it is in memory.
+    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Arc<dyn Guest>> {
+        self.loaded.get(digest)
+    }
+
+    /// The guest `digest`, from memory, from the cache of compiled code, or compiled from `wasm`.
+    ///
+    /// Everyone who asks while it is being loaded waits for the same load, which goes on when they leave.
+    pub(crate) async fn load(
+        &self,
+        digest: Digest,
+        wasm: impl Future<Output = Result<Bytes, InvokeError>> + Send + 'static,
+    ) -> Result<Arc<dyn Guest>, InvokeError> {
+        if let Some(guest) = self.loaded(&digest) {
+            return Ok(guest);
+        }
+        let loading = self.start(digest, wasm);
+        let loaded = loading.await;
+        let mut in_flight = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(guest) = &loaded
+            && in_flight.remove(&digest).is_some()
+        {
+            self.loaded.insert(digest, Arc::clone(guest));
+        }
+        in_flight.remove(&digest);
+        loaded.map_err(|error| InvokeError::new(error.kind(), error.detail()).with_source(error))
+    }
+
+    fn start(&self, digest: Digest, wasm: impl Future<Output = Result<Bytes, InvokeError>> + Send + 'static) -> Loading {
+        let mut in_flight = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let loading = in_flight.entry(digest).or_insert_with(|| {
+            // A task of its own, so that a caller who leaves does not stop it half-way and let the next one start over.
+            let task = tokio::spawn(load(Arc::clone(&self.engine), digest, wasm));
+            let loading = async move {
+                let loaded = task.await.unwrap_or_else(|panic| Err(internal("loading the module failed", panic)));
+                loaded.map_err(Arc::new)
+            };
+            loading.boxed().shared()
+        });
+        loading.clone()
+    }
+}
+
+async fn load(
+    engine: Arc<Engine>,
+    digest: Digest,
+    wasm: impl Future<Output = Result<Bytes, InvokeError>>,
+) -> Result<Arc<dyn Guest>, InvokeError> {
+    let mapping = Arc::clone(&engine);
+    let mapped = blocking(move || {
+        let code = mapping.cached(&digest)?;
+        Some(abi::recognise(&mapping, code))
+    });
+    if let Some(guest) = mapped.await? {
+        return guest;
+    }
+    let wasm = wasm.await?;
+    blocking(move || abi::recognise(&engine, compile(&engine, &digest, &wasm)?)).await?
+}
+
+fn compile(engine: &Engine, digest: &Digest, wasm: &[u8]) -> Result<Code, InvokeError> {
+    engine.compile(digest, wasm).map_err(|error| {
+        let detail = format!("the module is not valid WebAssembly, or uses what Nebula does not support: {error:#}");
+        InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
+    })
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, InvokeError> {
+    spawn_blocking(work).await.map_err(|panic| internal("loading the module failed", panic))
+}
+
+fn internal(what: &str, error: tokio::task::JoinError) -> InvokeError {
+    InvokeError::new(ErrorKind::Internal, what).with_source(error)
+}

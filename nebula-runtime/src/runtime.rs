@@ -1,0 +1,278 @@
+//! The runtime: a store's functions, behind [`Invoker`].
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::time::timeout_at;
+
+use crate::{
+    AliasName, Catalog, Digest, ErrorKind, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, GuestStderr, Invocation,
+    InvokeError, Invoker, Limits, Response, Start,
+    abi::{Call, Guest},
+    body::{Holding, too_large},
+    deployments::{Deployment, Deployments, store_failure},
+    engine::{Engine, EngineError},
+    loader::Loader,
+    store::{NewVersion, Store},
+};
+
+/// Runs the functions of a store.
+///
+/// Cheap to share as `Arc<Runtime>`. Dropping it ends its clock; guests that still run are stopped with their invocations.
+pub struct Runtime {
+    store: Store,
+    engine: Arc<Engine>,
+    loader: Loader,
+    deployments: Deployments,
+    stderr: GuestStderr,
+}
+
+/// How a [`Runtime`] is set up; what is not said is the default.
+pub struct RuntimeBuilder {
+    store: Store,
+    defaults: Limits,
+    ceilings: Limits,
+    code_cache: Option<PathBuf>,
+    stderr: GuestStderr,
+    concurrency: u32,
+    loaded: usize,
+}
+
+/// What a publish did.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// The version that the name now means.
+    pub info: FunctionInfo,
+    /// Whether anything changed: `false` where exactly this was published already.
+    pub changed: bool,
+}
+
+impl RuntimeBuilder {
+    /// Limits of functions that set none of their own.
+    #[must_use]
+    pub fn defaults(mut self, limits: Limits) -> Self {
+        self.defaults = limits;
+        self
+    }
+
+    /// Limits that no function exceeds, whatever it sets.
+    #[must_use]
+    pub fn ceilings(mut self, limits: Limits) -> Self {
+        self.ceilings = limits;
+        self
+    }
+
+    /// A folder in which compiled code is kept. Without one, code is compiled once in each process.
+    #[must_use]
+    pub fn code_cache(mut self, folder: Option<PathBuf>) -> Self {
+        self.code_cache = folder;
+        self
+    }
+
+    /// Where guests' stderr goes: to the log, if nothing else is said.
+    #[must_use]
+    pub fn guest_stderr(mut self, stderr: GuestStderr) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// How many instances there is room for at once: 256, if nothing else is said. Address space is reserved for them.
+    #[must_use]
+    pub fn concurrency(mut self, instances: u32) -> Self {
+        self.concurrency = instances;
+        self
+    }
+
+    /// How many modules stay in memory: 2,000, if nothing else is said.
+    #[must_use]
+    pub fn loaded_modules(mut self, modules: usize) -> Self {
+        self.loaded = modules;
+        self
+    }
+
+    /// Sets the runtime up.
+    ///
+    /// # Errors
+    /// Where the engine cannot be set up. A cache folder that cannot be used is only logged.
+    pub fn build(self) -> Result<Runtime, EngineError> {
+        let engine = Arc::new(Engine::new(self.concurrency, self.ceilings.memory, self.code_cache.as_deref())?);
+        Ok(Runtime {
+            loader: Loader::new(Arc::clone(&engine), self.loaded),
+            deployments: Deployments::new(self.store.clone(), self.defaults, self.ceilings),
+            store: self.store,
+            engine,
+            stderr: self.stderr,
+        })
+    }
+}
+
+impl Runtime {
+    /// A runtime for the functions of `store`.
+    pub fn builder(store: Store) -> RuntimeBuilder {
+        RuntimeBuilder {
+            store,
+            defaults: Limits::default(),
+            ceilings: Limits::CEILINGS,
+            code_cache: None,
+            stderr: GuestStderr::default(),
+            concurrency: 256,
+            loaded: 2_000,
+        }
+    }
+
+    /// Publishes a module, in the binary or in the text format, as the newest version of `name`; `alias` then points to it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] where it cannot be run, [`ErrorKind::InvalidInput`] where its configuration does not
+    /// fit it, and what the store fails with. Nothing is changed then.
+    pub async fn publish(
+        &self,
+        name: &FunctionName,
+        module: Bytes,
+        config: FunctionConfig,
+        alias: Option<&AliasName>,
+    ) -> Result<Published, InvokeError> {
+        let module = binary(module)?;
+        let digest = Digest::of(&module);
+        if let Some(info) = self.published_already(name, &digest, &config, alias).await? {
+            return Ok(Published { info, changed: false });
+        }
+        let wasm = module.clone();
+        let guest = self.loader.load(digest, async move { Ok(wasm) }).await?;
+        check_export(&config, guest.as_ref())?;
+        let version = NewVersion { module, kind: guest.kind(), exports: guest.exports().to_vec(), config };
+        let published = self.store.publish(name, version, alias).await.map_err(store_failure)?;
+        self.deployments.forget(name);
+        let info = self.inspect(&name.clone().into()).await?;
+        Ok(Published { info, changed: published.changed })
+    }
+
+    /// The newest version, if it is exactly this. Then there is nothing to compile, and a start with ten thousand functions
+    /// that are all published already is quick.
+    async fn published_already(
+        &self,
+        name: &FunctionName,
+        digest: &Digest,
+        config: &FunctionConfig,
+        alias: Option<&AliasName>,
+    ) -> Result<Option<FunctionInfo>, InvokeError> {
+        match self.inspect(&name.clone().into()).await {
+            Ok(info) => {
+                let same = info.digest == *digest && info.config == *config;
+                let aliased = alias.is_none_or(|alias| info.aliases.contains(alias));
+                Ok((same && aliased).then_some(info))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is known of a version.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where there is none, and what the store fails with.
+    pub async fn inspect(&self, function: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+        self.deployments.info(function).await
+    }
+
+    async fn guest(&self, deployment: &Arc<Deployment>) -> Result<Arc<dyn Guest>, InvokeError> {
+        let (store, digest) = (self.store.clone(), deployment.manifest.module);
+        self.loader.load(digest, async move { store.module(&digest).await.map_err(store_failure) }).await
+    }
+}
+
+#[async_trait]
+impl Invoker for Runtime {
+    async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
+        let began = Instant::now();
+        let deployment = self.deployments.get(&invocation.function).await?;
+        let loaded = self.loader.loaded(&deployment.manifest.module);
+        invocation.report.update(|report| {
+            report.version = Some(deployment.version);
+            report.digest = Some(deployment.manifest.module);
+            report.kind = Some(deployment.manifest.kind);
+            report.start = if loaded.is_some() { Start::Warm } else { Start::Cold };
+            report.loading = began.elapsed();
+        });
+        refuse_large(&invocation, &deployment)?;
+        let place = deployment.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
+        let guest = match loaded {
+            Some(guest) => guest,
+            None => {
+                let guest = within(invocation.deadline, self.guest(&deployment)).await?;
+                invocation.report.update(|report| report.loading = began.elapsed().saturating_sub(report.queued));
+                guest
+            }
+        };
+        let mut limits = deployment.limits;
+        if let Some(deadline) = invocation.deadline {
+            limits.timeout = limits.timeout.min(deadline.saturating_duration_since(tokio::time::Instant::now()));
+        }
+        let call = Call { engine: Arc::clone(&self.engine), invocation, deployment, limits, stderr: self.stderr };
+        let mut response = guest.call(call).await?;
+        response.body = Holding::until_end(response.body, place);
+        Ok(response)
+    }
+}
+
+#[async_trait]
+impl Catalog for Runtime {
+    async fn functions(&self) -> Result<Vec<FunctionInfo>, InvokeError> {
+        /// Reads of the store at once.
+        const READS: usize = 16;
+
+        let names = self.store.names().await.map_err(store_failure)?;
+        let infos = names.into_iter().map(|name| async move { self.inspect(&name.into()).await });
+        futures_util::stream::iter(infos).buffered(READS).try_collect().await
+    }
+}
+
+/// The binary that a module stands for: itself, or what its text says.
+fn binary(module: Bytes) -> Result<Bytes, InvokeError> {
+    let invalid = |detail: String| InvokeError::new(ErrorKind::InvalidModule, detail);
+    if module.starts_with(b"\0asm") {
+        return Ok(module);
+    }
+    if module.is_empty() {
+        return Err(invalid("the module is empty".to_owned()));
+    }
+    let Ok(text) = std::str::from_utf8(&module) else {
+        return Err(invalid("the file is not WebAssembly: it is neither the binary format nor text".to_owned()));
+    };
+    let parsed = wat::parse_str(text).map_err(|error| invalid(format!("the file is not WebAssembly, nor its text format: {error}")));
+    parsed.map(Bytes::from)
+}
+
+fn check_export(config: &FunctionConfig, guest: &dyn Guest) -> Result<(), InvokeError> {
+    let Some(export) = &config.export else {
+        return Ok(());
+    };
+    if guest.exports().iter().any(|known| known.name == *export) {
+        return Ok(());
+    }
+    let names: Vec<_> = guest.exports().iter().map(|export| export.name.as_str()).collect();
+    let detail = match names.as_slice() {
+        [] => format!("the configured export {export:?} does not exist: a {} has no exports to choose from", guest.kind()),
+        names => format!("the configured export {export:?} does not exist; there are: {}", names.join(", ")),
+    };
+    Err(InvokeError::new(ErrorKind::InvalidInput, detail))
+}
+
+/// Refuses a request that says itself that it is over its limit, before anything is started for it.
+fn refuse_large(invocation: &Invocation, deployment: &Deployment) -> Result<(), InvokeError> {
+    let limit = deployment.limits.max_request.as_u64();
+    if invocation.event.size_hint().lower() > limit { Err(too_large(limit)) } else { Ok(()) }
+}
+
+async fn within<T>(
+    deadline: Option<tokio::time::Instant>,
+    work: impl Future<Output = Result<T, InvokeError>>,
+) -> Result<T, InvokeError> {
+    let Some(deadline) = deadline else {
+        return work.await;
+    };
+    let late = |_| InvokeError::new(ErrorKind::Timeout, "the deadline passed while the function was being loaded");
+    timeout_at(deadline, work).await.map_err(late)?
+}
