@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Builds every guest that is written in Rust, into guests/build/NAME.wasm, and makes the compiler's WebAssembly targets
+# first where they are missing. What is written in the text format is ready to run as it is.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+core=wasm32-unknown-unknown command=wasm32-wasip1 component=wasm32-wasip2
+components=(echo environment exit-code)
+# A toolchain of our own, for machines that rustup's servers are out of reach of: shared by all checkouts.
+own=${XDG_CACHE_HOME:-$HOME/.cache}/nebula/rust-wasm
+
+# Cargo tells its children which compiler, flags and folders are the host's: the guests' are others.
+unset CARGO RUSTC RUSTDOC RUSTC_WRAPPER RUSTUP_TOOLCHAIN RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR CARGO_BUILD_RUSTFLAGS
+
+main() {
+  choose_toolchain
+  build "$core" --package numeric --examples
+  build "$command" --package commands --package resize
+  build "$component" --package commands "${components[@]/#/--bin=}"
+
+  delivered=" "
+  mkdir -p build
+  for source in numeric/examples/*.rs; do
+    name=$(basename "$source" .rs)
+    deliver "target/$core/release/examples/${name//-/_}.wasm" "$name"
+  done
+  for source in commands/src/bin/*.rs; do
+    name=$(basename "$source" .rs)
+    deliver "target/$command/release/$name.wasm" "$name"
+  done
+  deliver "target/$command/release/resize.wasm" resize
+  for name in "${components[@]}"; do
+    deliver "target/$component/release/$name.wasm" "$name-component"
+  done
+  remove_others
+}
+
+build() { cargo build --release --locked --target-dir target --target "$@"; }
+
+choose_toolchain() {
+  has_targets && return
+  [ ! -e "$own" ] && rustup target add "$core" "$command" "$component" && return
+  echo "rustup could not add the WebAssembly targets: using a toolchain in $own, made now if it is not there yet"
+  ../ci/setup-rust-wasm.sh "$own"
+  export RUSTUP_TOOLCHAIN=$own/usr
+}
+
+has_targets() {
+  for target in "$core" "$command" "$component"; do
+    [ -d "$(rustc --print target-libdir --target "$target")" ] || return
+  done
+}
+
+# deliver FILE NAME: an unchanged guest's file is left alone, a changed one's is replaced at once, because a server or
+# a cache may be watching it.
+deliver() {
+  delivered+="$2.wasm "
+  cmp -s "$1" "build/$2.wasm" && return
+  cp "$1" "build/.$2.part"
+  mv "build/.$2.part" "build/$2.wasm"
+}
+
+# A guest whose source is gone should not look as if it were still there.
+remove_others() {
+  for file in build/*; do
+    [[ $delivered == *" ${file#build/} "* ]] || rm "$file"
+  done
+}
+
+main

@@ -1,0 +1,10 @@
+//! Takes memory until it is refused, and aborts then, as most programs do.
+
+use std::hint::black_box;
+
+fn main() {
+    let mut taken = Vec::new();
+    loop {
+        taken.push(black_box(vec![1_u8; 1024 * 1024]));
+    }
+}

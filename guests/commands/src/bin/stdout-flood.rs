@@ -1,0 +1,10 @@
+//! Writes without end, until a write is refused.
+
+use std::io::{self, Write};
+
+fn main() -> io::Result<()> {
+    let block = [b'x'; 64 * 1024];
+    loop {
+        io::stdout().write_all(&block)?;
+    }
+}

@@ -1,0 +1,6 @@
+;; Calls itself without end. The addition after the call keeps it from being a jump.
+(module
+  (func $recurse (export "recurse") (param $depth i32) (result i32)
+    (i32.add
+      (i32.const 1)
+      (call $recurse (i32.add (local.get $depth) (i32.const 1))))))

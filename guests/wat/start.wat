@@ -1,0 +1,10 @@
+;; A start function, which instantiation itself runs: the answer is 42, and not 0.
+(module
+  (global $answer (mut i32) (i32.const 0))
+
+  (func $prepare
+    (global.set $answer (i32.const 42)))
+  (start $prepare)
+
+  (func (export "answer") (result i32)
+    (global.get $answer)))

@@ -1,0 +1,4 @@
+;; Traps.
+(module
+  (func (export "unreachable")
+    unreachable))
