@@ -1,0 +1,128 @@
+//! One event through the invoker, and its answer as a line of output.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use http_body_util::BodyExt as _;
+use nebula_runtime::{
+    Body, ErrorKind, Event, FunctionRef, Invocation, InvokeError, Invoker, Observed, Outcome, ReportHandle, Response,
+};
+
+use crate::{Job, Output, encode};
+
+/// The function, and how its results are written.
+pub(crate) struct Call {
+    invoker: Arc<dyn Invoker>,
+    function: FunctionRef,
+    output: Output,
+    max_event: u64,
+    max_result: u64,
+}
+
+/// The answer to one event.
+pub(crate) struct Answer {
+    /// The output's line, with its line feed.
+    pub(crate) text: Vec<u8>,
+    /// The failure that the line tells of.
+    pub(crate) failure: Option<InvokeError>,
+}
+
+/// A response that has ended.
+pub(crate) struct Whole {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    pub(crate) fn new(invoker: Arc<dyn Invoker>, job: &Job) -> Self {
+        Self {
+            invoker: Arc::new(Observed::new(invoker, FRONTEND, Arc::new(|_| ()))),
+            function: job.function.clone(),
+            output: job.output,
+            max_event: job.max_event,
+            max_result: job.max_result,
+        }
+    }
+
+    /// The size of the largest event, in bytes.
+    pub(crate) fn max_event(&self) -> u64 {
+        self.max_event
+    }
+
+    /// An invocation of the function with `event`.
+    pub(crate) fn invocation(&self, event: Event) -> Invocation {
+        Invocation::new(self.function.clone(), event)
+    }
+
+    /// Starts an invocation.
+    pub(crate) async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
+        self.invoker.invoke(invocation).await
+    }
+
+    /// Runs the function on `event` and writes its result as one line.
+    pub(crate) async fn answer(&self, event: Event) -> Answer {
+        let invocation = self.invocation(event);
+        let report = invocation.report.clone();
+        match self.run(invocation).await {
+            Ok(whole) => Answer { text: self.line(&whole, &report), failure: None },
+            Err(error) => self.failed(error, &report),
+        }
+    }
+
+    /// The answer to an event that no function can be given.
+    pub(crate) fn refuse(&self, error: InvokeError) -> Answer {
+        let report = self.invocation(Event::default()).report;
+        report.update(|report| report.frontend = FRONTEND);
+        report.finish(Outcome::Failed(error.kind()));
+        self.failed(error, &report)
+    }
+
+    async fn run(&self, invocation: Invocation) -> Result<Whole, InvokeError> {
+        let response = self.invoke(invocation).await?;
+        let body = collect(response.body, self.max_result, &response.report).await?;
+        Ok(Whole { status: response.status, headers: response.headers, body })
+    }
+
+    fn line(&self, whole: &Whole, report: &ReportHandle) -> Vec<u8> {
+        match self.output {
+            Output::Body => encode::value_line(whole.headers.get(CONTENT_TYPE), &whole.body),
+            Output::Full => encode::full_line(whole, &report.snapshot()),
+        }
+    }
+
+    fn failed(&self, error: InvokeError, report: &ReportHandle) -> Answer {
+        let text = match self.output {
+            Output::Body => encode::error_line(&error, None),
+            Output::Full => encode::error_line(&error, Some(&report.snapshot())),
+        };
+        Answer { text, failure: Some(error) }
+    }
+}
+
+const FRONTEND: &str = "local";
+
+/// All bytes of a result, of which there may be `max`.
+async fn collect(mut body: Body, max: u64, report: &ReportHandle) -> Result<Bytes, InvokeError> {
+    if let Some(whole) = body.as_whole() {
+        return if whole.len() as u64 <= max { Ok(whole.clone()) } else { Err(too_large(max, report)) };
+    }
+    let mut collected = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            collected.extend_from_slice(&data);
+        }
+        if collected.len() as u64 > max {
+            return Err(too_large(max, report));
+        }
+    }
+    Ok(collected.into())
+}
+
+fn too_large(max: u64, report: &ReportHandle) -> InvokeError {
+    report.finish(Outcome::Failed(ErrorKind::LimitExceeded));
+    let detail =
+        format!("the result is larger than the {max} bytes that one line may hold; --raw streams results of any size");
+    InvokeError::new(ErrorKind::LimitExceeded, detail)
+}

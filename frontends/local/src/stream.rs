@@ -1,0 +1,127 @@
+//! Each line of stdin is an event, each line of stdout its result.
+
+mod conveyor;
+mod lines;
+mod order;
+
+use std::{io::Read, num::NonZeroUsize, panic, sync::Arc};
+
+use nebula_runtime::{ErrorKind, Event, InvokeError};
+use serde_json::value::RawValue;
+use tokio::{
+    task::{JoinError, JoinSet, coop},
+    time::Instant,
+};
+
+use self::{
+    conveyor::Conveyor,
+    lines::{Line, TooLong},
+};
+use crate::{
+    Ending, LocalError, Summary,
+    call::{Answer, Call},
+    input::read_in_thread,
+    output::{Writer, Written},
+};
+
+/// Answers every line of `stdin`, `jobs` at once.
+pub(crate) async fn run(
+    call: Call,
+    jobs: NonZeroUsize,
+    stdin: Box<dyn Read + Send>,
+    (writer, mut written): (Writer, Written),
+) -> Result<Ending, LocalError> {
+    let started = Instant::now();
+    let stream = Stream::start(stdin, &call)?;
+    let mut workers = stream.work(call, jobs);
+    loop {
+        tokio::select! {
+            biased;
+            failure = written.failed() => return Ending::after_write_error(failure),
+            Some(ended) = workers.join_next() => ended.unwrap_or_else(resume_panic),
+            output = stream.0.output() => match output {
+                Some(bytes) => writer.write(bytes).await,
+                None => break,
+            },
+        }
+    }
+    if let Err(failure) = written.finish(writer).await {
+        return Ending::after_write_error(failure);
+    }
+    match stream.0.summary() {
+        (summary, None) => Ok(Ending::Stream(Summary { elapsed: started.elapsed(), ..summary })),
+        (_, Some(failure)) => Err(LocalError::Read(failure)),
+    }
+}
+
+/// A worker's panic is the invoker's, and would otherwise leave its event without an answer for ever.
+fn resume_panic(failure: JoinError) {
+    if let Ok(reason) = failure.try_into_panic() {
+        panic::resume_unwind(reason);
+    }
+}
+
+/// A stream under way. Dropping it ends the reading thread as soon as its `read` returns.
+struct Stream(Arc<Conveyor>);
+
+impl Stream {
+    fn start(stdin: Box<dyn Read + Send>, call: &Call) -> Result<Self, LocalError> {
+        let conveyor = Arc::new(Conveyor::new(usize::try_from(call.max_event()).unwrap_or(usize::MAX)));
+        let stream = Self(Arc::clone(&conveyor));
+        read_in_thread(stdin, move |chunk| match chunk {
+            Ok(chunk) if !chunk.is_empty() => conveyor.push(chunk),
+            ended => {
+                conveyor.end(ended.err());
+                false
+            }
+        })?;
+        Ok(stream)
+    }
+
+    fn work(&self, call: Call, jobs: NonZeroUsize) -> JoinSet<()> {
+        let call = Arc::new(call);
+        (0..jobs.get().min(order::WINDOW)).map(|_| work(Arc::clone(&self.0), Arc::clone(&call))).collect()
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+async fn work(conveyor: Arc<Conveyor>, call: Arc<Call>) {
+    while let Some(task) = conveyor.take().await {
+        conveyor.put(task.sequence, answer(&call, &task.line).await);
+        // Short functions never wait for anything: without this, timers and I/O would not get a turn.
+        coop::consume_budget().await;
+    }
+}
+
+async fn answer(call: &Call, line: &Line) -> Answer {
+    match event(line, call.max_event()) {
+        Ok(event) => call.answer(event).await,
+        Err(error) => call.refuse(error),
+    }
+}
+
+fn event(line: &Line, max_event: u64) -> Result<Event, InvokeError> {
+    let number = line.number;
+    let bytes = line.content.as_ref().map_err(|TooLong| {
+        let detail = format!("line {number} is larger than the limit of {max_event} bytes (max_request)");
+        InvokeError::new(ErrorKind::PayloadTooLarge, detail)
+    })?;
+    // The check makes no value: the function's own side reads the bytes.
+    let json: &RawValue = serde_json::from_slice(bytes).map_err(|error| {
+        let detail = format!("line {number} is not a JSON value: {}; to send text as it is, use --raw", reason(&error));
+        InvokeError::new(ErrorKind::InvalidInput, detail)
+    })?;
+    Ok(Event::json(bytes.slice_ref(json.get().as_bytes())))
+}
+
+/// What `error` says, without a line number that would always be 1.
+fn reason(error: &serde_json::Error) -> String {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = error.to_string();
+    format!("{} at column {}", text.strip_suffix(&place).unwrap_or(&text), error.column())
+}

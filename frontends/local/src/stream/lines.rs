@@ -1,0 +1,139 @@
+//! Cuts bytes into lines, however they come in.
+
+use bytes::{Buf as _, Bytes};
+
+/// A stream of bytes as its lines.
+///
+/// - Blank lines are counted and left out: they are how people end and group input, and no JSON value.
+/// - A line longer than `max` bytes is never held: it is skipped as it comes and stands as [`TooLong`] in its place.
+/// - A line within one chunk is a slice of it; only one that straddles chunks is copied.
+pub(crate) struct Lines {
+    max: usize,
+    chunk: Bytes,
+    /// The current line's beginning, from chunks before this one.
+    partial: Vec<u8>,
+    too_long: bool,
+    number: u64,
+}
+
+/// One line that is not blank.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Its place in the input; the first is 1.
+    pub(crate) number: u64,
+    pub(crate) content: Result<Bytes, TooLong>,
+}
+
+/// The line is longer than an event may be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+impl Lines {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { max, chunk: Bytes::new(), partial: Vec::new(), too_long: false, number: 0 }
+    }
+
+    /// Adds what comes next. To be called when the chunk before is drained.
+    pub(crate) fn push(&mut self, chunk: Bytes) {
+        self.chunk = chunk;
+    }
+
+    /// Whether no byte of the last chunk is left.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.chunk.is_empty()
+    }
+
+    /// Whether a whole line has come and is not cut yet.
+    pub(crate) fn has_line(&self) -> bool {
+        memchr::memchr(b'\n', &self.chunk).is_some()
+    }
+
+    /// Whether nothing is left, not even the beginning of a line.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.chunk.is_empty() && self.partial.is_empty() && !self.too_long
+    }
+
+    /// The next whole line.
+    pub(crate) fn next(&mut self) -> Option<Line> {
+        while let Some(end) = memchr::memchr(b'\n', &self.chunk) {
+            let piece = self.chunk.split_to(end);
+            self.chunk.advance(1);
+            if let Some(line) = self.complete(piece) {
+                return Some(line);
+            }
+        }
+        let rest = std::mem::take(&mut self.chunk);
+        self.keep(&rest);
+        None
+    }
+
+    /// The last line, where the input has ended without a line feed.
+    pub(crate) fn finish(&mut self) -> Option<Line> {
+        self.complete(Bytes::new())
+    }
+
+    fn keep(&mut self, piece: &[u8]) {
+        self.too_long |= self.partial.len() + piece.len() > self.max;
+        if self.too_long {
+            self.partial = Vec::new();
+        } else {
+            self.partial.extend_from_slice(piece);
+        }
+    }
+
+    fn complete(&mut self, piece: Bytes) -> Option<Line> {
+        self.number += 1;
+        let content = self.assemble(piece);
+        let is_blank = matches!(&content, Ok(bytes) if bytes.trim_ascii().is_empty());
+        (!is_blank).then_some(Line { number: self.number, content })
+    }
+
+    fn assemble(&mut self, piece: Bytes) -> Result<Bytes, TooLong> {
+        if !self.partial.is_empty() || self.too_long || piece.len() > self.max {
+            self.keep(&piece);
+            let whole = std::mem::take(&mut self.partial);
+            return if std::mem::take(&mut self.too_long) { Err(TooLong) } else { Ok(whole.into()) };
+        }
+        Ok(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of `input` when it comes in pieces of `size` bytes.
+    fn cut(input: &'static str, size: usize, max: usize) -> Vec<(u64, Option<String>)> {
+        let mut lines = Lines::new(max);
+        let mut cut = Vec::new();
+        for piece in input.as_bytes().chunks(size) {
+            lines.push(Bytes::from_static(piece));
+            cut.extend(std::iter::from_fn(|| lines.next()));
+            assert!(lines.is_drained());
+        }
+        cut.extend(lines.finish());
+        let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap();
+        cut.into_iter().map(|line| (line.number, line.content.ok().map(text))).collect()
+    }
+
+    #[test]
+    fn lines_are_the_same_however_the_bytes_come() {
+        let line = |number, text: &str| (number, Some(text.to_owned()));
+        for size in 1..20 {
+            assert_eq!(
+                cut("1\n[2]\n\n \r\n5\r\nlast", size, 9),
+                [line(1, "1"), line(2, "[2]"), line(5, "5\r"), line(6, "last")]
+            );
+            assert_eq!(cut("", size, 9), []);
+            assert_eq!(cut("\n\n", size, 9), []);
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_marked_and_the_next_one_is_whole() {
+        for size in 1..20 {
+            let expected = [(1, Some("1234".to_owned())), (2, None), (3, Some("5".to_owned())), (4, None)];
+            assert_eq!(cut("1234\n12345\n5\n123456789", size, 4), expected, "in pieces of {size}");
+        }
+    }
+}
