@@ -1,0 +1,102 @@
+//! The peer of the runtime: Wasmtime without anything around it, on an engine set up like Nebula's.
+
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module, PoolingAllocationConfig, Result,
+    Store, StoreLimits, StoreLimitsBuilder,
+};
+use wasmtime_wasi::{
+    WasiCtxBuilder,
+    p1::WasiP1Ctx,
+    p2::pipe::{MemoryInputPipe, MemoryOutputPipe},
+};
+
+/// Wasmtime's errors are not `std::error::Error`, so `?` alone does not make them Anyhow's.
+pub(crate) fn ours<T>(result: Result<T>) -> anyhow::Result<T> {
+    result.map_err(|error| anyhow::Error::from_boxed(error.into()))
+}
+
+/// An engine set up like Nebula's.
+pub(crate) fn engine() -> Result<Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(256 * 6)
+        .total_component_instances(256)
+        .total_memories(256 * 2)
+        .total_tables(256 * 3)
+        .total_stacks(256)
+        .max_unused_warm_slots(256 * 2)
+        .max_memory_size(4 << 30)
+        .table_elements(100_000)
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(256 << 10)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config.epoch_interruption(true).concurrency_support(false);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::new(&config)
+}
+
+fn limits() -> StoreLimits {
+    StoreLimitsBuilder::new().memory_size(128 << 20).table_elements(100_000).build()
+}
+
+fn prepare<T>(store: &mut Store<T>) {
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+}
+
+/// A core module, called with a fresh instance each time.
+pub(crate) struct Core {
+    engine: Engine,
+    pre: InstancePre<StoreLimits>,
+    export: String,
+}
+
+impl Core {
+    pub(crate) fn new(engine: &Engine, wasm: &[u8], export: &str) -> Result<Self> {
+        let pre = Linker::new(engine).instantiate_pre(&Module::new(engine, wasm)?)?;
+        Ok(Self { engine: engine.clone(), pre, export: export.to_owned() })
+    }
+
+    pub(crate) async fn call(&self, argument: i32) -> Result<i32> {
+        let mut store = Store::new(&self.engine, limits());
+        store.limiter(|limits| limits);
+        prepare(&mut store);
+        let instance = self.pre.instantiate_async(&mut store).await?;
+        let function = instance.get_typed_func::<i32, i32>(&mut store, &self.export)?;
+        function.call_async(&mut store, argument).await
+    }
+}
+
+struct Host {
+    wasi: WasiP1Ctx,
+    limits: StoreLimits,
+}
+
+/// A WASI command, run with a fresh instance each time.
+pub(crate) struct Command {
+    engine: Engine,
+    pre: InstancePre<Host>,
+}
+
+impl Command {
+    pub(crate) fn new(engine: &Engine, wasm: &[u8]) -> Result<Self> {
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi::p1::add_to_linker_async(&mut linker, |host: &mut Host| &mut host.wasi)?;
+        let pre = linker.instantiate_pre(&Module::new(engine, wasm)?)?;
+        Ok(Self { engine: engine.clone(), pre })
+    }
+
+    pub(crate) async fn run(&self, input: &'static str) -> Result<bytes::Bytes> {
+        let stdout = MemoryOutputPipe::new(6 << 20);
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.arg("command").stdin(MemoryInputPipe::new(input)).stdout(stdout.clone());
+        let mut store = Store::new(&self.engine, Host { wasi: wasi.build_p1(), limits: limits() });
+        store.limiter(|host| &mut host.limits);
+        prepare(&mut store);
+        let instance = self.pre.instantiate_async(&mut store).await?;
+        let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
+        start.call_async(&mut store, ()).await?;
+        drop(store);
+        Ok(stdout.contents())
+    }
+}

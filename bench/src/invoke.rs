@@ -1,0 +1,92 @@
+//! `Invoker::invoke` beside bare Wasmtime.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use nebula_runtime::{Event, FunctionConfig, FunctionRef, Invocation, Invoker, Runtime, Store};
+use tokio::runtime;
+
+use crate::{
+    bare::{self, ours},
+    table::{Compared, Table, compare, micros},
+};
+
+const ROUNDS: usize = 21;
+const CALLS: u32 = 5_000;
+
+/// The functions that are called: the smallest of their kinds, so that what is around them shows most.
+pub(crate) const TREATS: &str = include_str!("../../guests/wat/treats.wat");
+const TREATS_WITH_MEMORY: &str = r#"(module (memory (export "memory") 17)
+    (func (export "treats") (param i32) (result i32) (i32.store (i32.const 1048576) (local.get 0)) (i32.load (i32.const 1048576))))"#;
+pub(crate) const ECHO: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 17)
+    (func (export "_start")
+        (i32.store (i32.const 0) (i32.const 1024)) (i32.store (i32.const 4) (i32.const 4096))
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (i32.store (i32.const 4) (i32.load (i32.const 8)))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#;
+
+/// A runtime with the benchmark's functions in it.
+async fn runtime_with(functions: &[(&str, &str)]) -> Result<Arc<Runtime>> {
+    let runtime = Runtime::builder(Store::memory()).build()?;
+    for (name, wat) in functions {
+        runtime.publish(&name.parse()?, wat.as_bytes().to_vec().into(), FunctionConfig::default(), None).await?;
+    }
+    Ok(Arc::new(runtime))
+}
+
+pub(crate) fn rows(table: &mut Table) -> Result<()> {
+    let tokio = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let functions = [("treats", TREATS), ("treats-with-memory", TREATS_WITH_MEMORY), ("echo", ECHO)];
+    let runtime = tokio.block_on(runtime_with(&functions))?;
+    let engine = ours(bare::engine())?;
+    for (name, wat) in [("treats", TREATS), ("treats-with-memory", TREATS_WITH_MEMORY)] {
+        let peer = ours(bare::Core::new(&engine, &wat::parse_str(wat)?, "treats"))?;
+        let function: FunctionRef = name.parse()?;
+        let compared = compare(
+            ROUNDS,
+            CALLS,
+            || {
+                let event = Event::default().with_arguments(["10"]);
+                ensure!(tokio.block_on(invoke(&runtime, &function, event))? == "10");
+                Ok(())
+            },
+            || {
+                ensure!(ours(tokio.block_on(peer.call(10)))? == 10);
+                Ok(())
+            },
+        )?;
+        let what =
+            if name == "treats" { "invoke a core function" } else { "invoke a core function with 1 MiB of memory" };
+        row(table, what, &compared);
+    }
+    let peer = ours(bare::Command::new(&engine, &wat::parse_str(ECHO)?))?;
+    let function: FunctionRef = "echo".parse()?;
+    let compared = compare(
+        ROUNDS,
+        CALLS,
+        || {
+            ensure!(tokio.block_on(invoke(&runtime, &function, Event::json("42")))? == "42");
+            Ok(())
+        },
+        || {
+            ensure!(ours(tokio.block_on(peer.run("42")))? == "42");
+            Ok(())
+        },
+    )?;
+    row(table, "invoke a command (preview 1)", &compared);
+    Ok(())
+}
+
+/// One invocation, to the end of its body.
+pub(crate) async fn invoke(runtime: &Runtime, function: &FunctionRef, event: Event) -> Result<bytes::Bytes> {
+    let response = runtime.invoke(Invocation::new(function.clone(), event)).await?;
+    response.body.as_whole().cloned().context("the response is not whole")
+}
+
+fn row(table: &mut Table, what: &str, compared: &Compared) {
+    let ratio = format!("{:.2} times bare Wasmtime", compared.ratio);
+    table.row(what, micros(compared.nebula), micros(compared.peer), ratio);
+}

@@ -1,0 +1,79 @@
+//! The table of results, and how a ratio is measured.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+/// What was measured, a row each.
+#[derive(Default)]
+pub(crate) struct Table(Vec<[String; 4]>);
+
+impl Table {
+    /// Adds a row: what was measured, Nebula's figure, the peer's, and the ratio (or whatever says how the two compare).
+    pub(crate) fn row(&mut self, what: impl Into<String>, nebula: String, peer: String, ratio: String) {
+        let row = [what.into(), nebula, peer, ratio];
+        eprintln!("  {}", row.join(" | "));
+        self.0.push(row);
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| what | Nebula | peer | ratio |\n|---|---|---|---|")?;
+        self.0.iter().try_for_each(|row| writeln!(f, "| {} |", row.join(" | ")))
+    }
+}
+
+/// Nebula's time and its peer's, measured in turns.
+pub(crate) struct Compared {
+    /// Median time of one call.
+    pub(crate) nebula: Duration,
+    /// Median time of the peer's.
+    pub(crate) peer: Duration,
+    /// Median of the rounds' ratios.
+    pub(crate) ratio: f64,
+}
+
+/// Times `calls` calls of each in turn, `rounds` times over, after one round that does not count.
+pub(crate) fn compare(
+    rounds: usize,
+    calls: u32,
+    mut nebula: impl FnMut() -> anyhow::Result<()>,
+    mut peer: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<Compared> {
+    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=rounds {
+        let (our, their) = (time(calls, &mut nebula)?, time(calls, &mut peer)?);
+        if round > 0 {
+            ours.push(our);
+            theirs.push(their);
+            ratios.push(our.as_secs_f64() / their.as_secs_f64());
+        }
+    }
+    Ok(Compared { nebula: median(ours), peer: median(theirs), ratio: median(ratios) })
+}
+
+fn time(calls: u32, call: &mut impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
+    let began = Instant::now();
+    for _ in 0..calls {
+        call()?;
+    }
+    Ok(began.elapsed() / calls)
+}
+
+/// The middle one.
+pub(crate) fn median<T: PartialOrd + Copy + Default>(mut values: Vec<T>) -> T {
+    values.sort_by(|left, right| left.partial_cmp(right).unwrap_or(std::cmp::Ordering::Equal));
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// A duration in microseconds, for a cell.
+pub(crate) fn micros(duration: Duration) -> String {
+    format!("{:.2} µs", duration.as_secs_f64() * 1e6)
+}
+
+/// A duration in milliseconds, for a cell.
+pub(crate) fn millis(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+}
