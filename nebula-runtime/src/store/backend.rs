@@ -1,0 +1,158 @@
+//! The objects of a store, wherever they are.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use object_store::{
+    Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion, local::LocalFileSystem,
+    memory::InMemory, path::Path,
+};
+use serde::de::DeserializeOwned;
+
+use super::{StoreError, StoreUrl, folder::file_names, format, lock::FolderLock, url::Location};
+
+/// The objects of a store, wherever they are.
+///
+/// - A write is atomic: a reader gets the old object or the new one, whole. One that was acknowledged is durable where the
+///   backend is.
+/// - A reader that begins after a write has ended sees it.
+#[derive(Debug)]
+pub(super) struct Backend {
+    url: StoreUrl,
+    objects: Arc<dyn ObjectStore>,
+    replacement: Replacement,
+}
+
+/// How writers of one object are kept from undoing each other's work.
+#[derive(Debug)]
+pub(super) enum Replacement {
+    /// The backend replaces an object only if it still is the one that was read.
+    CompareAndSwap,
+    /// Writers take turns.
+    Lock(FolderLock),
+}
+
+/// An object as it was read.
+pub(super) struct Object {
+    pub(super) bytes: Bytes,
+    pub(super) version: UpdateVersion,
+}
+
+/// What became of a write that depends on what is there.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Put {
+    Written,
+    /// Somebody else was first.
+    Conflict,
+}
+
+impl Backend {
+    /// An empty one in memory.
+    pub(super) fn memory() -> Self {
+        Self::new(StoreUrl::MEMORY, Arc::new(InMemory::new()), Replacement::CompareAndSwap)
+    }
+
+    /// The one that `url` names. This is the one place that knows all backends.
+    pub(super) async fn connect(url: &StoreUrl) -> Result<Self, StoreError> {
+        match url.location() {
+            Location::Memory => Ok(Self::memory()),
+            Location::Folder(path) => Self::folder(url, path.clone()).await,
+        }
+    }
+
+    pub(super) fn new(url: StoreUrl, objects: Arc<dyn ObjectStore>, replacement: Replacement) -> Self {
+        Self { url, objects, replacement }
+    }
+
+    async fn folder(url: &StoreUrl, path: PathBuf) -> Result<Self, StoreError> {
+        if let Err(source) = tokio::fs::create_dir_all(&path).await {
+            return Err(StoreError::Folder { action: "create the folder", path, source });
+        }
+        let objects = LocalFileSystem::new_with_prefix(&path).map_err(|source| {
+            let (object, store) = ("the folder".to_owned(), url.clone());
+            StoreError::Unavailable { action: "open", object, store, source: source.into() }
+        })?;
+        // Synced, because a record that survives a loss of power must not name a blob that did not.
+        let objects = objects.with_fsync(true);
+        let lock = FolderLock::new(path.join(format::MARKER));
+        Ok(Self::new(url.clone(), Arc::new(objects), Replacement::Lock(lock)))
+    }
+
+    pub(super) fn url(&self) -> &StoreUrl {
+        &self.url
+    }
+
+    pub(super) fn replacement(&self) -> &Replacement {
+        &self.replacement
+    }
+
+    /// The object at `path`, if there is one.
+    pub(super) async fn get(&self, path: &Path) -> Result<Option<Object>, StoreError> {
+        let failed = |source| self.unavailable("read", path, source);
+        let found = match self.objects.get(path).await {
+            Ok(found) => found,
+            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+        let bytes = found.bytes().await.map_err(failed)?;
+        Ok(Some(Object { bytes, version }))
+    }
+
+    /// Writes an object where there is none.
+    pub(super) async fn create(&self, path: &Path, bytes: Bytes) -> Result<Put, StoreError> {
+        self.put(path, bytes, PutMode::Create).await
+    }
+
+    /// Writes an object, whatever is there.
+    pub(super) async fn overwrite(&self, path: &Path, bytes: Bytes) -> Result<(), StoreError> {
+        self.put(path, bytes, PutMode::Overwrite).await.map(drop)
+    }
+
+    /// Replaces the object that was read as `seen`. Where writers take turns, it must be this one's.
+    pub(super) async fn replace(
+        &self,
+        path: &Path,
+        bytes: Bytes,
+        seen: Option<UpdateVersion>,
+    ) -> Result<Put, StoreError> {
+        let mode = match (seen, &self.replacement) {
+            (None, _) => PutMode::Create,
+            (Some(seen), Replacement::CompareAndSwap) => PutMode::Update(seen),
+            (Some(_), Replacement::Lock(_)) => PutMode::Overwrite,
+        };
+        self.put(path, bytes, mode).await
+    }
+
+    async fn put(&self, path: &Path, bytes: Bytes, mode: PutMode) -> Result<Put, StoreError> {
+        match self.objects.put_opts(path, bytes.into(), PutOptions::from(mode)).await {
+            Ok(_) => Ok(Put::Written),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Put::Conflict),
+            Err(error) => Err(self.unavailable("write", path, error)),
+        }
+    }
+
+    /// The file names of the objects right in a folder, in no order.
+    pub(super) async fn list(&self, folder: &Path) -> Result<Vec<String>, StoreError> {
+        if let Location::Folder(root) = self.url.location() {
+            return file_names(&root.join(folder.as_ref())).await;
+        }
+        let listed = self.objects.list_with_delimiter(Some(folder)).await;
+        let objects = listed.map_err(|source| self.unavailable("list", folder, source))?.objects;
+        Ok(objects.iter().filter_map(|object| object.location.filename().map(str::to_owned)).collect())
+    }
+
+    /// The JSON document in an object's bytes.
+    pub(super) fn decode<T: DeserializeOwned>(&self, path: &Path, bytes: &[u8]) -> Result<T, StoreError> {
+        serde_json::from_slice(bytes).map_err(|source| self.malformed(path, source))
+    }
+
+    pub(super) fn malformed(&self, path: &Path, source: serde_json::Error) -> StoreError {
+        StoreError::Malformed { object: path.to_string(), store: self.url.clone(), source }
+    }
+
+    pub(super) fn unavailable(&self, action: &'static str, path: &Path, source: Error) -> StoreError {
+        StoreError::Unavailable { action, object: path.to_string(), store: self.url.clone(), source: source.into() }
+    }
+}

@@ -1,0 +1,91 @@
+//! Bytes that are named by their digest.
+
+use bytes::Bytes;
+use object_store::path::Path;
+use tokio::task;
+
+use super::{
+    StoreError,
+    backend::{Backend, Put},
+};
+use crate::Digest;
+
+/// Bytes that are named by their digest.
+///
+/// - The digest is that of the bytes: the only ways to get a blob compute it.
+#[derive(Debug, Clone)]
+pub(super) struct Blob {
+    digest: Digest,
+    bytes: Bytes,
+}
+
+/// Up to this size, bytes are hashed in about the time it takes to wake another thread (at 0.3 to 2 GB/s).
+const HASHED_IN_PLACE: usize = 64 * 1024;
+
+impl Blob {
+    /// The blob of these bytes.
+    pub(super) fn new(bytes: Bytes) -> Self {
+        Self { digest: Digest::of(&bytes), bytes }
+    }
+
+    pub(super) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// Like [`Blob::new`], away from the async workers where that takes long.
+    pub(super) async fn of(bytes: Bytes, backend: &Backend) -> Result<Self, StoreError> {
+        if bytes.len() <= HASHED_IN_PLACE {
+            return Ok(Self::new(bytes));
+        }
+        let hashed = task::spawn_blocking(move || Self::new(bytes)).await;
+        hashed.map_err(|stopped| backend.unavailable("hash a blob for", &Path::from(FOLDER), stopped.into()))
+    }
+
+    /// Reads a blob and verifies it.
+    pub(super) async fn read(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
+        let store = || backend.url().clone();
+        let Some(object) = backend.get(&path(digest)).await? else {
+            return Err(StoreError::Missing { digest, store: store() });
+        };
+        let blob = Self::of(object.bytes, backend).await?;
+        if blob.digest == digest {
+            Ok(blob)
+        } else {
+            Err(StoreError::Corrupt { digest, found: blob.digest, store: store() })
+        }
+    }
+
+    /// Sees to it that the blob is in the store. What is there already is verified, and repaired if it is corrupt: a
+    /// publish that succeeds has every byte it needs.
+    pub(super) async fn write(&self, backend: &Backend) -> Result<(), StoreError> {
+        let path = path(self.digest);
+        match Self::read(backend, self.digest).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Missing { .. }) => match backend.create(&path, self.bytes.clone()).await? {
+                Put::Written => Ok(()),
+                // Another publisher of the same bytes was first, or so it should be.
+                Put::Conflict => Self::read(backend, self.digest).await.map(drop),
+            },
+            Err(StoreError::Corrupt { digest, .. }) => {
+                tracing::warn!(%digest, store = %backend.url(), "a blob was corrupt and is written again");
+                backend.overwrite(&path, self.bytes.clone()).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+const FOLDER: &str = "blobs/sha256";
+
+/// Where a blob is: an OCI image layout has it at the same place.
+pub(super) fn path(digest: Digest) -> Path {
+    Path::from(format!("{FOLDER}/{}", digest.hex()))
+}

@@ -1,0 +1,125 @@
+//! Why the store could not do what it was asked.
+
+use std::{error::Error, fmt, io, path::PathBuf};
+
+use crate::{Digest, FunctionName, StoreUrl};
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The backend does not answer, or refuses.
+    #[error("failed to {action} {object} in store {store}")]
+    Unavailable {
+        /// What was tried: `read`, `write`, `list`.
+        action: &'static str,
+        /// The object's path in the store.
+        object: String,
+        /// The store.
+        store: StoreUrl,
+        /// What the backend answered.
+        source: BackendError,
+    },
+    /// A local store's folder cannot be used.
+    #[error("failed to {action} {}", path.display())]
+    Folder {
+        /// What was tried: `create the folder`, `lock`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The store was written by a newer Nebula.
+    #[error(
+        "{object} in store {store} has format {found} and this Nebula knows formats up to {supported}; \
+         use a newer Nebula, or another store"
+    )]
+    NewerFormat {
+        /// The object's path in the store.
+        object: String,
+        /// The store.
+        store: StoreUrl,
+        /// The format that the object says it has.
+        found: u64,
+        /// The newest format that this build reads.
+        supported: u64,
+    },
+    /// A blob that something refers to is not there.
+    #[error("blob {digest} is missing from store {store}; publish the function again to restore it")]
+    Missing {
+        /// The blob's name.
+        digest: Digest,
+        /// The store.
+        store: StoreUrl,
+    },
+    /// A blob's bytes are not those it is named by.
+    #[error(
+        "blob {digest} in store {store} is corrupt: its bytes are {found}; publish the function again to restore it"
+    )]
+    Corrupt {
+        /// The blob's name.
+        digest: Digest,
+        /// What its bytes are instead.
+        found: Digest,
+        /// The store.
+        store: StoreUrl,
+    },
+    /// A record, a manifest or a configuration is not what it should be.
+    #[error("{object} in store {store} cannot be understood")]
+    Malformed {
+        /// The object's path in the store.
+        object: String,
+        /// The store.
+        store: StoreUrl,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A version's configuration cannot be written as JSON.
+    #[error("failed to write the configuration of function {function} as JSON")]
+    Unwritable {
+        /// The function.
+        function: FunctionName,
+        /// What stands in the way.
+        source: serde_json::Error,
+    },
+    /// Others changed a function's record each time this publish tried to.
+    #[error(
+        "failed to publish function {function} to store {store}: others changed it {attempts} times meanwhile; try again"
+    )]
+    Contended {
+        /// The function.
+        function: FunctionName,
+        /// The store.
+        store: StoreUrl,
+        /// How often it was tried.
+        attempts: u32,
+    },
+}
+
+/// What a store's backend answered. Printing it gives the whole of it, its causes too.
+pub struct BackendError(Box<object_store::Error>);
+
+impl From<object_store::Error> for BackendError {
+    fn from(error: object_store::Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            // Its own message only puts "Generic LocalFileSystem error" in front.
+            object_store::Error::Generic { source, .. } => source.fmt(f),
+            error => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Has no source: these messages repeat their causes, and a chain of them would say everything twice.
+impl Error for BackendError {}

@@ -1,0 +1,44 @@
+//! What is in a folder that others may have put things into.
+
+use std::{
+    fs::{self, DirEntry},
+    io,
+    path::Path,
+};
+
+use tokio::task;
+
+use super::StoreError;
+
+/// The names of the files right in a folder, in no order; none if it is not there.
+///
+/// `object_store` lists folders too, but ends with an error at the first name that is no object's: not UTF-8, a line break
+/// in it, a link in a circle. One such file would hide all functions.
+pub(super) async fn file_names(path: &Path) -> Result<Vec<String>, StoreError> {
+    let folder = path.to_owned();
+    let listed = task::spawn_blocking(move || read(&folder)).await.unwrap_or_else(|stopped| Err(stopped.into()));
+    listed.map_err(|source| StoreError::Folder { action: "list", path: path.to_owned(), source })
+}
+
+fn read(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    match fs::read_dir(folder) {
+        Ok(entries) => {
+            for entry in entries {
+                let entry = entry?;
+                names.extend(entry.file_name().into_string().ok().filter(|_| is_file(&entry)));
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    Ok(names)
+}
+
+/// Follows links: some systems mount configured files as such.
+fn is_file(entry: &DirEntry) -> bool {
+    match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => fs::metadata(entry.path()).is_ok_and(|target| target.is_file()),
+        kind => kind.is_ok_and(|kind| kind.is_file()),
+    }
+}

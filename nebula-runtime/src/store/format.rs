@@ -1,0 +1,49 @@
+//! The version of the store's own layout and documents.
+
+use bytes::Bytes;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    StoreError,
+    backend::{Backend, Put},
+};
+
+/// The format that this build writes, and the newest that it reads.
+pub(super) const FORMAT: u64 = 1;
+
+/// The object that says which format a store has. It never changes, so that it can be the lock of a folder as well.
+pub(super) const MARKER: &str = "nebula-store.json";
+
+/// What every document of the store says of itself, whatever else is in it.
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    format: u64,
+}
+
+/// Marks a new store, and refuses one of a newer format.
+pub(super) async fn check(backend: &Backend) -> Result<(), StoreError> {
+    let path = Path::from(MARKER);
+    let mut found = backend.get(&path).await?;
+    if found.is_none() {
+        let marker =
+            serde_json::to_vec(&Marker { format: FORMAT }).map_err(|source| backend.malformed(&path, source))?;
+        match backend.create(&path, Bytes::from(marker)).await? {
+            Put::Written => return Ok(()),
+            // Somebody else opens the new store right now, and may be a newer Nebula.
+            Put::Conflict => found = backend.get(&path).await?,
+        }
+    }
+    let bytes = found.map(|object| object.bytes).unwrap_or_default();
+    decode(backend, &path, &bytes).map(|Marker { .. }| ())
+}
+
+/// The document in an object's bytes. One of a newer format is refused for that, and not for what else is new in it.
+pub(super) fn decode<T: DeserializeOwned>(backend: &Backend, path: &Path, bytes: &[u8]) -> Result<T, StoreError> {
+    let Marker { format: found } = backend.decode(path, bytes)?;
+    if found > FORMAT {
+        let (object, store) = (path.to_string(), backend.url().clone());
+        return Err(StoreError::NewerFormat { object, store, found, supported: FORMAT });
+    }
+    backend.decode(path, bytes)
+}

@@ -1,0 +1,151 @@
+//! A version as OCI documents: an image manifest, and the configuration it names.
+//!
+//! They are those of the CNCF's "Wasm OCI Artifact layout", so that registries and other tools take them as they are; what
+//! only Nebula wants to know is one more object in the configuration. They hold no time and no other accident: the same
+//! version always has the same digest, which is how publishing it again is recognised.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::Error as _};
+
+use super::{
+    NewVersion, StoreError,
+    backend::Backend,
+    blob::{self, Blob},
+};
+use crate::{Digest, Export, FunctionConfig, Kind};
+
+/// A version of a function, as it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The module's digest.
+    pub module: Digest,
+    /// The module's size, in bytes.
+    pub size: u64,
+    /// How it is called.
+    pub kind: Kind,
+    /// What can be called, in the module's order.
+    pub exports: Vec<Export>,
+    /// How it is run.
+    pub config: FunctionConfig,
+}
+
+/// The documents of a version.
+pub(super) struct Documents {
+    pub(super) manifest: Blob,
+    pub(super) config: Blob,
+}
+
+impl Documents {
+    /// The documents of a version whose module is this blob.
+    pub(super) fn of(version: NewVersion, module: &Blob) -> Result<Self, serde_json::Error> {
+        let config = Blob::new(serde_json::to_vec(&WasmConfig::of(version, module))?.into());
+        let manifest = Blob::new(serde_json::to_vec(&ImageManifest::of(&config, module))?.into());
+        Ok(Self { manifest, config })
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest and the configuration it names.
+    pub(super) async fn read(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
+        let manifest: ImageManifest = document(backend, digest).await?;
+        let (config, layer) = manifest.check().map_err(|source| backend.malformed(&blob::path(digest), source))?;
+        let WasmConfig { nebula: Nebula { kind, exports, config }, .. } = document(backend, config.digest).await?;
+        Ok(Self { module: layer.digest, size: layer.size, kind, exports, config })
+    }
+}
+
+async fn document<T: serde::de::DeserializeOwned>(backend: &Backend, digest: Digest) -> Result<T, StoreError> {
+    let blob = Blob::read(backend, digest).await?;
+    backend.decode(&blob::path(digest), blob.bytes())
+}
+
+const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
+const MODULE_TYPE: &str = "application/wasm";
+
+/// OCI image specification, "Image Manifest".
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageManifest {
+    schema_version: u8,
+    media_type: String,
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+/// OCI image specification, "Content Descriptors".
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    media_type: String,
+    digest: Digest,
+    size: u64,
+}
+
+/// Wasm OCI Artifact layout, "config.mediaType".
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WasmConfig {
+    created: String,
+    architecture: String,
+    os: String,
+    layer_digests: Vec<Digest>,
+    nebula: Nebula,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nebula {
+    kind: Kind,
+    exports: Vec<Export>,
+    config: FunctionConfig,
+}
+
+impl ImageManifest {
+    fn of(config: &Blob, module: &Blob) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: MANIFEST_TYPE.to_owned(),
+            config: Descriptor::of(CONFIG_TYPE, config),
+            layers: vec![Descriptor::of(MODULE_TYPE, module)],
+        }
+    }
+
+    /// The descriptors of the configuration and of the module.
+    fn check(self) -> Result<(Descriptor, Descriptor), serde_json::Error> {
+        let expect = |what, found: &str, expected: &str| {
+            let mismatch = || serde_json::Error::custom(format!("{what} is {found:?}, expected {expected:?}"));
+            (found == expected).then_some(()).ok_or_else(mismatch)
+        };
+        expect("mediaType", &self.media_type, MANIFEST_TYPE)?;
+        expect("config.mediaType", &self.config.media_type, CONFIG_TYPE)?;
+        let [layer] = <[Descriptor; 1]>::try_from(self.layers)
+            .map_err(|layers| serde_json::Error::custom(format!("it has {} layers, expected 1", layers.len())))?;
+        expect("layers[0].mediaType", &layer.media_type, MODULE_TYPE)?;
+        Ok((self.config, layer))
+    }
+}
+
+impl Descriptor {
+    fn of(media_type: &str, blob: &Blob) -> Self {
+        Self { media_type: media_type.to_owned(), digest: blob.digest(), size: blob.bytes().len() as u64 }
+    }
+}
+
+impl WasmConfig {
+    fn of(NewVersion { kind, exports, config, .. }: NewVersion, module: &Blob) -> Self {
+        Self {
+            // The layout asks for a time. A true one would make every publish of the same version another one.
+            created: "1970-01-01T00:00:00Z".to_owned(),
+            architecture: "wasm".to_owned(),
+            os: if is_component(module.bytes()) { "wasip2" } else { "wasip1" }.to_owned(),
+            layer_digests: vec![module.digest()],
+            nebula: Nebula { kind, exports, config },
+        }
+    }
+}
+
+/// Whether the bytes say they are a component: their preamble's layer is 1 (Component Model, "Binary Format").
+fn is_component(module: &Bytes) -> bool {
+    module.get(6..8) == Some(&[1, 0])
+}
