@@ -1,0 +1,56 @@
+# Every command a developer needs. CI calls these and nothing else.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# Show this list
+@default:
+    "{{ just_executable() }}" --list --unsorted
+
+# Format all code
+fmt:
+    cargo fmt --all
+    cargo fmt --all --manifest-path guests/Cargo.toml
+
+# Fail where the code is not formatted
+fmt-check:
+    cargo fmt --all --check
+    cargo fmt --all --manifest-path guests/Cargo.toml --check
+
+# Fail where Clippy finds anything
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --manifest-path guests/Cargo.toml --all-targets -- -D warnings
+
+# Build the documentation, and fail where it has a broken link or a gap
+doc:
+    RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps
+
+# Build the guests, after making the WebAssembly targets where they are missing
+guests:
+    guests/build.sh
+
+# Run all tests: the guests' own, then the workspace's, then the examples in its documentation
+test: guests
+    cargo test --quiet --manifest-path guests/Cargo.toml --package resize
+    if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests --examples; fi
+    cargo test --workspace --doc
+
+# Print how fast Nebula is, as ratios to doing the same without it
+bench: guests
+    cargo run --release --package nebula-bench
+
+# Check what is depended on: which crates, under which licences, from where
+deny:
+    cargo deny check bans licenses sources
+    cargo deny --manifest-path guests/Cargo.toml check bans licenses sources
+
+# Check the dependencies for known vulnerabilities: downloads the advisory database
+advisories:
+    cargo deny check advisories
+
+# Check the spelling
+typos:
+    typos
+
+# Run all that a change has to pass, the quick checks first
+ci: fmt-check typos deny lint doc test
