@@ -18,7 +18,7 @@ pub trait Catalog: Send + Sync {
 }
 
 /// One version of a function.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FunctionInfo {
     /// The name it is published under.

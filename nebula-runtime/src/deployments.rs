@@ -1,8 +1,9 @@
 //! Which version a name means just now, as far as this process knows.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -42,7 +43,7 @@ struct Function {
     /// When the record was last seen to be so: milliseconds since the epoch.
     seen: AtomicU64,
     refreshing: AtomicBool,
-    versions: Cache<u64, Arc<Deployment>>,
+    versions: Mutex<HashMap<u64, Arc<Deployment>>>,
 }
 
 /// One version of a function, ready to be called.
@@ -147,11 +148,8 @@ impl Inner {
             known.seen.store(now, Relaxed);
             return Ok(Arc::clone(known));
         }
-        let versions = Cache::new(64);
-        if let Some(known) = known {
-            // Versions do not change: what runs goes on under the same gate.
-            known.versions.iter().for_each(|(number, deployment)| versions.insert(number, deployment));
-        }
+        // Versions do not change: what runs goes on under the same gate.
+        let versions = Mutex::new(known.map(|known| known.versions().clone()).unwrap_or_default());
         let function = Arc::new(Function { record, seen: now.into(), refreshing: AtomicBool::new(false), versions });
         self.known.insert(name.clone(), Arc::clone(&function));
         Ok(function)
@@ -161,9 +159,8 @@ impl Inner {
         let Some((version, entry)) = function.record.resolve(reference.version()) else {
             return Err(no_such_version(reference));
         };
-        if let Some(deployment) = function.versions.get(&version)
-            && deployment.manifest_digest == entry.manifest
-        {
+        let ready = function.versions().get(&version).cloned();
+        if let Some(deployment) = ready.filter(|deployment| deployment.manifest_digest == entry.manifest) {
             return Ok(deployment);
         }
         let manifest = self.store.manifest(&entry.manifest).await.map_err(store_failure)?;
@@ -171,8 +168,13 @@ impl Inner {
         let gate = Gate::new(limits.concurrency, Overload::Function);
         let deployment = Arc::new(Deployment { version, manifest, limits, gate, manifest_digest: entry.manifest });
         // Two may arrive here at once: one gate must win.
-        let kept = function.versions.get_or_insert_with(&version, || Ok::<_, std::convert::Infallible>(Arc::clone(&deployment)));
-        Ok(kept.unwrap_or(deployment))
+        Ok(Arc::clone(function.versions().entry(version).or_insert(deployment)))
+    }
+}
+
+impl Function {
+    fn versions(&self) -> MutexGuard<'_, HashMap<u64, Arc<Deployment>>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
