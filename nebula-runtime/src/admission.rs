@@ -62,6 +62,16 @@ impl Gate {
         if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
             return Ok(permit);
         }
+        // On the heap, so that waiting, which is rare, does not make each invocation's future larger.
+        Box::pin(self.wait(function, deadline, report)).await
+    }
+
+    async fn wait(
+        &self,
+        function: &FunctionRef,
+        deadline: Option<Instant>,
+        report: &ReportHandle,
+    ) -> Result<OwnedSemaphorePermit, InvokeError> {
         let arrived = Instant::now();
         let patience = arrived + PATIENCE;
         let until = deadline.map_or(patience, |deadline| deadline.min(patience));

@@ -62,14 +62,23 @@ impl Deployments {
     }
 
     /// The version that `reference` means, at most [`STALE`] ago.
-    pub(crate) async fn get(&self, reference: &FunctionRef) -> Result<Arc<Deployment>, InvokeError> {
-        let function = self.function(reference.name()).await?;
-        self.0.version(&function, reference).await
+    pub(crate) async fn get(&self, reference: &FunctionRef, now: Instant) -> Result<Arc<Deployment>, InvokeError> {
+        if let Some(known) = self.known(reference.name(), now)
+            && let Some(deployment) = known.ready(reference)
+        {
+            return Ok(deployment);
+        }
+        // On the heap, so that this rare future does not make each invocation's larger.
+        Box::pin(async {
+            let function = self.function(reference.name(), now).await?;
+            self.0.version(&function, reference).await
+        })
+        .await
     }
 
     /// What is known of the version that `reference` means.
     pub(crate) async fn info(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
-        let function = self.function(reference.name()).await?;
+        let function = self.function(reference.name(), Instant::now()).await?;
         let Deployment { version, manifest, .. } = &*self.0.version(&function, reference).await?;
         Ok(FunctionInfo {
             name: reference.name().clone(),
@@ -88,18 +97,21 @@ impl Deployments {
         self.0.known.remove(name);
     }
 
-    async fn function(&self, name: &FunctionName) -> Result<Arc<Function>, InvokeError> {
-        let Some(known) = self.0.known.get(name) else {
-            return self.0.read(name, None).await;
-        };
-        match self.0.age(&known) {
-            age if age < FRESH => Ok(known),
-            age if age < STALE => {
-                self.refresh(name, &known);
-                Ok(known)
-            }
-            _ => Arc::clone(&self.0).reread(name, &known).await,
+    async fn function(&self, name: &FunctionName, now: Instant) -> Result<Arc<Function>, InvokeError> {
+        match self.known(name, now) {
+            Some(known) => Ok(known),
+            None => self.0.reread(name, self.0.known.get(name).as_ref()).await,
         }
+    }
+
+    /// What is known of a function and is not too old.
+    fn known(&self, name: &FunctionName, now: Instant) -> Option<Arc<Function>> {
+        let known = self.0.known.get(name)?;
+        let age = self.0.age(&known, now);
+        if (FRESH..STALE).contains(&age) {
+            self.refresh(name, &known);
+        }
+        (age < STALE).then_some(known)
     }
 
     /// Reads the record again without making anyone wait.
@@ -107,7 +119,7 @@ impl Deployments {
         if !known.refreshing.swap(true, Relaxed) {
             let (inner, name, known) = (Arc::clone(&self.0), name.clone(), Arc::clone(known));
             tokio::spawn(async move {
-                drop(inner.reread(&name, &known).await);
+                drop(inner.reread(&name, Some(&known)).await);
                 known.refreshing.store(false, Relaxed);
             });
         }
@@ -115,29 +127,30 @@ impl Deployments {
 }
 
 impl Inner {
-    fn now(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// Milliseconds since the epoch.
+    fn millis(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn age(&self, function: &Function) -> Duration {
-        Duration::from_millis(self.now().saturating_sub(function.seen.load(Relaxed)))
+    fn age(&self, function: &Function, now: Instant) -> Duration {
+        Duration::from_millis(self.millis(now).saturating_sub(function.seen.load(Relaxed)))
     }
 
-    /// Reads a function whose record is known. A store that is out of reach does not take away what is known: functions
-    /// go on being served as they were.
-    async fn reread(&self, name: &FunctionName, known: &Arc<Function>) -> Result<Arc<Function>, InvokeError> {
-        match self.read(name, Some(known)).await {
-            Err(error) if error.kind() == ErrorKind::Unavailable => {
+    /// Reads a function again. A store that is out of reach does not take away what is known: functions go on being served
+    /// as they were.
+    async fn reread(&self, name: &FunctionName, known: Option<&Arc<Function>>) -> Result<Arc<Function>, InvokeError> {
+        match (self.read(name, known).await, known) {
+            (Err(error), Some(known)) if error.kind() == ErrorKind::Unavailable => {
                 tracing::warn!(function = %name, %error, "serving the last known version");
-                known.seen.store(self.now(), Relaxed);
+                known.seen.store(self.millis(Instant::now()), Relaxed);
                 Ok(Arc::clone(known))
             }
-            read => read,
+            (read, _) => read,
         }
     }
 
     async fn read(&self, name: &FunctionName, known: Option<&Arc<Function>>) -> Result<Arc<Function>, InvokeError> {
-        let now = self.now();
+        let now = self.millis(Instant::now());
         let Some(record) = self.store.record(name).await.map_err(store_failure)? else {
             self.known.remove(name);
             return Err(not_found(format!("there is no function {name}; `nebula list` shows those there are")));
@@ -159,8 +172,7 @@ impl Inner {
         let Some((version, entry)) = function.record.resolve(reference.version()) else {
             return Err(no_such_version(reference));
         };
-        let ready = function.versions().get(&version).cloned();
-        if let Some(deployment) = ready.filter(|deployment| deployment.manifest_digest == entry.manifest) {
+        if let Some(deployment) = function.ready(reference) {
             return Ok(deployment);
         }
         let manifest = self.store.manifest(&entry.manifest).await.map_err(store_failure)?;
@@ -168,11 +180,24 @@ impl Inner {
         let gate = Gate::new(limits.concurrency, Overload::Function);
         let deployment = Arc::new(Deployment { version, manifest, limits, gate, manifest_digest: entry.manifest });
         // Two may arrive here at once: one gate must win.
-        Ok(Arc::clone(function.versions().entry(version).or_insert(deployment)))
+        let mut versions = function.versions();
+        let kept = versions.entry(version).or_insert_with(|| Arc::clone(&deployment));
+        if kept.manifest_digest != deployment.manifest_digest {
+            *kept = deployment;
+        }
+        Ok(Arc::clone(kept))
     }
 }
 
 impl Function {
+    /// The version that `reference` means, if it was asked for before.
+    fn ready(&self, reference: &FunctionRef) -> Option<Arc<Deployment>> {
+        let (version, entry) = self.record.resolve(reference.version())?;
+        let deployment = self.versions().get(&version).cloned()?;
+        // A name that was removed and published anew may have another version of the same number.
+        (deployment.manifest_digest == entry.manifest).then_some(deployment)
+    }
+
     fn versions(&self) -> MutexGuard<'_, HashMap<u64, Arc<Deployment>>> {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,8 +220,15 @@ fn no_such_version(reference: &FunctionRef) -> InvokeError {
 /// A store's failure as an invocation's.
 pub(crate) fn store_failure(error: StoreError) -> InvokeError {
     let (kind, detail) = match &error {
-        StoreError::Unavailable { .. } => (ErrorKind::Unavailable, "the store is out of reach"),
-        _ => (ErrorKind::Internal, "the store is damaged or not usable"),
+        StoreError::Unavailable { .. } | StoreError::Folder { .. } => {
+            (ErrorKind::Unavailable, "the store is out of reach".into())
+        }
+        StoreError::Contended { .. } => (ErrorKind::Unavailable, error.to_string()),
+        StoreError::NewerFormat { .. } => (ErrorKind::Internal, error.to_string()),
+        StoreError::Missing { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Malformed { .. }
+        | StoreError::Unwritable { .. } => (ErrorKind::Internal, "the store is damaged".to_owned()),
     };
     InvokeError::new(kind, detail).with_source(error)
 }

@@ -16,7 +16,7 @@ pub struct Event {
 #[derive(Debug)]
 pub enum Input {
     /// An HTTP request. Its path is the part that is the function's own: `/a/b` of `/api/f/a/b`.
-    Http(http::Request<Body>),
+    Http(Box<http::Request<Body>>),
     /// Bytes without a request around them.
     Payload {
         /// The bytes.
@@ -35,7 +35,7 @@ impl Default for Input {
 impl Event {
     /// An HTTP request.
     pub fn http(request: http::Request<Body>) -> Self {
-        Self { input: Input::Http(request), arguments: Vec::new() }
+        Self { input: Input::Http(Box::new(request)), arguments: Vec::new() }
     }
 
     /// A bare payload of this media type.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What one invocation of a function may use, and how many there may be at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +25,25 @@ pub struct Limits {
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
     /// See [`Limits::memory`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_bytes")]
     pub memory: Option<ByteSize>,
     /// See [`Limits::timeout`].
     #[serde(skip_serializing_if = "Option::is_none", with = "humantime_serde")]
     pub timeout: Option<Duration>,
     /// See [`Limits::max_request`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_bytes")]
     pub max_request: Option<ByteSize>,
     /// See [`Limits::max_response`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_bytes")]
     pub max_response: Option<ByteSize>,
     /// See [`Limits::concurrency`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+}
+
+/// As a number of bytes: `ByteSize` itself would write a rounded text, and a limit must read back as it was set.
+fn as_bytes<S: Serializer>(size: &Option<ByteSize>, serializer: S) -> Result<S::Ok, S::Error> {
+    size.map(|size| size.as_u64()).serialize(serializer)
 }
 
 impl Default for Limits {
@@ -85,6 +90,26 @@ impl Limits {
             max_request: self.max_request.min(ceilings.max_request),
             max_response: self.max_response.min(ceilings.max_response),
             concurrency: self.concurrency.min(ceilings.concurrency),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn settings_read_back_as_they_were_set(memory: Option<u64>, seconds in 0..1_000_000_u64, nanos in 0..1_000_000_000_u32) {
+            let settings = LimitSettings {
+                memory: memory.map(ByteSize::b),
+                timeout: Some(Duration::new(seconds, nanos)),
+                ..LimitSettings::default()
+            };
+            let json = serde_json::to_string(&settings).unwrap();
+            prop_assert_eq!(serde_json::from_str::<LimitSettings>(&json).unwrap(), settings, "{}", json);
         }
     }
 }

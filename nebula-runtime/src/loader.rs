@@ -63,7 +63,11 @@ impl Loader {
         loaded.map_err(|error| InvokeError::new(error.kind(), error.detail()).with_source(error))
     }
 
-    fn start(&self, digest: Digest, wasm: impl Future<Output = Result<Bytes, InvokeError>> + Send + 'static) -> Loading {
+    fn start(
+        &self,
+        digest: Digest,
+        wasm: impl Future<Output = Result<Bytes, InvokeError>> + Send + 'static,
+    ) -> Loading {
         let mut in_flight = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let loading = in_flight.entry(digest).or_insert_with(|| {
             // A task of its own, so that a caller who leaves does not stop it half-way and let the next one start over.

@@ -8,8 +8,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::timeout_at;
 
 use crate::{
-    AliasName, Catalog, Digest, ErrorKind, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, GuestStderr, Invocation,
-    InvokeError, Invoker, Limits, Response, Start,
+    AliasName, Catalog, Digest, ErrorKind, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, GuestStderr,
+    Invocation, InvokeError, Invoker, Limits, Response, Start,
     abi::{Call, Guest},
     body::{Holding, too_large},
     deployments::{Deployment, Deployments, store_failure},
@@ -187,7 +187,7 @@ impl Runtime {
 impl Invoker for Runtime {
     async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
         let began = Instant::now();
-        let deployment = self.deployments.get(&invocation.function).await?;
+        let deployment = self.deployments.get(&invocation.function, began).await?;
         let loaded = self.loader.loaded(&deployment.manifest.module);
         invocation.report.update(|report| {
             report.version = Some(deployment.version);
@@ -201,7 +201,8 @@ impl Invoker for Runtime {
         let guest = match loaded {
             Some(guest) => guest,
             None => {
-                let guest = within(invocation.deadline, self.guest(&deployment)).await?;
+                // On the heap, so that this rare future does not make each invocation's larger.
+                let guest = Box::pin(within(invocation.deadline, self.guest(&deployment))).await?;
                 invocation.report.update(|report| report.loading = began.elapsed().saturating_sub(report.queued));
                 guest
             }
@@ -241,7 +242,8 @@ fn binary(module: Bytes) -> Result<Bytes, InvokeError> {
     let Ok(text) = std::str::from_utf8(&module) else {
         return Err(invalid("the file is not WebAssembly: it is neither the binary format nor text".to_owned()));
     };
-    let parsed = wat::parse_str(text).map_err(|error| invalid(format!("the file is not WebAssembly, nor its text format: {error}")));
+    let parsed = wat::parse_str(text)
+        .map_err(|error| invalid(format!("the file is not WebAssembly, nor its text format: {error}")));
     parsed.map(Bytes::from)
 }
 
@@ -254,7 +256,9 @@ fn check_export(config: &FunctionConfig, guest: &dyn Guest) -> Result<(), Invoke
     }
     let names: Vec<_> = guest.exports().iter().map(|export| export.name.as_str()).collect();
     let detail = match names.as_slice() {
-        [] => format!("the configured export {export:?} does not exist: a {} has no exports to choose from", guest.kind()),
+        [] => {
+            format!("the configured export {export:?} does not exist: a {} has no exports to choose from", guest.kind())
+        }
         names => format!("the configured export {export:?} does not exist; there are: {}", names.join(", ")),
     };
     Err(InvokeError::new(ErrorKind::InvalidInput, detail))

@@ -47,7 +47,8 @@ impl Command {
             .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to set up WASI").with_source(error))?;
         let pre = linker.instantiate_pre(component).map_err(unlinkable)?;
         let command = CommandPre::new(pre).map_err(|error| {
-            let detail = "the component does not export wasi:cli/run 0.2; other kinds of components are not supported yet";
+            let detail =
+                "the component does not export wasi:cli/run 0.2; other kinds of components are not supported yet";
             InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
         })?;
         Ok(Self(Arc::new(Instance::Component(command))))
@@ -188,7 +189,10 @@ impl http_body::Body for Streaming {
     type Data = Bytes;
     type Error = InvokeError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
         let mut pending = false;
         if self.output.is_empty() && self.failure.is_none() {
             match self.running.poll_output(context, 1) {

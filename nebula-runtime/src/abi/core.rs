@@ -42,9 +42,11 @@ impl Core {
         } else {
             Instance::Pure(Linker::new(engine.wasmtime()).instantiate_pre(module).map_err(unlinkable)?)
         };
-        let functions: Vec<_> = module.exports().filter_map(|export| Function::new(module, export.name(), &export.ty())).collect();
+        let functions: Vec<_> =
+            module.exports().filter_map(|export| Function::new(module, export.name(), &export.ty())).collect();
         if functions.is_empty() {
-            let detail = "the module exports no function of numbers, no _start and no component; there is nothing to call";
+            let detail =
+                "the module exports no function of numbers, no _start and no component; there is nothing to call";
             return Err(InvokeError::new(ErrorKind::InvalidModule, detail));
         }
         let exports = functions.iter().filter_map(|function| signature(module, &function.name)).collect();
@@ -164,7 +166,10 @@ async fn params(function: &Function, event: Event, max_request: u64) -> Result<(
     let (input, arguments) = event.into_parts();
     let body = input.into_body();
     if arguments.is_empty() {
-        let body = body.collect(max_request).await?;
+        let body = match body.as_whole() {
+            Some(bytes) if bytes.len() as u64 <= max_request => bytes.clone(),
+            _ => Box::pin(body.collect(max_request)).await?,
+        };
         return Ok((params_of_body(function, &body)?, body.len() as u64));
     }
     if !body.is_known_empty() {
@@ -208,7 +213,9 @@ fn params_of<T: AsRef<str>>(
         return Err(invalid(format!("{} takes {wanted} {plural} ({}), got {got}", function.name, types.join(", "))));
     }
     let pairs = arguments.iter().zip(&function.params).enumerate();
-    pairs.map(|(index, (text, ty))| parse(text.as_ref(), ty).map_err(|error| invalid(format!("arg {index}: {error}")))).collect()
+    pairs
+        .map(|(index, (text, ty))| parse(text.as_ref(), ty).map_err(|error| invalid(format!("arg {index}: {error}"))))
+        .collect()
 }
 
 /// One number as it is, several as an array, none as `null`.

@@ -64,7 +64,9 @@ pub enum GuestStderr {
 /// [`ErrorKind::InvalidModule`] where it is of no kind, or imports what is not granted.
 pub(crate) fn recognise(engine: &Engine, code: Code) -> Result<Arc<dyn Guest>, InvokeError> {
     Ok(match code {
-        Code::Module(module) if module.get_export("_start").is_some() => Arc::new(command::Command::module(engine, &module)?),
+        Code::Module(module) if module.get_export("_start").is_some() => {
+            Arc::new(command::Command::module(engine, &module)?)
+        }
         Code::Module(module) => Arc::new(core::Core::new(engine, &module)?),
         Code::Component(component) => Arc::new(command::Command::component(engine, &component)?),
     })

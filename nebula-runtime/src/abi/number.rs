@@ -116,8 +116,12 @@ mod tests {
             (Val::I32(left), Val::I32(right)) => left == right,
             (Val::I64(left), Val::I64(right)) => left == right,
             // The sign and payload of a NaN have no spelling.
-            (Val::F32(left), Val::F32(right)) => left == right || f32::from_bits(*left).is_nan() && f32::from_bits(*right).is_nan(),
-            (Val::F64(left), Val::F64(right)) => left == right || f64::from_bits(*left).is_nan() && f64::from_bits(*right).is_nan(),
+            (Val::F32(left), Val::F32(right)) => {
+                left == right || f32::from_bits(*left).is_nan() && f32::from_bits(*right).is_nan()
+            }
+            (Val::F64(left), Val::F64(right)) => {
+                left == right || f64::from_bits(*left).is_nan() && f64::from_bits(*right).is_nan()
+            }
             _ => false,
         }
     }

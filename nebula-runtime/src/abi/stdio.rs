@@ -32,7 +32,11 @@ const MAX_LOGGED: usize = 64 << 10;
 const MAX_LINE: usize = 4 << 10;
 
 /// The system interface of a guest that is given what its configuration grants, and no input.
-pub(super) fn without_input(config: &FunctionConfig, id: &InvocationId, stderr: GuestStderr) -> Result<WasiP1Ctx, InvokeError> {
+pub(super) fn without_input(
+    config: &FunctionConfig,
+    id: &InvocationId,
+    stderr: GuestStderr,
+) -> Result<WasiP1Ctx, InvokeError> {
     let mut wasi = granted(config)?;
     let log = Stderr::new(id, stderr);
     // A core module's result is what it returns: what it prints is for the developer.
@@ -139,7 +143,9 @@ impl AsyncRead for Stdin {
         let mut reading = lock(&self.0);
         std::task::ready!(reading.poll_ready(context));
         buffer.put_slice(&reading.take(buffer.remaining()));
-        Poll::Ready(reading.failure.as_ref().map_or(Ok(()), |failure| Err(io::Error::other(failure.detail().to_owned()))))
+        Poll::Ready(
+            reading.failure.as_ref().map_or(Ok(()), |failure| Err(io::Error::other(failure.detail().to_owned()))),
+        )
     }
 }
 
@@ -297,7 +303,9 @@ impl Logging {
         let kept = bytes.get(..self.left).unwrap_or(bytes);
         self.left -= kept.len();
         self.line.extend_from_slice(kept);
-        while let Some(end) = self.line.iter().position(|byte| *byte == b'\n').or((self.line.len() >= MAX_LINE).then_some(MAX_LINE)) {
+        while let Some(end) =
+            self.line.iter().position(|byte| *byte == b'\n').or((self.line.len() >= MAX_LINE).then_some(MAX_LINE))
+        {
             let line = self.line.split_to(end);
             self.emit(&line);
             if self.line.first() == Some(&b'\n') {

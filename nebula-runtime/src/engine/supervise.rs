@@ -1,11 +1,13 @@
 //! Runs a guest's future under its deadline, and measures it.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
     time::Duration,
 };
 
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{ErrorKind, InvokeError, ReportHandle};
@@ -14,26 +16,37 @@ use crate::{ErrorKind, InvokeError, ReportHandle};
 ///
 /// Guests yield at each tick of the epoch clock, so the timer has its turn even beside one that spins. Dropping the
 /// future stops the guest where it is.
-pub(crate) async fn supervise<T>(
-    guest: impl Future<Output = Result<T, InvokeError>>,
-    timeout: Duration,
-    report: ReportHandle,
-) -> Result<T, InvokeError> {
-    let mut guest = pin!(guest);
-    let mut clock = Clock { report, began: Instant::now(), on_thread: Duration::ZERO };
-    let mut timer: Option<Pin<Box<Sleep>>> = None;
-    poll_fn(|context| {
-        let polled_at = if timer.is_none() { clock.began } else { Instant::now() };
-        let polled = guest.as_mut().poll(context);
-        clock.on_thread += polled_at.elapsed();
+pub(crate) fn supervise<F>(guest: F, timeout: Duration, report: ReportHandle) -> Supervised<F> {
+    let began = Instant::now();
+    let clock = Clock { report, began, polled: began, on_thread: Duration::ZERO };
+    Supervised { guest, clock, timeout, timer: None }
+}
+
+pin_project! {
+    /// A guest's future under its deadline. Written out because an `async fn` would hold the guest, which is large, twice.
+    pub(crate) struct Supervised<F> {
+        #[pin]
+        guest: F,
+        clock: Clock,
+        timeout: Duration,
+        // Most guests never wait, so the timer is made for those that do.
+        timer: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+impl<F: Future<Output = Result<T, InvokeError>>, T> Future for Supervised<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = this.clock.measure(|| this.guest.poll(context));
         if polled.is_ready() {
             return polled;
         }
-        // Most guests never wait, so the timer is made for those that do.
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(clock.began + timeout)));
+        let timeout = *this.timeout;
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(this.clock.began + timeout)));
         timer.as_mut().poll(context).map(|()| Err(timed_out(timeout)))
-    })
-    .await
+    }
 }
 
 fn timed_out(timeout: Duration) -> InvokeError {
@@ -45,15 +58,27 @@ fn timed_out(timeout: Duration) -> InvokeError {
 struct Clock {
     report: ReportHandle,
     began: Instant,
+    /// When the last poll ended; at first, when it all began.
+    polled: Instant,
     on_thread: Duration,
+}
+
+impl Clock {
+    fn measure<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+        // The first poll follows at once, and most guests need no second: that saves them a look at the clock.
+        let from = if self.polled == self.began { self.began } else { Instant::now() };
+        let polled = poll();
+        self.polled = Instant::now();
+        self.on_thread += self.polled - from;
+        polled
+    }
 }
 
 impl Drop for Clock {
     fn drop(&mut self) {
-        let total = self.began.elapsed();
         self.report.update(|report| {
             report.cpu = self.on_thread;
-            report.running = total.saturating_sub(report.instantiating);
+            report.running = (self.polled - self.began).saturating_sub(report.instantiating);
         });
     }
 }
