@@ -10,6 +10,8 @@
 # a finished toolchain in DEST it does nothing.
 set -euo pipefail
 
+command -v apt-get >/dev/null || { echo "only on Debian: elsewhere add the targets with rustup" >&2; exit 1; }
+
 targets=(wasm32-unknown-unknown wasm32-wasip1 wasm32-wasip2)
 dest=$(realpath -m "${1:?usage: ci/setup-rust-wasm.sh DEST}")
 toolchain=$dest/usr
@@ -88,6 +90,7 @@ build_std() {
   touch "$work/std/src/lib.rs"
   printf '[package]\nname = "nothing"\nedition = "2024"\n[workspace]\n' >"$work/std/Cargo.toml"
   for target in "${targets[@]}"; do
+    echo "building the standard library for $target"
     # RUSTC_BOOTSTRAP allows -Zbuild-std here; the bitcode is for guests with link-time optimisation.
     (cd "$work/std" && RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Cembed-bitcode=yes RUSTUP_TOOLCHAIN=$toolchain \
       cargo build -q --release -Zbuild-std=std,panic_abort --target "$target" --target-dir target)

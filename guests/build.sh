@@ -40,7 +40,7 @@ build() { cargo build --release --locked --target-dir target --target "$@"; }
 
 choose_toolchain() {
   has_targets && return
-  [ ! -e "$own" ] && rustup target add "$core" "$command" "$component" && return
+  [ ! -e "$own" ] && RUST_BACKTRACE=0 rustup target add "$core" "$command" "$component" && return
   echo "rustup could not add the WebAssembly targets: using a toolchain in $own, made now if it is not there yet"
   ../ci/setup-rust-wasm.sh "$own"
   export RUSTUP_TOOLCHAIN=$own/usr
