@@ -37,7 +37,8 @@ test: guests
 
 # Print how fast Nebula is, as ratios to doing the same without it
 bench: guests
-    cargo run --release --package nebula-bench
+    cargo build --release --package nebula-cli --package nebula-bench
+    target/release/nebula-bench
 
 # Check what is depended on: which crates, under which licences, from where
 deny:
