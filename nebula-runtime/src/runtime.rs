@@ -149,8 +149,8 @@ impl Runtime {
         Ok(Published { info, changed: published.changed })
     }
 
-    /// The newest version, if it is exactly this. Then there is nothing to compile, and a start with ten thousand functions
-    /// that are all published already is quick.
+    /// The newest version, if it is exactly this and whole. Then there is nothing to compile, and a start with ten thousand
+    /// functions that are all published already is quick.
     async fn published_already(
         &self,
         name: &FunctionName,
@@ -162,10 +162,12 @@ impl Runtime {
             Ok(info) => {
                 let same = info.digest == *digest && info.config == *config;
                 let aliased = alias.is_none_or(|alias| info.aliases.contains(alias));
-                Ok((same && aliased).then_some(info))
+                let whole = same && aliased && self.store.module(digest).await.is_ok();
+                Ok(whole.then_some(info))
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
+            // Not there, or damaged: publishing restores it.
+            Err(_) => Ok(None),
         }
     }
 

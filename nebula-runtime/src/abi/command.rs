@@ -1,7 +1,7 @@
 //! WASI commands: the event on stdin, the result on stdout.
 
 use std::{
-    future::poll_fn,
+    future::{Future as _, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Body, Delivery, ErrorKind, Export, FunctionConfig, InvokeError, Kind, ReportHandle, Response,
-    engine::{Engine, Host, fault, supervise},
+    engine::{Engine, Host, Supervised, fault, supervise},
 };
 
 /// A WASI command: a module with `_start`, or a component that exports `wasi:cli/run`.
@@ -109,11 +109,11 @@ impl Guest for Command {
         wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(Stderr::new(&invocation.id, stderr));
         let mut store = engine.store(wasi.build_p1(), limits.memory, &invocation.report);
         let instance = Arc::clone(&self.0);
-        let guest = async move {
+        let guest: BoxFuture<'static, _> = Box::pin(async move {
             let ran = instance.run(&mut store).await;
             ran.or_else(exited_well).map_err(|error| fault(error, store.data()))
-        };
-        let guest = Box::pin(supervise(guest, limits.timeout, invocation.report.clone()));
+        });
+        let guest = supervise(guest, limits.timeout, invocation.report.clone());
         let immediate = invocation.delivery == Delivery::Immediate || config.content_type.is_some();
         let running = Running { guest: Some(guest), stdin, stdout, report: invocation.report };
         running.respond(immediate, config).await
@@ -130,7 +130,7 @@ fn exited_well(error: wasmtime::Error) -> wasmtime::Result<()> {
 /// A command at work. What it read and wrote is noted in the report when it is dropped.
 struct Running {
     /// `None` once it has ended.
-    guest: Option<BoxFuture<'static, Result<(), InvokeError>>>,
+    guest: Option<Supervised<BoxFuture<'static, Result<(), InvokeError>>>>,
     stdin: Stdin,
     stdout: Stdout,
     report: ReportHandle,
@@ -157,7 +157,7 @@ impl Running {
         let Some(guest) = &mut self.guest else {
             return Poll::Ready(Ok(()));
         };
-        match guest.as_mut().poll(context) {
+        match Pin::new(guest).poll(context) {
             Poll::Pending if self.stdout.len() >= enough => Poll::Ready(Ok(())),
             Poll::Pending => Poll::Pending,
             Poll::Ready(ended) => {

@@ -1,6 +1,6 @@
 //! Core modules: numeric exports, called with numbers.
 
-use std::time::Instant;
+use std::{pin::pin, time::Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -85,8 +85,7 @@ impl Core {
         store: &mut Store<Host<W>>,
         function: &Function,
         params: &[Val],
-        results: &mut [Val],
-    ) -> wasmtime::Result<()> {
+    ) -> wasmtime::Result<Vec<Val>> {
         let began = Instant::now();
         let instance = pre.instantiate_async(&mut *store).await?;
         let mut function_of = |export| instance.get_module_export(&mut *store, &export).and_then(Extern::into_func);
@@ -96,7 +95,9 @@ impl Core {
         store.data().report().update(|report| report.instantiating = began.elapsed());
         let callee = instance.get_module_export(&mut *store, &function.export).and_then(Extern::into_func);
         let callee = callee.ok_or_else(|| wasmtime::format_err!("export {:?} is gone", function.name))?;
-        callee.call_async(&mut *store, params, results).await
+        let mut results = vec![Val::I32(0); function.results];
+        callee.call_async(&mut *store, params, &mut results).await?;
+        Ok(results)
     }
 }
 
@@ -116,29 +117,29 @@ impl Guest for Core {
         let function = self.function(&invocation.function, config)?;
         let report = invocation.report;
         let (params, bytes_in) = params(function, invocation.event, limits.max_request.as_u64()).await?;
-        let mut results = vec![Val::I32(0); function.results];
-        let guest = async {
+        // Pinned where it is made: it is large, and handing it on would copy it.
+        let guest = pin!(async {
             match &self.instance {
                 Instance::Pure(pre) => {
                     let mut store = engine.store((), limits.memory, &report);
-                    let ran = self.run(pre, &mut store, function, &params, &mut results).await;
+                    let ran = self.run(pre, &mut store, function, &params).await;
                     ran.map_err(|error| fault(error, store.data()))
                 }
                 Instance::Wasi(pre) => {
                     let wasi = stdio::without_input(config, &invocation.id, stderr)?;
                     let mut store = engine.store(wasi, limits.memory, &report);
-                    let ran = self.run(pre, &mut store, function, &params, &mut results).await;
+                    let ran = self.run(pre, &mut store, function, &params).await;
                     ran.map_err(|error| fault(error, store.data()))
                 }
             }
-        };
-        supervise(guest, limits.timeout, report.clone()).await?;
+        });
+        let results = supervise(guest, limits.timeout, report.clone()).await?;
         let body = json(&results);
         report.update(|report| {
             report.bytes_in = bytes_in;
             report.bytes_out = body.len() as u64;
         });
-        Ok(Response::new(HeaderValue::from_static("application/json"), body, report))
+        Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))
     }
 }
 

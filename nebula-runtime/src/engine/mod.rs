@@ -13,7 +13,7 @@ use std::{hash::Hash as _, io, path::Path};
 use code_cache::CodeCache;
 pub(crate) use fault::fault;
 pub(crate) use host::Host;
-pub(crate) use supervise::supervise;
+pub(crate) use supervise::{Supervised, supervise};
 use ticker::Ticker;
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store, component::Component,
