@@ -282,3 +282,31 @@ async fn within<T>(
     let late = |_| InvokeError::new(ErrorKind::Timeout, "the deadline passed while the function was being loaded");
     timeout_at(deadline, work).await.map_err(late)?
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{Event, StoreUrl};
+
+    #[tokio::test]
+    async fn publishing_again_restores_each_blob_that_is_corrupt_or_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreUrl::folder(folder.path()).unwrap()).await.unwrap();
+        let name: FunctionName = "seven".parse().unwrap();
+        let wasm = "(module (func (export \"seven\") (result i32) (i32.const 7)))";
+        let runtime = || Runtime::builder(store.clone()).concurrency(1).build().unwrap();
+        let publish =
+            async || runtime().publish(&name, wasm.into(), FunctionConfig::default(), None).await.unwrap().changed;
+        assert!(publish().await);
+        for blob in fs::read_dir(folder.path().join("blobs/sha256")).unwrap().map(|blob| blob.unwrap().path()) {
+            for damage in [|path| fs::write(path, "?"), |path| fs::remove_file(path)] {
+                damage(&blob).unwrap();
+                assert!(!publish().await);
+                let response = runtime().invoke(Invocation::new(name.clone(), Event::default())).await.unwrap();
+                assert_eq!(response.body.collect(10).await.unwrap(), "7");
+            }
+        }
+    }
+}
