@@ -35,19 +35,22 @@ impl CodeCache {
         Ok(Self { folder, fingerprint, key: read_or_make_key(&root.join("key"))? })
     }
 
-    /// The file that holds the code of the module `digest`, if there is one and it is ours. One that is not is removed.
+    /// The file that holds the code of the module `digest`, if there is one and it is ours. One that is not is removed; one
+    /// that cannot be read just now, for lack of descriptors say, is not.
     pub(crate) fn get(&self, digest: &Digest) -> Option<PathBuf> {
         let path = self.path(digest);
         match self.is_ours(&path, digest) {
             Ok(true) => return Some(path),
-            Ok(false) => tracing::warn!(path = %path.display(), "discarding compiled code that is corrupt or not ours"),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Ok(false) => {
+                tracing::warn!(path = %path.display(), "discarding compiled code that is corrupt or not ours");
+                // What cannot be removed will be replaced: `put` renames over it.
+                drop(fs::remove_file(&path));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "discarding compiled code that cannot be read")
+                tracing::warn!(path = %path.display(), %error, "failed to read compiled code; compiling again")
             }
         }
-        // What cannot be removed will be replaced: `put` renames over it.
-        drop(fs::remove_file(&path));
         None
     }
 
@@ -181,6 +184,21 @@ mod tests {
         }
         fs::write(&path, whole).unwrap();
         assert!(is_kept(&path, &digest, &cache));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn keeps_what_cannot_be_read_just_now() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = cache(root.path());
+        let digest = Digest::of(b"module");
+        let path = cache.path(&digest);
+        // A link in a circle, which not even root can open.
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        assert_eq!(cache.get(&digest), None);
+        assert!(path.is_symlink());
+        cache.put(&digest, b"code").unwrap();
+        assert_eq!(cache.get(&digest), Some(path));
     }
 
     #[test]
