@@ -1,0 +1,88 @@
+//! The command line as a whole: the subcommands, and the options that all of them take.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    command::{inspect::Inspect, list::List, publish::Publish, run::Run, serve::Serve},
+    failure::Failure,
+    log::LogOptions,
+    places::PlaceOptions,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  nebula run treats.wat 10              call a function in a file
+  nebula publish treats treats.wat      keep it under a name
+  nebula serve                          http://127.0.0.1:8080/api/treats/10 is 10
+  seq 1000 | nebula run treats          a thousand events, a thousand results
+
+Exit codes:
+    0  done                             75  busy; later it may work
+    1  the function's own error         78  configuration
+    2  usage                           124  time-out
+   65  bad input, bad module           134  trap
+   66  not found                       137  memory, stack or output limit
+   69  store or address out of reach    70  internal
+   74  input or output failed
+  A command that exits with another code than 0 gives that code.";
+
+/// Runs WebAssembly functions: behind an HTTP server and in a shell's pipe.
+#[derive(Debug, Parser)]
+#[command(name = "nebula", version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// The options of all commands.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    #[command(flatten)]
+    pub(crate) places: PlaceOptions,
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(Serve),
+    Run(Run),
+    Publish(Publish),
+    List(List),
+    Inspect(Inspect),
+}
+
+impl Command {
+    /// Does what is asked for, and gives the exit code.
+    pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
+        match self {
+            Self::Serve(serve) => serve.execute(global).await,
+            Self::Run(run) => run.execute(global).await,
+            Self::Publish(publish) => publish.execute(global).await,
+            Self::List(list) => list.execute(global).await,
+            Self::Inspect(inspect) => inspect.execute(global).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:\n  "), "{}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `nebula list`.
+
+use clap::Args;
+use nebula_local::ExitCode;
+use nebula_runtime::{ByteSize, Catalog as _, FunctionInfo, Runtime};
+
+use crate::{cli::Global, failure::Failure, print};
+
+const EXAMPLES: &str = "\
+Examples:
+  nebula list
+  nebula list --json | jq -r '.[].name'";
+
+/// Lists the published functions.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct List {
+    /// Print JSON: an array of the functions
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    /// Prints the latest version of each function.
+    pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
+        let (store, url) = global.places.open_store().await?;
+        let functions = Runtime::builder(store).concurrency(1).build()?.functions().await?;
+        match functions.as_slice() {
+            functions if self.json => print::json(&functions)?,
+            [] => print::note(format_args!("no functions in {url}; nebula publish NAME FILE makes one")),
+            functions => print::result(&table(functions))?,
+        }
+        Ok(ExitCode::OK)
+    }
+}
+
+fn table(functions: &[FunctionInfo]) -> String {
+    let header = ["NAME", "VERSION", "KIND", "SIZE", "EXPORTS"].map(str::to_owned);
+    let rows = functions.iter().map(|info| {
+        let version = [vec![info.version.to_string()], info.aliases.iter().map(ToString::to_string).collect()].concat();
+        let size = ByteSize(info.size).to_string();
+        [info.name.to_string(), version.join(" "), info.kind.to_string(), size, exports(info)]
+    });
+    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    let widths = widths(&rows);
+    rows.iter().map(|row| line(row, &widths)).collect()
+}
+
+/// The exports, as many as a line has room for.
+fn exports(info: &FunctionInfo) -> String {
+    const ROOM: usize = 60;
+    let mut shown = String::new();
+    for (index, export) in info.exports.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        let export = export.to_string();
+        if index > 0 && shown.len() + separator.len() + export.len() > ROOM {
+            return format!("{shown}, and {} more", info.exports.len() - index);
+        }
+        shown = shown + separator + &export;
+    }
+    shown
+}
+
+fn widths<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
+    rows.iter().fold([0; N], |mut widths, row| {
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.chars().count().max(*width));
+        widths
+    })
+}
+
+fn line<const N: usize>(row: &[String; N], widths: &[usize; N]) -> String {
+    let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    cells.join("  ").trim_end().to_owned() + "\n"
+}

@@ -1,0 +1,7 @@
+//! The subcommands, a file each.
+
+pub(crate) mod inspect;
+pub(crate) mod list;
+pub(crate) mod publish;
+pub(crate) mod run;
+pub(crate) mod serve;

@@ -1,0 +1,93 @@
+//! `nebula publish`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use nebula_local::ExitCode;
+use nebula_runtime::{AliasName, FunctionConfig, FunctionInfo, FunctionName, Published, Runtime};
+use serde::Serialize;
+
+use crate::{
+    cli::Global,
+    config::{Config, nearest},
+    failure::Failure,
+    print,
+    publish::publish_file,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  nebula publish treats guests/treats.wat
+  nebula publish resize resize.wasm --alias prod
+  nebula publish report report.wasm --config nebula.toml
+
+A server of the same store serves the new version within two seconds.
+Publishing the same again changes nothing.";
+
+/// Publishes a module as the newest version of a function.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Publish {
+    /// The function's name: 1 to 63 of a-z, 0-9 and -, starting with a letter
+    name: FunctionName,
+    /// A WebAssembly file, in the binary or in the text format
+    file: PathBuf,
+    /// Point this alias to the version too
+    #[arg(long)]
+    alias: Option<AliasName>,
+    /// Take the settings, and not the source, of [functions.NAME] in this file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON: the version, and whether anything changed
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    #[serde(flatten)]
+    info: &'a FunctionInfo,
+    changed: bool,
+}
+
+impl Publish {
+    /// Publishes, and prints what is now published.
+    pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
+        let config = self.config.as_deref().map(|path| settings(path, &self.name)).transpose()?.unwrap_or_default();
+        let (store, _) = global.places.open_store().await?;
+        let runtime = Runtime::builder(store).code_cache(global.places.code_cache()).concurrency(1).build()?;
+        let published = publish_file(&runtime, &self.name, &self.file, config, self.alias.as_ref()).await;
+        let Published { info, changed } = published.map_err(|source| Failure::Publish {
+            function: self.name,
+            path: self.file,
+            source: Box::new(source),
+        })?;
+        match self.json {
+            true => print::json(&Object { info: &info, changed })?,
+            false => print::result(&sentence(&info, changed))?,
+        }
+        Ok(ExitCode::OK)
+    }
+}
+
+/// What a configuration says about one function.
+fn settings(path: &Path, name: &FunctionName) -> Result<FunctionConfig, Failure> {
+    let functions = Config::read(path)?.functions;
+    let names: Vec<_> = functions.iter().map(|function| function.name.clone()).collect();
+    let found = functions.into_iter().find(|function| function.name == *name);
+    found.map(|function| function.config).ok_or_else(|| {
+        let hint = match nearest(name.as_str(), names.iter().map(FunctionName::as_str)) {
+            Some(nearest) => format!("; did you mean {nearest}?"),
+            None => String::new(),
+        };
+        Failure::Usage(format!("{} has no [functions.{name}]{hint}", path.display()))
+    })
+}
+
+fn sentence(info: &FunctionInfo, changed: bool) -> String {
+    let FunctionInfo { name, version, digest, kind, .. } = info;
+    let unchanged = if changed { "" } else { "unchanged: " };
+    let exports: Vec<_> = info.exports.iter().map(ToString::to_string).collect();
+    let exports = if exports.is_empty() { String::new() } else { format!(", exports {}", exports.join(", ")) };
+    format!("{unchanged}{name} version {version} ({digest}), {kind}{exports}\n")
+}

@@ -1,0 +1,71 @@
+//! The options of `nebula run` that are for a file: what a published function's settings say in its stead.
+
+use clap::Args;
+use nebula_runtime::{FunctionConfig, LimitSettings};
+
+use crate::{
+    config::absolute,
+    failure::Failure,
+    values::{Dir, Size, Timeout, Variable},
+};
+
+/// How a file's function is run.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Options for a FILE")]
+pub(super) struct FileOptions {
+    /// The export to call
+    #[arg(long, value_name = "NAME")]
+    export: Option<String>,
+    /// Set an environment variable of the function; it has no others
+    #[arg(long, value_name = "K=V")]
+    env: Vec<Variable>,
+    /// Let the function read a folder, or with :rw change it too
+    #[arg(long, value_name = "HOST::GUEST[:rw]")]
+    dir: Vec<Dir>,
+    /// Limit its memory [default: 128MiB]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Size>,
+    /// Limit the time of one event [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<Timeout>,
+    /// Limit the size of one event [default: 6MiB]
+    #[arg(long, value_name = "SIZE")]
+    max_request: Option<Size>,
+    /// Limit the size of one result [default: 6MiB]
+    #[arg(long, value_name = "SIZE")]
+    max_response: Option<Size>,
+}
+
+impl FileOptions {
+    /// The name of an option that was given, if one was.
+    pub(super) fn first_given(&self) -> Option<&'static str> {
+        let given = [
+            ("--export", self.export.is_some()),
+            ("--env", !self.env.is_empty()),
+            ("--dir", !self.dir.is_empty()),
+            ("--memory", self.memory.is_some()),
+            ("--timeout", self.timeout.is_some()),
+            ("--max-request", self.max_request.is_some()),
+            ("--max-response", self.max_response.is_some()),
+        ];
+        given.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
+    /// The configuration that they stand for, of a command with these arguments.
+    pub(super) fn config(self, args: Vec<String>) -> Result<FunctionConfig, Failure> {
+        Ok(FunctionConfig {
+            export: self.export,
+            limits: LimitSettings {
+                memory: self.memory.map(|size| size.0),
+                timeout: self.timeout.map(|timeout| timeout.0),
+                max_request: self.max_request.map(|size| size.0),
+                max_response: self.max_response.map(|size| size.0),
+                concurrency: None,
+            },
+            args,
+            env: self.env.into_iter().map(|Variable(name, value)| (name.0, value)).collect(),
+            dirs: self.dir.into_iter().map(|dir| absolute(dir.0)).collect::<Result<_, _>>()?,
+            content_type: None,
+        })
+    }
+}

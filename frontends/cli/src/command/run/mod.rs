@@ -1,0 +1,220 @@
+//! `nebula run`.
+
+mod file;
+mod hangup;
+
+use std::{fs::File, io, num::NonZeroUsize, os::fd::AsFd, path::Path, sync::Arc, thread};
+
+use clap::{Args, ValueEnum};
+use file::FileOptions;
+use nebula_local::{Ending, Events, Job};
+use nebula_runtime::{
+    ErrorKind, FunctionInfo, FunctionRef, GuestStderr, InvokeError, Kind, Limits, Runtime, RuntimeBuilder, Store,
+};
+
+use crate::{
+    cli::Global,
+    failure::Failure,
+    print,
+    publish::publish_file,
+    target::{Target, name_of},
+    values::Count,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  nebula run treats.wat 10                      one event: the arguments
+  nebula run add -1 2                           a published function
+  nebula run calc:mul@prod 6 7                  one export of one version
+  nebula run resize --raw < in.png > out.png    one event: all of stdin, streamed
+  seq 1000 | nebula run treats                  an event and a result for each line
+  nebula run ./greet.wasm --env LANG=en --dir ./texts::/texts --raw -- --name Ada
+
+What to run:
+  What has a / or . before any : or @, or ends in .wasm or .wat, is a FILE.
+  Everything else is a published FUNCTION. A file named treats is ./treats.
+
+Arguments:
+  ARGs are one event: numbers for a core module, otherwise text. Negative numbers
+  are ARGs like others. What follows -- is the program's own argument list (ARGV)
+  where a FILE is a command. Everywhere else it is more ARGs, whatever they begin
+  with: nebula run f -- -inf
+
+Streams of events:
+  Without ARG and --raw, each line of stdin is an event, a JSON value; blank lines
+  are passed over. Each result is a line, in the events' order: JSON as it is,
+  other text as a JSON string, octets as a base64 string. An event that fails gives
+  {\"error\":{\"kind\":…,\"detail\":…}} on its line, and the exit code at the end is
+  that of the first that failed.";
+
+/// Runs a function on one event or on a stream of them.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Run {
+    /// A published function such as treats or calc:add@prod, or a file such as ./treats.wasm
+    #[arg(value_name = "FUNCTION|FILE")]
+    target: Target,
+    /// The event. Without any, events come from stdin
+    #[arg(value_name = "ARG", allow_negative_numbers = true)]
+    args: Vec<String>,
+    /// What is written of each result
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    output: Output,
+    /// Take the whole of stdin as one event, as it is, and write the result as it is
+    #[arg(long)]
+    raw: bool,
+    /// How many events of a stream are run at once [default: the number of cores]
+    #[arg(long, value_name = "N", conflicts_with_all = ["raw", "args"])]
+    jobs: Option<Count>,
+    /// Arguments of the program itself, where a FILE is a command
+    #[arg(last = true, value_name = "ARGV")]
+    argv: Vec<String>,
+    #[command(flatten)]
+    file: FileOptions,
+}
+
+/// What is written of each result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Output {
+    /// Its body
+    #[default]
+    Body,
+    /// One JSON object a line: status, headers, body and report
+    Full,
+}
+
+/// A function that is ready to be run.
+struct Ready {
+    runtime: Runtime,
+    function: FunctionRef,
+    info: FunctionInfo,
+    /// What followed `--` and is not the program's.
+    more_args: Vec<String>,
+}
+
+impl Run {
+    /// Runs the function, and gives the exit code of the first event that failed.
+    pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
+        let Self { target, mut args, output, raw, jobs, file, argv } = self;
+        let jobs = jobs.map_or_else(cores, |count| count.0);
+        let ready = match target {
+            Target::Function(function) => published(function, argv, &file, global, jobs).await?,
+            Target::File(path) => unpublished(&path, argv, file, global, jobs).await?,
+        };
+        args.extend(ready.more_args);
+        let limits = Limits::default().with(&ready.info.config.limits).at_most(&Limits::CEILINGS);
+        // Events beyond the function's own limit would wait for a moment and then be refused.
+        let jobs = jobs.min(ready.info.config.limits.concurrency.unwrap_or(jobs));
+        let job = Job {
+            function: ready.function,
+            events: events(args, raw, jobs),
+            output: output.into(),
+            max_event: limits.max_request.as_u64(),
+            max_result: limits.max_response.as_u64(),
+        };
+        finish(run(ready.runtime, job).await?)
+    }
+}
+
+fn cores() -> u32 {
+    thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
+}
+
+fn events(args: Vec<String>, raw: bool, jobs: u32) -> Events {
+    match (raw, args.is_empty()) {
+        (true, _) => Events::Raw(args),
+        (false, false) => Events::Arguments(args),
+        (false, true) => {
+            Events::Lines { jobs: usize::try_from(jobs).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN) }
+        }
+    }
+}
+
+fn builder(store: Store, global: &Global, jobs: u32) -> RuntimeBuilder {
+    let limits = Limits::default();
+    Runtime::builder(store)
+        .defaults(Limits { concurrency: limits.concurrency.max(jobs), ..limits })
+        .code_cache(global.places.code_cache())
+        .guest_stderr(GuestStderr::Inherit)
+        .concurrency(jobs)
+}
+
+async fn published(
+    function: FunctionRef,
+    argv: Vec<String>,
+    options: &FileOptions,
+    global: &Global,
+    jobs: u32,
+) -> Result<Ready, Failure> {
+    if let Some(option) = options.first_given() {
+        let hint = "a published function has the settings it was published with (nebula publish --config)";
+        return Err(Failure::Usage(format!("{option} is for a FILE, and {function} is not one: {hint}")));
+    }
+    let (store, _) = global.places.open_store().await?;
+    let runtime = builder(store, global, jobs).build()?;
+    let info = runtime.inspect(&function).await.map_err(|error| with_hint(error, &function))?;
+    Ok(Ready { runtime, function, info, more_args: argv })
+}
+
+/// A function that is not there may be a file that was not written as one.
+fn with_hint(error: InvokeError, function: &FunctionRef) -> Failure {
+    let file = function.to_string();
+    if error.kind() != ErrorKind::NotFound || !Path::new(&file).exists() {
+        return error.into();
+    }
+    let detail = format!("{}; there is a file of that name: nebula run ./{file}", error.detail());
+    InvokeError::new(ErrorKind::NotFound, detail).into()
+}
+
+async fn unpublished(
+    path: &Path,
+    argv: Vec<String>,
+    options: FileOptions,
+    global: &Global,
+    jobs: u32,
+) -> Result<Ready, Failure> {
+    let runtime = builder(Store::memory(), global, jobs).build()?;
+    let (name, config) = (name_of(path)?, options.config(argv.clone())?);
+    let info = publish_file(&runtime, &name, path, config, None).await?.info;
+    let more_args = match info.kind {
+        Kind::Command => Vec::new(),
+        Kind::Core => argv,
+    };
+    Ok(Ready { runtime, function: name.into(), info, more_args })
+}
+
+async fn run(runtime: Runtime, job: Job) -> Result<Ending, Failure> {
+    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
+    // Not `io::stdout`, which looks for line feeds in whatever is written.
+    let stdout = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
+    tokio::select! {
+        biased;
+        ending = nebula_local::run(Arc::new(runtime), job, stdin, stdout) => Ok(ending?),
+        () = hangup::output_closed() => Ok(Ending::OutputClosed),
+    }
+}
+
+/// Tells how it went where the output does not, and gives the exit code.
+fn finish(ending: Ending) -> Result<u8, Failure> {
+    let code = ending.exit_code();
+    match ending {
+        Ending::Answered | Ending::OutputClosed => Ok(code),
+        Ending::Stream(summary) => {
+            print::note(summary);
+            Ok(code)
+        }
+        Ending::Failed(error) => Err(error.into()),
+    }
+}
+
+impl From<Output> for nebula_local::Output {
+    fn from(output: Output) -> Self {
+        match output {
+            Output::Body => Self::Body,
+            Output::Full => Self::Full,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

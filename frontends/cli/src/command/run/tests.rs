@@ -1,0 +1,139 @@
+use std::{fs, path::PathBuf, time::Duration};
+
+use clap::Parser as _;
+use nebula_runtime::{ByteSize, DirGrant, FunctionConfig, LimitSettings};
+
+use super::*;
+use crate::cli::{Cli, Command};
+
+fn parse(line: &str) -> Result<Run, String> {
+    let arguments = ["nebula", "run"].into_iter().chain(line.split_whitespace());
+    match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
+        Command::Run(run) => Ok(run),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The ARGs and the ARGV of a line.
+fn arguments(line: &str) -> (Vec<String>, Vec<String>) {
+    let run = parse(line).unwrap();
+    (run.args, run.argv)
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn args_may_be_negative_and_what_follows_two_dashes_is_kept_apart() {
+    let cases = [
+        ("add", "", ""),
+        ("add 1 2", "1 2", ""),
+        ("add -1 -2.5 -1e9", "-1 -2.5 -1e9", ""),
+        ("add -1 2 --output full", "-1 2", ""),
+        ("add -- -1 2", "", "-1 2"),
+        ("add 1 -- -inf --raw", "1", "-inf --raw"),
+        ("./greet.wasm --raw -- --name Ada -- x", "", "--name Ada -- x"),
+    ];
+    for (line, args, argv) in cases {
+        assert_eq!(arguments(line), (words(args), words(argv)), "{line}");
+    }
+}
+
+#[test]
+fn an_option_that_does_not_exist_is_no_argument() {
+    let error = parse("add -1 --twice").unwrap_err();
+    assert!(error.contains("unexpected argument '--twice'"), "{error}");
+}
+
+#[test]
+fn events_come_from_arguments_or_from_stdin_whole_or_by_lines() {
+    let jobs = NonZeroUsize::new(3).unwrap();
+    assert_eq!(events(words("1 2"), false, 3), Events::Arguments(words("1 2")));
+    assert_eq!(events(Vec::new(), true, 3), Events::Raw(Vec::new()));
+    assert_eq!(events(words("a"), true, 3), Events::Raw(words("a")));
+    assert_eq!(events(Vec::new(), false, 3), Events::Lines { jobs });
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    for line in ["add 1 --jobs 2", "add --raw --jobs 2", "add --jobs 0", "add --output all", ""] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn the_options_for_a_file_become_its_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    let line = format!(
+        "./f.wasm --export f --env A=1 --env B= --dir {0}/data::/data:rw --memory 64MiB --timeout 2s \
+         --max-request 1MiB --max-response 2MiB",
+        folder.path().display()
+    );
+    let expected = FunctionConfig {
+        export: Some("f".to_owned()),
+        limits: LimitSettings {
+            memory: Some(ByteSize::mib(64)),
+            timeout: Some(Duration::from_secs(2)),
+            max_request: Some(ByteSize::mib(1)),
+            max_response: Some(ByteSize::mib(2)),
+            concurrency: None,
+        },
+        args: words("--x"),
+        env: [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
+        content_type: None,
+    };
+    assert_eq!(parse(&line).unwrap().file.config(words("--x")).unwrap(), expected);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_refused_before_anything_runs() {
+    let failure = parse("./f.wasm --dir /nowhere::/data").unwrap().file.config(Vec::new()).unwrap_err();
+    assert!(failure.to_string().starts_with("the folder /nowhere cannot be granted"), "{failure}");
+    assert_eq!(failure.exit_code(), 78);
+}
+
+#[test]
+fn each_option_for_a_file_is_known_by_its_name() {
+    let options = [
+        "--export e",
+        "--env A=1",
+        "--dir a::/a",
+        "--memory 1MiB",
+        "--timeout 1s",
+        "--max-request 1MiB",
+        "--max-response 1MiB",
+    ];
+    for option in options {
+        let given = parse(&format!("f {option}")).unwrap().file.first_given();
+        assert_eq!(given, option.split(' ').next());
+    }
+    assert_eq!(parse("f").unwrap().file.first_given(), None);
+}
+
+#[test]
+fn a_bad_value_is_refused_with_what_was_expected() {
+    let cases = [
+        ("./f.wasm --timeout soon", "'soon' for '--timeout <DURATION>': expected a duration above zero such as"),
+        ("./f.wasm --memory lots", "'lots' for '--memory <SIZE>': expected a size above zero such as"),
+        ("./f.wasm --dir data", "'data' for '--dir <HOST::GUEST[:rw]>': expected HOST::GUEST"),
+        ("./f.wasm --env A", "'A' for '--env <K=V>': expected a variable such as LANG=en"),
+        ("Treats", "'Treats' for '<FUNCTION|FILE>': invalid function name"),
+    ];
+    for (line, expected) in cases {
+        let error = parse(line).unwrap_err();
+        assert!(error.contains(expected), "{line}: {error}");
+    }
+}
+
+#[test]
+fn a_file_that_was_not_written_as_one_is_pointed_out() {
+    // The tests' working folder is the crate's.
+    let function: FunctionRef = "src".parse().unwrap();
+    assert!(PathBuf::from("src").exists());
+    let failure = with_hint(InvokeError::new(ErrorKind::NotFound, "there is no function src"), &function);
+    let expected = "not_found: there is no function src; there is a file of that name: nebula run ./src";
+    assert_eq!(failure.to_string(), expected);
+}

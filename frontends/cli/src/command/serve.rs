@@ -1,0 +1,142 @@
+//! `nebula serve`.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use clap::Args;
+use nebula_http::{Api, Metrics, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit};
+use nebula_local::ExitCode;
+use nebula_runtime::{Admission, FunctionName, Invoker, Limits, Observed, Report, Runtime, Store, StoreUrl};
+use tokio::net::TcpListener;
+
+use crate::{
+    cli::Global, config::Config, failure::Failure, log::LogFormat, places::PlaceOptions, print, publish::publish_all,
+    report_log::Reports, watch::Watch,
+};
+
+/// How many invocations a server runs at once where its configuration does not say.
+const CONCURRENCY: u32 = 256;
+
+const EXAMPLES: &str = "\
+Examples:
+  nebula serve                                 all published functions
+  nebula serve --config nebula.toml --watch    publish a file's functions first,
+                                               and again when they change
+  nebula serve --listen 0.0.0.0:80 --reports all --log-format json
+  curl localhost:8080/api/treats/10
+
+Without --config, nebula.toml is used where the working directory has one.
+The first SIGINT or SIGTERM lets requests finish, the second quits.";
+
+/// Serves the published functions over HTTP.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Serve {
+    /// The address to listen on; port 0 is any free one. Whoever reaches it can call functions
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Functions to publish first, and the server's limits
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Publish functions again when their files or the configuration change
+    #[arg(long)]
+    watch: bool,
+    /// Which invocations' reports are logged
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    reports: Reports,
+}
+
+impl Serve {
+    /// Serves until the process is asked to stop.
+    pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
+        if let Err(error) = raise_descriptor_limit() {
+            tracing::warn!(%error, "the limit of open files stays as it is");
+        }
+        let path = self.config_path()?;
+        let config = path.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        let listener = bind(self.listen).await?;
+        let (store, url) = global.places.open_store().await?;
+        let runtime = Arc::new(runtime(store.clone(), &global.places, &config)?);
+        // Started before files are read for the first time, so that no change falls between the two.
+        let watch = path.filter(|_| self.watch).map(|path| Watch::start(path, config.clone())).transpose()?;
+        publish_all(&runtime, &config).await?;
+        if let Some(watch) = watch {
+            tokio::spawn(watch.run(Arc::clone(&runtime)));
+        }
+        let shutdown = Shutdown::new();
+        let signals = shutdown.on_signals().map_err(Failure::Signals)?;
+        announce(&listener, &store, &url, global.log.format()).await?;
+        let concurrency = config.concurrency.unwrap_or(CONCURRENCY);
+        let app = site(runtime, concurrency, self.reports, shutdown.clone()).router();
+        let stopped = nebula_http::serve(listener, app, ServerConfig::default(), shutdown).await;
+        signals.abort();
+        if let Stopped::Cut(connections) = stopped {
+            tracing::warn!(connections, "stopped before all requests were answered");
+        }
+        Ok(ExitCode::OK)
+    }
+
+    fn config_path(&self) -> Result<Option<PathBuf>, Failure> {
+        let implied = || Some(PathBuf::from(Config::FILE)).filter(|path| path.exists());
+        match self.config.clone().or_else(implied) {
+            None if self.watch => Err(Failure::Usage(format!(
+                "--watch needs a configuration that names files: there is no {} here, and no --config",
+                Config::FILE
+            ))),
+            path => Ok(path),
+        }
+    }
+}
+
+fn runtime(store: Store, places: &PlaceOptions, config: &Config) -> Result<Runtime, Failure> {
+    let builder = Runtime::builder(store)
+        .defaults(Limits::default().with(&config.limits))
+        .ceilings(Limits::CEILINGS.with(&config.ceilings))
+        .code_cache(places.code_cache())
+        .concurrency(config.concurrency.unwrap_or(CONCURRENCY));
+    Ok(builder.build()?)
+}
+
+/// The whole server's routes, over the runtime and its layers: what arrives is observed, then admitted, then run.
+fn site(runtime: Arc<Runtime>, concurrency: u32, reports: Reports, shutdown: Shutdown) -> Site {
+    let metrics = Metrics::new();
+    let sink = {
+        let metrics = metrics.clone();
+        move |report: &Report| {
+            metrics.record(report);
+            reports.log(report);
+        }
+    };
+    let admission: Arc<dyn Invoker> = Arc::new(Admission::new(Arc::clone(&runtime) as _, concurrency));
+    let observed: Arc<dyn Invoker> = Arc::new(Observed::new(admission, "http", Arc::new(sink)));
+    Site::new(Api::new(observed).with_metrics(metrics), runtime, shutdown)
+}
+
+/// Says what is served and where. By then, connections are taken.
+async fn announce(listener: &TcpListener, store: &Store, url: &StoreUrl, format: LogFormat) -> Result<(), Failure> {
+    let address = listener.local_addr().map_err(Failure::Listener)?;
+    let names = store.names().await?;
+    let mut lines = vec![functions(&names, url)];
+    if !address.ip().is_loopback() {
+        lines.push("whoever reaches the address can call every function".to_owned());
+    }
+    lines.push(format!("listening on http://{address}"));
+    for line in lines {
+        match format {
+            LogFormat::Text => print::note(line),
+            LogFormat::Json => tracing::info!("{line}"),
+        }
+    }
+    Ok(())
+}
+
+fn functions(names: &[FunctionName], url: &StoreUrl) -> String {
+    /// More names than this fill a screen and help nobody.
+    const SHOWN: usize = 10;
+
+    let shown: Vec<_> = names.iter().take(SHOWN).map(FunctionName::as_str).collect();
+    let (more, plural) = (if names.len() > SHOWN { ", …" } else { "" }, if names.len() == 1 { "" } else { "s" });
+    match names {
+        [] => format!("serving {url}, which has no functions yet: nebula publish NAME FILE"),
+        _ => format!("serving {} function{plural} of {url}: {}{more}", names.len(), shown.join(", ")),
+    }
+}

@@ -1,0 +1,136 @@
+//! `nebula.toml`: the functions to publish, and the server's limits.
+//!
+//! [`schema`] is the file as it is written; [`Config`] is what it means once every value is checked.
+
+mod error;
+mod place;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use nebula_runtime::{DirGrant, FunctionConfig, FunctionName, LimitSettings};
+
+use error::Problem;
+pub(crate) use error::{ConfigError, nearest};
+
+/// What a `nebula.toml` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// The functions to publish, in alphabetical order.
+    pub(crate) functions: Vec<FunctionSource>,
+    /// Limits of functions that set none of their own.
+    pub(crate) limits: LimitSettings,
+    /// Limits that no function exceeds.
+    pub(crate) ceilings: LimitSettings,
+    /// How many invocations a server runs at once.
+    pub(crate) concurrency: Option<u32>,
+}
+
+/// A function and where its code is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FunctionSource {
+    /// Its name.
+    pub(crate) name: FunctionName,
+    /// The file, as seen from the working directory.
+    pub(crate) source: PathBuf,
+    /// How it is run. Host folders are absolute, and were there.
+    pub(crate) config: FunctionConfig,
+}
+
+impl Config {
+    /// The name that is looked for in the working directory.
+    pub(crate) const FILE: &'static str = "nebula.toml";
+
+    /// Reads and checks a file. Relative paths in it start at its folder.
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &text).map_err(ConfigError::Invalid)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
+        let file: schema::File = toml::from_str(text).map_err(|error| Problem::of_toml(path, text, &error))?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let checked = |(name, function)| {
+            FunctionSource::check(base, name, function)
+                .map_err(|wrong| Problem::at_key(path, text, &wrong.key(), &wrong.detail))
+        };
+        Ok(Self {
+            functions: file.functions.into_iter().map(checked).collect::<Result<_, _>>()?,
+            limits: file.limits.settings(),
+            ceilings: file.ceilings.settings(),
+            concurrency: file.server.concurrency.map(|count| count.0),
+        })
+    }
+}
+
+/// A key of a function whose value is wrong.
+struct Wrong {
+    function: FunctionName,
+    key: &'static str,
+    detail: String,
+}
+
+impl Wrong {
+    fn key(&self) -> [&str; 3] {
+        ["functions", self.function.as_str(), self.key]
+    }
+}
+
+impl FunctionSource {
+    fn check(base: &Path, name: FunctionName, function: schema::Function) -> Result<Self, Wrong> {
+        let wrong = |key, detail| Wrong { function: name.clone(), key, detail };
+        let limits = function.limits();
+        let dirs = function.dirs.into_iter().map(|dir| grant(base, dir)).collect::<Result<_, _>>();
+        let config = FunctionConfig {
+            export: function.export,
+            limits,
+            args: function.args,
+            env: function.env.into_iter().map(|(name, value)| (name.0, value)).collect(),
+            dirs: dirs.map_err(|detail| wrong("dirs", detail))?,
+            content_type: function.content_type.map(|media_type| media_type.0),
+        };
+        Ok(Self { source: base.join(function.source), name, config })
+    }
+}
+
+fn grant(base: &Path, dir: schema::Dir) -> Result<DirGrant, String> {
+    if dir.guest.is_empty() {
+        return Err("guest is empty; expected a path such as \"/data\"".to_owned());
+    }
+    let grant = DirGrant { host: base.join(dir.host), guest: dir.guest, writable: dir.writable };
+    absolute(grant).map_err(|error| error.to_string())
+}
+
+/// The same grant with the host's folder made absolute: a published function means the same one wherever it is run.
+///
+/// # Errors
+/// Where the folder is not there, or is none.
+pub(crate) fn absolute(dir: DirGrant) -> Result<DirGrant, FolderError> {
+    let failed = |source| FolderError::Unusable { path: dir.host.clone(), source };
+    let host = std::path::absolute(&dir.host).map_err(failed)?;
+    if !fs::metadata(&host).map_err(failed)?.is_dir() {
+        return Err(FolderError::NotAFolder(dir.host));
+    }
+    Ok(DirGrant { host, ..dir })
+}
+
+/// Why a folder cannot be granted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FolderError {
+    /// It is not there, or not to be seen.
+    #[error("the folder {} cannot be granted: {source}", path.display())]
+    Unusable {
+        /// The folder, as it was written.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// It is something else.
+    #[error("{} cannot be granted: it is not a folder", .0.display())]
+    NotAFolder(PathBuf),
+}

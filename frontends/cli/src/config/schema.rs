@@ -1,0 +1,84 @@
+//! `nebula.toml` as it is written.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use nebula_runtime::{FunctionName, LimitSettings};
+use serde::Deserialize;
+
+use crate::values::{Count, MediaType, Size, Timeout, VariableName};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) functions: BTreeMap<FunctionName, Function>,
+    pub(super) limits: Limits,
+    pub(super) ceilings: Limits,
+    pub(super) server: Server,
+}
+
+/// `[functions.NAME]`. The keys of [`Limits`] stand here once more: serde cannot both flatten and refuse unknown keys.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Function {
+    pub(super) source: PathBuf,
+    pub(super) export: Option<String>,
+    pub(super) memory: Option<Size>,
+    pub(super) timeout: Option<Timeout>,
+    pub(super) max_request: Option<Size>,
+    pub(super) max_response: Option<Size>,
+    pub(super) concurrency: Option<Count>,
+    #[serde(default)]
+    pub(super) args: Vec<String>,
+    #[serde(default)]
+    pub(super) env: BTreeMap<VariableName, String>,
+    #[serde(default)]
+    pub(super) dirs: Vec<Dir>,
+    pub(super) content_type: Option<MediaType>,
+}
+
+/// One of `dirs`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dir {
+    pub(super) host: PathBuf,
+    pub(super) guest: String,
+    #[serde(default)]
+    pub(super) writable: bool,
+}
+
+/// `[limits]` and `[ceilings]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    memory: Option<Size>,
+    timeout: Option<Timeout>,
+    max_request: Option<Size>,
+    max_response: Option<Size>,
+    concurrency: Option<Count>,
+}
+
+/// `[server]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) concurrency: Option<Count>,
+}
+
+impl Function {
+    pub(super) fn limits(&self) -> LimitSettings {
+        let Self { memory, timeout, max_request, max_response, concurrency, .. } = *self;
+        Limits { memory, timeout, max_request, max_response, concurrency }.settings()
+    }
+}
+
+impl Limits {
+    pub(super) fn settings(&self) -> LimitSettings {
+        LimitSettings {
+            memory: self.memory.map(|size| size.0),
+            timeout: self.timeout.map(|timeout| timeout.0),
+            max_request: self.max_request.map(|size| size.0),
+            max_response: self.max_response.map(|size| size.0),
+            concurrency: self.concurrency.map(|count| count.0),
+        }
+    }
+}

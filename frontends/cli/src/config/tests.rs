@@ -1,0 +1,156 @@
+use std::time::Duration;
+
+use nebula_runtime::ByteSize;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(Path::new("conf/nebula.toml"), text).map_err(|problem| problem.to_string())
+}
+
+#[test]
+fn every_key_of_the_file_reaches_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    let path = folder.path().join("nebula.toml");
+    let text = r#"
+        [server]
+        concurrency = 64
+
+        [limits]
+        timeout = "10s"
+
+        [ceilings]
+        memory = "1GiB"
+        max_request = 1024
+
+        [functions.treats]
+        source = "guests/treats.wasm"
+        export = "treats"
+        timeout = "2s"
+        memory = "64MiB"
+        concurrency = 100
+        max_request = "1MiB"
+        max_response = "2MiB"
+        args = ["--json"]
+        env = { GREETING = "hi" }
+        dirs = [{ host = "data", guest = "/data", writable = true }]
+        content_type = "text/csv"
+
+        [functions.add]
+        source = "/srv/add.wat"
+    "#;
+    fs::write(&path, text).unwrap();
+    let treats = FunctionConfig {
+        export: Some("treats".to_owned()),
+        limits: LimitSettings {
+            memory: Some(ByteSize::mib(64)),
+            timeout: Some(Duration::from_secs(2)),
+            max_request: Some(ByteSize::mib(1)),
+            max_response: Some(ByteSize::mib(2)),
+            concurrency: Some(100),
+        },
+        args: vec!["--json".to_owned()],
+        env: [("GREETING".to_owned(), "hi".to_owned())].into(),
+        dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
+        content_type: Some("text/csv".to_owned()),
+    };
+    let function = |name: &str, source, config| FunctionSource { name: name.parse().unwrap(), source, config };
+    let expected = Config {
+        functions: vec![
+            function("add", "/srv/add.wat".into(), FunctionConfig::default()),
+            function("treats", folder.path().join("guests/treats.wasm"), treats),
+        ],
+        limits: LimitSettings { timeout: Some(Duration::from_secs(10)), ..Default::default() },
+        ceilings: LimitSettings {
+            memory: Some(ByteSize::gib(1)),
+            max_request: Some(ByteSize::kib(1)),
+            ..Default::default()
+        },
+        concurrency: Some(64),
+    };
+    assert_eq!(Config::read(&path).unwrap(), expected);
+}
+
+#[test]
+fn an_empty_file_is_a_configuration() {
+    assert_eq!(parse(""), Ok(Config::default()));
+}
+
+#[test]
+fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
+    let cases = [
+        ("[functions.treats\n", ":1: unclosed table"),
+        ("a = 1\na = 2\n", ":2: duplicate key: \"a\""),
+        ("\n[function.treats]\nsource = \"a\"\n", ":2: unknown key \"function\"; did you mean \"functions\"?"),
+        (
+            "[functions.treats]\nsource = \"a\"\nexprot = \"b\"\n",
+            ":3: unknown key \"exprot\"; did you mean \"export\"?",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\nmaxrequest = 1\n",
+            ":3: unknown key \"maxrequest\"; did you mean \"max_request\"?",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\nzzz = 1\n",
+            ":3: unknown key \"zzz\"; expected one of source, export, memory",
+        ),
+        ("[limits]\ntime_out = \"1s\"\n", ":2: unknown key \"time_out\"; did you mean \"timeout\"?"),
+        ("[functions.treats]\n", ":1: functions.treats: missing key `source`"),
+        (
+            "[functions.Treats]\nsource = \"a\"\n",
+            ":1: functions.Treats: invalid function name \"Treats\": expected 1 to 63",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\ntimeout = 2\n",
+            ":3: functions.treats.timeout: invalid value: integer `2`, expected a duration above zero such as \"2s\"",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\n\nmemory = \"lots\"\n",
+            ":4: functions.treats.memory: invalid value: string \"lots\", expected a size above zero such as \"64MiB\"",
+        ),
+        (
+            "[server]\nconcurrency = 0\n",
+            ":2: server.concurrency: invalid value: integer `0`, expected a whole number from 1",
+        ),
+        (
+            "functions.treats.source = [1]\n",
+            ":1: functions.treats.source: invalid type: sequence, expected path string",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\nenv = { A = 1 }\n",
+            ":3: functions.treats.env.A: invalid type: integer `1`, expected a string",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\nenv = { \"A=\" = \"1\" }\n",
+            ":3: functions.treats.env.A=: invalid value: string \"A=\", expected a variable's name, not empty and without",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \".\", gest = \"/\" }]\n",
+            ":3: unknown key \"gest\"; did you mean \"guest\"?",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \"gone\", guest = \"/data\" }]\n",
+            ":3: functions.treats.dirs: the folder conf/gone cannot be granted: No such file or directory",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \"/dev/null\", guest = \"/data\" }]\n",
+            ":3: functions.treats.dirs: /dev/null cannot be granted: it is not a folder",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\ncontent_type = \"json\"\n",
+            ":3: functions.treats.content_type: invalid value: string \"json\", expected a media type such as \"text/csv\"",
+        ),
+    ];
+    for (text, expected) in cases {
+        let problem = parse(text).unwrap_err();
+        assert!(problem.starts_with(&format!("conf/nebula.toml{expected}")), "{text}: {problem}");
+        assert!(!problem.contains('\n'), "{problem:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::read(Path::new("/nowhere/nebula.toml")).unwrap_err();
+    assert_eq!(error.to_string(), "failed to read /nowhere/nebula.toml");
+}

@@ -1,0 +1,76 @@
+//! Why a command did not do what it was asked, and the exit code that says so.
+
+use std::{io, path::PathBuf};
+
+use nebula_http::BindError;
+use nebula_local::{ExitCode, LocalError, exit_code};
+use nebula_runtime::{EngineError, FunctionName, InvalidFunctionRef, InvokeError, StoreError};
+
+use crate::config::{ConfigError, FolderError};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line contradicts itself or what is there.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no home folder to keep things in.
+    #[error("there is no home folder to keep functions in: say where, with --store or NEBULA_STORE")]
+    Homeless,
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A file is not there, or not to be read.
+    #[error("failed to read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// Something that was done for one function from a file.
+    #[error("failed to publish function {function} from {}", path.display())]
+    Publish { function: FunctionName, path: PathBuf, source: Box<Failure> },
+    /// What the runtime refuses or fails with.
+    #[error("{kind}: {0}", kind = .0.kind())]
+    Invoke(#[source] InvokeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Name(#[from] InvalidFunctionRef),
+    #[error("failed to find the address that was taken")]
+    Listener(#[source] io::Error),
+    #[error("failed to take signals")]
+    Signals(#[source] io::Error),
+    #[error("failed to start threads")]
+    Threads(#[source] io::Error),
+    #[error("failed to use stdin or stdout")]
+    Standard(#[source] io::Error),
+    #[error("failed to watch {}", path.display())]
+    Watch { path: PathBuf, source: notify::Error },
+}
+
+impl From<InvokeError> for Failure {
+    fn from(error: InvokeError) -> Self {
+        Self::Invoke(error)
+    }
+}
+
+impl Failure {
+    /// The exit code that stands for this failure: see [`ExitCode`].
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Name(_) => ExitCode::USAGE,
+            Self::Homeless | Self::Config(_) | Self::Folder(_) => ExitCode::CONFIG,
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
+            Self::Read { .. } | Self::Standard(_) => ExitCode::IO,
+            Self::Publish { source, .. } => source.exit_code(),
+            Self::Invoke(error) => exit_code(error),
+            Self::Local(error) => error.exit_code(),
+            Self::Store(_) | Self::Bind(_) | Self::Watch { .. } => ExitCode::UNAVAILABLE,
+            Self::Engine(_) | Self::Listener(_) | Self::Signals(_) | Self::Threads(_) => ExitCode::INTERNAL,
+        }
+    }
+}

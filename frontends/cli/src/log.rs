@@ -1,0 +1,49 @@
+//! The log on stderr.
+
+use std::io::{self, IsTerminal as _};
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::Failure;
+
+/// What is logged, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct LogOptions {
+    /// What is logged to stderr: a level, or levels of parts such as "warn,nebula=debug"
+    #[arg(long, global = true, value_name = "FILTER", env = "NEBULA_LOG", default_value = "warn,nebula=info")]
+    #[arg(hide_env_values = true)]
+    log: String,
+    /// How a line of the log looks
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+impl LogOptions {
+    /// How a line of the log looks.
+    pub(crate) fn format(&self) -> LogFormat {
+        self.log_format
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people; in colours on a terminal
+    Text,
+    /// For programs: one JSON object a line
+    Json,
+}
+
+/// Starts logging for the whole process.
+pub(crate) fn start(options: &LogOptions) -> Result<(), Failure> {
+    let invalid = |error| Failure::Usage(format!("invalid log filter {:?}: {error}", options.log));
+    let filter = EnvFilter::builder().parse(&options.log).map_err(invalid)?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = match options.log_format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| Failure::Usage(format!("failed to start the log: {error}")))
+}

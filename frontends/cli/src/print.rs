@@ -1,0 +1,91 @@
+//! What goes to the terminal: results to stdout, failures to stderr.
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+};
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// Writes a command's whole result. A reader that wants no more of it is no failure.
+pub(crate) fn result(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Standard(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a command's whole result as JSON, for programs and for people.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Standard(error.into()))?;
+    result(&(text + "\n"))
+}
+
+/// Writes one line to stderr. There is nobody to tell if that fails.
+pub(crate) fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Writes a failure and its causes to stderr.
+pub(crate) fn error(failure: &dyn Error) {
+    note(format_args!("error: {}", chain(failure)));
+}
+
+/// A failure and its causes, each cause on a line of its own. Causes that were told already are left out: some messages
+/// contain those of their causes.
+pub(crate) fn chain(failure: &dyn Error) -> String {
+    let mut told = vec![failure.to_string()];
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !told.iter().any(|earlier| earlier.contains(message.trim())) {
+            told.push(message);
+        }
+        cause = error.source();
+    }
+    told.iter().map(|message| indented(message)).collect::<Vec<_>>().join("\n  caused by: ")
+}
+
+/// The first lines of a message: the frames of a backtrace beyond these are seldom worth a screen.
+fn indented(message: &str) -> String {
+    const SHOWN: usize = 8;
+    let lines: Vec<_> = message.trim().lines().collect();
+    let more = (lines.len() > SHOWN).then_some("…");
+    lines.into_iter().take(SHOWN).chain(more).collect::<Vec<_>>().join("\n    ")
+}
+
+#[cfg(test)]
+mod tests {
+    use nebula_runtime::{ErrorKind, InvokeError};
+
+    use super::*;
+
+    fn failure(kind: ErrorKind, detail: &str, cause: &str) -> Failure {
+        Failure::Invoke(InvokeError::new(kind, detail).with_source(io::Error::other(cause.to_owned())))
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_kind_and_each_cause_once() {
+        let invalid = failure(ErrorKind::InvalidModule, "not WebAssembly: line 1\nline 2", "line 1\nline 2");
+        let publish = Failure::Publish {
+            function: "treats".parse().unwrap(),
+            path: "treats.wat".into(),
+            source: Box::new(invalid),
+        };
+        let expected = "failed to publish function treats from treats.wat\n  \
+                        caused by: invalid_module: not WebAssembly: line 1\n    line 2";
+        assert_eq!(chain(&publish), expected);
+    }
+
+    #[test]
+    fn a_long_cause_is_cut() {
+        let trap =
+            failure(ErrorKind::GuestFault, "it trapped", &(1..=20).map(|line| format!("{line}\n")).collect::<String>());
+        let expected =
+            "guest_fault: it trapped\n  caused by: 1\n    2\n    3\n    4\n    5\n    6\n    7\n    8\n    …";
+        assert_eq!(chain(&trap), expected);
+    }
+}

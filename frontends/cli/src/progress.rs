@@ -1,0 +1,40 @@
+//! Something to see while slow work goes on.
+
+use std::{future::Future, pin::pin, time::Duration};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::timeout;
+
+/// Work that is done sooner needs no show.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// How often the spinner moves.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Does `work`. When it takes long and stderr is a terminal, `what` is shown there with a spinner until it is done.
+pub(crate) async fn while_working<T>(what: String, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(PATIENCE, &mut work).await {
+        return done;
+    }
+    let _spinner = Spinner::start(what);
+    work.await
+}
+
+/// A spinner on stderr, gone when it is dropped. Where stderr is no terminal there is nothing to see.
+struct Spinner(ProgressBar);
+
+impl Spinner {
+    fn start(what: String) -> Self {
+        let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+        let bar = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_message(what);
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,222 @@
+//! Values as people write them, on the command line and in `nebula.toml` alike.
+
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use http::HeaderValue;
+use nebula_runtime::{ByteSize, DirGrant};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Unexpected, Visitor},
+};
+
+/// A text that is not the value it should be. It prints as what was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {0}")]
+pub(crate) struct Invalid(&'static str);
+
+/// A value that has one written form.
+pub(crate) trait Written: FromStr<Err = Invalid> {
+    /// What its text looks like.
+    const EXPECTED: &'static str;
+
+    /// The value that a bare number stands for, if one does.
+    fn of_number(_: u64) -> Option<Self> {
+        None
+    }
+}
+
+/// How long: `2s`, `1m 30s`, `500ms`. Never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timeout(pub(crate) Duration);
+
+/// How many bytes: `64MiB`, `1.5GB`, `65536`. Never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) ByteSize);
+
+/// How many: from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u32);
+
+/// A media type: `text/csv; charset=utf-8`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MediaType(pub(crate) String);
+
+/// The name of an environment variable: not empty, without `=`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct VariableName(pub(crate) String);
+
+/// An environment variable: `K=V`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Variable(pub(crate) VariableName, pub(crate) String);
+
+/// A folder and where the guest sees it: `HOST::GUEST`, or `HOST::GUEST:rw`. The host's path is as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dir(pub(crate) DirGrant);
+
+impl Written for Timeout {
+    const EXPECTED: &'static str = "a duration above zero such as \"2s\", \"500ms\" or \"1m 30s\"";
+}
+
+impl FromStr for Timeout {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let duration = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
+        duration.map(Self).ok_or(Invalid(Self::EXPECTED))
+    }
+}
+
+impl Written for Size {
+    const EXPECTED: &'static str = "a size above zero such as \"64MiB\", \"10kB\" or 65536";
+
+    fn of_number(number: u64) -> Option<Self> {
+        (number > 0).then_some(Self(ByteSize(number)))
+    }
+}
+
+impl FromStr for Size {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse::<ByteSize>().ok().and_then(|size| Self::of_number(size.as_u64())).ok_or(Invalid(Self::EXPECTED))
+    }
+}
+
+impl Written for Count {
+    const EXPECTED: &'static str = "a whole number from 1";
+
+    fn of_number(number: u64) -> Option<Self> {
+        u32::try_from(number).ok().filter(|number| *number > 0).map(Self)
+    }
+}
+
+impl FromStr for Count {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().ok().and_then(Self::of_number).ok_or(Invalid(Self::EXPECTED))
+    }
+}
+
+impl Written for MediaType {
+    const EXPECTED: &'static str = "a media type such as \"text/csv\"";
+}
+
+impl FromStr for MediaType {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let valid = text.contains('/') && HeaderValue::from_str(text).is_ok();
+        if valid { Ok(Self(text.to_owned())) } else { Err(Invalid(Self::EXPECTED)) }
+    }
+}
+
+impl Written for VariableName {
+    const EXPECTED: &'static str = "a variable's name, not empty and without \"=\"";
+}
+
+impl FromStr for VariableName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let valid = !text.is_empty() && !text.contains(['=', '\0']);
+        if valid { Ok(Self(text.to_owned())) } else { Err(Invalid(Self::EXPECTED)) }
+    }
+}
+
+impl FromStr for Variable {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const EXPECTED: Invalid = Invalid("a variable such as LANG=en");
+        let (name, value) = text.split_once('=').ok_or(EXPECTED)?;
+        Ok(Self(name.parse().map_err(|_| EXPECTED)?, value.to_owned()))
+    }
+}
+
+impl FromStr for Dir {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const EXPECTED: Invalid = Invalid("HOST::GUEST or HOST::GUEST:rw, such as ./data::/data");
+        let (host, guest) = text.split_once("::").ok_or(EXPECTED)?;
+        let (guest, writable) = guest.strip_suffix(":rw").map_or((guest, false), |guest| (guest, true));
+        if host.is_empty() || guest.is_empty() {
+            return Err(EXPECTED);
+        }
+        Ok(Self(DirGrant { host: PathBuf::from(host), guest: guest.to_owned(), writable }))
+    }
+}
+
+macro_rules! deserialize_written {
+    ($($name:ident),*) => {$(
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(WrittenVisitor(std::marker::PhantomData))
+            }
+        }
+    )*};
+}
+
+deserialize_written!(Timeout, Size, Count, MediaType, VariableName);
+
+struct WrittenVisitor<T>(std::marker::PhantomData<T>);
+
+impl<T: Written> Visitor<'_> for WrittenVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::EXPECTED)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        let value = u64::try_from(number).ok().and_then(T::of_number);
+        value.ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
+        T::of_number(number).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_understood() {
+        assert_eq!("1m 30s".parse(), Ok(Timeout(Duration::from_secs(90))));
+        assert_eq!("64MiB".parse(), Ok(Size(ByteSize::mib(64))));
+        assert_eq!("65536".parse(), Ok(Size(ByteSize::kib(64))));
+        assert_eq!("A=b=c".parse(), Ok(Variable(VariableName("A".into()), "b=c".into())));
+        let dir = |guest: &str, writable| Dir(DirGrant { host: "./a:b".into(), guest: guest.to_owned(), writable });
+        assert_eq!("./a:b::/data".parse(), Ok(dir("/data", false)));
+        assert_eq!("./a:b::/data:rw".parse(), Ok(dir("/data", true)));
+    }
+
+    #[test]
+    fn what_is_no_value_says_what_was_expected() {
+        fn refused<T: FromStr<Err = Invalid>>(text: &str) -> String {
+            text.parse::<T>().err().unwrap().to_string()
+        }
+        for text in ["", "2", "0s", "-1s", "2 parsecs", "soon"] {
+            assert!(refused::<Timeout>(text).starts_with("expected a duration above zero such as"), "{text}");
+        }
+        for text in ["", "0", "-1", "lots", "64 XiB"] {
+            assert!(refused::<Size>(text).starts_with("expected a size above zero such as"), "{text}");
+        }
+        for text in ["", "A", "=b"] {
+            assert_eq!(refused::<Variable>(text), "expected a variable such as LANG=en", "{text}");
+        }
+        for text in ["", "/data", "/data:/data", "::/data", "data::", "data:::rw"] {
+            assert!(refused::<Dir>(text).starts_with("expected HOST::GUEST"), "{text}");
+        }
+        for text in ["", "json", "text/\n"] {
+            assert!(refused::<MediaType>(text).starts_with("expected a media type"), "{text}");
+        }
+    }
+}
