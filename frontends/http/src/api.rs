@@ -1,0 +1,142 @@
+//! Functions as an Axum router: `/api/{function}` and `/api/{function}/{*input}`.
+
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::Request,
+    response::{IntoResponse, Response},
+    routing::any_service,
+};
+use http::{HeaderMap, HeaderName, StatusCode};
+use nebula_runtime::{Event, Invocation, InvocationId, InvokeError, Invoker, MountPrefix, ReportHandle, TraceContext};
+
+use crate::{
+    metrics::Metrics,
+    problem::{self, Problem},
+    reply,
+    target::Target,
+    upload,
+};
+
+/// How long a client that is to send more of its request's body may send nothing.
+pub const BODY_STALL: Duration = Duration::from_secs(30);
+
+/// The functions of `invoker`, to be merged or nested into any Axum app.
+///
+/// - `ANY /api/{function}` and `ANY /api/{function}/{*input}`, where `{function}` is a
+///   [`FunctionRef`](nebula_runtime::FunctionRef): `treats`, `treats@3`, `calc:add@prod`.
+/// - It has no fallback, so that it merges with routers that do.
+pub fn router(invoker: Arc<dyn Invoker>) -> Router {
+    Api::new(invoker).router()
+}
+
+/// [`router`], with settings.
+#[derive(Clone)]
+pub struct Api {
+    invoker: Arc<dyn Invoker>,
+    metrics: Metrics,
+    body_stall: Duration,
+}
+
+impl Api {
+    /// The functions of `invoker`, with default settings.
+    pub fn new(invoker: Arc<dyn Invoker>) -> Self {
+        Self { invoker, metrics: Metrics::new(), body_stall: BODY_STALL }
+    }
+
+    /// Counts the invocations that go on in `metrics`. Those that ended are counted by
+    /// [`Observed`](nebula_runtime::Observed), of which [`Metrics::sink`] is a sink.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// Ends a request's body when the client sends nothing for as long as `stall`, instead of [`BODY_STALL`].
+    #[must_use]
+    pub fn with_body_stall(self, stall: Duration) -> Self {
+        Self { body_stall: stall, ..self }
+    }
+
+    /// The router.
+    pub fn router(self) -> Router {
+        let api = Arc::new(self);
+        // A service and not a handler: Axum boxes a handler's future twice.
+        let service = any_service(tower::service_fn(move |request| {
+            let api = Arc::clone(&api);
+            async move { Ok::<_, Infallible>(api.answer(request).await) }
+        }));
+        Router::new()
+            .route("/api/{function}", service.clone())
+            .route("/api/{function}/", service.clone())
+            .route("/api/{function}/{*input}", service)
+    }
+
+    /// The metrics that count what goes on.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Calls the function that the request's path names.
+    pub(crate) async fn answer(&self, request: Request) -> Response {
+        let id = InvocationId::random();
+        match self.invocation(request, &id) {
+            Ok(Some(invocation)) => self.invoke(invocation, &id).await,
+            Ok(None) => Problem::of_status(StatusCode::NOT_FOUND, "functions are at /api/{function}").into_response(),
+            Err(error) => refuse(&error, &id, None),
+        }
+    }
+
+    async fn invoke(&self, invocation: Invocation, id: &InvocationId) -> Response {
+        let in_flight = self.metrics.enter();
+        let report = invocation.report.clone();
+        match self.invoker.invoke(invocation).await {
+            Ok(response) => {
+                let mut sent = reply::send(response, id, in_flight);
+                reply::annotate(sent.headers_mut(), id, Some(&report));
+                sent
+            }
+            Err(error) => refuse(&error, id, Some(&report)),
+        }
+    }
+
+    /// `None` where the router's paths were rewritten and name no function any more.
+    fn invocation(&self, request: Request, id: &InvocationId) -> Result<Option<Invocation>, InvokeError> {
+        let (mut parts, body) = request.into_parts();
+        let Some(target) = Target::of(&parts.uri) else {
+            return Ok(None);
+        };
+        let (function, arguments) = (target.function()?, target.arguments()?);
+        let trace = trace(&parts.headers);
+        parts.extensions.insert(MountPrefix(target.mount().to_owned()));
+        parts.uri = target.own_uri()?;
+        let request = Request::from_parts(parts, upload::receive(body, self.body_stall));
+        let mut invocation = Invocation::with_id(function, Event::http(request).with_arguments(arguments), id.clone());
+        invocation.trace = trace;
+        Ok(Some(invocation))
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("body_stall", &self.body_stall).finish_non_exhaustive()
+    }
+}
+
+fn refuse(error: &InvokeError, id: &InvocationId, report: Option<&ReportHandle>) -> Response {
+    problem::log(error, id);
+    let mut response = Problem::of_error(error, Some(id)).into_response();
+    reply::annotate(response.headers_mut(), id, report);
+    response
+}
+
+/// The headers of W3C Trace Context.
+fn trace(headers: &HeaderMap) -> TraceContext {
+    const PARENT: HeaderName = HeaderName::from_static("traceparent");
+    const STATE: HeaderName = HeaderName::from_static("tracestate");
+    match headers.get(PARENT) {
+        Some(parent) => TraceContext { parent: Some(parent.clone()), state: headers.get(STATE).cloned() },
+        // Section 3.3.1.3: without a parent, the state means nothing.
+        None => TraceContext::default(),
+    }
+}

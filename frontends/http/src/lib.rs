@@ -1,0 +1,39 @@
+//! Nebula's functions over HTTP: an Axum router over any [`Invoker`](nebula_runtime::Invoker), and the server around it.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use axum::{body::{Body, to_bytes}, http::{HeaderValue, Request}};
+//! use nebula_runtime::{Invocation, Response, invoker_fn};
+//! use tower::ServiceExt as _;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A `nebula_runtime::Runtime` in earnest; here, a closure that gives its argument back.
+//! let echo = invoker_fn(async |invocation: Invocation| {
+//!     let text = invocation.event.arguments().join(" ");
+//!     Ok(Response::new(HeaderValue::from_static("text/plain"), text, invocation.report))
+//! });
+//! let app = nebula_http::router(Arc::new(echo));
+//!
+//! let response = app.oneshot(Request::get("/api/echo/hello/a%2Fb").body(Body::empty())?).await?;
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(to_bytes(response.into_body(), 100).await?, "hello a/b");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`router`] and [`Api`] are the functions alone, for an app of one's own.
+//!
+//! A client that leaves stops its function: a request is served in its connection's task, and dropped with it.
+
+mod api;
+mod metrics;
+mod problem;
+mod reply;
+mod target;
+mod text;
+mod upload;
+
+pub use api::{Api, BODY_STALL, router};
+pub use metrics::Metrics;

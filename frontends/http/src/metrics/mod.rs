@@ -1,0 +1,179 @@
+//! What Prometheus is told: counters and times of each function, and how much goes on now.
+
+mod series;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use nebula_runtime::{FunctionName, Report, ReportSink};
+use prometheus_client::{encoding::text, metrics::gauge::Gauge, registry::Registry};
+use series::{Families, Series};
+
+/// The media type of [`Metrics::encode`]'s text.
+pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The metrics of one server, in Prometheus' text format (OpenMetrics 1.0).
+///
+/// - Cheap to clone; clones are the same metrics.
+/// - Memory grows with the functions that exist and were called, never with the names that callers make up.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    families: Families,
+    /// The series of each function that was called, so that a report costs one look-up and no label.
+    functions: RwLock<HashMap<FunctionName, Arc<Series>>>,
+    /// The series of every name that is nobody's.
+    nobody: Series,
+    in_flight: Gauge,
+}
+
+impl Metrics {
+    /// Metrics of which nothing is known yet.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("nebula");
+        let families = Families::register(&mut registry);
+        let in_flight = Gauge::default();
+        registry.register("in_flight", "Invocations that go on now", in_flight.clone());
+        let nobody = families.series(String::new());
+        Self(Arc::new(Inner { registry, families, functions: RwLock::default(), nobody, in_flight }))
+    }
+
+    /// Counts one invocation that has ended.
+    pub fn record(&self, report: &Report) {
+        if report.version.is_none() {
+            // No such function: its name is the caller's invention.
+            return self.0.nobody.record(report);
+        }
+        self.series(report.function.name()).record(report);
+    }
+
+    /// [`Metrics::record`] as [`Observed`](nebula_runtime::Observed) takes it.
+    pub fn sink(&self) -> ReportSink {
+        let metrics = self.clone();
+        Arc::new(move |report| metrics.record(report))
+    }
+
+    /// All metrics, as `/metrics` shows them.
+    pub fn encode(&self) -> String {
+        let mut encoded = String::new();
+        // Writing to a string cannot fail.
+        let _ = text::encode(&mut encoded, &self.0.registry);
+        encoded
+    }
+
+    /// Counts an invocation as going on until the value is dropped.
+    pub(crate) fn enter(&self) -> InFlight {
+        self.0.in_flight.inc();
+        InFlight(self.clone())
+    }
+
+    fn series(&self, name: &FunctionName) -> Arc<Series> {
+        let known = self.0.functions.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        known.unwrap_or_else(|| {
+            let mut functions = self.0.functions.write().unwrap_or_else(PoisonError::into_inner);
+            let series = || Arc::new(self.0.families.series(name.to_string()));
+            Arc::clone(functions.entry(name.clone()).or_insert_with(series))
+        })
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// An invocation that goes on.
+pub(crate) struct InFlight(Metrics);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.0.in_flight.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use nebula_runtime::{ErrorKind, Event, FunctionRef, Invocation, Outcome, Start};
+
+    use super::*;
+
+    fn report(function: &str, version: Option<u64>, outcome: Outcome) -> Report {
+        let handle = Invocation::new(function.parse::<FunctionRef>().unwrap(), Event::default()).report;
+        handle.update(|report| {
+            report.version = version;
+            report.start = Start::Warm;
+            report.running = Duration::from_millis(2);
+            report.cpu = Duration::from_millis(1);
+            report.bytes_in = 3;
+            report.bytes_out = 5;
+            report.peak_memory = 64;
+        });
+        handle.finish(outcome);
+        handle.snapshot()
+    }
+
+    /// The samples, without comments, and of the histogram only what is not a bucket.
+    fn samples(metrics: &Metrics) -> Vec<String> {
+        let shown = |line: &&str| !line.starts_with('#') && !line.contains("_bucket{");
+        let mut samples: Vec<_> = metrics.encode().lines().filter(shown).map(str::to_owned).collect();
+        samples.sort();
+        samples
+    }
+
+    #[test]
+    fn invocations_are_counted_by_function_and_outcome() {
+        let metrics = Metrics::new();
+        let sink = metrics.sink();
+        let _in_flight = metrics.enter();
+        drop(metrics.enter());
+        for outcome in [Outcome::Ok, Outcome::Ok, Outcome::Failed(ErrorKind::Timeout), Outcome::Cancelled] {
+            sink(&report("treats@3", Some(3), outcome));
+        }
+        let expected = [
+            "nebula_cpu_seconds_total{function=\"treats\"} 0.004",
+            "nebula_duration_seconds_count{function=\"treats\"} 4",
+            "nebula_duration_seconds_sum{function=\"treats\"} 0.008",
+            "nebula_in_flight 1",
+            "nebula_invocations_total{function=\"treats\",outcome=\"cancelled\"} 1",
+            "nebula_invocations_total{function=\"treats\",outcome=\"ok\"} 2",
+            "nebula_invocations_total{function=\"treats\",outcome=\"timeout\"} 1",
+            "nebula_peak_memory_bytes{function=\"treats\"} 64",
+            "nebula_request_bytes_total{function=\"treats\"} 12",
+            "nebula_response_bytes_total{function=\"treats\"} 20",
+        ];
+        assert_eq!(samples(&metrics), expected);
+    }
+
+    #[test]
+    fn names_that_are_nobodys_share_their_series() {
+        let metrics = Metrics::new();
+        for number in 0..1_000 {
+            metrics.record(&report(&format!("made-up-{number}"), None, Outcome::Failed(ErrorKind::NotFound)));
+        }
+        let expected = ["nebula_in_flight 0", "nebula_invocations_total{function=\"\",outcome=\"not_found\"} 1000"];
+        assert_eq!(samples(&metrics), expected);
+    }
+
+    #[test]
+    fn a_cold_start_is_counted() {
+        let metrics = Metrics::new();
+        let mut cold = report("treats", Some(1), Outcome::Ok);
+        cold.start = Start::Cold;
+        metrics.record(&cold);
+        assert!(samples(&metrics).contains(&"nebula_cold_starts_total{function=\"treats\"} 1".to_owned()));
+    }
+}

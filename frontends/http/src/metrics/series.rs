@@ -1,0 +1,146 @@
+//! The metrics of one function.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use nebula_runtime::{ErrorKind, Outcome, Report, Start};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// From a tenth of a millisecond, which a small function takes, to the half minute that is the default limit.
+const SECONDS: [f64; 12] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
+
+type Seconds = Counter<f64, AtomicU64>;
+
+/// Every metric that a function has.
+#[derive(Clone)]
+pub(super) struct Families {
+    invocations: Family<OutcomeLabels, Counter>,
+    duration: Family<FunctionLabel, Histogram, fn() -> Histogram>,
+    cold_starts: Family<FunctionLabel, Counter>,
+    cpu: Family<FunctionLabel, Seconds>,
+    bytes_in: Family<FunctionLabel, Counter>,
+    bytes_out: Family<FunctionLabel, Counter>,
+    peak_memory: Family<FunctionLabel, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FunctionLabel {
+    function: Arc<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    function: Arc<String>,
+    outcome: &'static str,
+}
+
+/// One function's own part of the metrics. Each series is made when there is something to say.
+pub(super) struct Series {
+    families: Families,
+    label: FunctionLabel,
+    outcomes: [OnceLock<Counter>; 2 + ErrorKind::ALL.len()],
+    cold_starts: OnceLock<Counter>,
+    usage: OnceLock<Usage>,
+}
+
+/// What only an invocation of something that exists has.
+struct Usage {
+    duration: Histogram,
+    cpu: Seconds,
+    bytes_in: Counter,
+    bytes_out: Counter,
+    peak_memory: Gauge,
+}
+
+impl Families {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let families = Self {
+            invocations: Family::default(),
+            duration: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            cold_starts: Family::default(),
+            cpu: Family::default(),
+            bytes_in: Family::default(),
+            bytes_out: Family::default(),
+            peak_memory: Family::default(),
+        };
+        let Self { invocations, duration, cold_starts, cpu, bytes_in, bytes_out, peak_memory } = families.clone();
+        registry.register("invocations", "Invocations that ended, by how they did", invocations);
+        registry.register("cold_starts", "Invocations that had to load their code", cold_starts);
+        registry.register_with_unit("duration", "Time from arrival to the end of the answer", Unit::Seconds, duration);
+        registry.register_with_unit("cpu", "Time for which guests held a thread", Unit::Seconds, cpu);
+        registry.register_with_unit("request", "Size of what guests were given", Unit::Bytes, bytes_in);
+        registry.register_with_unit("response", "Size of what guests answered", Unit::Bytes, bytes_out);
+        registry.register_with_unit(
+            "peak_memory",
+            "The most linear memory of one invocation",
+            Unit::Bytes,
+            peak_memory,
+        );
+        families
+    }
+
+    pub(super) fn series(&self, function: String) -> Series {
+        Series {
+            families: self.clone(),
+            label: FunctionLabel { function: Arc::new(function) },
+            outcomes: [const { OnceLock::new() }; _],
+            cold_starts: OnceLock::new(),
+            usage: OnceLock::new(),
+        }
+    }
+}
+
+impl Series {
+    pub(super) fn record(&self, report: &Report) {
+        self.count(report.outcome.unwrap_or(Outcome::Cancelled));
+        if report.version.is_none() {
+            return;
+        }
+        if report.start == Start::Cold {
+            self.cold_starts.get_or_init(|| self.families.cold_starts.get_or_create_owned(&self.label)).inc();
+        }
+        self.usage.get_or_init(|| Usage::of(&self.families, &self.label)).record(report);
+    }
+
+    fn count(&self, outcome: Outcome) {
+        let index = match outcome {
+            Outcome::Ok => 0,
+            Outcome::Cancelled => 1,
+            Outcome::Failed(kind) => 2 + kind as usize,
+        };
+        let make = || {
+            let labels = OutcomeLabels { function: Arc::clone(&self.label.function), outcome: outcome.as_str() };
+            self.families.invocations.get_or_create_owned(&labels)
+        };
+        if let Some(counter) = self.outcomes.get(index) {
+            counter.get_or_init(make).inc();
+        }
+    }
+}
+
+impl Usage {
+    fn of(families: &Families, label: &FunctionLabel) -> Self {
+        Self {
+            duration: families.duration.get_or_create_owned(label),
+            cpu: families.cpu.get_or_create_owned(label),
+            bytes_in: families.bytes_in.get_or_create_owned(label),
+            bytes_out: families.bytes_out.get_or_create_owned(label),
+            peak_memory: families.peak_memory.get_or_create_owned(label),
+        }
+    }
+
+    fn record(&self, report: &Report) {
+        let duration = report.queued + report.loading + report.instantiating + report.running;
+        self.duration.observe(duration.as_secs_f64());
+        self.cpu.inc_by(report.cpu.as_secs_f64());
+        self.bytes_in.inc_by(report.bytes_in);
+        self.bytes_out.inc_by(report.bytes_out);
+        self.peak_memory.inner().fetch_max(i64::try_from(report.peak_memory).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,193 @@
+//! Failures as HTTP says them: RFC 9457, "Problem Details for HTTP APIs".
+
+use std::{error::Error, time::Duration};
+
+use axum::response::{IntoResponse, Response};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
+use nebula_runtime::{ErrorKind, InvocationId, InvokeError, Overload};
+use serde::Serialize;
+
+/// A failure, as its response's body says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    /// Stable for each kind; `about:blank` where the status says it all (RFC 9457, section 4.2.1).
+    #[serde(rename = "type")]
+    uri: String,
+    title: String,
+    #[serde(serialize_with = "as_number")]
+    status: StatusCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<ErrorKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invocation_id: Option<String>,
+    #[serde(skip)]
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    /// A failure that is no invocation's: nothing is there, or not for this method.
+    pub(crate) fn of_status(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            uri: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status,
+            detail: Some(detail.into()),
+            kind: None,
+            invocation_id: None,
+            retry_after: None,
+        }
+    }
+
+    /// The failure of an invocation, or of what serves them.
+    pub(crate) fn of_error(error: &InvokeError, id: Option<&InvocationId>) -> Self {
+        let kind = error.kind();
+        let (status, title) = status_and_title(error);
+        Self {
+            uri: format!("urn:nebula:error:{kind}"),
+            title: title.to_owned(),
+            status,
+            // What went wrong inside is the operator's business, and in the log.
+            detail: (kind != ErrorKind::Internal).then(|| error.detail().to_owned()),
+            kind: Some(kind),
+            invocation_id: id.map(ToString::to_string),
+            retry_after: error.retry_after(),
+        }
+    }
+}
+
+/// The one place where kinds become statuses.
+fn status_and_title(error: &InvokeError) -> (StatusCode, &'static str) {
+    match (error.kind(), error.overload()) {
+        (ErrorKind::NotFound, _) => (StatusCode::NOT_FOUND, "No such function"),
+        (ErrorKind::InvalidInput, _) => (StatusCode::BAD_REQUEST, "The input does not fit the function"),
+        (ErrorKind::PayloadTooLarge, _) => (StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"),
+        (ErrorKind::InvalidModule, _) => (StatusCode::INTERNAL_SERVER_ERROR, "The function's module cannot run here"),
+        (ErrorKind::GuestError, _) => (StatusCode::UNPROCESSABLE_ENTITY, "The function returned an error"),
+        (ErrorKind::GuestFault, _) => (StatusCode::BAD_GATEWAY, "The function failed"),
+        (ErrorKind::Timeout, _) => (StatusCode::GATEWAY_TIMEOUT, "The function took too long"),
+        (ErrorKind::LimitExceeded, _) => (StatusCode::BAD_GATEWAY, "The function went over a limit"),
+        (ErrorKind::Overloaded, Some(Overload::Function)) => (StatusCode::TOO_MANY_REQUESTS, "The function is busy"),
+        (ErrorKind::Overloaded, Some(Overload::Server) | None) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "The server is busy")
+        }
+        (ErrorKind::Unavailable, _) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Something that the server needs is out of reach")
+        }
+        (ErrorKind::Internal, _) => (StatusCode::INTERNAL_SERVER_ERROR, "The server failed"),
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        // A value of strings and numbers always serializes.
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(after) = self.retry_after {
+            // Rounded up: RFC 9110, section 10.2.3 has whole seconds only, and 0 would invite a storm.
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs_f64().ceil().max(1.0) as u64));
+        }
+        response
+    }
+}
+
+/// Logs what a failed invocation's caller is not told.
+pub(crate) fn log(error: &InvokeError, id: &InvocationId) {
+    let causes = || causes(error);
+    match error.kind() {
+        ErrorKind::Internal => tracing::error!(%id, detail = error.detail(), causes = causes(), "invocation failed"),
+        ErrorKind::Unavailable | ErrorKind::InvalidModule => {
+            tracing::warn!(%id, kind = %error.kind(), detail = error.detail(), causes = causes(), "invocation failed");
+        }
+        // The caller's or the guest's own doing: the report says that it happened.
+        ErrorKind::NotFound
+        | ErrorKind::InvalidInput
+        | ErrorKind::PayloadTooLarge
+        | ErrorKind::GuestError
+        | ErrorKind::GuestFault
+        | ErrorKind::Timeout
+        | ErrorKind::LimitExceeded
+        | ErrorKind::Overloaded => {
+            tracing::debug!(%id, kind = %error.kind(), detail = error.detail(), causes = causes(), "invocation failed");
+        }
+    }
+}
+
+/// What caused an error, the nearest cause first.
+fn causes(error: &InvokeError) -> String {
+    let chain = std::iter::successors(error.source(), |&cause| cause.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    async fn sent(problem: Problem) -> (u16, Option<String>, String, Value) {
+        let (parts, body) = problem.into_response().into_parts();
+        let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let body = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+        (parts.status.as_u16(), header(RETRY_AFTER), header(CONTENT_TYPE).unwrap(), body)
+    }
+
+    fn expected(kind: ErrorKind) -> (u16, Option<&'static str>, &'static str) {
+        match kind {
+            ErrorKind::NotFound => (404, Some("x"), "No such function"),
+            ErrorKind::InvalidInput => (400, Some("x"), "The input does not fit the function"),
+            ErrorKind::PayloadTooLarge => (413, Some("x"), "The request is too large"),
+            ErrorKind::InvalidModule => (500, Some("x"), "The function's module cannot run here"),
+            ErrorKind::GuestError => (422, Some("x"), "The function returned an error"),
+            ErrorKind::GuestFault => (502, Some("x"), "The function failed"),
+            ErrorKind::Timeout => (504, Some("x"), "The function took too long"),
+            ErrorKind::LimitExceeded => (502, Some("x"), "The function went over a limit"),
+            ErrorKind::Overloaded => (503, Some("x"), "The server is busy"),
+            ErrorKind::Unavailable => (503, Some("x"), "Something that the server needs is out of reach"),
+            ErrorKind::Internal => (500, None, "The server failed"),
+        }
+    }
+
+    #[tokio::test]
+    async fn every_kind_has_its_status_and_its_whole_body() {
+        for kind in ErrorKind::ALL {
+            let (status, detail, title) = expected(kind);
+            let uri = format!("urn:nebula:error:{kind}");
+            let mut body =
+                json!({"type": uri, "title": title, "status": status, "kind": kind, "invocation_id": "id-1"});
+            if let Some(detail) = detail {
+                body["detail"] = detail.into();
+            }
+            let error = InvokeError::new(kind, "x").with_source(std::io::Error::other("secret"));
+            let problem = Problem::of_error(&error, Some(&InvocationId::given("id-1")));
+            assert_eq!(sent(problem).await, (status, None, "application/problem+json".to_owned(), body));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_busy_decides_the_status_and_when_to_come_back() {
+        let cases = [(Overload::Function, 429, 1, "1"), (Overload::Server, 503, 1_200, "2")];
+        for (overload, status, millis, retry_after) in cases {
+            let error = InvokeError::overloaded(overload, Duration::from_millis(millis), "busy");
+            let (sent_status, sent_after, _, _) = sent(Problem::of_error(&error, None)).await;
+            assert_eq!((sent_status, sent_after), (status, Some(retry_after.to_owned())));
+        }
+    }
+
+    #[test]
+    fn causes_are_told_from_the_nearest_on() {
+        let inner = InvokeError::new(ErrorKind::Internal, "inner").with_source(std::io::Error::other("root"));
+        let error = InvokeError::new(ErrorKind::Internal, "outer").with_source(inner);
+        assert_eq!(causes(&error), "inner: root");
+    }
+}

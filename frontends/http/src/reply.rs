@@ -1,0 +1,148 @@
+//! An invocation's answer on its way to the client.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE},
+};
+use http_body::{Body as _, Frame, SizeHint};
+use nebula_runtime::{Body, InvocationId, InvokeError, ReportHandle, Response, Start};
+
+use crate::{metrics::InFlight, problem, text::Text};
+
+const INVOCATION_ID: HeaderName = HeaderName::from_static("nebula-invocation-id");
+const DIGEST: HeaderName = HeaderName::from_static("nebula-digest");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// The answer as Axum takes it. `in_flight` is kept for as long as the body streams.
+pub(crate) fn send(response: Response, id: &InvocationId, in_flight: InFlight) -> axum::response::Response {
+    let Response { status, headers, body, .. } = response;
+    let mut sent = axum::response::Response::new(match body.as_whole() {
+        Some(bytes) => axum::body::Body::from(bytes.clone()),
+        None => axum::body::Body::new(Download { inner: body, id: id.clone(), _in_flight: in_flight }),
+    });
+    *sent.status_mut() = status;
+    let sized = sent.body().size_hint().exact().is_some_and(|size| size > 0);
+    *sent.headers_mut() = headers;
+    remove_framing(sent.headers_mut(), sized);
+    sent
+}
+
+/// Removes what is the connection's to say and not a function's (RFC 9110, section 7.6.1): a wrong one would break the
+/// connection that other requests use too.
+fn remove_framing(headers: &mut HeaderMap, sized: bool) {
+    const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+    // A lone header is the media type: most functions set nothing else.
+    if headers.len() == 1 {
+        return;
+    }
+    for name in [CONNECTION, KEEP_ALIVE, TE, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
+    }
+    // Hyper holds a stream to the length that it was announced with, and trusts one beside a body of known size. Without
+    // a body, it says how long the answer to a GET would be.
+    if sized {
+        headers.remove(CONTENT_LENGTH);
+    }
+}
+
+/// Adds who answered, and the time it took so far.
+pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Option<&ReportHandle>) {
+    // Only an id that was given can be no header's value.
+    if let Ok(id) = HeaderValue::from_bytes(Text::of(id).as_bytes()) {
+        headers.insert(INVOCATION_ID, id);
+    }
+    let Some(report) = report else { return };
+    let (digest, timing) = report.update(|report| {
+        let spans = [report.queued, report.loading, report.instantiating, report.running];
+        (report.digest, server_timing(report.start, spans))
+    });
+    if let Some(digest) = digest.and_then(|digest| HeaderValue::from_bytes(Text::digest(&digest).as_bytes()).ok()) {
+        headers.insert(DIGEST, digest);
+    }
+    if let Ok(timing) = HeaderValue::from_bytes(timing.as_bytes()) {
+        // Appended, for a function may have timings of its own.
+        headers.append(SERVER_TIMING, timing);
+    }
+}
+
+/// What is known of an invocation's time when its headers leave: queued, loading, instantiating and running, in
+/// milliseconds (Server Timing, W3C, section 4).
+fn server_timing(start: Start, spans: [Duration; 4]) -> Text {
+    let mut text = Text::default();
+    text.push("start;desc=");
+    text.push(start.as_str());
+    for (name, span) in [", queued;dur=", ", load;dur=", ", init;dur=", ", run;dur="].iter().zip(spans) {
+        text.push(name);
+        text.push_milliseconds(span);
+    }
+    text
+}
+
+/// A body that streams while its function may still run.
+struct Download {
+    inner: Body,
+    id: InvocationId,
+    _in_flight: InFlight,
+}
+
+impl http_body::Body for Download {
+    type Data = Bytes;
+    type Error = InvokeError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        // The headers are gone, so that the client learns of it by the connection's end: hyper cuts it on an error.
+        if let Poll::Ready(Some(Err(error))) = &polled {
+            problem::log(error, &self.id);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timing_is_in_milliseconds() {
+        let spans = [0, 7, 1_050, 12_000_000].map(Duration::from_micros);
+        let text = server_timing(Start::Warm, spans);
+        let expected = "start;desc=warm, queued;dur=0, load;dur=0.007, init;dur=1.050, run;dur=12000";
+        assert_eq!(std::str::from_utf8(text.as_bytes()), Ok(expected));
+    }
+
+    #[test]
+    fn a_function_cannot_say_how_the_connection_frames_its_answer() {
+        let map = |set: &[(&'static str, &'static str)]| -> HeaderMap {
+            set.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        };
+        let set = [("content-type", "text/plain"), ("connection", "close"), ("content-length", "9"), ("x-own", "1")];
+        let cases: [(bool, &[(&str, &str)]); 2] = [
+            (true, &[("content-type", "text/plain"), ("x-own", "1")]),
+            (false, &[("content-type", "text/plain"), ("content-length", "9"), ("x-own", "1")]),
+        ];
+        for (sized, left) in cases {
+            let mut headers = map(&set);
+            remove_framing(&mut headers, sized);
+            assert_eq!(headers, map(left));
+        }
+    }
+}

