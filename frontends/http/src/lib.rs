@@ -24,16 +24,22 @@
 //! ```
 //!
 //! - [`router`] and [`Api`] are the functions alone, for an app of one's own.
+//! - [`Site`] adds what a server shows besides: the list of functions, health and [`Metrics`].
 //!
 //! A client that leaves stops its function: a request is served in its connection's task, and dropped with it.
 
 mod api;
+mod index;
 mod metrics;
 mod problem;
 mod reply;
+mod shutdown;
+mod site;
 mod target;
 mod text;
 mod upload;
 
 pub use api::{Api, BODY_STALL, router};
 pub use metrics::Metrics;
+pub use shutdown::Shutdown;
+pub use site::Site;

@@ -1,0 +1,104 @@
+//! What `/` answers: the functions, for people and for programs.
+
+mod page;
+
+use std::sync::LazyLock;
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{
+    HeaderValue,
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS},
+};
+use nebula_runtime::{Digest, FunctionInfo};
+use serde::Serialize;
+
+use self::page::Page;
+
+/// The functions, for a program.
+pub(crate) fn json(functions: &[FunctionInfo]) -> Response {
+    #[derive(Serialize)]
+    struct List<'a> {
+        functions: &'a [FunctionInfo],
+    }
+    ([(VARY, "accept")], Json(List { functions })).into_response()
+}
+
+/// The functions, for a person.
+pub(crate) fn html(functions: &[FunctionInfo]) -> Response {
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY.as_str()),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (VARY, "accept"),
+    ];
+    (headers, Page(functions).to_string()).into_response()
+}
+
+/// Only the page's own style and script, and only requests to this server: an answer that is shown can do nothing.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let digest = |text: &str| STANDARD.encode(Digest::of(text.as_bytes()).as_bytes());
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; img-src blob:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        digest(page::STYLE),
+        digest(page::SCRIPT)
+    )
+});
+
+/// Whether these `Accept` headers ask for HTML by its name, and for JSON no more than for that (RFC 9110, section
+/// 12.5.1). Browsers do; `*/*` alone, which most programs send, does not.
+pub(crate) fn prefers_html<'a>(accept: impl IntoIterator<Item = &'a HeaderValue>) -> bool {
+    let (mut html, mut json) = (0.0, 0.0);
+    for range in accept.into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
+        let (media_type, parameters) = range.split_once(';').unwrap_or((range, ""));
+        match media_type.trim() {
+            "text/html" => html = weight(parameters),
+            "application/json" => json = weight(parameters),
+            _ => {}
+        }
+    }
+    html > 0.0 && html >= json
+}
+
+fn weight(parameters: &str) -> f32 {
+    let weight = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
+    weight.map_or(1.0, |weight| weight.parse().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A function as a catalog might list it.
+    pub(crate) fn function(name: &str, kind: &str, exports: &Value) -> FunctionInfo {
+        let (digest, config) = (Digest::of(b"module"), json!({"limits": {}}));
+        let aliases = ["prod"];
+        serde_json::from_value(json!({
+            "name": name, "version": 3, "aliases": aliases, "digest": digest, "size": 2_048, "kind": kind,
+            "exports": exports, "config": config,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_browser_prefers_html_and_a_program_does_not() {
+        let cases = [
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true),
+            ("*/*", false),
+            ("application/json", false),
+            ("application/json, text/html;q=0.5", false),
+            ("application/json;q=0.5, text/html; level=1; q=0.5", true),
+            ("text/html;q=0", false),
+            ("", false),
+        ];
+        for (accept, html) in cases {
+            assert_eq!(prefers_html([&HeaderValue::from_static(accept)]), html, "{accept}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The page for people: every function, with a form to try it.
+
+use std::fmt::{self, Display, Formatter};
+
+use nebula_runtime::{ByteSize, Export, FunctionInfo, Kind};
+
+/// The page's own style and script. They are inline, and the content security policy names them by their digests.
+pub(super) const STYLE: &str = include_str!("page.css");
+pub(super) const SCRIPT: &str = include_str!("page.js");
+
+/// The page that lists these functions. Everything that came from a publisher is escaped.
+pub(super) struct Page<'a>(pub(super) &'a [FunctionInfo]);
+
+impl Display for Page<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let count = match self.0.len() {
+            1 => "1 function".to_owned(),
+            count => format!("{count} functions"),
+        };
+        write!(
+            f,
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>Nebula: {count}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+             <header><div><h1>Nebula</h1><p class=\"soft\">{count}</p></div>\n"
+        )?;
+        if !self.0.is_empty() {
+            f.write_str("<label>Filter by name<input id=\"filter\" type=\"search\" autocomplete=\"off\"></label>\n")?;
+        }
+        f.write_str("</header>\n<main>\n")?;
+        self.main(f)?;
+        write!(
+            f,
+            "</main>\n<footer class=\"soft\"><a href=\"healthz\">health</a> · <a href=\"readyz\">readiness</a> · \
+             <a href=\"metrics\">metrics</a></footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+        )
+    }
+}
+
+impl Page<'_> {
+    fn main(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("<p>No function is published yet: <code>nebula publish NAME FILE</code></p>\n");
+        }
+        f.write_str("<noscript><p>The forms need JavaScript; the functions do not.</p></noscript>\n")?;
+        self.0.iter().try_for_each(|function| article(f, function))
+    }
+}
+
+fn article(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
+    let FunctionInfo { name, version, digest, kind, .. } = function;
+    let size = ByteSize::b(function.size);
+    let aliases: String = function.aliases.iter().map(|alias| format!(" · {alias}")).collect();
+    write!(
+        f,
+        "<article id=\"{name}\">\n<h2><a href=\"#{name}\">{name}</a><span class=\"kind\">{kind}</span></h2>\n\
+         <p class=\"soft\">version {version}{aliases} · {size} · <code>{digest}</code></p>\n",
+    )?;
+    match kind {
+        Kind::Core => function.exports.iter().try_for_each(|export| core_form(f, function, export))?,
+        Kind::Command => command_form(f, function)?,
+    }
+    f.write_str("</article>\n")
+}
+
+/// A field for each parameter. A sole export needs no name.
+fn core_form(f: &mut Formatter<'_>, function: &FunctionInfo, export: &Export) -> fmt::Result {
+    let path = match function.exports.len() {
+        1 => function.name.to_string(),
+        _ => format!("{}:{}", function.name, export.name),
+    };
+    open_form(f, &path, &export.to_string())?;
+    for (index, kind) in export.params.iter().enumerate() {
+        let (number, kind) = (index + 1, Escaped(kind));
+        let keys = if export.params.get(index).is_some_and(|kind| kind.starts_with('i')) { "numeric" } else { "text" };
+        writeln!(
+            f,
+            "<label>{number}: {kind}<input data-argument required size=\"12\" inputmode=\"{keys}\" autocomplete=\"off\"></label>"
+        )?;
+    }
+    close_form(f)
+}
+
+fn command_form(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
+    open_form(f, function.name.as_str(), "stdin -> stdout")?;
+    f.write_str(
+        "<label>Path<input data-path size=\"12\" autocomplete=\"off\"></label>\n\
+         <label class=\"wide\">Input<textarea rows=\"1\" spellcheck=\"false\"></textarea></label>\n\
+         <label>or a file<input type=\"file\"></label>\n",
+    )?;
+    close_form(f)
+}
+
+fn open_form(f: &mut Formatter<'_>, path: &str, signature: &str) -> fmt::Result {
+    let (path, signature) = (Segment(path), Escaped(signature));
+    writeln!(
+        f,
+        "<form data-function=\"api/{path}\" aria-label=\"{signature}\">\n<code>{signature}</code>\n<div class=\"fields\">"
+    )
+}
+
+fn close_form(f: &mut Formatter<'_>) -> fmt::Result {
+    f.write_str("<button>Run</button>\n</div>\n<output></output>\n</form>\n")
+}
+
+/// Text as HTML shows it, in elements and in quoted attributes.
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character {
+            '&' => f.write_str("&amp;"),
+            '<' => f.write_str("&lt;"),
+            '>' => f.write_str("&gt;"),
+            '"' => f.write_str("&quot;"),
+            '\'' => f.write_str("&#39;"),
+            other => write!(f, "{other}"),
+        })
+    }
+}
+
+/// Text as one segment of a path. What is left of it needs no escaping in HTML.
+struct Segment<'a>(&'a str);
+
+impl Display for Segment<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+        const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
+        utf8_percent_encode(self.0, KEPT).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::index::tests::function;
+
+    fn forms(function: FunctionInfo) -> Vec<String> {
+        let page = Page(&[function]).to_string();
+        let starts =
+            |line: &&str| line.starts_with("<form") || line.starts_with("<code") || line.starts_with("<label>1");
+        page.lines().filter(starts).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_export_of_a_core_module_has_a_form_with_its_parameters() {
+        let exports = json!([
+            {"name": "add", "params": ["i32", "i32"], "results": ["i32"]},
+            {"name": "half", "params": ["f64"], "results": ["f64", "f64"]},
+        ]);
+        let expected = [
+            "<form data-function=\"api/calc:add\" aria-label=\"add(i32, i32) -&gt; i32\">",
+            "<code>add(i32, i32) -&gt; i32</code>",
+            "<label>1: i32<input data-argument required size=\"12\" inputmode=\"numeric\" autocomplete=\"off\"></label>",
+            "<form data-function=\"api/calc:half\" aria-label=\"half(f64) -&gt; (f64, f64)\">",
+            "<code>half(f64) -&gt; (f64, f64)</code>",
+            "<label>1: f64<input data-argument required size=\"12\" inputmode=\"text\" autocomplete=\"off\"></label>",
+        ];
+        assert_eq!(forms(function("calc", "core", &exports)), expected);
+    }
+
+    #[test]
+    fn a_hostile_export_is_only_text() {
+        let name = "\"><script>alert('x&y')</script>";
+        let exports = json!([{"name": name, "params": [], "results": []}, {"name": "b", "params": [], "results": []}]);
+        let text = "&quot;&gt;&lt;script&gt;alert(&#39;x&amp;y&#39;)&lt;/script&gt;()";
+        let path = "api/bad:%22%3E%3Cscript%3Ealert%28%27x%26y%27%29%3C%2Fscript%3E";
+        let expected = [
+            format!("<form data-function=\"{path}\" aria-label=\"{text}\">"),
+            format!("<code>{text}</code>"),
+            "<form data-function=\"api/bad:b\" aria-label=\"b()\">".to_owned(),
+            "<code>b()</code>".to_owned(),
+        ];
+        assert_eq!(forms(function("bad", "core", &exports)), expected);
+    }
+
+    #[test]
+    fn a_command_takes_text_or_a_file() {
+        let page = Page(&[function("resize", "command", &json!([]))]).to_string();
+        assert_eq!((page.matches("<textarea").count(), page.matches("type=\"file\"").count()), (1, 1));
+    }
+
+    #[test]
+    fn without_functions_the_page_says_how_to_publish_one() {
+        assert!(Page(&[]).to_string().contains("<code>nebula publish NAME FILE</code>"));
+    }
+}
