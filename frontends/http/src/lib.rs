@@ -25,14 +25,18 @@
 //!
 //! - [`router`] and [`Api`] are the functions alone, for an app of one's own.
 //! - [`Site`] adds what a server shows besides: the list of functions, health and [`Metrics`].
+//! - [`bind`], [`serve`] and [`Shutdown`] are the server: time-outs for clients that are slow on purpose, connections that
+//!   wait when descriptors run out, and a stop in which requests that go on are finished.
 //!
 //! A client that leaves stops its function: a request is served in its connection's task, and dropped with it.
 
 mod api;
+mod app;
 mod index;
 mod metrics;
 mod problem;
 mod reply;
+mod server;
 mod shutdown;
 mod site;
 mod target;
@@ -40,6 +44,8 @@ mod text;
 mod upload;
 
 pub use api::{Api, BODY_STALL, router};
+pub use app::App;
 pub use metrics::Metrics;
+pub use server::{BindError, ServerConfig, Stopped, bind, raise_descriptor_limit, serve};
 pub use shutdown::Shutdown;
 pub use site::Site;

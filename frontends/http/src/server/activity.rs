@@ -1,0 +1,140 @@
+//! What a connection waits for, and until when.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::ServerConfig;
+
+/// How often a connection whose request is being served is looked at: a client that left is noticed by then even where
+/// nothing else wakes the connection.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long what a client still sends is thrown away after the last answer, so that it gets to read that.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What a connection waits for, as its socket and its service see it.
+///
+/// One value beside one timer, and not a timer for each wait: a request on a connection that is kept alive then starts
+/// and stops none.
+pub(super) struct Activity(Mutex<State>);
+
+struct State {
+    phase: Phase,
+    since: Instant,
+    /// Since when the client does not read.
+    unread: Option<Instant>,
+    /// The request's body was not read to its end.
+    upload_left: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// A request's head.
+    Head,
+    /// The next request.
+    Idle,
+    /// The answer, which is not the client's to hurry.
+    Serving,
+    /// The client's end of the connection.
+    Closing,
+}
+
+/// What follows from the wait of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It may wait on; look again then.
+    Until(Instant),
+    /// It has waited long enough.
+    End(&'static str),
+}
+
+impl Activity {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State { phase: Phase::Head, since: Instant::now(), unread: None, upload_left: false }))
+    }
+
+    /// Bytes came.
+    pub(super) fn received(&self) {
+        let mut state = self.lock();
+        if state.phase == Phase::Idle {
+            state.enter(Phase::Head);
+        }
+    }
+
+    /// A whole request head came.
+    pub(super) fn serving(&self) {
+        let mut state = self.lock();
+        // No time is needed here, and reading the clock is half the cost of a phase.
+        state.phase = Phase::Serving;
+        state.upload_left = false;
+    }
+
+    /// The answer's body was taken, or dropped before it ended.
+    pub(super) fn answer(&self, _whole: bool) {
+        self.lock().enter(Phase::Idle);
+    }
+
+    /// The request's body was taken, or dropped before it ended.
+    pub(super) fn leave_upload(&self, whole: bool) {
+        if !whole {
+            self.lock().upload_left = true;
+        }
+    }
+
+    /// The server's end of the connection is closed.
+    pub(super) fn closing(&self) {
+        self.lock().enter(Phase::Closing);
+    }
+
+    /// The client has bytes to read, and there is no room for more.
+    pub(super) fn blocked(&self) {
+        self.lock().unread = Some(Instant::now());
+    }
+
+    /// The client reads.
+    pub(super) fn unblocked(&self) {
+        let mut state = self.lock();
+        state.unread = None;
+        if state.phase == Phase::Idle {
+            // To read the last answer slowly is not to be idle.
+            state.since = Instant::now();
+        }
+    }
+
+    pub(super) fn upload_is_left(&self) -> bool {
+        self.lock().upload_left
+    }
+
+    pub(super) fn is_serving(&self) -> bool {
+        self.lock().phase == Phase::Serving
+    }
+
+    /// Whether the connection may wait on at `now`.
+    pub(super) fn verdict(&self, config: &ServerConfig, now: Instant) -> Verdict {
+        let state = self.lock();
+        let (end, why) = match (state.unread, state.phase) {
+            (Some(since), _) => (since + config.write_stall, "the client does not read"),
+            (None, Phase::Head) => (state.since + config.header_timeout, "the request's head did not come"),
+            (None, Phase::Idle) => (state.since + config.idle_timeout, "no further request came"),
+            (None, Phase::Closing) => (state.since + LINGER, "the client does not close"),
+            (None, Phase::Serving) => return Verdict::Until(now + LOOK),
+        };
+        if now < end { Verdict::Until(end) } else { Verdict::End(why) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every write is whole: there is nothing that a panic could break.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.since = Instant::now();
+    }
+}

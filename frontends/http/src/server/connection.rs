@@ -1,0 +1,89 @@
+//! One connection, from its start to its end.
+
+use std::{
+    convert::Infallible,
+    future::{Future as _, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    select,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    ServerConfig,
+    activity::{Activity, Verdict},
+    body::Watched,
+    socket::Socket,
+};
+use crate::{App, Shutdown};
+
+/// The most that is kept of a connection's bytes: of a request's head, and of an answer that is not sent yet. A fifth of
+/// hyper's default, for there may be many thousands of connections.
+const BUFFER: usize = 64 * 1024;
+
+/// Serves one connection until it ends, one of its time-outs has passed, or the server drains.
+pub(super) async fn serve(stream: TcpStream, app: Arc<App>, config: Arc<ServerConfig>, shutdown: Shutdown) {
+    // An answer is written whole: waiting for more of it would only delay it. Where this fails, so does the first read.
+    let _ = stream.set_nodelay(true);
+    let activity = Arc::new(Activity::new());
+    let socket = TokioIo::new(Socket::new(stream, Arc::clone(&activity)));
+    let service = service_fn(|request| answer(Arc::clone(&app), request, Arc::clone(&activity)));
+    // Hyper's own time-out has one length for idle connections and half-sent heads, and starts a timer for each request.
+    let serving =
+        http1::Builder::new().header_read_timeout(None).max_buf_size(BUFFER).serve_connection(socket, service);
+    let mut serving = pin!(serving);
+    let mut watching = pin!(watch(&activity, &config));
+    select! {
+        biased;
+        _ = &mut serving => return,
+        why = &mut watching => return tracing::debug!(why, "connection ended"),
+        () = shutdown.draining() => serving.as_mut().graceful_shutdown(),
+    }
+    select! {
+        biased;
+        _ = serving => {}
+        why = watching => tracing::debug!(why, "connection ended"),
+    }
+}
+
+/// Ends when the connection has waited long enough for its client, and says for what.
+async fn watch(activity: &Activity, config: &ServerConfig) -> &'static str {
+    let mut timer = pin!(sleep_until(Instant::now()));
+    // Polled whenever the connection is, which is when what it waits for can have changed.
+    poll_fn(|context| {
+        loop {
+            let next = match activity.verdict(config, Instant::now()) {
+                Verdict::Until(next) => next,
+                Verdict::End(why) => return Poll::Ready(why),
+            };
+            // The timer is only ever moved forward here, so that a connection that is kept busy leaves it alone.
+            if next < timer.deadline() {
+                timer.as_mut().reset(next);
+            }
+            if timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            timer.as_mut().reset(next);
+        }
+    })
+    .await
+}
+
+async fn answer(
+    app: Arc<App>,
+    request: Request<Incoming>,
+    activity: Arc<Activity>,
+) -> Result<Response<Watched<Body>>, Infallible> {
+    activity.serving();
+    let request = request.map(|body| Body::new(Watched::new(body, &activity, Activity::leave_upload)));
+    Ok(app.answer(request).await.map(|body| Watched::new(body, &activity, Activity::answer)))
+}

@@ -1,0 +1,10 @@
+//! The frontend from outside: its routers through `oneshot`, its server through sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails by panicking is a test that works")]
+
+mod router;
+mod server;
+#[cfg(unix)]
+mod signals;
+mod site;
+mod support;

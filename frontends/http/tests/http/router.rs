@@ -1,0 +1,167 @@
+//! The router: what a function sees of a request, and what a client sees of its answer.
+
+use std::sync::Arc;
+
+use crate::support::{app, text};
+use axum::{Router, body::to_bytes};
+use http::{HeaderName, HeaderValue, Request};
+use nebula_runtime::{
+    Body, Digest, ErrorKind, Input, Invocation, InvokeError, MountPrefix, Overload, Start, invoker_fn,
+};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+/// An answer: its status, its headers in order of their names, its body. The invocation's id, which is random, is `ID`.
+async fn answer(app: Router, request: Request<&'static str>) -> (u16, Vec<String>, String) {
+    let (parts, body) = app.oneshot(request.map(axum::body::Body::from)).await.unwrap().into_parts();
+    let id = parts.headers.get("nebula-invocation-id").map(|id| id.to_str().unwrap().to_owned());
+    let masked = |text: &str| id.as_ref().map_or(text.to_owned(), |id| text.replace(id, "ID"));
+    let mut headers: Vec<_> =
+        parts.headers.iter().map(|(name, value)| masked(&format!("{name}: {}", value.to_str().unwrap()))).collect();
+    headers.sort();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    (parts.status.as_u16(), headers, masked(std::str::from_utf8(&body).unwrap()))
+}
+
+fn get(path: &str) -> Request<&'static str> {
+    Request::get(path).body("").unwrap()
+}
+
+/// Everything that a function is told, as JSON.
+async fn told(invocation: Invocation) -> Value {
+    let header = |value: &Option<HeaderValue>| value.as_ref().map(|value| value.to_str().unwrap().to_owned());
+    let trace = [header(&invocation.trace.parent), header(&invocation.trace.state)];
+    let (function, id) = (invocation.function.to_string(), invocation.id.to_string());
+    let (input, arguments) = invocation.event.into_parts();
+    let Input::Http(request) = input else { panic!("an HTTP event") };
+    let MountPrefix(mount) = request.extensions().get().unwrap();
+    let (method, uri, mount) = (request.method().to_string(), request.uri().to_string(), mount.clone());
+    let headers: Vec<_> =
+        request.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap())).collect();
+    let headers = json!(headers);
+    let body = request.into_body().collect(100).await.unwrap();
+    json!({
+        "function": function, "id_length": id.len(), "arguments": arguments, "method": method, "uri": uri, "mount": mount,
+        "headers": headers, "body": std::str::from_utf8(&body).unwrap(), "trace": trace,
+    })
+}
+
+fn telling() -> Router {
+    app(async |invocation: Invocation| {
+        let report = invocation.report.clone();
+        let told = told(invocation).await.to_string();
+        Ok(nebula_runtime::Response::new(HeaderValue::from_static("application/json"), told, report))
+    })
+}
+
+#[tokio::test]
+async fn a_function_is_told_the_whole_request() {
+    let request = Request::put("/api/calc:add@prod/1/a%2Fb?x=1&y")
+        .header("x-own", "1")
+        .header("traceparent", "00-1-2-01")
+        .header("tracestate", "vendor=1")
+        .body("the body")
+        .unwrap();
+    let (_, _, body) = answer(telling(), request).await;
+    let expected = json!({
+        "function": "calc:add@prod", "id_length": 32, "arguments": ["1", "a/b"], "method": "PUT", "uri": "/1/a%2Fb?x=1&y",
+        "mount": "/api/calc:add@prod", "body": "the body", "trace": ["00-1-2-01", "vendor=1"],
+        "headers": [["x-own", "1"], ["traceparent", "00-1-2-01"], ["tracestate", "vendor=1"]],
+    });
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn functions_can_be_nested_below_another_path() {
+    let nested = Router::new().nest("/functions", telling());
+    let (status, _, body) = answer(nested, get("/functions/api/treats/10")).await;
+    let told: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &told["function"], &told["arguments"]), (200, &json!("treats"), &json!(["10"])));
+}
+
+#[tokio::test]
+async fn an_answer_says_who_gave_it_and_how_long_that_took() {
+    let app = app(async |invocation: Invocation| {
+        invocation.report.update(|report| {
+            report.digest = Some(Digest::of(b""));
+            report.start = Start::Warm;
+            report.running = std::time::Duration::from_micros(1_500);
+        });
+        Ok(text(&invocation, "10"))
+    });
+    let headers = [
+        "content-length: 2",
+        "content-type: text/plain",
+        "nebula-digest: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "nebula-invocation-id: ID",
+        "server-timing: start;desc=warm, queued;dur=0, load;dur=0, init;dur=0, run;dur=1.500",
+    ]
+    .map(str::to_owned);
+    assert_eq!(answer(app.clone(), get("/api/treats/10")).await, (200, headers.to_vec(), "10".to_owned()));
+
+    let head = Request::head("/api/treats/10").body("").unwrap();
+    assert_eq!(answer(app, head).await, (200, headers.to_vec(), String::new()));
+}
+
+#[tokio::test]
+async fn a_failure_is_a_problem_with_the_invocations_id() {
+    let app = app(async |_| {
+        let after = std::time::Duration::from_secs(3);
+        Err(InvokeError::overloaded(Overload::Server, after, "the server is at its limit"))
+    });
+    let (status, headers, body) = answer(app, get("/api/treats/10")).await;
+    let expected_headers = [
+        "content-length: 189",
+        "content-type: application/problem+json",
+        "nebula-invocation-id: ID",
+        "retry-after: 3",
+        "server-timing: start;desc=cold, queued;dur=0, load;dur=0, init;dur=0, run;dur=0",
+    ];
+    let expected_body = json!({
+        "type": "urn:nebula:error:overloaded", "title": "The server is busy", "status": 503, "kind": "overloaded",
+        "detail": "the server is at its limit", "invocation_id": "ID",
+    });
+    assert_eq!((status, headers), (503, expected_headers.map(str::to_owned).to_vec()));
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected_body);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_function_is_not_asked_for() {
+    let app = app(async |_| panic!("nobody is to be invoked"));
+    let cases = [("/api/Treats", 404, "not_found"), ("/api/treats/%FF", 400, "invalid_input")];
+    for (path, status, kind) in cases {
+        let (sent, _, body) = answer(app.clone(), get(path)).await;
+        let problem: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((sent, &problem["kind"], &problem["invocation_id"]), (status, &json!(kind), &json!("ID")), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_function_says_of_its_answer_is_kept() {
+    let app = app(async |invocation: Invocation| {
+        let mut response = text(&invocation, Body::empty());
+        response.status = http::StatusCode::SEE_OTHER;
+        let set = [("location", "/elsewhere"), ("server-timing", "db;dur=1"), ("transfer-encoding", "chunked")];
+        for (name, value) in set {
+            response.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        Ok(response)
+    });
+    let headers = [
+        "content-length: 0",
+        "content-type: text/plain",
+        "location: /elsewhere",
+        "nebula-invocation-id: ID",
+        "server-timing: db;dur=1",
+        "server-timing: start;desc=cold, queued;dur=0, load;dur=0, init;dur=0, run;dur=0",
+    ]
+    .map(str::to_owned);
+    assert_eq!(answer(app, get("/api/treats")).await, (303, headers.to_vec(), String::new()));
+}
+
+#[tokio::test]
+async fn any_invoker_will_do() {
+    let failing = invoker_fn(async |_| Err(InvokeError::new(ErrorKind::Internal, "secret")));
+    let (status, _, body) = answer(nebula_http::router(Arc::new(failing)), get("/api/treats")).await;
+    assert_eq!((status, body.contains("secret")), (500, false));
+}
