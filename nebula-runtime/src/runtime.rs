@@ -1,11 +1,11 @@
 //! The runtime: a store's functions, behind [`Invoker`].
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     AliasName, Catalog, Digest, ErrorKind, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, GuestStderr,
@@ -188,32 +188,32 @@ impl Runtime {
 #[async_trait]
 impl Invoker for Runtime {
     async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
-        let began = Instant::now();
-        let deployment = self.deployments.get(&invocation.function, began).await?;
+        let arrived = Instant::now();
+        let deployment = self.deployments.get(&invocation.function, arrived.into_std()).await?;
         let loaded = self.loader.loaded(&deployment.manifest.module);
-        invocation.report.update(|report| {
+        let queued = invocation.report.update(|report| {
             report.version = Some(deployment.version);
             report.digest = Some(deployment.manifest.module);
             report.kind = Some(deployment.manifest.kind);
             report.start = if loaded.is_some() { Start::Warm } else { Start::Cold };
-            report.loading = began.elapsed();
+            report.queued
         });
         refuse_large(&invocation, &deployment)?;
         let place = deployment.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
         let guest = match loaded {
             Some(guest) => guest,
-            None => {
-                // On the heap, so that this rare future does not make each invocation's larger.
-                let guest = Box::pin(within(invocation.deadline, self.guest(&deployment))).await?;
-                invocation.report.update(|report| report.loading = began.elapsed().saturating_sub(report.queued));
-                guest
-            }
+            // On the heap, so that this rare future does not make each invocation's larger.
+            None => Box::pin(within(invocation.deadline, self.guest(&deployment))).await?,
         };
+        let began = Instant::now();
+        // What was waited for here, at the function's own gate, was not loading.
+        invocation.report.update(|report| report.loading = (began - arrived).saturating_sub(report.queued - queued));
         let mut limits = deployment.limits;
         if let Some(deadline) = invocation.deadline {
-            limits.timeout = limits.timeout.min(deadline.saturating_duration_since(tokio::time::Instant::now()));
+            limits.timeout = limits.timeout.min(deadline - began);
         }
-        let call = Call { engine: Arc::clone(&self.engine), invocation, deployment, limits, stderr: self.stderr };
+        let engine = Arc::clone(&self.engine);
+        let call = Call { engine, invocation, deployment, limits, began, stderr: self.stderr };
         let mut response = guest.call(call).await?;
         response.body = Holding::until_end(response.body, place);
         Ok(response)
@@ -273,7 +273,7 @@ fn refuse_large(invocation: &Invocation, deployment: &Deployment) -> Result<(), 
 }
 
 async fn within<T>(
-    deadline: Option<tokio::time::Instant>,
+    deadline: Option<Instant>,
     work: impl Future<Output = Result<T, InvokeError>>,
 ) -> Result<T, InvokeError> {
     let Some(deadline) = deadline else {

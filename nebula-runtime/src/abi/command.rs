@@ -5,7 +5,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
 };
 
 use async_trait::async_trait;
@@ -14,6 +13,7 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use http_body::Frame;
 use serde::de::IgnoredAny;
+use tokio::time::Instant;
 use wasmtime::{InstancePre, Module, Store, component};
 use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx, p2::bindings::CommandPre};
 
@@ -57,8 +57,7 @@ impl Command {
 
 impl Instance {
     /// Runs the command to its end.
-    async fn run(&self, store: &mut Store<Host<WasiP1Ctx>>) -> wasmtime::Result<()> {
-        let began = Instant::now();
+    async fn run(&self, store: &mut Store<Host<WasiP1Ctx>>, began: Instant) -> wasmtime::Result<()> {
         let instantiated = |store: &Store<Host<WasiP1Ctx>>| {
             store.data().report().update(|report| report.instantiating = began.elapsed());
         };
@@ -90,7 +89,7 @@ impl Guest for Command {
     }
 
     async fn call(&self, call: Call) -> Result<Response, InvokeError> {
-        let Call { engine, invocation, deployment, limits, stderr } = call;
+        let Call { engine, invocation, deployment, limits, began, stderr } = call;
         let config = &deployment.manifest.config;
         if let Some(export) = invocation.function.export() {
             let detail = format!("function {} is a command and has no export {export:?}", invocation.function.name());
@@ -110,10 +109,10 @@ impl Guest for Command {
         let mut store = engine.store(wasi.build_p1(), limits.memory, &invocation.report);
         let instance = Arc::clone(&self.0);
         let guest: BoxFuture<'static, _> = Box::pin(async move {
-            let ran = instance.run(&mut store).await;
+            let ran = instance.run(&mut store, began).await;
             ran.or_else(exited_well).map_err(|error| fault(error, store.data()))
         });
-        let guest = supervise(guest, limits.timeout, invocation.report.clone());
+        let guest = supervise(guest, began, limits.timeout, invocation.report.clone());
         let immediate = invocation.delivery == Delivery::Immediate || config.content_type.is_some();
         let running = Running { guest: Some(guest), stdin, stdout, report: invocation.report };
         running.respond(immediate, config).await

@@ -1,11 +1,12 @@
 //! Core modules: numeric exports, called with numbers.
 
-use std::{pin::pin, time::Instant};
+use std::pin::pin;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderValue;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use wasmtime::{Extern, ExternType, FuncType, InstancePre, Linker, Module, ModuleExport, Store, Val, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
@@ -83,10 +84,10 @@ impl Core {
         &self,
         pre: &InstancePre<Host<W>>,
         store: &mut Store<Host<W>>,
+        began: Instant,
         function: &Function,
         params: &[Val],
     ) -> wasmtime::Result<Vec<Val>> {
-        let began = Instant::now();
         let instance = pre.instantiate_async(&mut *store).await?;
         let mut function_of = |export| instance.get_module_export(&mut *store, &export).and_then(Extern::into_func);
         if let Some(initialize) = self.initialize.and_then(&mut function_of) {
@@ -112,7 +113,7 @@ impl Guest for Core {
     }
 
     async fn call(&self, call: Call) -> Result<Response, InvokeError> {
-        let Call { engine, invocation, deployment, limits, stderr } = call;
+        let Call { engine, invocation, deployment, limits, began, stderr } = call;
         let config = &deployment.manifest.config;
         let function = self.function(&invocation.function, config)?;
         let report = invocation.report;
@@ -122,18 +123,18 @@ impl Guest for Core {
             match &self.instance {
                 Instance::Pure(pre) => {
                     let mut store = engine.store((), limits.memory, &report);
-                    let ran = self.run(pre, &mut store, function, &params).await;
+                    let ran = self.run(pre, &mut store, began, function, &params).await;
                     ran.map_err(|error| fault(error, store.data()))
                 }
                 Instance::Wasi(pre) => {
                     let wasi = stdio::without_input(config, &invocation.id, stderr)?;
                     let mut store = engine.store(wasi, limits.memory, &report);
-                    let ran = self.run(pre, &mut store, function, &params).await;
+                    let ran = self.run(pre, &mut store, began, function, &params).await;
                     ran.map_err(|error| fault(error, store.data()))
                 }
             }
         });
-        let results = supervise(guest, limits.timeout, report.clone()).await?;
+        let results = supervise(guest, began, limits.timeout, report.clone()).await?;
         let body = json(&results);
         report.update(|report| {
             report.bytes_in = bytes_in;

@@ -11,6 +11,7 @@ mod stdio;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use wasmtime::{Linker, Module, UnknownImportError};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
@@ -45,6 +46,8 @@ pub(crate) struct Call {
     pub(crate) deployment: Arc<Deployment>,
     /// The deployment's limits, and what is left until the invocation's deadline.
     pub(crate) limits: Limits,
+    /// When the call's own time began: that of loading is over.
+    pub(crate) began: Instant,
     pub(crate) stderr: GuestStderr,
 }
 

@@ -12,12 +12,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{ErrorKind, InvokeError, ReportHandle};
 
-/// Runs `guest` until it ends or `timeout` has passed, and notes in the report how long it held a thread.
+/// Runs `guest` until it ends or `timeout` has passed since `began`, which is just now, and notes in the report how long it held a thread.
 ///
 /// Guests yield at each tick of the epoch clock, so the timer has its turn even beside one that spins. Dropping the
 /// future stops the guest where it is.
-pub(crate) fn supervise<F>(guest: F, timeout: Duration, report: ReportHandle) -> Supervised<F> {
-    let began = Instant::now();
+pub(crate) fn supervise<F>(guest: F, began: Instant, timeout: Duration, report: ReportHandle) -> Supervised<F> {
     let clock = Clock { report, began, polled: began, on_thread: Duration::ZERO };
     Supervised { guest, clock, timeout, timer: None }
 }
