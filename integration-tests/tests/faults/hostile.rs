@@ -1,0 +1,141 @@
+//! Bytes that are no request, and requests that nobody should send.
+
+use nebula_integration_tests::Project;
+
+use crate::support::{Server, project};
+
+/// The end of a well-formed head.
+const END: &str = " HTTP/1.1\r\nhost: test\r\n\r\n";
+
+/// The start of a request whose body comes in chunks, if what follows are chunks.
+const CHUNKED: &str = "POST /api/hello HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n";
+
+fn functions() -> Project {
+    project("[functions.hello]\nsource = \"@hello\"\n[functions.treats]\nsource = \"@treats\"")
+}
+
+fn post(header: &str) -> String {
+    format!("POST /api/hello HTTP/1.1\r\nhost: test\r\n{header}\r\n\r\nAda")
+}
+
+/// The status of the answer to these bytes; none where the connection just ends.
+fn status(server: &Server, request: impl AsRef<[u8]>) -> Option<u16> {
+    let mut client = server.connect();
+    client.send(request);
+    client.answer().ok().map(|answer| answer.status)
+}
+
+fn assert_statuses(server: &Server, cases: impl IntoIterator<Item = (Option<u16>, Vec<u8>)>) {
+    for (expected, request) in cases {
+        let shown = String::from_utf8_lossy(&request[..request.len().min(100)]).into_owned();
+        assert_eq!(status(server, request), expected, "{shown:?}");
+        assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()), "after {shown:?}");
+    }
+}
+
+#[test]
+fn what_is_no_http_is_refused_and_hurts_nobody() {
+    let project = functions();
+    let server = Server::start(&project);
+    let large = "a".repeat(1 << 20);
+    let cases = [
+        (Some(400), b"\0\xff\x16\x03\x01\r\n\r\n".to_vec()),
+        (Some(400), [b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".as_slice(), &[0; 300]].concat()),
+        (None, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
+        (Some(400), b"GET /api/treats/10\r\n\r\n".to_vec()),
+        (Some(400), b"GET /api/treats/10 HTTP/9.9\r\n\r\n".to_vec()),
+        (Some(400), b"GET api/treats/10 HTTP/1.1\r\n\r\n".to_vec()),
+        (Some(400), b"GET /api/treats/\0 HTTP/1.1\r\n\r\n".to_vec()),
+        (Some(400), b"GET /api/treats/10 HTTP/1.1\r\nx: \0\r\n\r\n".to_vec()),
+        (Some(400), b"GET /api/treats/10 HTTP/1.1\r\nno colon\r\n\r\n".to_vec()),
+        (Some(400), b"GET /api/treats/10 HTTP/1.1\r\n folded: x\r\n\r\n".to_vec()),
+        (Some(431), format!("GET /{large}{END}").into_bytes()),
+        (Some(431), format!("GET / HTTP/1.1\r\nx: {large}\r\n\r\n").into_bytes()),
+        (Some(431), format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(1_000)).into_bytes()),
+    ];
+    assert_statuses(&server, cases);
+}
+
+#[test]
+fn a_body_that_is_framed_wrongly_is_refused_and_hurts_nobody() {
+    let project = functions();
+    let server = Server::start(&project);
+    let cases = [
+        (Some(400), format!("{CHUNKED}zz\r\nAda\r\n0\r\n\r\n")),
+        (Some(400), format!("{CHUNKED}ffffffffffffffffff\r\nAda\r\n0\r\n\r\n")),
+        (Some(400), format!("{CHUNKED}3\r\nAdaXX\r\n0\r\n\r\n")),
+        (Some(400), format!("{CHUNKED}-3\r\nAda\r\n0\r\n\r\n")),
+        (Some(400), post("content-length: -1")),
+        (Some(400), post("content-length: 99999999999999999999999")),
+        (Some(400), post("content-length: 3\r\ncontent-length: 5")),
+        (Some(400), post("transfer-encoding: gzip")),
+        (Some(413), post("content-length: 9223372036854775807")),
+        (
+            Some(413),
+            format!(
+                "{}{}0\r\n\r\n",
+                CHUNKED.replace("hello", "treats"),
+                format!("100000\r\n{}\r\n", "a".repeat(1 << 20)).repeat(7)
+            ),
+        ),
+    ];
+    assert_statuses(&server, cases.map(|(status, request)| (status, request.into_bytes())));
+}
+
+#[test]
+fn paths_that_mean_nothing_are_the_callers_error() {
+    let project = functions();
+    let server = Server::start(&project);
+    let cases = [
+        (400, "/api/treats/%"),
+        (400, "/api/treats/%zz"),
+        (400, "/api/treats/%00"),
+        (400, "/api/treats/%ff%fe"),
+        (400, "/api/treats/1%2F2"),
+        (404, "/api/%"),
+        (404, "/api/%00"),
+        (400, "/api/%ff"),
+        (404, "/api/.."),
+        (404, "/api/../api/treats/10"),
+        (404, "//api/treats/10"),
+        (404, "/api/treats:::/10"),
+        (404, "/api/treats@99999999999999999999/10"),
+        (404, "/api/treats@latest@latest/10"),
+        (200, "/api/treats/10?%zz&&=&%00"),
+        (200, "http://elsewhere.example/api/treats/10"),
+    ];
+    assert_statuses(&server, cases.map(|(status, path)| (Some(status), format!("GET {path}{END}").into_bytes())));
+}
+
+#[test]
+fn every_method_reaches_a_function_and_the_rest_is_for_get() {
+    let project = functions();
+    let server = Server::start(&project);
+    let request = |method, path| format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    for method in ["OPTIONS", "TRACE", "PATCH", "DELETE", "BREW"] {
+        assert_eq!(status(&server, request(method, "/api/treats/10")), Some(200), "{method}");
+        assert_eq!(status(&server, request(method, "/healthz")), Some(405), "{method}");
+    }
+    for path in ["/api/treats/10", "/healthz"] {
+        let mut client = server.connect();
+        client.send(request("HEAD", path));
+        let answer = client.rest();
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"\r\n\r\n"), "HEAD {path}");
+    }
+}
+
+#[test]
+fn requests_that_come_together_are_answered_in_order() {
+    let project = functions();
+    let server = Server::start(&project);
+    let mut client = server.connect();
+    let requests =
+        |n| format!("GET /api/treats/{n}{END}POST /api/hello HTTP/1.1\r\ncontent-length: 3\r\n\r\nAdaGET /{END}");
+    client.send((0..30).map(requests).collect::<String>());
+    for n in 0..30 {
+        let answers = [(); 3].map(|()| client.answer().unwrap());
+        let [treats, hello] = [0, 1].map(|answer: usize| answers[answer].summary());
+        assert_eq!((treats, hello), ((200, n.to_string()), (200, "Hello, Ada!\n".to_owned())));
+        assert_eq!(answers[2].status, 200);
+    }
+}

@@ -1,0 +1,196 @@
+//! Stores, caches and addresses that cannot be used as they are.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        process::CommandExt as _,
+    },
+    path::{Path, PathBuf},
+};
+
+use nebula_integration_tests::{Nebula, Project, Ran};
+
+use crate::support::{Server, command_of, guest, project};
+
+/// A project whose store has `treats`, and a `nebula` whose compiled code nobody else uses.
+fn published() -> (Project, Nebula) {
+    let project = project("");
+    let nebula = Nebula::built().with_cache(project.join("cache"));
+    let _ = nebula.publish(&project, "treats", &guest("treats"), &[]).successful();
+    (project, nebula)
+}
+
+fn treats(nebula: &Nebula, project: &Project) -> Ran {
+    nebula.run(project, &["run", "treats", "10"], b"")
+}
+
+/// The one line that a command says before it fails, and its exit code.
+fn failure(ran: &Ran) -> (i32, String) {
+    assert_eq!(ran.text(), "");
+    (ran.exit_code, ran.stderr.trim_end().to_owned())
+}
+
+fn assert_fails(ran: &Ran, exit_code: i32, parts: &[&str]) {
+    let (code, said) = failure(ran);
+    assert_eq!(code, exit_code, "{said}");
+    assert!(!said.contains("panicked") && said.lines().count() <= 2, "{said}");
+    parts.iter().for_each(|part| assert!(said.contains(part), "no {part:?} in {said:?}"));
+}
+
+/// The files right in a folder and in the folders in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn a_port_in_use_is_said_and_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let project = project("");
+    let ran = Nebula::built().run(&project, &["serve", "--listen", &address], b"");
+    assert_fails(&ran, 69, &[&address, "in use"]);
+}
+
+#[test]
+fn a_store_of_a_newer_format_is_left_alone() {
+    let (project, nebula) = published();
+    let marker = project.join("store/nebula-store.json");
+    fs::write(&marker, r#"{"format":2,"new":true}"#).unwrap();
+    let serve: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
+    for arguments in [&["run", "treats", "10"][..], &["publish", "treats", "treats.wat"], &["list"], serve] {
+        assert_fails(&nebula.run(&project, arguments, b""), 69, &["format 2", "use a newer Nebula"]);
+    }
+    assert_eq!(fs::read_to_string(marker).unwrap(), r#"{"format":2,"new":true}"#);
+}
+
+#[test]
+fn a_store_whose_marker_is_damaged_is_said_to_be() {
+    let (project, nebula) = published();
+    for marker in ["", "{", "[]", r#"{"format":"1"}"#, "\0\0\0\0"] {
+        fs::write(project.join("store/nebula-store.json"), marker).unwrap();
+        assert_fails(&treats(&nebula, &project), 69, &["nebula-store.json", "cannot be understood"]);
+    }
+}
+
+#[test]
+fn a_corrupt_blob_is_never_used_and_publishing_again_repairs_it() {
+    let (project, nebula) = published();
+    for blob in files(&project.join("store/blobs")) {
+        let whole = fs::read(&blob).unwrap();
+        let flipped = [&[whole[0] ^ 1], &whole[1..]].concat();
+        for damaged in [&flipped[..], &whole[..whole.len() / 2], b""] {
+            fs::write(&blob, damaged).unwrap();
+            fs::remove_dir_all(nebula.cache()).unwrap();
+            let name = blob.file_name().unwrap().to_str().unwrap();
+            assert_fails(&treats(&nebula, &project), 70, &[name, "corrupt", "publish the function again"]);
+            let _ = nebula.publish(&project, "treats", &guest("treats"), &[]).successful();
+            assert_eq!(treats(&nebula, &project).successful().text(), "10");
+        }
+    }
+}
+
+#[test]
+fn a_missing_blob_is_named_and_publishing_again_restores_it() {
+    let (project, nebula) = published();
+    for blob in files(&project.join("store/blobs")) {
+        fs::remove_file(&blob).unwrap();
+        fs::remove_dir_all(nebula.cache()).unwrap();
+        let name = blob.file_name().unwrap().to_str().unwrap();
+        assert_fails(&treats(&nebula, &project), 70, &[name, "missing", "publish the function again"]);
+        let _ = nebula.publish(&project, "treats", &guest("treats"), &[]).successful();
+        assert_eq!(treats(&nebula, &project).successful().text(), "10");
+    }
+}
+
+#[test]
+fn a_damaged_function_hurts_no_other_one_of_its_server() {
+    let (project, nebula) = published();
+    let _ = nebula.publish(&project, "add", &guest("add"), &[]).successful();
+    fs::write(project.join("store/functions/add.json"), "{").unwrap();
+    let server = Server::start(&project);
+    assert_eq!(server.get("/api/add/1/2").failure(), (500, "internal".to_owned()));
+    assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn damaged_compiled_code_costs_time_and_nothing_else() {
+    let (project, nebula) = published();
+    let entries =
+        || files(nebula.cache()).into_iter().filter(|path| path.extension().is_some_and(|end| end == "cwasm"));
+    let entry = entries().next().unwrap();
+    let whole = fs::read(&entry).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    for damaged in [&flipped[..], &whole[..whole.len() / 2], &whole[..1], b""] {
+        fs::write(&entry, damaged).unwrap();
+        let ran = treats(&nebula, &project).successful();
+        assert_eq!(ran.text(), "10");
+        assert!(ran.stderr.contains("discarding compiled code"), "{}", ran.stderr);
+        assert_eq!(treats(&nebula, &project).successful().stderr, "", "it was compiled and kept again");
+    }
+}
+
+/// A cache that cannot be used at all is no reason not to run.
+#[test]
+fn a_cache_that_is_no_folder_costs_time_and_nothing_else() {
+    let (project, nebula) = published();
+    project.write("file", "");
+    let nebula = nebula.with_cache(project.join("file"));
+    assert_eq!(treats(&nebula, &project).successful().text(), "10");
+}
+
+#[test]
+fn a_store_without_permission_is_said_and_named() {
+    let (project, _) = published();
+    let store = project.join("store");
+    let add = guest("add").to_str().unwrap().to_owned();
+    fs::copy(add, project.join("add.wat")).unwrap();
+    set_modes(&store, 0o555);
+    let ran = as_stranger(&project, &["publish", "add", "add.wat"]);
+    assert_eq!(ran.exit_code, 69, "{}", ran.stderr);
+    assert!(ran.stderr.contains("ermission denied") && ran.stderr.contains(store.to_str().unwrap()), "{}", ran.stderr);
+    let ran = as_stranger(&project, &["run", "treats", "10"]);
+    assert_eq!((ran.exit_code, ran.text()), (0, "10".to_owned()), "{}", ran.stderr);
+    set_modes(&store, 0o000);
+    for arguments in [&["run", "treats", "10"][..], &["list"], &["serve", "--listen", "127.0.0.1:0"]] {
+        let ran = as_stranger(&project, arguments);
+        assert_eq!(ran.exit_code, 69, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("ermission denied") && ran.stderr.contains(store.to_str().unwrap()),
+            "{}",
+            ran.stderr
+        );
+    }
+    set_modes(&store, 0o755);
+}
+
+/// Sets the mode of a folder and of those in it, from the inside where that has to be possible first.
+fn set_modes(folder: &Path, mode: u32) {
+    let set = |folder: &Path, mode| fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+    set(folder, 0o755);
+    for path in ["blobs", "blobs/sha256", "functions"] {
+        set(&folder.join(path), if mode == 0 { 0o755 } else { mode });
+    }
+    set(folder, mode);
+}
+
+/// Runs `nebula` as a user whom modes hold for: as root they do not, so it becomes nobody, with a copy of the command that
+/// nobody can reach.
+fn as_stranger(project: &Project, arguments: &[&str]) -> Ran {
+    const NOBODY: u32 = 65_534;
+
+    let command = Nebula::built().command(project, arguments);
+    if fs::metadata(project.path()).unwrap().uid() != 0 {
+        return Ran::from(command_of(&command, command.get_program()).output().unwrap());
+    }
+    let copy = project.join("nebula");
+    if !copy.exists() {
+        fs::copy(command.get_program(), &copy).unwrap();
+    }
+    fs::set_permissions(project.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    Ran::from(command_of(&command, copy.as_os_str()).uid(NOBODY).gid(NOBODY).output().unwrap())
+}

@@ -1,0 +1,119 @@
+//! A connection to a server, over which anything can be sent.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+};
+
+use super::PATIENCE;
+
+/// A connection to a server.
+pub(crate) struct Client(BufReader<TcpStream>);
+
+/// An answer as it came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The names are in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Sends bytes. Where the server has ended the connection, that is seen when its answer is read.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        drop(self.0.get_mut().write_all(bytes.as_ref()));
+    }
+
+    /// Sends a GET on a connection that goes on.
+    pub(crate) fn get(&mut self, path: &str) {
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n"));
+    }
+
+    /// The next answer.
+    ///
+    /// # Errors
+    /// Where the connection ends before the answer does.
+    pub(crate) fn answer(&mut self) -> io::Result<Answer> {
+        let status_line = self.line()?;
+        let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(format!("no status line: {status_line:?}")))?;
+        let mut headers = BTreeMap::new();
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(": ") else { break };
+            headers.insert(name.to_ascii_lowercase(), value.to_owned());
+        }
+        let body = self.body(&headers)?;
+        Ok(Answer { status, headers, body })
+    }
+
+    /// What comes before the connection ends: nothing of one that was reset.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        // A reset is an end too; a time-out is none.
+        match self.0.read_to_end(&mut rest) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("the connection does not end"),
+            _ => rest,
+        }
+    }
+
+    /// Whether there is nothing to read just now.
+    pub(crate) fn is_silent(&self) -> bool {
+        let stream = self.0.get_ref();
+        stream.set_nonblocking(true).unwrap();
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).unwrap();
+        self.0.buffer().is_empty() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.0.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+
+    fn body(&mut self, headers: &BTreeMap<String, String>) -> io::Result<Vec<u8>> {
+        if let Some(length) = headers.get("content-length") {
+            return self.bytes(length.parse().map_err(io::Error::other)?);
+        }
+        let mut body = Vec::new();
+        loop {
+            let size = usize::from_str_radix(&self.line()?, 16).map_err(io::Error::other)?;
+            body.extend(self.bytes(size)?);
+            self.line()?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+
+    fn bytes(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Answer {
+    /// The status, and the body as text.
+    pub(crate) fn summary(&self) -> (u16, String) {
+        (self.status, String::from_utf8_lossy(&self.body).into_owned())
+    }
+
+    /// The status, and what kind of failure the body says it is.
+    pub(crate) fn failure(&self) -> (u16, String) {
+        let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        (self.status, problem["kind"].as_str().unwrap_or_default().to_owned())
+    }
+}
