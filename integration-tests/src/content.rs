@@ -1,0 +1,131 @@
+//! What a body says, however its frontend writes it.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::de::IgnoredAny;
+
+/// What a body says, however its frontend writes it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A JSON text without the white space between its tokens. Numbers are as they were written.
+    Json(String),
+    /// Any other text.
+    Text(String),
+    /// Bytes.
+    Octets(Vec<u8>),
+    /// A picture of this width and height.
+    Png([u32; 2]),
+    /// The beginning of something: how much of it came is a matter of time.
+    Some,
+}
+
+impl Content {
+    /// No bytes.
+    pub const EMPTY: Self = Self::Text(String::new());
+
+    /// Reads `bytes` as what is `expected`; as the next best thing where they are something else.
+    pub fn read(bytes: &[u8], expected: &Self) -> Self {
+        let text = str::from_utf8(bytes).ok();
+        match (expected, text) {
+            (Self::Json(_), Some(text)) => compact(text).map_or_else(|| Self::Text(text.to_owned()), Self::Json),
+            (Self::Png(_), _) => dimensions(bytes).map_or_else(|| Self::Octets(bytes.to_vec()), Self::Png),
+            (Self::Some, _) => Self::Some,
+            (Self::Text(_) | Self::Octets(_) | Self::Json(_), _) => Self::of_bytes(bytes),
+        }
+    }
+
+    /// Text, or bytes where it is none.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        str::from_utf8(bytes).map_or_else(|_| Self::Octets(bytes.to_vec()), |text| Self::Text(text.to_owned()))
+    }
+
+    /// JSON text, whose white space is of no account.
+    pub fn of_json(text: &str) -> Self {
+        Self::Json(compact(text).unwrap_or_else(|| panic!("a case expects JSON that is none: {text}")))
+    }
+
+    /// The same as the JSON value that one line of `nebula run` has for it, whose media type is `media_type`.
+    pub fn as_value(&self, media_type: &str) -> Self {
+        match self {
+            Self::Json(_) | Self::Some => self.clone(),
+            Self::Text(text) if media_type.starts_with("text/") => Self::Json(serde_json::to_string(text).unwrap()),
+            Self::Text(text) => Self::of_base64(text.as_bytes()),
+            Self::Octets(bytes) => Self::of_base64(bytes),
+            Self::Png(_) => self.clone(),
+        }
+    }
+
+    fn of_base64(bytes: &[u8]) -> Self {
+        if bytes.is_empty() { Self::of_json("null") } else { Self::Json(format!("\"{}\"", STANDARD.encode(bytes))) }
+    }
+
+    /// Reads a JSON value of a line as what is `expected`: a picture is a base64 string there.
+    pub fn read_value(json: &str, expected: &Self) -> Self {
+        match expected {
+            Self::Png(_) => {
+                let decoded = serde_json::from_str::<String>(json).ok().and_then(|text| STANDARD.decode(text).ok());
+                Self::read(&decoded.unwrap_or_default(), expected)
+            }
+            _ => Self::Json(json.to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 4_000;
+        match self {
+            Self::Json(text) | Self::Text(text) if text.len() > SHOWN => {
+                write!(f, "{} bytes of text from {:?}", text.len(), text.chars().take(60).collect::<String>())
+            }
+            Self::Json(text) => write!(f, "JSON {text}"),
+            Self::Text(text) => write!(f, "text {text:?}"),
+            Self::Octets(bytes) => write!(f, "{} octets from {:02x?}", bytes.len(), &bytes[..bytes.len().min(40)]),
+            Self::Png([width, height]) => write!(f, "a PNG of {width} by {height}"),
+            Self::Some => f.write_str("the beginning of something"),
+        }
+    }
+}
+
+/// JSON without the white space between its tokens, or nothing where `text` is no JSON. Not by way of a value, which
+/// would change numbers.
+fn compact(text: &str) -> Option<String> {
+    serde_json::from_str::<IgnoredAny>(text).ok()?;
+    let (mut quoted, mut escaped) = (false, false);
+    let mut keep = |letter: &char| {
+        let kept = quoted || !letter.is_ascii_whitespace();
+        quoted ^= *letter == '"' && !escaped;
+        escaped = *letter == '\\' && !escaped;
+        kept
+    };
+    Some(text.chars().filter(|letter| keep(letter)).collect())
+}
+
+/// The width and height of a PNG that can be decoded to its end.
+fn dimensions(bytes: &[u8]) -> Option<[u32; 2]> {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().ok()?;
+    let mut pixels = vec![0; reader.output_buffer_size()?];
+    let frame = reader.next_frame(&mut pixels).ok()?;
+    Some([frame.width, frame.height])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_between_json_tokens_is_of_no_account_and_everything_else_is() {
+        let read = |text: &str| Content::read(text.as_bytes(), &Content::of_json("0"));
+        assert_eq!(read("{ \"a b\" :\n [ 1.0, \"\\\" \" ] }\n"), Content::of_json(r#"{"a b":[1.0,"\" "]}"#));
+        assert_ne!(read("1.0"), Content::of_json("1"));
+        assert_eq!(read("1 2"), Content::Text("1 2".to_owned()));
+    }
+
+    #[test]
+    fn text_and_octets_are_values_of_a_line() {
+        let value = |content: Content, media_type| content.as_value(media_type);
+        assert_eq!(value(Content::Text("a\"".to_owned()), "text/plain"), Content::of_json(r#""a\"""#));
+        assert_eq!(value(Content::Octets(vec![255, 254]), "application/octet-stream"), Content::of_json(r#""//4=""#));
+    }
+}

@@ -1,0 +1,128 @@
+//! The runtime in a program of one's own.
+
+use std::sync::Arc;
+
+use http_body_util::BodyExt as _;
+use nebula_runtime::{
+    Body, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker, Observed as Observing, Response,
+    Runtime, Store,
+};
+use serde::Deserialize as _;
+use toml::{Table, Value};
+
+use super::PLACEHOLDERS;
+use crate::{
+    Case, Content, Function, Guest, Nebula, Observed, Project, Reported,
+    observed::{containing, normalized},
+};
+
+/// A runtime with functions published in it.
+pub(super) struct Embedded {
+    tokio: tokio::runtime::Runtime,
+    invoker: Arc<dyn Invoker>,
+    // The folders that functions are granted are in there.
+    _project: Project,
+}
+
+/// What is expected to be seen here.
+pub(super) fn expected(all: Observed) -> Observed {
+    let report = all.report.map(|report| Reported {
+        frontend: "embedded".to_owned(),
+        // Publishing brought its code into memory.
+        start: if report.version.is_some() { "warm" } else { "cold" }.to_owned(),
+        ..report
+    });
+    // Output before a failure is held back, and what a guest writes to stderr goes to the log.
+    let content = if all.error.is_some() && !all.broken_off { Content::EMPTY } else { all.content };
+    Observed { content, stderr: None, report, ..all }
+}
+
+impl Embedded {
+    pub(super) fn new(functions: &[Function]) -> Self {
+        let tokio = tokio::runtime::Runtime::new().unwrap();
+        let project = Project::new(functions);
+        let runtime = Runtime::builder(Store::memory()).code_cache(Some(Nebula::built().cache().to_owned()));
+        let runtime = tokio.block_on(async {
+            let runtime = runtime.build().unwrap();
+            for function in functions {
+                publish(&runtime, function, &project).await;
+            }
+            runtime
+        });
+        let invoker = Arc::new(Observing::new(Arc::new(runtime), "embedded", Arc::new(|_| ())));
+        Self { tokio, invoker, _project: project }
+    }
+
+    pub(super) fn observe(&self, guest: &Guest, case: &Case, expected: &Observed) -> Observed {
+        let body = case.bytes().into_owned();
+        let event = Event::payload(Body::from(body), None).with_arguments(&case.arguments);
+        let invocation =
+            Invocation::new(case.function(&guest.name).parse::<nebula_runtime::FunctionRef>().unwrap(), event);
+        let (id, report) = (invocation.id.to_string(), invocation.report.clone());
+        let seen = self.tokio.block_on(async {
+            match self.invoker.invoke(invocation).await {
+                Ok(response) => whole(response, &id, expected).await,
+                Err(error) => failed(&error, expected),
+            }
+        });
+        let report = Reported::from(&report.snapshot()).comparable_to(expected);
+        Observed { report: Some(report), ..seen }
+    }
+}
+
+async fn publish(runtime: &Runtime, function: &Function, project: &Project) {
+    let module = std::fs::read(&function.source).unwrap();
+    let name: FunctionName = function.name.parse().unwrap();
+    let config = config(&function.config, project);
+    runtime.publish(&name, module.into(), config, None).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+}
+
+/// What an entry of `nebula.toml` says, as the library has it.
+fn config(entry: &Table, project: &Project) -> FunctionConfig {
+    let is_limit = |key: &str| matches!(key, "memory" | "timeout" | "max_request" | "max_response" | "concurrency");
+    let (limits, mut rest): (Table, Table) = entry.clone().into_iter().partition(|(key, _)| is_limit(key));
+    for dir in rest.get_mut("dirs").and_then(Value::as_array_mut).into_iter().flatten() {
+        let host = project.join(dir["host"].as_str().unwrap());
+        dir["host"] = host.to_str().unwrap().into();
+    }
+    rest.insert("limits".to_owned(), limits.into());
+    FunctionConfig::deserialize(rest).unwrap()
+}
+
+fn failed(error: &InvokeError, expected: &Observed) -> Observed {
+    Observed {
+        status: None,
+        exit_code: error.exit_code(),
+        error: Some(error.kind()),
+        detail: containing(error.detail(), expected.detail.as_deref()),
+        media_type: None,
+        content: Content::EMPTY,
+        broken_off: false,
+        stderr: None,
+        report: None,
+    }
+}
+
+async fn whole(response: Response, id: &str, expected: &Observed) -> Observed {
+    let media_type = response.media_type().map(|value| value.to_str().unwrap().to_owned());
+    let (mut body, mut received, mut failure) = (response.body, Vec::new(), None);
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => received.extend_from_slice(frame.data_ref().unwrap()),
+            Err(error) => failure = Some(error),
+        }
+    }
+    let failure = failure.map(|error| failed(&error, expected));
+    let received = normalized(&received, &[(id, PLACEHOLDERS[0])]);
+    Observed {
+        status: None,
+        exit_code: failure.as_ref().and_then(|failure| failure.exit_code),
+        error: failure.as_ref().and_then(|failure| failure.error),
+        detail: failure.as_ref().and_then(|failure| failure.detail.clone()),
+        media_type,
+        content: Content::read(&received, &expected.content),
+        broken_off: failure.is_some(),
+        stderr: None,
+        report: None,
+    }
+}

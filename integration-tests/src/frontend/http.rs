@@ -1,0 +1,145 @@
+//! Requests to `nebula serve`.
+
+use ::http::{Method, Request, StatusCode};
+use nebula_runtime::ErrorKind;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use ureq::SendBody;
+
+use super::PLACEHOLDERS;
+use crate::{
+    Answered, Case, Content, Function, Guest, Nebula, Observed, Project, Reported, Server,
+    observed::{containing, normalized},
+};
+
+/// A server of some functions.
+pub(super) struct Http {
+    server: Server,
+    // Its store and the folders that functions are granted are in there.
+    _project: Project,
+}
+
+/// What is expected to be seen here.
+pub(super) fn expected(all: Observed) -> Observed {
+    let begins = all.error.is_none() || all.broken_off;
+    let report = all.report.map(|report| Reported {
+        frontend: "http".to_owned(),
+        // The server published it when it started, which brought its code into memory.
+        start: if report.version.is_some() { "warm" } else { "cold" }.to_owned(),
+        ..report
+    });
+    Observed {
+        status: Some(all.error.filter(|_| !begins).map_or(200, status)),
+        exit_code: None,
+        // The status is gone when a response breaks off, and nothing more can be said.
+        error: all.error.filter(|_| !begins),
+        detail: all.detail.filter(|_| !begins),
+        // Output before a failure is held back.
+        content: if begins { all.content } else { Content::EMPTY },
+        report,
+        ..all
+    }
+}
+
+/// The statuses of the design.
+fn status(kind: ErrorKind) -> u16 {
+    match kind {
+        ErrorKind::InvalidInput => 400,
+        ErrorKind::NotFound => 404,
+        ErrorKind::PayloadTooLarge => 413,
+        ErrorKind::GuestError => 422,
+        ErrorKind::InvalidModule | ErrorKind::Internal => 500,
+        ErrorKind::GuestFault | ErrorKind::LimitExceeded => 502,
+        ErrorKind::Overloaded | ErrorKind::Unavailable => 503,
+        ErrorKind::Timeout => 504,
+    }
+}
+
+/// The body of every failure (RFC 9457), and nothing else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Problem {
+    r#type: String,
+    title: String,
+    status: u16,
+    detail: String,
+    kind: ErrorKind,
+    invocation_id: String,
+}
+
+impl Http {
+    pub(super) fn new(functions: &[Function]) -> Self {
+        let project = Project::new(functions);
+        let server = Server::start(&Nebula::built(), &project, &[]).unwrap_or_else(|ran| panic!("{ran:#?}"));
+        Self { server, _project: project }
+    }
+
+    pub(super) fn observe(&self, guest: &Guest, case: &Case, expected: &Observed) -> Observed {
+        let answered = self.server.send(request(guest, case));
+        let id = answered.header("nebula-invocation-id").expect("every answer names its invocation").to_owned();
+        let report: Reported = serde_json::from_value(self.server.report(&id)).unwrap();
+        check_headers(&answered, &report);
+        let problem = (answered.status >= 400).then(|| problem(&answered, &id));
+        let placeholders = [(id.as_str(), PLACEHOLDERS[0]), (self.server.address(), PLACEHOLDERS[1])];
+        let content = Content::read(&normalized(&answered.body, &placeholders), &expected.content);
+        Observed {
+            status: Some(answered.status),
+            exit_code: None,
+            error: problem.as_ref().map(|problem| problem.kind),
+            detail: problem.as_ref().and_then(|problem| containing(&problem.detail, expected.detail.as_deref())),
+            media_type: answered.header("content-type").filter(|_| problem.is_none()).map(str::to_owned),
+            content: if problem.is_some() { Content::EMPTY } else { content },
+            broken_off: answered.broken_off,
+            stderr: containing(&self.server.guest_stderr(&id), expected.stderr.as_deref()),
+            report: Some(report.comparable_to(expected)),
+        }
+    }
+}
+
+fn request(guest: &Guest, case: &Case) -> Request<SendBody<'static>> {
+    /// RFC 3986, section 2.3: unreserved characters.
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+    let special = case.request.clone().unwrap_or_default();
+    let argument = |argument: &String| format!("/{}", utf8_percent_encode(argument, ENCODED));
+    let arguments = || case.arguments.iter().map(argument).collect::<String>();
+    let path = special.path.unwrap_or_else(arguments);
+    let query = special.query.map(|query| format!("?{query}")).unwrap_or_default();
+    let implied = if case.body.is_some() { Method::POST } else { Method::GET };
+    let method = special.method.map_or(implied, |method| method.parse().unwrap());
+    let mut request =
+        Request::builder().method(method).uri(format!("/api/{}{path}{query}", case.function(&guest.name)));
+    for (name, value) in &special.headers {
+        request = request.header(name, value);
+    }
+    let bytes = case.bytes().into_owned();
+    let body = match (&case.body, special.chunked) {
+        (None, _) => SendBody::none(),
+        (Some(_), true) => SendBody::from_owned_reader(std::io::Cursor::new(bytes)),
+        (Some(_), false) => sized(bytes, &mut request),
+    };
+    request.body(body).unwrap()
+}
+
+fn sized(bytes: Vec<u8>, request: &mut ::http::request::Builder) -> SendBody<'static> {
+    request.headers_mut().unwrap().insert("content-length", bytes.len().into());
+    SendBody::from_owned_reader(std::io::Cursor::new(bytes))
+}
+
+/// What the headers of an answer say is what its report says.
+fn check_headers(answered: &Answered, report: &Reported) {
+    assert_eq!(answered.header("nebula-digest"), report.digest.as_deref());
+    let timing = answered.header("server-timing").unwrap_or_default();
+    assert!(timing.starts_with(&format!("start;desc={}, queued;dur=", report.start)), "{timing}");
+}
+
+/// The problem that an answer is, whose parts all say the same.
+fn problem(answered: &Answered, id: &str) -> Problem {
+    let problem: Problem =
+        serde_json::from_slice(&answered.body).unwrap_or_else(|error| panic!("{error}: {}", answered.text()));
+    assert_eq!(answered.header("content-type"), Some("application/problem+json"));
+    assert_eq!(problem.r#type, format!("urn:nebula:error:{}", problem.kind));
+    assert_eq!((problem.status, problem.invocation_id.as_str()), (answered.status, id));
+    assert!(StatusCode::from_u16(problem.status).is_ok() && !problem.title.is_empty());
+    problem
+}

@@ -1,0 +1,106 @@
+//! The `nebula` command, as a shell runs it.
+
+use std::{
+    ffi::OsStr,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+};
+
+use crate::Project;
+
+/// The `nebula` command that was built with these tests.
+#[derive(Debug, Clone)]
+pub struct Nebula {
+    binary: PathBuf,
+    cache: PathBuf,
+}
+
+/// What became of a `nebula` process.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; of one that a signal ended, the signal's number below zero.
+    pub exit_code: i32,
+    /// What it wrote to stdout.
+    pub stdout: Vec<u8>,
+    /// What it wrote to stderr.
+    pub stderr: String,
+}
+
+impl Nebula {
+    /// The command. Its compiled code is kept with what Cargo builds: compiling it takes most of a test's time.
+    pub fn built() -> Self {
+        let test = std::env::current_exe().unwrap();
+        let folder = test.parent().and_then(Path::parent).expect("a test is in target/PROFILE/deps");
+        let binary = folder.join(format!("nebula{}", std::env::consts::EXE_SUFFIX));
+        assert!(binary.exists(), "{} is not there: `cargo build --package nebula-cli` builds it", binary.display());
+        Self { cache: folder.join("nebula-code-cache"), binary }
+    }
+
+    /// The folder for compiled code.
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// The same command with another folder for compiled code.
+    #[must_use]
+    pub fn with_cache(self, cache: PathBuf) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// A `nebula` that works in `project`, whose store is in there too. Nothing of the environment of these tests is meant
+    /// for it.
+    pub fn command(&self, project: &Project, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).current_dir(project.path()).env_clear();
+        command.env("NEBULA_STORE", project.join("store")).env("NEBULA_CACHE", &self.cache);
+        command
+    }
+
+    /// Runs `nebula` to its end.
+    pub fn run(&self, project: &Project, arguments: &[&str], stdin: &[u8]) -> Ran {
+        let mut command = self.command(project, arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let output = thread::scope(|scope| {
+            // A process that has what it needs may end without reading all of it.
+            scope.spawn(move || drop(input.write_all(stdin)));
+            child.wait_with_output().unwrap()
+        });
+        output.into()
+    }
+
+    /// Publishes a file.
+    pub fn publish(&self, project: &Project, name: &str, file: &Path, options: &[&str]) -> Ran {
+        let arguments = ["publish", name, file.to_str().unwrap()];
+        self.run(project, &[&arguments, options].concat(), b"")
+    }
+}
+
+impl Ran {
+    /// The same, after a look at whether it succeeded.
+    #[must_use]
+    pub fn successful(self) -> Self {
+        assert_eq!(self.exit_code, 0, "{self:#?}");
+        self
+    }
+
+    /// Stdout as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        let signal = || -output.status.signal().unwrap_or_default();
+        Self {
+            exit_code: output.status.code().unwrap_or_else(signal),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            stdout: output.stdout,
+        }
+    }
+}
