@@ -1,0 +1,127 @@
+//! `nebula run FILE`: the options that stand for a published function's settings, and what a granted folder grants.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fs, os::unix::fs::symlink};
+
+use nebula_integration_tests::{Guest, Nebula, Project, Ran};
+use serde_json::{Value, json};
+
+/// Runs a guest's file.
+fn run(project: &Project, guest: &str, options: &[&str], stdin: &str) -> Ran {
+    let file = Guest::named(guest).unwrap().path;
+    Nebula::built().run(project, &[&["run", file.to_str().unwrap()], options].concat(), stdin.as_bytes())
+}
+
+fn json(ran: Ran) -> Value {
+    serde_json::from_slice(&ran.successful().stdout).unwrap()
+}
+
+#[test]
+fn arguments_are_numbers_for_a_core_module_whatever_they_begin_with() {
+    let project = Project::new([]);
+    let calls: [(&str, &[&str], &str); 5] = [
+        ("add", &["2", "3"], "5"),
+        ("add", &["-2", "-3"], "-5"),
+        ("add", &["--", "-2", "3"], "1"),
+        ("calc", &["--export", "mul", "6", "7"], "42"),
+        ("treats", &["10", "--output", "body"], "10"),
+    ];
+    for (guest, options, expected) in calls {
+        assert_eq!(run(&project, guest, options, "").successful().text(), expected, "{guest} {options:?}");
+    }
+}
+
+#[test]
+fn environment_and_argv_are_those_of_the_command_line_and_nothing_else() {
+    let project = Project::new([]);
+    let options = ["--env", "A=1", "--env", "B=x=y", "--raw", "--", "--name", "Ada L."];
+    let mut said = json(run(&project, "environment", &options, ""));
+    assert!(said["environment"].as_object_mut().unwrap().remove("NEBULA_INVOCATION_ID").is_some());
+    let expected = json!({ "arguments": ["environment", "--name", "Ada L."], "environment": { "A": "1", "B": "x=y" } });
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_folder_is_read_and_only_written_where_it_is_granted_so() {
+    let project = Project::new([]);
+    project.write("data/a.txt", "the text of a");
+    let files = |dir: &str, request: &str| json(run(&project, "files", &["--dir", dir, "--raw"], request));
+    let refused = json!({ "error": "Operation not permitted (os error 63)" });
+    assert_eq!(files("data::/data", r#"["read", "/data/a.txt"]"#), json!({ "text": "the text of a" }));
+    assert_eq!(files("data::/data", r#"["write", "/data/a.txt", "new"]"#), refused);
+    assert_eq!(fs::read_to_string(project.join("data/a.txt")).unwrap(), "the text of a");
+    assert_eq!(files("data::/data:rw", r#"["write", "/data/a.txt", "new"]"#), json!({ "written": 3 }));
+    assert_eq!(fs::read_to_string(project.join("data/a.txt")).unwrap(), "new");
+}
+
+#[test]
+fn a_link_does_not_lead_out_of_a_granted_folder() {
+    let project = Project::new([]);
+    project.write("secret.txt", "not for guests");
+    project.write("data/a.txt", "a");
+    symlink("../secret.txt", project.join("data/relative")).unwrap();
+    symlink(project.join("secret.txt"), project.join("data/absolute")).unwrap();
+    symlink("..", project.join("data/up")).unwrap();
+    for path in ["relative", "absolute", "up/secret.txt", "../secret.txt", "up/data/../secret.txt"] {
+        let request = json!(["read", format!("/data/{path}")]).to_string();
+        let said = json(run(&project, "files", &["--dir", "data::/data:rw", "--raw"], &request));
+        assert!(said["error"].is_string() && !said.to_string().contains("not for guests"), "{path}: {said}");
+        let request = json!(["write", format!("/data/{path}"), "changed"]).to_string();
+        let said = json(run(&project, "files", &["--dir", "data::/data:rw", "--raw"], &request));
+        assert!(said["error"].is_string(), "{path}: {said}");
+    }
+    assert_eq!(fs::read_to_string(project.join("secret.txt")).unwrap(), "not for guests");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let project = Project::new([]);
+    let ran = run(&project, "files", &["--dir", "gone::/data", "--raw"], "[]");
+    assert_eq!(ran.exit_code, 78, "{ran:#?}");
+    assert!(ran.stderr.contains("the folder gone cannot be granted: No such file or directory"), "{ran:#?}");
+}
+
+#[test]
+fn memory_time_request_and_response_are_limited() {
+    let project = Project::new([]);
+    assert_eq!(run(&project, "grow", &["--memory", "1MiB", "16"], "").successful().text(), "1");
+    let calls: [(&str, &[&str], &str, i32, &str); 4] = [
+        ("spin", &["--timeout", "100ms", "--raw"], "", 124, "timeout: the function did not end within 100ms"),
+        (
+            "memory-growth",
+            &["--memory", "8MiB", "--raw"],
+            "",
+            137,
+            "limit_exceeded: the function exceeded its memory limit",
+        ),
+        (
+            "echo",
+            &["--max-request", "1KiB", "--raw"],
+            &"x".repeat(1025),
+            65,
+            "payload_too_large: the request is larger",
+        ),
+        (
+            "echo",
+            &["--max-response", "1KiB", "--raw"],
+            &"x".repeat(1025),
+            137,
+            "limit_exceeded: the function wrote more",
+        ),
+    ];
+    for (guest, options, stdin, code, expected) in calls {
+        let ran = run(&project, guest, options, stdin);
+        assert_eq!(ran.exit_code, code, "{ran:#?}");
+        assert!(ran.stderr.contains(&format!("error: {expected}")), "{ran:#?}");
+    }
+}
+
+#[test]
+fn the_settings_of_a_file_are_not_for_a_published_function() {
+    let project = Project::new([]);
+    for option in [["--env", "A=1"], ["--memory", "1MiB"], ["--timeout", "1s"], ["--export", "f"]] {
+        let ran = Nebula::built().run(&project, &[&["run", "treats", "10"], &option[..]].concat(), b"");
+        assert_eq!(ran.exit_code, 2, "{ran:#?}");
+        assert!(ran.stderr.contains(&format!("error: {} is for a FILE", option[0])), "{ran:#?}");
+    }
+}
