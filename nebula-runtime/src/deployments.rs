@@ -1,7 +1,7 @@
 //! Which version a name means just now, as far as this process knows.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -43,7 +43,7 @@ struct Function {
     /// When the record was last seen to be so: milliseconds since the epoch.
     seen: AtomicU64,
     refreshing: AtomicBool,
-    versions: Mutex<HashMap<u64, Arc<Deployment>>>,
+    versions: Mutex<BTreeMap<u64, Arc<Deployment>>>,
 }
 
 /// One version of a function, ready to be called.
@@ -198,7 +198,7 @@ impl Function {
         (deployment.manifest_digest == entry.manifest).then_some(deployment)
     }
 
-    fn versions(&self) -> MutexGuard<'_, HashMap<u64, Arc<Deployment>>> {
+    fn versions(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Deployment>>> {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

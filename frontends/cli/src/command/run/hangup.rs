@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 /// Ends when nobody can read what is written to stdout any more, as after `| head -1`; for ever not, where that does not
 /// show.
 ///
-/// A write would find out as well, but a function that has nothing to say writes nothing.
+/// A write would find out as well, but there is none while no event comes.
 pub(super) async fn output_closed() {
     let closed = async { watch().ok()?.await.ok() };
     if closed.await.is_none() {

@@ -187,10 +187,12 @@ async fn run(runtime: Runtime, job: Job) -> Result<Ending, Failure> {
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
     // Not `io::stdout`, which looks for line feeds in whatever is written.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
+    // One event goes on until it writes something: it may have more to do than to write, and it ends some time.
+    let is_stream = matches!(job.events, Events::Lines { .. });
     tokio::select! {
         biased;
         ending = nebula_local::run(Arc::new(runtime), job, stdin, stdout) => Ok(ending?),
-        () = hangup::output_closed() => Ok(Ending::OutputClosed),
+        () = hangup::output_closed(), if is_stream => Ok(Ending::OutputClosed),
     }
 }
 
