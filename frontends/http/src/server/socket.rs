@@ -95,7 +95,7 @@ impl AsyncWrite for Socket {
     /// Hyper asks for this whenever it is polled. It does not read while an answer is being made from a request whose
     /// body nobody reads, so this is where a client that left is noticed then.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if false && self.is_left() {
+        if self.activity.is_serving() && self.is_left() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         // A socket has nothing to flush.
