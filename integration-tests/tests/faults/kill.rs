@@ -46,10 +46,10 @@ fn a_killed_publisher_leaves_every_function_in_its_old_or_new_version() {
     eprintln!("{kills} publishers, {interrupted} of them killed before they had ended");
 }
 
-/// Numbers from 0 to 1.1 that leave no large gap, in no order.
+/// Numbers from 0 to 1.5 that leave no large gap, in no order.
 fn spread(index: u32) -> f64 {
     const GOLDEN_RATIO: f64 = 0.618_033_988_749_895;
-    1.1 * (f64::from(index) * GOLDEN_RATIO).fract()
+    1.5 * (f64::from(index) * GOLDEN_RATIO).fract()
 }
 
 /// Kills a process; says whether it had already succeeded.
@@ -60,14 +60,14 @@ fn kill_now(process: &mut Child) -> bool {
 }
 
 impl Published {
-    /// Publishes the first version of each function; gives how long the slowest took.
+    /// Publishes the first version of each function; gives how long the quickest took, for a disk that is busy may hold one of them up.
     fn publish_all(&self) -> Duration {
         let publish = |function| {
             let began = Instant::now();
             assert!(self.publisher(function, 0).status().unwrap().success());
             began.elapsed()
         };
-        (0..FUNCTIONS.len()).map(publish).max().unwrap()
+        (0..FUNCTIONS.len()).map(publish).min().unwrap()
     }
 
     /// A process that publishes the module that answers `version`. It compiles nothing, as of a module that is known.
