@@ -17,6 +17,18 @@ pub enum Payload {
         /// How often.
         times: usize,
     },
+    /// A JSON array of the same element again and again.
+    Array {
+        /// The element.
+        array: String,
+        /// How many of it there are.
+        times: usize,
+    },
+    /// As many bytes as this, of all values.
+    Octets {
+        /// How many.
+        octets: usize,
+    },
     /// Two hexadecimal digits a byte.
     Hex {
         /// The digits.
@@ -34,7 +46,8 @@ impl Payload {
     pub fn size(&self) -> usize {
         match self {
             Self::Text(text) | Self::Hex { hex: text } => text.len(),
-            Self::Repeated { repeat, times } => repeat.len() * times,
+            Self::Repeated { repeat: text, times } | Self::Array { array: text, times } => (text.len() + 1) * times,
+            Self::Octets { octets } => *octets,
             Self::Png { png: [width, height] } => 4 * *width as usize * *height as usize,
         }
     }
@@ -44,6 +57,8 @@ impl Payload {
         match self {
             Self::Text(text) => text.as_bytes().into(),
             Self::Repeated { repeat, times } => repeat.as_bytes().repeat(*times).into(),
+            Self::Array { array, times } => format!("[{}]", vec![array.as_str(); *times].join(",")).into_bytes().into(),
+            Self::Octets { octets } => (0..=u8::MAX).rev().cycle().take(*octets).collect::<Vec<_>>().into(),
             Self::Hex { hex } => hex.as_bytes().chunks(2).map(byte).collect::<Vec<_>>().into(),
             Self::Png { png: [width, height] } => picture(*width, *height).into(),
         }
