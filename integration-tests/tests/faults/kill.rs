@@ -60,7 +60,7 @@ fn kill_now(process: &mut Child) -> bool {
 }
 
 impl Published {
-    /// Publishes the first version of each function; gives how long the quickest took, for a disk that is busy may hold one of them up.
+    /// Publishes the first version of each function; gives how long the quickest took: a busy disk holds up others.
     fn publish_all(&self) -> Duration {
         let publish = |function| {
             let began = Instant::now();
@@ -86,7 +86,7 @@ impl Published {
         command
     }
 
-    /// Runs a function: its answer is that of the version before or of `version`, and of that only if its publisher ended.
+    /// Runs a function: it answers as the version before or as `version`, and as that only if its publisher ended.
     fn check_function(&mut self, function: usize, version: u32, ended: bool) {
         let name = FUNCTIONS[function];
         let ran = Nebula::built().run(&self.project, &["run", name, "--raw"], b"[]");
