@@ -57,13 +57,16 @@ impl Core {
         Ok(Self { engine: engine.clone(), pre, export: export.to_owned() })
     }
 
-    pub(crate) async fn call(&self, argument: i32) -> Result<i32> {
+    /// Text in, text out, as an event has it.
+    pub(crate) async fn call(&self, argument: &str) -> Result<bytes::Bytes> {
+        let argument = argument.parse::<i32>()?;
         let mut store = Store::new(&self.engine, limits());
         store.limiter(|limits| limits);
         prepare(&mut store);
         let instance = self.pre.instantiate_async(&mut store).await?;
         let function = instance.get_typed_func::<i32, i32>(&mut store, &self.export)?;
-        function.call_async(&mut store, argument).await
+        let result = function.call_async(&mut store, argument).await?;
+        Ok(result.to_string().into())
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
                 Ok(())
             },
             || {
-                ensure!(ours(tokio.block_on(peer.call(10)))? == 10);
+                ensure!(ours(tokio.block_on(peer.call("10")))? == "10");
                 Ok(())
             },
         )?;
