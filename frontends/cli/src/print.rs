@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
 };
 
+use nebula_runtime::FunctionInfo;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -22,6 +23,21 @@ pub(crate) fn result(text: &str) -> Result<(), Failure> {
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Standard(error.into()))?;
     result(&(text + "\n"))
+}
+
+/// A function's exports, as many as a line has room for.
+pub(crate) fn exports(info: &FunctionInfo) -> String {
+    const ROOM: usize = 60;
+    let mut shown = String::new();
+    for (index, export) in info.exports.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        let export = export.to_string();
+        if index > 0 && shown.len() + separator.len() + export.len() > ROOM {
+            return format!("{shown}, and {} more", info.exports.len() - index);
+        }
+        shown = shown + separator + &export;
+    }
+    shown
 }
 
 /// Writes one line to stderr. There is nobody to tell if that fails.

@@ -39,26 +39,11 @@ fn table(functions: &[FunctionInfo]) -> String {
     let rows = functions.iter().map(|info| {
         let version = [vec![info.version.to_string()], info.aliases.iter().map(ToString::to_string).collect()].concat();
         let size = ByteSize(info.size).to_string();
-        [info.name.to_string(), version.join(" "), info.kind.to_string(), size, exports(info)]
+        [info.name.to_string(), version.join(" "), info.kind.to_string(), size, print::exports(info)]
     });
     let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
     let widths = widths(&rows);
     rows.iter().map(|row| line(row, &widths)).collect()
-}
-
-/// The exports, as many as a line has room for.
-fn exports(info: &FunctionInfo) -> String {
-    const ROOM: usize = 60;
-    let mut shown = String::new();
-    for (index, export) in info.exports.iter().enumerate() {
-        let separator = if index == 0 { "" } else { ", " };
-        let export = export.to_string();
-        if index > 0 && shown.len() + separator.len() + export.len() > ROOM {
-            return format!("{shown}, and {} more", info.exports.len() - index);
-        }
-        shown = shown + separator + &export;
-    }
-    shown
 }
 
 fn widths<const N: usize>(rows: &[[String; N]]) -> [usize; N] {

@@ -87,7 +87,6 @@ fn settings(path: &Path, name: &FunctionName) -> Result<FunctionConfig, Failure>
 fn sentence(info: &FunctionInfo, changed: bool) -> String {
     let FunctionInfo { name, version, digest, kind, .. } = info;
     let unchanged = if changed { "" } else { "unchanged: " };
-    let exports: Vec<_> = info.exports.iter().map(ToString::to_string).collect();
-    let exports = if exports.is_empty() { String::new() } else { format!(", exports {}", exports.join(", ")) };
+    let exports = if info.exports.is_empty() { String::new() } else { format!(", exports {}", print::exports(info)) };
     format!("{unchanged}{name} version {version} ({digest}), {kind}{exports}\n")
 }
