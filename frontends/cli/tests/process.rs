@@ -3,6 +3,7 @@
 
 use std::process::{Command, Output};
 
+#[expect(clippy::unwrap_used, reason = "a test that cannot start the command has failed")]
 fn nebula(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_nebula")).args(arguments).output().unwrap()
 }
