@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     AliasName, Catalog, Digest, ErrorKind, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, GuestStderr,
     Invocation, InvokeError, Invoker, Limits, Response, Start,
-    abi::{Call, Guest},
+    abi::{Call, Guest, some_of},
     body::{Holding, too_large},
     deployments::{Deployment, Deployments, store_failure},
     engine::{Engine, EngineError},
@@ -256,12 +256,11 @@ fn check_export(config: &FunctionConfig, guest: &dyn Guest) -> Result<(), Invoke
     if guest.exports().iter().any(|known| known.name == *export) {
         return Ok(());
     }
-    let names: Vec<_> = guest.exports().iter().map(|export| export.name.as_str()).collect();
-    let detail = match names.as_slice() {
+    let detail = match guest.exports() {
         [] => {
             format!("the configured export {export:?} does not exist: a {} has no exports to choose from", guest.kind())
         }
-        names => format!("the configured export {export:?} does not exist; there are: {}", names.join(", ")),
+        exports => format!("the configured export {export:?} does not exist; there are: {}", some_of(exports)),
     };
     Err(InvokeError::new(ErrorKind::InvalidInput, detail))
 }

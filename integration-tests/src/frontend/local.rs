@@ -154,9 +154,11 @@ impl Local {
     }
 }
 
-/// Whether an argument is taken for an option: what begins as one does, but for a number below zero.
+/// Whether an argument is taken for an option: what begins as one does, but for a number below zero whose exponent has no
+/// sign.
 fn looks_like_an_option(argument: &&str) -> bool {
-    argument.strip_prefix('-').is_some_and(|rest| !rest.starts_with(|first: char| first.is_ascii_digit()))
+    let number = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit()) && !rest.contains("e-");
+    argument.strip_prefix('-').is_some_and(|rest| !number(rest))
 }
 
 /// The option for an event that is all of stdin, where it is not arguments alone.

@@ -139,14 +139,19 @@ impl Running {
     /// Runs the guest until its response can begin: at its end, or once it has written enough.
     async fn respond(mut self, immediate: bool, config: &FunctionConfig) -> Result<Response, InvokeError> {
         let enough = if immediate { 1 } else { WINDOW };
-        poll_fn(|context| self.poll_output(context, enough)).await?;
+        let failure = poll_fn(|context| self.poll_output(context, enough)).await.err();
         let report = self.report.clone();
         let output = self.stdout.take();
-        let whole = self.guest.is_none();
+        // A guest that wrote before it failed: whether the response had begun by then must not depend on the time between.
+        let failure = match failure {
+            Some(failure) if output.is_empty() || !immediate => return Err(failure),
+            failure => failure,
+        };
+        let whole = self.guest.is_none() && failure.is_none();
         let media_type = media_type(config, &output, whole);
         let body = match whole {
             true => Body::from(output),
-            false => Body::stream(Streaming { output, running: self, failure: None }),
+            false => Body::stream(Streaming { output, running: self, failure }),
         };
         Ok(Response::new(media_type, body, report))
     }

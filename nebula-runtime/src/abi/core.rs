@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use wasmtime::{Extern, ExternType, FuncType, InstancePre, Linker, Module, ModuleExport, Store, Val, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
-use super::{Call, Guest, imports_wasi, number, stdio, unlinkable, wasi_linker};
+use super::{Call, Guest, imports_wasi, number, some_of, stdio, unlinkable, wasi_linker};
 use crate::{
     ErrorKind, Event, Export, FunctionConfig, FunctionRef, InvokeError, Kind, Response,
     engine::{Engine, Host, fault, supervise},
@@ -71,8 +71,7 @@ impl Core {
 
     fn no_such_export(&self, reference: &FunctionRef, config: &FunctionConfig) -> InvokeError {
         let name = reference.name();
-        let exports: Vec<_> = self.functions.iter().map(|function| function.name.as_str()).collect();
-        let exports = exports.join(", ");
+        let exports = some_of(&self.exports);
         let detail = match reference.export().or(config.export.as_deref()) {
             Some(export) => format!("function {name} has no export {export:?}; it has: {exports}"),
             None => format!("function {name} has several exports; name one as {name}:EXPORT. It has: {exports}"),
@@ -118,6 +117,7 @@ impl Guest for Core {
         let function = self.function(&invocation.function, config)?;
         let report = invocation.report;
         let (params, bytes_in) = params(function, invocation.event, limits.max_request.as_u64()).await?;
+        report.update(|report| report.bytes_in = bytes_in);
         // Pinned where it is made: it is large, and handing it on would copy it.
         let guest = pin!(async {
             match &self.instance {
@@ -136,10 +136,7 @@ impl Guest for Core {
         });
         let results = supervise(guest, began, limits.timeout, report.clone()).await?;
         let body = json(&results);
-        report.update(|report| {
-            report.bytes_in = bytes_in;
-            report.bytes_out = body.len() as u64;
-        });
+        report.update(|report| report.bytes_out = body.len() as u64);
         Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))
     }
 }

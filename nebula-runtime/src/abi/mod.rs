@@ -84,6 +84,17 @@ fn wasi_linker(engine: &Engine) -> Result<Linker<Host<WasiP1Ctx>>, InvokeError> 
     Ok(linker)
 }
 
+/// The names of some exports, as an error lists them: a module may have ten thousand.
+pub(crate) fn some_of(exports: &[Export]) -> String {
+    const SHOWN: usize = 20;
+
+    let mut names: Vec<_> = exports.iter().take(SHOWN).map(|export| export.name.as_str()).collect();
+    if exports.len() > SHOWN {
+        names.push("…");
+    }
+    names.join(", ")
+}
+
 fn imports_wasi(module: &Module) -> bool {
     module.imports().any(|import| matches!(import.module(), "wasi_snapshot_preview1" | "wasi_unstable"))
 }

@@ -204,12 +204,13 @@ impl Writing {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), InvokeError> {
-        self.written += bytes.len() as u64;
-        if self.written > self.limit {
+        let written = self.written + bytes.len() as u64;
+        if written > self.limit {
             let detail = format!("the function wrote more than the limit of {} bytes (max_response)", self.limit);
             return Err(InvokeError::new(ErrorKind::LimitExceeded, detail));
         }
         self.buffer.extend_from_slice(bytes);
+        self.written = written;
         Ok(())
     }
 }

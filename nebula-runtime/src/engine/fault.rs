@@ -30,7 +30,11 @@ pub(crate) fn fault<W>(error: wasmtime::Error, host: &Host<W>) -> InvokeError {
         (Some(Trap::StackOverflow), _) => exceeded("its call stack"),
         (_, Some(Refused::Memory)) => exceeded("its memory limit (memory)"),
         (_, Some(Refused::Table)) => exceeded("its table limit"),
-        (Some(trap), None) => InvokeError::new(ErrorKind::GuestFault, format!("the function trapped: {trap}")),
+        (Some(trap), None) => {
+            let trap = trap.to_string();
+            let trap = trap.strip_prefix("wasm trap: ").unwrap_or(&trap);
+            InvokeError::new(ErrorKind::GuestFault, format!("the function trapped: {trap}"))
+        }
         (None, None) => InvokeError::new(ErrorKind::GuestFault, format!("the function failed: {}", error.root_cause())),
     };
     failure.with_source(error)

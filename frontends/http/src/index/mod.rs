@@ -13,7 +13,7 @@ use http::{
     HeaderValue,
     header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS},
 };
-use nebula_runtime::{Digest, FunctionInfo};
+use nebula_runtime::{AliasName, Digest, Export, FunctionInfo, FunctionName, Kind};
 use serde::Serialize;
 
 use self::page::Page;
@@ -22,9 +22,30 @@ use self::page::Page;
 pub(crate) fn json(functions: &[FunctionInfo]) -> Response {
     #[derive(Serialize)]
     struct List<'a> {
-        functions: &'a [FunctionInfo],
+        functions: Vec<Listed<'a>>,
     }
+    let functions = functions.iter().map(Listed::of).collect();
     ([(VARY, "accept")], Json(List { functions })).into_response()
+}
+
+/// What anybody may know of a function. How it is run is not among it: its environment may hold secrets, and its folders
+/// are the host's.
+#[derive(Serialize)]
+struct Listed<'a> {
+    name: &'a FunctionName,
+    version: u64,
+    aliases: &'a [AliasName],
+    digest: Digest,
+    size: u64,
+    kind: Kind,
+    exports: &'a [Export],
+}
+
+impl<'a> Listed<'a> {
+    fn of(info: &'a FunctionInfo) -> Self {
+        let FunctionInfo { name, version, aliases, digest, size, kind, exports, .. } = info;
+        Self { name, version: *version, aliases, digest: *digest, size: *size, kind: *kind, exports }
+    }
 }
 
 /// The functions, for a person.

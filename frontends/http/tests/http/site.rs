@@ -20,9 +20,10 @@ struct OneFunction {
     away: AtomicBool,
 }
 
+/// What anybody may know of it.
 fn treats() -> Value {
     json!({
-        "name": "treats", "version": 3, "aliases": ["prod"], "size": 2_048, "kind": "core", "config": {"limits": {}},
+        "name": "treats", "version": 3, "aliases": ["prod"], "size": 2_048, "kind": "core",
         "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "exports": [{"name": "treats", "params": ["i32"], "results": ["i32"]}],
     })
@@ -32,7 +33,11 @@ fn treats() -> Value {
 impl Catalog for OneFunction {
     async fn functions(&self) -> Result<Vec<FunctionInfo>, InvokeError> {
         match self.away.load(Ordering::Relaxed) {
-            false => Ok(vec![serde_json::from_value(treats()).unwrap()]),
+            false => {
+                let mut function = treats();
+                function["config"] = json!({"limits": {}, "env": {"TOKEN": "secret"}});
+                Ok(vec![serde_json::from_value(function).unwrap()])
+            }
             true => Err(InvokeError::new(ErrorKind::Unavailable, "the store does not answer")),
         }
     }

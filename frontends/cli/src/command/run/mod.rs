@@ -36,9 +36,9 @@ What to run:
 
 Arguments:
   ARGs are one event: numbers for a core module, otherwise text. Negative numbers
-  are ARGs like others. What follows -- is the program's own argument list (ARGV)
-  where a FILE is a command. Everywhere else it is more ARGs, whatever they begin
-  with: nebula run f -- -inf
+  are ARGs like others, but for exponents with a sign. What follows -- is the
+  program's own argument list (ARGV) where a FILE is a command. Everywhere else it
+  is more ARGs, whatever they begin with: nebula run f -- -1e-7
 
 Streams of events:
   Without ARG and --raw, each line of stdin is an event, a JSON value; blank lines
