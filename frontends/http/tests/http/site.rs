@@ -35,7 +35,8 @@ impl Catalog for OneFunction {
         match self.away.load(Ordering::Relaxed) {
             false => {
                 let mut function = treats();
-                function["config"] = json!({"limits": {}, "env": {"TOKEN": "secret"}});
+                let config = json!({"limits": {}, "env": {"TOKEN": "secret"}});
+                function.as_object_mut().unwrap().insert("config".to_owned(), config);
                 Ok(vec![serde_json::from_value(function).unwrap()])
             }
             true => Err(InvokeError::new(ErrorKind::Unavailable, "the store does not answer")),
