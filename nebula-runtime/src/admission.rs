@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{FunctionRef, Invocation, InvokeError, Invoker, Overload, ReportHandle, Response, body::Holding};
+use crate::{FunctionRef, Invocation, InvokeError, Invoker, Overload, ReportHandle, Response};
 
 /// How long an invocation waits for its turn before it is refused.
 pub const PATIENCE: Duration = Duration::from_millis(500);
@@ -35,7 +35,7 @@ impl Invoker for Admission {
     async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
         let permit = self.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
         let mut response = self.inner.invoke(invocation).await?;
-        response.body = Holding::until_end(response.body, permit);
+        response.body = response.body.on_end(move |_| drop(permit));
         Ok(response)
     }
 }

@@ -64,6 +64,18 @@ impl Body {
         }
     }
 
+    /// The same body, telling `ended` once that it has ended, and with which error if it broke off.
+    ///
+    /// A body that is all here has ended already. A body that is dropped before its end drops `ended` without telling it.
+    #[must_use]
+    pub fn on_end(self, ended: impl FnOnce(Result<(), &InvokeError>) + Send + Unpin + 'static) -> Self {
+        if self.as_whole().is_some() {
+            ended(Ok(()));
+            return self;
+        }
+        Self::stream(OnEnd { inner: self, ended: Some(ended) })
+    }
+
     /// All bytes, trailers dropped.
     ///
     /// # Errors
@@ -168,20 +180,12 @@ impl http_body::Body for Limited {
     }
 }
 
-/// A body that keeps something until it has ended or is dropped: a place in a queue, a lease.
-pub(crate) struct Holding<T> {
+struct OnEnd<F> {
     inner: Body,
-    held: Option<T>,
+    ended: Option<F>,
 }
 
-impl<T: Send + Unpin + 'static> Holding<T> {
-    /// `body`, keeping `held` as long as there is more of it to come.
-    pub(crate) fn until_end(body: Body, held: T) -> Body {
-        if body.as_whole().is_some() { body } else { Body::stream(Self { inner: body, held: Some(held) }) }
-    }
-}
-
-impl<T: Unpin> http_body::Body for Holding<T> {
+impl<F: FnOnce(Result<(), &InvokeError>) + Unpin> http_body::Body for OnEnd<F> {
     type Data = Bytes;
     type Error = InvokeError;
 
@@ -190,8 +194,13 @@ impl<T: Unpin> http_body::Body for Holding<T> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
-        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
-            self.held = None;
+        let end = match &polled {
+            Poll::Ready(None) => Ok(()),
+            Poll::Ready(Some(Err(error))) => Err(error),
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => return polled,
+        };
+        if let Some(ended) = self.ended.take() {
+            ended(end);
         }
         polled
     }

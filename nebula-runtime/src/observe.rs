@@ -1,16 +1,10 @@
 //! The outermost layer: sees every invocation end, and hands its report on.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 
-use crate::{Body, Invocation, InvokeError, Invoker, Outcome, Report, ReportHandle, Response};
+use crate::{Invocation, InvokeError, Invoker, Outcome, Report, ReportHandle, Response};
 
 /// Is given each report once, when its invocation has ended. It must not block.
 pub type ReportSink = Arc<dyn Fn(&Report) + Send + Sync>;
@@ -38,11 +32,10 @@ impl Invoker for Observed {
         let ending = Ending { report, sink: Arc::clone(&self.sink) };
         match self.inner.invoke(invocation).await {
             Ok(mut response) => {
-                if response.body.as_whole().is_some() {
-                    ending.report.finish(Outcome::Ok);
-                } else {
-                    response.body = Body::stream(ObservedBody { inner: response.body, ending });
-                }
+                response.body = response.body.on_end(move |ended| {
+                    let failed = |error: &InvokeError| Outcome::Failed(error.kind());
+                    ending.report.finish(ended.map_or_else(failed, |()| Outcome::Ok));
+                });
                 Ok(response)
             }
             Err(error) => {
@@ -64,36 +57,5 @@ impl Drop for Ending {
         self.report.finish(Outcome::Cancelled);
         // A clone, so that a sink may use the handle it is called from.
         (self.sink)(&self.report.snapshot());
-    }
-}
-
-struct ObservedBody {
-    inner: Body,
-    ending: Ending,
-}
-
-impl http_body::Body for ObservedBody {
-    type Data = Bytes;
-    type Error = InvokeError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(context);
-        match &polled {
-            Poll::Ready(None) => drop(self.ending.report.finish(Outcome::Ok)),
-            Poll::Ready(Some(Err(error))) => drop(self.ending.report.finish(Outcome::Failed(error.kind()))),
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

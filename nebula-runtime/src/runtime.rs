@@ -11,7 +11,7 @@ use crate::{
     AliasName, Catalog, Digest, ErrorKind, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, GuestStderr,
     Invocation, InvokeError, Invoker, Limits, Response, Start,
     abi::{Call, Guest, some_of},
-    body::{Holding, too_large},
+    body::too_large,
     deployments::{Deployment, Deployments, store_failure},
     engine::{Engine, EngineError},
     loader::Loader,
@@ -215,7 +215,7 @@ impl Invoker for Runtime {
         let engine = Arc::clone(&self.engine);
         let call = Call { engine, invocation, deployment, limits, began, stderr: self.stderr };
         let mut response = guest.call(call).await?;
-        response.body = Holding::until_end(response.body, place);
+        response.body = response.body.on_end(move |_| drop(place));
         Ok(response)
     }
 }

@@ -19,8 +19,9 @@ use crate::{
     upload,
 };
 
-/// How long a client that is to send more of its request's body may send nothing.
-pub const BODY_STALL: Duration = Duration::from_secs(30);
+/// How long a client that is to send more of its request's body may send nothing: 20 s. Less than a function's default
+/// time-out, so that it is the client who is named, and not the function that waited for it.
+pub const BODY_STALL: Duration = Duration::from_secs(20);
 
 /// The functions of `invoker`, to be merged or nested into any Axum app.
 ///

@@ -1,18 +1,13 @@
 //! An invocation's answer on its way to the client.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE},
 };
-use http_body::{Body as _, Frame, SizeHint};
-use nebula_runtime::{Body, InvocationId, InvokeError, ReportHandle, Response, Start};
+use http_body::Body as _;
+use nebula_runtime::{Body, InvocationId, ReportHandle, Response, Start};
 
 use crate::{metrics::InFlight, problem, text::Text};
 
@@ -25,13 +20,24 @@ pub(crate) fn send(response: Response, id: &InvocationId, in_flight: InFlight) -
     let Response { status, headers, body, .. } = response;
     let mut sent = axum::response::Response::new(match body.as_whole() {
         Some(bytes) => axum::body::Body::from(bytes.clone()),
-        None => axum::body::Body::new(Download { inner: body, id: id.clone(), _in_flight: in_flight }),
+        None => axum::body::Body::new(streamed(body, id.clone(), in_flight)),
     });
     *sent.status_mut() = status;
     let sized = sent.body().size_hint().exact().is_some_and(|size| size > 0);
     *sent.headers_mut() = headers;
     remove_framing(sent.headers_mut(), sized);
     sent
+}
+
+/// A body that streams while its function may still run.
+fn streamed(body: Body, id: InvocationId, in_flight: InFlight) -> Body {
+    body.on_end(move |ended| {
+        drop(in_flight);
+        // The headers are gone, so that the client learns of it by the connection's end: hyper cuts it on an error.
+        if let Err(error) = ended {
+            problem::log(error, &id);
+        }
+    })
 }
 
 /// Removes what is the connection's to say and not a function's (RFC 9110, section 7.6.1): a wrong one would break the
@@ -83,38 +89,6 @@ fn server_timing(start: Start, spans: [Duration; 4]) -> Text {
         text.push_milliseconds(span);
     }
     text
-}
-
-/// A body that streams while its function may still run.
-struct Download {
-    inner: Body,
-    id: InvocationId,
-    _in_flight: InFlight,
-}
-
-impl http_body::Body for Download {
-    type Data = Bytes;
-    type Error = InvokeError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(context);
-        // The headers are gone, so that the client learns of it by the connection's end: hyper cuts it on an error.
-        if let Poll::Ready(Some(Err(error))) = &polled {
-            problem::log(error, &self.id);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
 }
 
 #[cfg(test)]
