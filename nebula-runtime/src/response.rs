@@ -11,7 +11,10 @@ use crate::{Body, ReportHandle};
 pub struct Response {
     /// 200, unless the guest speaks HTTP and chose another.
     pub status: StatusCode,
-    /// `content-type`, and what else the guest set.
+    /// The body's media type, where it has one. Apart from the headers, because most guests set no others, and a map of
+    /// one costs more than all else in here.
+    pub media_type: Option<HeaderValue>,
+    /// What else the guest set.
     pub headers: HeaderMap,
     /// The result. Dropping it stops the guest.
     pub body: Body,
@@ -22,13 +25,16 @@ pub struct Response {
 impl Response {
     /// A successful answer of this media type.
     pub fn new(media_type: HeaderValue, body: impl Into<Body>, report: ReportHandle) -> Self {
-        let mut headers = HeaderMap::with_capacity(4);
-        headers.insert(CONTENT_TYPE, media_type);
-        Self { status: StatusCode::OK, headers, body: body.into(), report }
+        let (status, headers) = (StatusCode::OK, HeaderMap::new());
+        Self { status, media_type: Some(media_type), headers, body: body.into(), report }
     }
 
-    /// The body's media type, where it has one.
-    pub fn media_type(&self) -> Option<&HeaderValue> {
-        self.headers.get(CONTENT_TYPE)
+    /// All headers, `content-type` among them.
+    pub fn take_headers(&mut self) -> HeaderMap {
+        let mut headers = std::mem::take(&mut self.headers);
+        if let Some(media_type) = self.media_type.take() {
+            headers.insert(CONTENT_TYPE, media_type);
+        }
+        headers
     }
 }

@@ -16,8 +16,9 @@ const DIGEST: HeaderName = HeaderName::from_static("nebula-digest");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// The answer as Axum takes it. `in_flight` is kept for as long as the body streams.
-pub(crate) fn send(response: Response, id: &InvocationId, in_flight: InFlight) -> axum::response::Response {
-    let Response { status, headers, body, .. } = response;
+pub(crate) fn send(mut response: Response, id: &InvocationId, in_flight: InFlight) -> axum::response::Response {
+    let headers = response.take_headers();
+    let Response { status, body, .. } = response;
     let mut sent = axum::response::Response::new(match body.as_whole() {
         Some(bytes) => axum::body::Body::from(bytes.clone()),
         None => axum::body::Body::new(streamed(body, id.clone(), in_flight)),

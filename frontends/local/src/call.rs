@@ -80,9 +80,10 @@ impl Call {
     }
 
     async fn run(&self, invocation: Invocation) -> Result<Whole, InvokeError> {
-        let response = self.invoke(invocation).await?;
+        let mut response = self.invoke(invocation).await?;
+        let headers = response.take_headers();
         let body = collect(response.body, self.max_result, &response.report).await?;
-        Ok(Whole { status: response.status, headers: response.headers, body })
+        Ok(Whole { status: response.status, headers, body })
     }
 
     fn line(&self, whole: &Whole, report: &ReportHandle) -> Vec<u8> {

@@ -104,7 +104,7 @@ fn failed(error: &InvokeError, expected: &Observed) -> Observed {
 }
 
 async fn whole(response: Response, id: &str, expected: &Observed) -> Observed {
-    let media_type = response.media_type().map(|value| value.to_str().unwrap().to_owned());
+    let media_type = response.media_type.as_ref().map(|value| value.to_str().unwrap().to_owned());
     let (mut body, mut received, mut failure) = (response.body, Vec::new(), None);
     while let Some(frame) = body.frame().await {
         match frame {
