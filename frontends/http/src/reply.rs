@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName,
     header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body::Body as _;
@@ -61,19 +61,25 @@ fn remove_framing(headers: &mut HeaderMap, sized: bool) {
 
 /// Adds who answered, and the time it took so far.
 pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Option<&ReportHandle>) {
+    let mut text = Text::default();
+    text.push_displayed(id);
     // Only an id that was given can be no header's value.
-    if let Ok(id) = HeaderValue::from_bytes(Text::of(id).as_bytes()) {
+    if let Ok(id) = text.take() {
         headers.insert(INVOCATION_ID, id);
     }
     let Some(report) = report else { return };
-    let (digest, timing) = report.update(|report| {
+    let (digest, start, spans) = report.update(|report| {
         let spans = [report.queued, report.loading, report.instantiating, report.running];
-        (report.digest, server_timing(report.start, spans))
+        (report.digest, report.start, spans)
     });
-    if let Some(digest) = digest.and_then(|digest| HeaderValue::from_bytes(Text::digest(&digest).as_bytes()).ok()) {
-        headers.insert(DIGEST, digest);
+    if let Some(digest) = digest {
+        text.push_digest(&digest);
+        if let Ok(digest) = text.take() {
+            headers.insert(DIGEST, digest);
+        }
     }
-    if let Ok(timing) = HeaderValue::from_bytes(timing.as_bytes()) {
+    push_timing(&mut text, start, spans);
+    if let Ok(timing) = text.take() {
         // Appended, for a function may have timings of its own.
         headers.append(SERVER_TIMING, timing);
     }
@@ -81,27 +87,30 @@ pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Optio
 
 /// What is known of an invocation's time when its headers leave: queued, loading, instantiating and running, in
 /// milliseconds (Server Timing, W3C, section 4).
-fn server_timing(start: Start, spans: [Duration; 4]) -> Text {
-    let mut text = Text::default();
+fn push_timing(text: &mut Text, start: Start, spans: [Duration; 4]) {
     text.push("start;desc=");
     text.push(start.as_str());
     for (name, span) in [", queued;dur=", ", load;dur=", ", init;dur=", ", run;dur="].iter().zip(spans) {
         text.push(name);
         text.push_milliseconds(span);
     }
-    text
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
     fn a_timing_is_in_milliseconds() {
         let spans = [0, 7, 1_050, 12_000_000].map(Duration::from_micros);
-        let text = server_timing(Start::Warm, spans);
-        let expected = "start;desc=warm, queued;dur=0, load;dur=0.007, init;dur=1.050, run;dur=12000";
-        assert_eq!(std::str::from_utf8(text.as_bytes()), Ok(expected));
+        let mut text = Text::default();
+        push_timing(&mut text, Start::Warm, spans);
+        assert_eq!(
+            text.take().unwrap(),
+            "start;desc=warm, queued;dur=0, load;dur=0.007, init;dur=1.050, run;dur=12000"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use http::{HeaderValue, header::InvalidHeaderValue};
 use nebula_runtime::Digest;
 
 /// A text of at most [`Text::CAPACITY`] bytes; what is more is left out.
@@ -19,20 +20,25 @@ pub(crate) struct Text {
 impl Text {
     const CAPACITY: usize = 160;
 
+    /// The text as a header's value; then it is empty again.
+    ///
+    /// # Errors
+    /// Where it holds what a header must not.
+    pub(crate) fn take(&mut self) -> Result<HeaderValue, InvalidHeaderValue> {
+        let length = std::mem::take(&mut self.length);
+        HeaderValue::from_bytes(self.bytes.get(..length).unwrap_or_default())
+    }
+
     /// What `value` displays.
-    pub(crate) fn of(value: impl Display) -> Self {
-        let mut text = Self::default();
+    pub(crate) fn push_displayed(&mut self, value: impl Display) {
         // Writing never fails here.
-        let _ = write!(text, "{value}");
-        text
+        let _ = write!(self, "{value}");
     }
 
     /// As a digest displays, in a twentieth of the time.
-    pub(crate) fn digest(digest: &Digest) -> Self {
-        let mut text = Self::default();
-        text.push("sha256:");
-        text.push_bytes(digest.as_bytes().map(|byte| [byte >> 4, byte & 15].map(hex_digit)).as_flattened());
-        text
+    pub(crate) fn push_digest(&mut self, digest: &Digest) {
+        self.push("sha256:");
+        self.push_bytes(digest.as_bytes().map(|byte| [byte >> 4, byte & 15].map(hex_digit)).as_flattened());
     }
 
     pub(crate) fn push(&mut self, text: &str) {
@@ -49,10 +55,6 @@ impl Text {
             // 1250 for 250: the leading 1 keeps the zeros in front.
             self.push(digits.format(1_000 + micros % 1_000).get(1..).unwrap_or_default());
         }
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
     }
 
     fn push_bytes(&mut self, more: &[u8]) {
@@ -86,13 +88,18 @@ mod tests {
     #[test]
     fn a_digest_is_written_as_it_displays() {
         let digest = Digest::of(b"nebula");
-        assert_eq!(Text::digest(&digest).as_bytes(), digest.to_string().as_bytes());
+        let mut text = Text::default();
+        text.push_digest(&digest);
+        assert_eq!(text.take().unwrap(), digest.to_string());
     }
 
     #[test]
     fn what_does_not_fit_is_left_out() {
-        let mut text = Text::of("x".repeat(Text::CAPACITY));
+        let full = "x".repeat(Text::CAPACITY);
+        let mut text = Text::default();
+        text.push(&full);
         text.push("y");
-        assert_eq!(text.as_bytes(), "x".repeat(Text::CAPACITY).as_bytes());
+        assert_eq!(text.take().unwrap(), full);
+        assert_eq!(text.take().unwrap(), "");
     }
 }
