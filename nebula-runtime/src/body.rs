@@ -199,6 +199,8 @@ impl<F: FnOnce(Result<(), &InvokeError>) + Unpin> http_body::Body for OnEnd<F> {
             Poll::Ready(Some(Err(error))) => Err(error),
             Poll::Ready(Some(Ok(_))) | Poll::Pending => return polled,
         };
+        // What made the body goes first: the last of what it knows, it tells when it is dropped.
+        self.inner = Body::empty();
         if let Some(ended) = self.ended.take() {
             ended(end);
         }
