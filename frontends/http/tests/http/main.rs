@@ -4,7 +4,5 @@
 
 mod router;
 mod server;
-#[cfg(unix)]
-mod signals;
 mod site;
 mod support;

@@ -1,4 +1,7 @@
-//! Signals. Alone in its process, which they are for.
+//! Signals. Alone in its process, which they are for, and which no longer ends by them.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that fails by panicking is a test that works")]
 
 use std::process::Command;
 
