@@ -59,11 +59,16 @@ impl Gate {
         deadline: Option<Instant>,
         report: &ReportHandle,
     ) -> Result<OwnedSemaphorePermit, InvokeError> {
-        if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
-            return Ok(permit);
+        match self.try_enter() {
+            Some(permit) => Ok(permit),
+            // On the heap, so that waiting, which is rare, does not make each invocation's future larger.
+            None => Box::pin(self.wait(function, deadline, report)).await,
         }
-        // On the heap, so that waiting, which is rare, does not make each invocation's future larger.
-        Box::pin(self.wait(function, deadline, report)).await
+    }
+
+    /// A place, if one is free.
+    pub(crate) fn try_enter(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
     async fn wait(

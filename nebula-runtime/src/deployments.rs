@@ -63,17 +63,13 @@ impl Deployments {
 
     /// The version that `reference` means, at most [`STALE`] ago.
     pub(crate) async fn get(&self, reference: &FunctionRef, now: Instant) -> Result<Arc<Deployment>, InvokeError> {
-        if let Some(known) = self.known(reference.name(), now)
-            && let Some(deployment) = known.ready(reference)
-        {
-            return Ok(deployment);
-        }
-        // On the heap, so that this rare future does not make each invocation's larger.
-        Box::pin(async {
-            let function = self.function(reference.name(), now).await?;
-            self.0.version(&function, reference).await
-        })
-        .await
+        let function = self.function(reference.name(), now).await?;
+        self.0.version(&function, reference).await
+    }
+
+    /// [`Deployments::get`], where the answer is known already.
+    pub(crate) fn ready(&self, reference: &FunctionRef, now: Instant) -> Option<Arc<Deployment>> {
+        self.known(reference.name(), now)?.ready(reference)
     }
 
     /// What is known of the version that `reference` means.

@@ -16,18 +16,18 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     Digest, ErrorKind, InvokeError,
-    abi::{self, Guest},
+    abi::Guest,
     engine::{Code, Engine},
 };
 
 /// The guests in memory: those used most recently stay.
 pub(crate) struct Loader {
     engine: Arc<Engine>,
-    loaded: Cache<Digest, Arc<dyn Guest>>,
+    loaded: Cache<Digest, Arc<Guest>>,
     loading: Arc<Mutex<HashMap<Digest, Loading>>>,
 }
 
-type Loading = Shared<BoxFuture<'static, Result<Arc<dyn Guest>, Arc<InvokeError>>>>;
+type Loading = Shared<BoxFuture<'static, Result<Arc<Guest>, Arc<InvokeError>>>>;
 
 impl Loader {
     /// Keeps at most `capacity` guests in memory.
@@ -36,7 +36,7 @@ impl Loader {
     }
 
     /// The guest `digest`, if it is in memory.
-    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Arc<dyn Guest>> {
+    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Arc<Guest>> {
         self.loaded.get(digest)
     }
 
@@ -47,7 +47,7 @@ impl Loader {
         &self,
         digest: Digest,
         wasm: impl Future<Output = Result<Bytes, InvokeError>> + Send + 'static,
-    ) -> Result<Arc<dyn Guest>, InvokeError> {
+    ) -> Result<Arc<Guest>, InvokeError> {
         if let Some(guest) = self.loaded(&digest) {
             return Ok(guest);
         }
@@ -86,17 +86,17 @@ async fn load(
     engine: Arc<Engine>,
     digest: Digest,
     wasm: impl Future<Output = Result<Bytes, InvokeError>>,
-) -> Result<Arc<dyn Guest>, InvokeError> {
+) -> Result<Arc<Guest>, InvokeError> {
     let mapping = Arc::clone(&engine);
     let mapped = blocking(move || {
         let code = mapping.cached(&digest)?;
-        Some(abi::recognise(&mapping, code))
+        Some(Guest::recognise(&mapping, code).map(Arc::new))
     });
     if let Some(guest) = mapped.await? {
         return guest;
     }
     let wasm = wasm.await?;
-    blocking(move || abi::recognise(&engine, compile(&engine, &digest, &wasm)?)).await?
+    blocking(move || Guest::recognise(&engine, compile(&engine, &digest, &wasm)?).map(Arc::new)).await?
 }
 
 fn compile(engine: &Engine, digest: &Digest, wasm: &[u8]) -> Result<Code, InvokeError> {

@@ -5,7 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     AliasName, Catalog, Digest, ErrorKind, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, GuestStderr,
@@ -141,7 +144,7 @@ impl Runtime {
         }
         let wasm = module.clone();
         let guest = self.loader.load(digest, async move { Ok(wasm) }).await?;
-        check_export(&config, guest.as_ref())?;
+        check_export(&config, &guest)?;
         let version = NewVersion { module, kind: guest.kind(), exports: guest.exports().to_vec(), config };
         let published = self.store.publish(name, version, alias).await.map_err(store_failure)?;
         self.deployments.forget(name);
@@ -179,35 +182,63 @@ impl Runtime {
         self.deployments.info(function).await
     }
 
-    async fn guest(&self, deployment: &Arc<Deployment>) -> Result<Arc<dyn Guest>, InvokeError> {
+    /// All that a call of the function needs, where it is here already and nothing is to be waited for.
+    fn ready(&self, invocation: &Invocation, arrived: Instant) -> Option<Ready> {
+        let deployment = self.deployments.ready(&invocation.function, arrived.into_std())?;
+        let guest = self.loader.loaded(&deployment.manifest.module)?;
+        let place = deployment.gate.try_enter()?;
+        note(invocation, &deployment, Start::Warm);
+        // So near to it that another look at the clock would cost more than the time it told.
+        Some(Ready { deployment, guest, place, began: arrived })
+    }
+
+    /// Finds the function, waits for a place, and loads the code where it is not in memory.
+    ///
+    /// The invocation is borrowed for itself alone because its body, which others may not look at, is not `Sync`.
+    async fn prepare(&self, invocation: &mut Invocation, arrived: Instant) -> Result<Ready, InvokeError> {
+        let deployment = self.deployments.get(&invocation.function, arrived.into_std()).await?;
+        let loaded = self.loader.loaded(&deployment.manifest.module);
+        note(invocation, &deployment, if loaded.is_some() { Start::Warm } else { Start::Cold });
+        refuse_large(invocation, &deployment)?;
+        let found = Instant::now();
+        let place = deployment.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
+        let entered = Instant::now();
+        let guest = match loaded {
+            Some(guest) => guest,
+            None => within(invocation.deadline, self.guest(&deployment)).await?,
+        };
+        let began = Instant::now();
+        // What was waited for at the function's own gate was not loading.
+        invocation.report.update(|report| report.loading = (began - entered) + (found - arrived));
+        Ok(Ready { deployment, guest, place, began })
+    }
+
+    async fn guest(&self, deployment: &Deployment) -> Result<Arc<Guest>, InvokeError> {
         let (store, digest) = (self.store.clone(), deployment.manifest.module);
         self.loader.load(digest, async move { store.module(&digest).await.map_err(store_failure) }).await
     }
 }
 
+/// All that a call of a function needs.
+struct Ready {
+    deployment: Arc<Deployment>,
+    guest: Arc<Guest>,
+    place: OwnedSemaphorePermit,
+    /// When there was nothing left to wait for.
+    began: Instant,
+}
+
 #[async_trait]
 impl Invoker for Runtime {
-    async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
+    async fn invoke(&self, mut invocation: Invocation) -> Result<Response, InvokeError> {
         let arrived = Instant::now();
-        let deployment = self.deployments.get(&invocation.function, arrived.into_std()).await?;
-        let loaded = self.loader.loaded(&deployment.manifest.module);
-        let queued = invocation.report.update(|report| {
-            report.version = Some(deployment.version);
-            report.digest = Some(deployment.manifest.module);
-            report.kind = Some(deployment.manifest.kind);
-            report.start = if loaded.is_some() { Start::Warm } else { Start::Cold };
-            report.queued
-        });
-        refuse_large(&invocation, &deployment)?;
-        let place = deployment.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
-        let guest = match loaded {
-            Some(guest) => guest,
-            // On the heap, so that this rare future does not make each invocation's larger.
-            None => Box::pin(within(invocation.deadline, self.guest(&deployment))).await?,
+        let ready = match self.ready(&invocation, arrived) {
+            Some(ready) => ready,
+            // On the heap, so that this rarer future does not make each invocation's larger.
+            None => Box::pin(self.prepare(&mut invocation, arrived)).await?,
         };
-        let began = Instant::now();
-        // What was waited for here, at the function's own gate, was not loading.
-        invocation.report.update(|report| report.loading = (began - arrived).saturating_sub(report.queued - queued));
+        let Ready { deployment, guest, place, began } = ready;
+        refuse_large(&invocation, &deployment)?;
         let mut limits = deployment.limits;
         if let Some(deadline) = invocation.deadline {
             limits.timeout = limits.timeout.min(deadline - began);
@@ -249,7 +280,7 @@ fn binary(module: Bytes) -> Result<Bytes, InvokeError> {
     parsed.map(Bytes::from)
 }
 
-fn check_export(config: &FunctionConfig, guest: &dyn Guest) -> Result<(), InvokeError> {
+fn check_export(config: &FunctionConfig, guest: &Guest) -> Result<(), InvokeError> {
     let Some(export) = &config.export else {
         return Ok(());
     };
@@ -263,6 +294,16 @@ fn check_export(config: &FunctionConfig, guest: &dyn Guest) -> Result<(), Invoke
         exports => format!("the configured export {export:?} does not exist; there are: {}", some_of(exports)),
     };
     Err(InvokeError::new(ErrorKind::InvalidInput, detail))
+}
+
+/// Notes in the invocation's report what it is a call of.
+fn note(invocation: &Invocation, deployment: &Deployment, start: Start) {
+    invocation.report.update(|report| {
+        report.version = Some(deployment.version);
+        report.digest = Some(deployment.manifest.module);
+        report.kind = Some(deployment.manifest.kind);
+        report.start = start;
+    });
 }
 
 /// Refuses a request that says itself that it is over its limit, before anything is started for it.

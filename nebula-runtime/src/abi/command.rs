@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::HeaderValue;
@@ -18,17 +17,17 @@ use wasmtime::{InstancePre, Module, Store, component};
 use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx, p2::bindings::CommandPre};
 
 use super::{
-    Call, Guest, cgi,
+    Call, cgi,
     stdio::{self, Stderr, Stdin, Stdout, WINDOW},
     unlinkable, wasi_linker,
 };
 use crate::{
-    Body, Delivery, ErrorKind, Export, FunctionConfig, InvokeError, Kind, ReportHandle, Response,
+    Body, Delivery, ErrorKind, FunctionConfig, InvokeError, ReportHandle, Response,
     engine::{Engine, Host, Supervised, fault, supervise},
 };
 
 /// A WASI command: a module with `_start`, or a component that exports `wasi:cli/run`.
-pub(super) struct Command(Arc<Instance>);
+pub(crate) struct Command(Arc<Instance>);
 
 enum Instance {
     Module(InstancePre<Host<WasiP1Ctx>>),
@@ -78,17 +77,8 @@ impl Instance {
     }
 }
 
-#[async_trait]
-impl Guest for Command {
-    fn kind(&self) -> Kind {
-        Kind::Command
-    }
-
-    fn exports(&self) -> &[Export] {
-        &[]
-    }
-
-    async fn call(&self, call: Call) -> Result<Response, InvokeError> {
+impl Command {
+    pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
         let Call { engine, invocation, deployment, limits, began, stderr } = call;
         let config = &deployment.manifest.config;
         if let Some(export) = invocation.function.export() {

@@ -1,8 +1,7 @@
 //! Core modules: numeric exports, called with numbers.
 
-use std::pin::pin;
+use std::{io, pin::pin};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderValue;
 use serde_json::value::RawValue;
@@ -10,14 +9,14 @@ use tokio::time::Instant;
 use wasmtime::{Extern, ExternType, FuncType, InstancePre, Linker, Module, ModuleExport, Store, Val, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
-use super::{Call, Guest, imports_wasi, number, some_of, stdio, unlinkable, wasi_linker};
+use super::{Call, imports_wasi, number, some_of, stdio, unlinkable, wasi_linker};
 use crate::{
-    ErrorKind, Event, Export, FunctionConfig, FunctionRef, InvokeError, Kind, Response,
+    ErrorKind, Event, Export, FunctionConfig, FunctionRef, InvokeError, Response,
     engine::{Engine, Host, fault, supervise},
 };
 
 /// A core module that exports functions of numbers.
-pub(super) struct Core {
+pub(crate) struct Core {
     instance: Instance,
     initialize: Option<ModuleExport>,
     functions: Vec<Function>,
@@ -52,6 +51,41 @@ impl Core {
         }
         let exports = functions.iter().filter_map(|function| signature(module, &function.name)).collect();
         Ok(Self { instance, initialize: module.get_export_index("_initialize"), functions, exports })
+    }
+
+    pub(super) fn exports(&self) -> &[Export] {
+        &self.exports
+    }
+
+    pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
+        let Call { engine, invocation, deployment, limits, began, stderr } = call;
+        let config = &deployment.manifest.config;
+        let function = self.function(&invocation.function, config)?;
+        let report = invocation.report;
+        let (params, bytes_in) = params(function, invocation.event, limits.max_request.as_u64()).await?;
+        report.update(|report| report.bytes_in = bytes_in);
+        // Pinned where it is made: it is large, and handing it on would copy it.
+        let guest = pin!(async {
+            match &self.instance {
+                Instance::Pure(pre) => {
+                    let mut store = engine.store((), limits.memory, &report);
+                    let ran = self.run(pre, &mut store, began, function, &params).await;
+                    ran.map_err(|error| fault(error, store.data()))
+                }
+                Instance::Wasi(pre) => {
+                    let wasi = stdio::without_input(config, &invocation.id, stderr)?;
+                    let mut store = engine.store(wasi, limits.memory, &report);
+                    let ran = self.run(pre, &mut store, began, function, &params).await;
+                    ran.map_err(|error| fault(error, store.data()))
+                }
+            }
+        });
+        let results = supervise(guest, began, limits.timeout, report.clone()).await?;
+        let body = json(&results).map_err(|error| {
+            InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error)
+        })?;
+        report.update(|report| report.bytes_out = body.len() as u64);
+        Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))
     }
 
     /// The function that a call names, or the one that it means without naming it.
@@ -98,46 +132,6 @@ impl Core {
         let mut results = vec![Val::I32(0); function.results];
         callee.call_async(&mut *store, params, &mut results).await?;
         Ok(results)
-    }
-}
-
-#[async_trait]
-impl Guest for Core {
-    fn kind(&self) -> Kind {
-        Kind::Core
-    }
-
-    fn exports(&self) -> &[Export] {
-        &self.exports
-    }
-
-    async fn call(&self, call: Call) -> Result<Response, InvokeError> {
-        let Call { engine, invocation, deployment, limits, began, stderr } = call;
-        let config = &deployment.manifest.config;
-        let function = self.function(&invocation.function, config)?;
-        let report = invocation.report;
-        let (params, bytes_in) = params(function, invocation.event, limits.max_request.as_u64()).await?;
-        report.update(|report| report.bytes_in = bytes_in);
-        // Pinned where it is made: it is large, and handing it on would copy it.
-        let guest = pin!(async {
-            match &self.instance {
-                Instance::Pure(pre) => {
-                    let mut store = engine.store((), limits.memory, &report);
-                    let ran = self.run(pre, &mut store, began, function, &params).await;
-                    ran.map_err(|error| fault(error, store.data()))
-                }
-                Instance::Wasi(pre) => {
-                    let wasi = stdio::without_input(config, &invocation.id, stderr)?;
-                    let mut store = engine.store(wasi, limits.memory, &report);
-                    let ran = self.run(pre, &mut store, began, function, &params).await;
-                    ran.map_err(|error| fault(error, store.data()))
-                }
-            }
-        });
-        let results = supervise(guest, began, limits.timeout, report.clone()).await?;
-        let body = json(&results);
-        report.update(|report| report.bytes_out = body.len() as u64);
-        Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))
     }
 }
 
@@ -218,18 +212,18 @@ fn params_of<T: AsRef<str>>(
 }
 
 /// One number as it is, several as an array, none as `null`.
-fn json(results: &[Val]) -> Vec<u8> {
+fn json(results: &[Val]) -> io::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(24);
     match results {
         [] => out.extend_from_slice(b"null"),
-        [result] => number::write_json(result, &mut out),
+        [result] => number::write_json(result, &mut out)?,
         results => {
             for (index, result) in results.iter().enumerate() {
                 out.push(if index == 0 { b'[' } else { b',' });
-                number::write_json(result, &mut out);
+                number::write_json(result, &mut out)?;
             }
             out.push(b']');
         }
     }
-    out
+    Ok(out)
 }

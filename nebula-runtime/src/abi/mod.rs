@@ -1,6 +1,6 @@
 //! The kinds of guests: how each is recognised, and how an event reaches it.
 //!
-//! A kind is one file with a type that implements [`Guest`], and one arm in [`recognise`].
+//! A kind is one file with a type, its variant of [`Guest`], and one arm in [`Guest::recognise`].
 
 mod cgi;
 mod command;
@@ -10,7 +10,6 @@ mod stdio;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use tokio::time::Instant;
 use wasmtime::{Linker, Module, UnknownImportError};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -22,21 +21,9 @@ use crate::{
 };
 
 /// Loaded code that can be called: one for each module, shared by all its invocations.
-///
-/// # Contract
-/// - A fresh instance serves each call.
-/// - Dropping the future, or the response's body, stops the guest and frees its instance.
-/// - The call notes in the invocation's report what it measures.
-#[async_trait]
-pub(crate) trait Guest: Send + Sync {
-    /// How it is called.
-    fn kind(&self) -> Kind;
-
-    /// What can be called.
-    fn exports(&self) -> &[Export];
-
-    /// Calls it.
-    async fn call(&self, call: Call) -> Result<Response, InvokeError>;
+pub(crate) enum Guest {
+    Core(core::Core),
+    Command(command::Command),
 }
 
 /// One call of a guest.
@@ -61,18 +48,50 @@ pub enum GuestStderr {
     Inherit,
 }
 
-/// Tells what kind of guest `code` is and makes it ready to be called.
-///
-/// # Errors
-/// [`ErrorKind::InvalidModule`] where it is of no kind, or imports what is not granted.
-pub(crate) fn recognise(engine: &Engine, code: Code) -> Result<Arc<dyn Guest>, InvokeError> {
-    Ok(match code {
-        Code::Module(module) if module.get_export("_start").is_some() => {
-            Arc::new(command::Command::module(engine, &module)?)
+impl Guest {
+    /// Tells what kind of guest `code` is and makes it ready to be called.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] where it is of no kind, or imports what is not granted.
+    pub(crate) fn recognise(engine: &Engine, code: Code) -> Result<Self, InvokeError> {
+        Ok(match code {
+            Code::Module(module) if module.get_export("_start").is_some() => {
+                Self::Command(command::Command::module(engine, &module)?)
+            }
+            Code::Module(module) => Self::Core(core::Core::new(engine, &module)?),
+            Code::Component(component) => Self::Command(command::Command::component(engine, &component)?),
+        })
+    }
+
+    /// How it is called.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Core(_) => Kind::Core,
+            Self::Command(_) => Kind::Command,
         }
-        Code::Module(module) => Arc::new(core::Core::new(engine, &module)?),
-        Code::Component(component) => Arc::new(command::Command::component(engine, &component)?),
-    })
+    }
+
+    /// What can be called.
+    pub(crate) fn exports(&self) -> &[Export] {
+        match self {
+            Self::Core(core) => core.exports(),
+            Self::Command(_) => &[],
+        }
+    }
+
+    /// Calls it.
+    ///
+    /// # Contract, for each kind
+    /// - A fresh instance serves each call.
+    /// - Dropping the future, or the response's body, stops the guest and frees its instance.
+    /// - The call notes in the invocation's report what it measures.
+    pub(crate) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
+        match self {
+            // Part of the invocation's own future: for the cheapest of guests, an allocation counts.
+            Self::Core(core) => core.call(call).await,
+            Self::Command(command) => Box::pin(command.call(call)).await,
+        }
+    }
 }
 
 /// The imports that a core module may have: WASI preview 1, and the older `wasi_unstable`.

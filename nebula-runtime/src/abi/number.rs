@@ -4,7 +4,7 @@
 //! `"Infinity"`, `"-Infinity"`. 64-bit integers keep every digit, and are taken as JSON strings as well, for callers whose
 //! own numbers cannot hold them.
 
-use std::fmt;
+use std::{fmt, io};
 
 use wasmtime::{Val, ValType};
 
@@ -48,14 +48,14 @@ pub(crate) fn parse_json(json: &str, ty: &ValType) -> Result<Val, NotANumber> {
 }
 
 /// Writes a number as JSON.
-pub(crate) fn write_json(value: &Val, out: &mut Vec<u8>) {
+pub(crate) fn write_json(value: &Val, out: &mut impl io::Write) -> io::Result<()> {
     match value {
-        Val::I32(value) => write_display(value, out),
-        Val::I64(value) => write_display(value, out),
+        Val::I32(value) => Ok(serde_json::to_writer(out, value)?),
+        Val::I64(value) => Ok(serde_json::to_writer(out, value)?),
         Val::F32(bits) => write_float(f32::from_bits(*bits).into(), &f32::from_bits(*bits), out),
         Val::F64(bits) => write_float(f64::from_bits(*bits), &f64::from_bits(*bits), out),
         // `is_numeric` was asked about every result before.
-        _ => out.extend_from_slice(b"null"),
+        _ => out.write_all(b"null"),
     }
 }
 
@@ -72,21 +72,14 @@ fn parse_float<F: std::str::FromStr>(text: &str) -> Option<F> {
     if is_json || is_special(text) { text.parse().ok() } else { None }
 }
 
-fn write_display(value: &dyn fmt::Display, out: &mut Vec<u8>) {
-    use std::io::Write as _;
-
-    // Writing to a `Vec` does not fail.
-    drop(write!(out, "{value}"));
-}
-
-fn write_float(wide: f64, value: &impl serde::Serialize, out: &mut Vec<u8>) {
+fn write_float(wide: f64, value: &impl serde::Serialize, out: &mut impl io::Write) -> io::Result<()> {
     if wide.is_finite() {
         // The shortest text that reads back as the same number of its own width.
-        drop(serde_json::to_writer(out, value));
+        Ok(serde_json::to_writer(out, value)?)
     } else if wide.is_nan() {
-        out.extend_from_slice(b"\"NaN\"");
+        out.write_all(b"\"NaN\"")
     } else {
-        out.extend_from_slice(if wide > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" });
+        out.write_all(if wide > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" })
     }
 }
 
@@ -107,7 +100,7 @@ mod tests {
 
     fn json(value: &Val) -> String {
         let mut out = Vec::new();
-        write_json(value, &mut out);
+        write_json(value, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
