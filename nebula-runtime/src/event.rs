@@ -89,6 +89,10 @@ impl Input {
     }
 }
 
+/// A request's extension: who sent it, as far as the server sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub std::net::IpAddr);
+
 /// A request's extension: the path under which its function is mounted, `/api/treats`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountPrefix(pub String);

@@ -53,7 +53,7 @@ pub use config::{DirGrant, FunctionConfig};
 pub use digest::{Digest, InvalidDigest};
 pub use engine::EngineError;
 pub use error::{ErrorKind, InvokeError, Overload};
-pub use event::{Event, Input, MountPrefix};
+pub use event::{ClientAddress, Event, Input, MountPrefix};
 pub use function::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef};
 pub use invocation::{Delivery, Invocation, InvocationId, TraceContext};
 pub use invoker::{Invoker, invoker_fn};

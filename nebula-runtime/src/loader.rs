@@ -17,12 +17,12 @@ use tokio::task::spawn_blocking;
 use crate::{
     Digest, ErrorKind, InvokeError,
     abi::Guest,
-    engine::{Code, Engine},
+    engine::{Code, Engine, Engines},
 };
 
 /// The guests in memory: those used most recently stay.
 pub(crate) struct Loader {
-    engine: Arc<Engine>,
+    engines: Arc<Engines>,
     loaded: Cache<Digest, Arc<Guest>>,
     loading: Arc<Mutex<HashMap<Digest, Loading>>>,
 }
@@ -31,8 +31,8 @@ type Loading = Shared<BoxFuture<'static, Result<Arc<Guest>, Arc<InvokeError>>>>;
 
 impl Loader {
     /// Keeps at most `capacity` guests in memory.
-    pub(crate) fn new(engine: Arc<Engine>, capacity: usize) -> Self {
-        Self { engine, loaded: Cache::new(capacity), loading: Arc::default() }
+    pub(crate) fn new(engines: Arc<Engines>, capacity: usize) -> Self {
+        Self { engines, loaded: Cache::new(capacity), loading: Arc::default() }
     }
 
     /// The guest `digest`, if it is in memory.
@@ -71,7 +71,7 @@ impl Loader {
         let mut in_flight = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let loading = in_flight.entry(digest).or_insert_with(|| {
             // A task of its own, so that a caller who leaves does not stop it half-way and let the next one start over.
-            let task = tokio::spawn(load(Arc::clone(&self.engine), digest, wasm));
+            let task = tokio::spawn(load(Arc::clone(&self.engines), digest, wasm));
             let loading = async move {
                 let loaded = task.await.unwrap_or_else(|panic| Err(internal("loading the module failed", panic)));
                 loaded.map_err(Arc::new)
@@ -83,24 +83,28 @@ impl Loader {
 }
 
 async fn load(
-    engine: Arc<Engine>,
+    engines: Arc<Engines>,
     digest: Digest,
     wasm: impl Future<Output = Result<Bytes, InvokeError>>,
 ) -> Result<Arc<Guest>, InvokeError> {
-    let mapping = Arc::clone(&engine);
+    let mapping = Arc::clone(&engines);
     let mapped = blocking(move || {
-        let code = mapping.cached(&digest)?;
-        Some(Guest::recognise(&mapping, code).map(Arc::new))
+        let (engine, code) = mapping.cached(&digest)?;
+        Some(Guest::recognise(engine, code).map(Arc::new))
     });
     if let Some(guest) = mapped.await? {
         return guest;
     }
     let wasm = wasm.await?;
-    blocking(move || Guest::recognise(&engine, compile(&engine, &digest, &wasm)?).map(Arc::new)).await?
+    let compiled = blocking(move || {
+        let (engine, code) = compile(&engines, &digest, &wasm)?;
+        Guest::recognise(engine, code).map(Arc::new)
+    });
+    compiled.await?
 }
 
-fn compile(engine: &Engine, digest: &Digest, wasm: &[u8]) -> Result<Code, InvokeError> {
-    engine.compile(digest, wasm).map_err(|error| {
+fn compile(engines: &Engines, digest: &Digest, wasm: &[u8]) -> Result<(Arc<Engine>, Code), InvokeError> {
+    engines.compile(digest, wasm).map_err(|error| {
         let detail = format!("the module is not valid WebAssembly, or uses what Nebula does not support: {error:#}");
         InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
     })

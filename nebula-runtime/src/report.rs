@@ -65,6 +65,8 @@ pub enum Kind {
     Core,
     /// A WASI command: stdin to stdout.
     Command,
+    /// A `wasi:http` component: request to response.
+    Http,
 }
 
 /// How warm an invocation was.
@@ -155,6 +157,7 @@ impl Kind {
         match self {
             Self::Core => "core",
             Self::Command => "command",
+            Self::Http => "http",
         }
     }
 }

@@ -29,6 +29,11 @@ impl Response {
         Self { status, media_type: Some(media_type), headers, body: body.into(), report }
     }
 
+    /// An answer as the guest put it together.
+    pub(crate) fn of_parts(status: StatusCode, headers: HeaderMap, body: Body, report: ReportHandle) -> Self {
+        Self { status, media_type: None, headers, body, report }
+    }
+
     /// All headers, `content-type` among them.
     pub fn take_headers(&mut self) -> HeaderMap {
         let mut headers = std::mem::take(&mut self.headers);

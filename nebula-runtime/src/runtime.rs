@@ -16,7 +16,7 @@ use crate::{
     abi::{Call, Guest, some_of},
     body::too_large,
     deployments::{Deployment, Deployments, store_failure},
-    engine::{Engine, EngineError},
+    engine::{EngineError, Engines},
     loader::Loader,
     store::{NewVersion, Store},
 };
@@ -26,7 +26,6 @@ use crate::{
 /// Cheap to share as `Arc<Runtime>`. Dropping it ends its clock; guests that still run are stopped with their invocations.
 pub struct Runtime {
     store: Store,
-    engine: Arc<Engine>,
     loader: Loader,
     deployments: Deployments,
     stderr: GuestStderr,
@@ -100,12 +99,11 @@ impl RuntimeBuilder {
     /// # Errors
     /// Where the engine cannot be set up. A cache folder that cannot be used is only logged.
     pub fn build(self) -> Result<Runtime, EngineError> {
-        let engine = Arc::new(Engine::new(self.concurrency, self.ceilings.memory, self.code_cache.as_deref())?);
+        let engines = Arc::new(Engines::new(self.concurrency, self.ceilings.memory, self.code_cache.as_deref())?);
         Ok(Runtime {
-            loader: Loader::new(Arc::clone(&engine), self.loaded),
+            loader: Loader::new(engines, self.loaded),
             deployments: Deployments::new(self.store.clone(), self.defaults, self.ceilings),
             store: self.store,
-            engine,
             stderr: self.stderr,
         })
     }
@@ -243,11 +241,7 @@ impl Invoker for Runtime {
         if let Some(deadline) = invocation.deadline {
             limits.timeout = limits.timeout.min(deadline - began);
         }
-        let engine = Arc::clone(&self.engine);
-        let call = Call { engine, invocation, deployment, limits, began, stderr: self.stderr };
-        let mut response = guest.call(call).await?;
-        response.body = response.body.on_end(move |_| drop(place));
-        Ok(response)
+        guest.call(Call { invocation, deployment, limits, began, stderr: self.stderr, place }).await
     }
 }
 

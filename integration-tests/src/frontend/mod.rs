@@ -154,6 +154,8 @@ fn bytes_in(guest: &Guest, case: &Case) -> Option<u64> {
     let arguments = match guest.kind {
         Kind::Core => case.arguments.concat(),
         Kind::Command => case.arguments.join("/"),
+        // They are the request's path.
+        Kind::Http => String::new(),
     };
     match case.expect.error {
         Some(ErrorKind::PayloadTooLarge) => None,

@@ -12,74 +12,58 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use http_body::Frame;
 use serde::de::IgnoredAny;
-use tokio::time::Instant;
-use wasmtime::{InstancePre, Module, Store, component};
-use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx, p2::bindings::CommandPre};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use wasmtime::{InstancePre, Module, Store};
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder, p1::WasiP1Ctx, p2, p3};
 
 use super::{
     Call, cgi,
+    component::{Pre, System},
+    outgoing::Outgoing,
     stdio::{self, Stderr, Stdin, Stdout, WINDOW},
     unlinkable, wasi_linker,
 };
 use crate::{
-    Body, Delivery, ErrorKind, FunctionConfig, InvokeError, ReportHandle, Response,
+    Body, Delivery, ErrorKind, FunctionConfig, InvokeError, Limits, ReportHandle, Response,
     engine::{Engine, Host, Supervised, fault, supervise},
 };
 
 /// A WASI command: a module with `_start`, or a component that exports `wasi:cli/run`.
-pub(crate) struct Command(Arc<Instance>);
+pub(crate) struct Command {
+    engine: Arc<Engine>,
+    instance: Instance,
+}
 
 enum Instance {
-    Module(InstancePre<Host<WasiP1Ctx>>),
-    Component(CommandPre<Host<WasiP1Ctx>>),
+    Module(Arc<InstancePre<Host<WasiP1Ctx>>>),
+    Component(Arc<Component>),
+}
+
+enum Component {
+    /// `wasi:cli/run` 0.2.
+    Plain(p2::bindings::CommandPre<Host<System>>),
+    /// `wasi:cli/run` 0.3.
+    Concurrent(p3::bindings::CommandPre<Host<System>>),
 }
 
 impl Command {
-    pub(super) fn module(engine: &Engine, module: &Module) -> Result<Self, InvokeError> {
-        let pre = wasi_linker(engine)?.instantiate_pre(module).map_err(unlinkable)?;
-        Ok(Self(Arc::new(Instance::Module(pre))))
+    pub(super) fn module(engine: Arc<Engine>, module: &Module) -> Result<Self, InvokeError> {
+        let pre = wasi_linker(&engine)?.instantiate_pre(module).map_err(unlinkable)?;
+        Ok(Self { engine, instance: Instance::Module(Arc::new(pre)) })
     }
 
-    pub(super) fn component(engine: &Engine, component: &component::Component) -> Result<Self, InvokeError> {
-        let mut linker = component::Linker::new(engine.wasmtime());
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)
-            .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to set up WASI").with_source(error))?;
-        let pre = linker.instantiate_pre(component).map_err(unlinkable)?;
-        let command = CommandPre::new(pre).map_err(|error| {
-            let detail =
-                "the component does not export wasi:cli/run 0.2; other kinds of components are not supported yet";
-            InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
-        })?;
-        Ok(Self(Arc::new(Instance::Component(command))))
+    pub(super) fn plain(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+        let component = Component::Plain(p2::bindings::CommandPre::new(pre)?);
+        Ok(Self { engine, instance: Instance::Component(Arc::new(component)) })
     }
-}
 
-impl Instance {
-    /// Runs the command to its end.
-    async fn run(&self, store: &mut Store<Host<WasiP1Ctx>>, began: Instant) -> wasmtime::Result<()> {
-        let instantiated = |store: &Store<Host<WasiP1Ctx>>| {
-            store.data().report().update(|report| report.instantiating = began.elapsed());
-        };
-        match self {
-            Self::Module(pre) => {
-                let instance = pre.instantiate_async(&mut *store).await?;
-                let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
-                instantiated(store);
-                start.call_async(store, ()).await
-            }
-            Self::Component(pre) => {
-                let command = pre.instantiate_async(&mut *store).await?;
-                instantiated(store);
-                // `run` returns a result without a payload: all it can say is that it failed.
-                command.wasi_cli_run().call_run(store).await?.map_err(|()| I32Exit(1).into())
-            }
-        }
+    pub(super) fn concurrent(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+        let component = Component::Concurrent(p3::bindings::CommandPre::new(pre)?);
+        Ok(Self { engine, instance: Instance::Component(Arc::new(component)) })
     }
-}
 
-impl Command {
     pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
-        let Call { engine, invocation, deployment, limits, began, stderr } = call;
+        let Call { invocation, deployment, limits, began, stderr, place } = call;
         let config = &deployment.manifest.config;
         if let Some(export) = invocation.function.export() {
             let detail = format!("function {} is a command and has no export {export:?}", invocation.function.name());
@@ -96,16 +80,65 @@ impl Command {
         let mut wasi = stdio::granted(config)?;
         wasi.envs(&variables).arg(invocation.function.name().as_str()).args(&config.args);
         wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(Stderr::new(&invocation.id, stderr));
-        let mut store = engine.store(wasi.build_p1(), limits.memory, &invocation.report);
-        let instance = Arc::clone(&self.0);
-        let guest: BoxFuture<'static, _> = Box::pin(async move {
-            let ran = instance.run(&mut store, began).await;
-            ran.or_else(exited_well).map_err(|error| fault(error, store.data()))
-        });
+        let guest = self.run(wasi, &limits, &invocation.report, began);
         let guest = supervise(guest, began, limits.timeout, invocation.report.clone());
         let immediate = invocation.delivery == Delivery::Immediate || config.content_type.is_some();
-        let running = Running { guest: Some(guest), stdin, stdout, report: invocation.report };
+        let running = Running { guest: Some(guest), stdin, stdout, report: invocation.report, _place: place };
         running.respond(immediate, config).await
+    }
+
+    fn run(&self, mut wasi: WasiCtxBuilder, limits: &Limits, report: &ReportHandle, began: Instant) -> Run {
+        match &self.instance {
+            Instance::Module(pre) => {
+                let pre = Arc::clone(pre);
+                let mut store = self.engine.store(wasi.build_p1(), limits.memory, report);
+                Box::pin(async move {
+                    let ran = run_module(&pre, &mut store, began).await;
+                    ran.or_else(exited_well).map_err(|error| fault(error, store.data()))
+                })
+            }
+            Instance::Component(component) => {
+                let component = Arc::clone(component);
+                let mut store = self.engine.store(System::new(wasi, Outgoing::denied()), limits.memory, report);
+                Box::pin(async move {
+                    let ran = component.run(&mut store, began).await;
+                    ran.or_else(exited_well).map_err(|error| fault(error, store.data()))
+                })
+            }
+        }
+    }
+}
+
+/// A command's whole run.
+type Run = BoxFuture<'static, Result<(), InvokeError>>;
+
+async fn run_module(
+    pre: &InstancePre<Host<WasiP1Ctx>>,
+    store: &mut Store<Host<WasiP1Ctx>>,
+    began: Instant,
+) -> wasmtime::Result<()> {
+    let instance = pre.instantiate_async(&mut *store).await?;
+    let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+    store.data().instantiated(began);
+    start.call_async(store, ()).await
+}
+
+impl Component {
+    async fn run(&self, store: &mut Store<Host<System>>, began: Instant) -> wasmtime::Result<()> {
+        let ran = match self {
+            Self::Plain(pre) => {
+                let command = pre.instantiate_async(&mut *store).await?;
+                store.data().instantiated(began);
+                command.wasi_cli_run().call_run(store).await?
+            }
+            Self::Concurrent(pre) => {
+                let command = pre.instantiate_async(&mut *store).await?;
+                store.data().instantiated(began);
+                store.run_concurrent(async move |accessor| command.wasi_cli_run().call_run(accessor).await).await??
+            }
+        };
+        // `run` returns a result without a payload: all it can say is that it failed.
+        ran.map_err(|()| I32Exit(1).into())
     }
 }
 
@@ -119,10 +152,11 @@ fn exited_well(error: wasmtime::Error) -> wasmtime::Result<()> {
 /// A command at work. What it read and wrote is noted in the report when it is dropped.
 struct Running {
     /// `None` once it has ended.
-    guest: Option<Supervised<BoxFuture<'static, Result<(), InvokeError>>>>,
+    guest: Option<Supervised<Run>>,
     stdin: Stdin,
     stdout: Stdout,
     report: ReportHandle,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Running {

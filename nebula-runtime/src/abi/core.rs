@@ -1,6 +1,6 @@
 //! Core modules: numeric exports, called with numbers.
 
-use std::{io, pin::pin};
+use std::{io, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -17,6 +17,7 @@ use crate::{
 
 /// A core module that exports functions of numbers.
 pub(crate) struct Core {
+    engine: Arc<Engine>,
     instance: Instance,
     initialize: Option<ModuleExport>,
     functions: Vec<Function>,
@@ -36,9 +37,9 @@ struct Function {
 }
 
 impl Core {
-    pub(super) fn new(engine: &Engine, module: &Module) -> Result<Self, InvokeError> {
+    pub(super) fn new(engine: Arc<Engine>, module: &Module) -> Result<Self, InvokeError> {
         let instance = if imports_wasi(module) {
-            Instance::Wasi(wasi_linker(engine)?.instantiate_pre(module).map_err(unlinkable)?)
+            Instance::Wasi(wasi_linker(&engine)?.instantiate_pre(module).map_err(unlinkable)?)
         } else {
             Instance::Pure(Linker::new(engine.wasmtime()).instantiate_pre(module).map_err(unlinkable)?)
         };
@@ -50,7 +51,7 @@ impl Core {
             return Err(InvokeError::new(ErrorKind::InvalidModule, detail));
         }
         let exports = functions.iter().filter_map(|function| signature(module, &function.name)).collect();
-        Ok(Self { instance, initialize: module.get_export_index("_initialize"), functions, exports })
+        Ok(Self { engine, instance, initialize: module.get_export_index("_initialize"), functions, exports })
     }
 
     pub(super) fn exports(&self) -> &[Export] {
@@ -58,7 +59,7 @@ impl Core {
     }
 
     pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
-        let Call { engine, invocation, deployment, limits, began, stderr } = call;
+        let Call { invocation, deployment, limits, began, stderr, place: _place } = call;
         let config = &deployment.manifest.config;
         let function = self.function(&invocation.function, config)?;
         let report = invocation.report;
@@ -68,22 +69,21 @@ impl Core {
         let guest = pin!(async {
             match &self.instance {
                 Instance::Pure(pre) => {
-                    let mut store = engine.store((), limits.memory, &report);
+                    let mut store = self.engine.store((), limits.memory, &report);
                     let ran = self.run(pre, &mut store, began, function, &params).await;
                     ran.map_err(|error| fault(error, store.data()))
                 }
                 Instance::Wasi(pre) => {
                     let wasi = stdio::without_input(config, &invocation.id, stderr)?;
-                    let mut store = engine.store(wasi, limits.memory, &report);
+                    let mut store = self.engine.store(wasi, limits.memory, &report);
                     let ran = self.run(pre, &mut store, began, function, &params).await;
                     ran.map_err(|error| fault(error, store.data()))
                 }
             }
         });
         let results = supervise(guest, began, limits.timeout, report.clone()).await?;
-        let body = json(&results).map_err(|error| {
-            InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error)
-        })?;
+        let body = json(&results)
+            .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error))?;
         report.update(|report| report.bytes_out = body.len() as u64);
         Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))
     }
@@ -126,7 +126,7 @@ impl Core {
         if let Some(initialize) = self.initialize.and_then(&mut function_of) {
             initialize.call_async(&mut *store, &[], &mut []).await?;
         }
-        store.data().report().update(|report| report.instantiating = began.elapsed());
+        store.data().instantiated(began);
         let callee = instance.get_module_export(&mut *store, &function.export).and_then(Extern::into_func);
         let callee = callee.ok_or_else(|| wasmtime::format_err!("export {:?} is gone", function.name))?;
         let mut results = vec![Val::I32(0); function.results];

@@ -4,13 +4,16 @@
 
 mod cgi;
 mod command;
+mod component;
 mod core;
+mod http;
 mod number;
+mod outgoing;
 mod stdio;
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use wasmtime::{Linker, Module, UnknownImportError};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
@@ -24,11 +27,11 @@ use crate::{
 pub(crate) enum Guest {
     Core(core::Core),
     Command(command::Command),
+    Http(http::Http),
 }
 
 /// One call of a guest.
 pub(crate) struct Call {
-    pub(crate) engine: Arc<Engine>,
     pub(crate) invocation: Invocation,
     pub(crate) deployment: Arc<Deployment>,
     /// The deployment's limits, and what is left until the invocation's deadline.
@@ -36,6 +39,8 @@ pub(crate) struct Call {
     /// When the call's own time began: that of loading is over.
     pub(crate) began: Instant,
     pub(crate) stderr: GuestStderr,
+    /// Where the function was let in: to be kept for as long as the guest runs.
+    pub(crate) place: OwnedSemaphorePermit,
 }
 
 /// Where a guest's stderr goes.
@@ -53,13 +58,13 @@ impl Guest {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidModule`] where it is of no kind, or imports what is not granted.
-    pub(crate) fn recognise(engine: &Engine, code: Code) -> Result<Self, InvokeError> {
+    pub(crate) fn recognise(engine: Arc<Engine>, code: Code) -> Result<Self, InvokeError> {
         Ok(match code {
             Code::Module(module) if module.get_export("_start").is_some() => {
                 Self::Command(command::Command::module(engine, &module)?)
             }
             Code::Module(module) => Self::Core(core::Core::new(engine, &module)?),
-            Code::Component(component) => Self::Command(command::Command::component(engine, &component)?),
+            Code::Component(component) => component::recognise(engine, &component)?,
         })
     }
 
@@ -68,6 +73,7 @@ impl Guest {
         match self {
             Self::Core(_) => Kind::Core,
             Self::Command(_) => Kind::Command,
+            Self::Http(_) => Kind::Http,
         }
     }
 
@@ -75,7 +81,7 @@ impl Guest {
     pub(crate) fn exports(&self) -> &[Export] {
         match self {
             Self::Core(core) => core.exports(),
-            Self::Command(_) => &[],
+            Self::Command(_) | Self::Http(_) => &[],
         }
     }
 
@@ -90,6 +96,7 @@ impl Guest {
             // Part of the invocation's own future: for the cheapest of guests, an allocation counts.
             Self::Core(core) => core.call(call).await,
             Self::Command(command) => Box::pin(command.call(call)).await,
+            Self::Http(http) => Box::pin(http.call(call)).await,
         }
     }
 }

@@ -30,9 +30,7 @@ impl CodeCache {
     /// Where the folder cannot be made, or belongs to somebody else.
     pub(crate) fn open(root: &Path, fingerprint: String) -> io::Result<Self> {
         make_private_folder(root)?;
-        let folder = root.join(&fingerprint);
-        make_private_folder(&folder)?;
-        Ok(Self { folder, fingerprint, key: read_or_make_key(&root.join("key"))? })
+        Ok(Self { folder: root.join(&fingerprint), fingerprint, key: read_or_make_key(&root.join("key"))? })
     }
 
     /// The file that holds the code of the module `digest`, if there is one and it is ours. One that is not is removed; one
@@ -56,6 +54,7 @@ impl CodeCache {
 
     /// Keeps the code of the module `digest`. A reader sees all of it or nothing.
     pub(crate) fn put(&self, digest: &Digest, code: &[u8]) -> io::Result<PathBuf> {
+        make_private_folder(&self.folder)?;
         let path = self.path(digest);
         let unfinished = self.folder.join(format!("{}.{}.{:x}", digest.hex(), std::process::id(), fastrand::u64(..)));
         let mut mac = self.mac(digest);
@@ -192,7 +191,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let cache = cache(root.path());
         let digest = Digest::of(b"module");
-        let path = cache.path(&digest);
+        let path = cache.put(&digest, b"code").unwrap();
+        fs::remove_file(&path).unwrap();
         // A link in a circle, which not even root can open.
         std::os::unix::fs::symlink(&path, &path).unwrap();
         assert_eq!(cache.get(&digest), None);
@@ -207,6 +207,7 @@ mod tests {
         let digest = Digest::of(b"module");
         let path = cache(root.path()).put(&digest, b"code").unwrap();
         let other_engine = CodeCache::open(root.path(), "another".to_owned()).unwrap();
+        other_engine.put(&digest, b"code").unwrap();
         fs::copy(&path, other_engine.path(&digest)).unwrap();
         assert_eq!(other_engine.get(&digest), None);
         fs::write(root.path().join("key"), [7; KEY_SIZE]).unwrap();

@@ -1,5 +1,6 @@
 //! What the host keeps for one running guest.
 
+use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{WasiCtxView, WasiView, p1::WasiP1Ctx};
 
@@ -41,9 +42,9 @@ impl<W> Host<W> {
         Self { wasi, limiter, _ticking: ticking }
     }
 
-    /// The report of the invocation that the guest serves.
-    pub(crate) fn report(&self) -> &ReportHandle {
-        &self.limiter.report
+    /// Notes that the guest's instance, which was `began` to be made then, is there.
+    pub(crate) fn instantiated(&self, began: Instant) {
+        self.limiter.report.update(|report| report.instantiating = began.elapsed());
     }
 }
 

@@ -58,7 +58,8 @@ fn article(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
     )?;
     match kind {
         Kind::Core => function.exports.iter().try_for_each(|export| core_form(f, function, export))?,
-        Kind::Command => command_form(f, function)?,
+        Kind::Command => stream_form(f, function, "stdin -> stdout")?,
+        Kind::Http => stream_form(f, function, "request -> response")?,
     }
     f.write_str("</article>\n")
 }
@@ -81,8 +82,9 @@ fn core_form(f: &mut Formatter<'_>, function: &FunctionInfo, export: &Export) ->
     close_form(f)
 }
 
-fn command_form(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
-    open_form(f, function.name.as_str(), "stdin -> stdout")?;
+/// A field for a path, and one for bytes.
+fn stream_form(f: &mut Formatter<'_>, function: &FunctionInfo, signature: &str) -> fmt::Result {
+    open_form(f, function.name.as_str(), signature)?;
     f.write_str(
         "<label>Path<input data-path size=\"12\" autocomplete=\"off\"></label>\n\
          <label class=\"wide\">Input<textarea rows=\"1\" spellcheck=\"false\"></textarea></label>\n\

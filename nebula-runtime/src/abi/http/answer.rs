@@ -1,0 +1,223 @@
+//! A guest's response on its way out, and the guest that may still be at work on it.
+
+use std::{
+    collections::VecDeque,
+    future::Future as _,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::CONTENT_LENGTH;
+use http_body::{Body as _, Frame};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, oneshot},
+};
+use wasmtime_wasi_http::WasiBody;
+
+use super::{Head, request::Upload};
+use crate::{Body, ErrorKind, InvokeError, ReportHandle, Response, engine::Supervised};
+
+/// A guest at work. What it read and wrote is noted in the report when it is dropped.
+///
+/// It is run by whoever waits for its response, and then by whoever reads that: it needs no task of its own, and stops
+/// when nobody wants its response any more.
+pub(super) struct Running {
+    guest: Option<AtWork>,
+    failure: Option<InvokeError>,
+    upload: Arc<Upload>,
+    written: u64,
+    report: ReportHandle,
+}
+
+/// A guest that has not ended, in the place that it was let into.
+struct AtWork {
+    guest: Supervised<BoxFuture<'static, Result<(), InvokeError>>>,
+    place: OwnedSemaphorePermit,
+}
+
+impl Running {
+    pub(super) fn new(
+        guest: Supervised<BoxFuture<'static, Result<(), InvokeError>>>,
+        upload: Arc<Upload>,
+        place: OwnedSemaphorePermit,
+        report: ReportHandle,
+    ) -> Self {
+        Self { guest: Some(AtWork { guest, place }), failure: None, upload, written: 0, report }
+    }
+
+    /// Runs the guest until it has answered.
+    pub(super) fn poll_head(&mut self, head: &mut oneshot::Receiver<Head>, context: &mut Context<'_>) -> Poll<Head> {
+        self.poll_guest(context);
+        let polled = Pin::new(head).poll(context);
+        if let Some(broken) = self.upload.take_failure() {
+            // Whatever the guest makes of half a request is not the answer to it.
+            return Poll::Ready(Err(broken));
+        }
+        polled.map(|head| head.unwrap_or_else(|_| Err(self.failure.take().unwrap_or_else(no_response))))
+    }
+
+    /// Runs the guest for as long as it does not wait.
+    fn poll_guest(&mut self, context: &mut Context<'_>) {
+        if let Some(at_work) = &mut self.guest
+            && let Poll::Ready(ended) = Pin::new(&mut at_work.guest).poll(context)
+        {
+            self.guest = None;
+            self.failure = ended.err();
+        }
+    }
+
+    /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest.
+    fn detach(&mut self) {
+        if let (Some(at_work), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
+            let report = self.report.clone();
+            runtime.spawn(async move {
+                let AtWork { guest, place } = at_work;
+                if let Err(error) = guest.await {
+                    let id = report.update(|report| report.id.clone());
+                    tracing::warn!(%id, %error, "the function failed after its response");
+                }
+                drop(place);
+            });
+        }
+    }
+
+    /// The response whose head is there.
+    pub(super) fn respond(self, head: http::Response<WasiBody>, bodiless: bool, limit: Option<u64>) -> Response {
+        let (parts, body) = head.into_parts();
+        let report = self.report.clone();
+        let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let limit = limit.unwrap_or(u64::MAX);
+        let answer = Answer { body, early: VecDeque::new(), running: self, limit, announced, ended: bodiless };
+        Response::of_parts(parts.status, parts.headers, answer.into_body(), report)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.report.update(|report| {
+            report.bytes_in = self.upload.read();
+            report.bytes_out = self.written;
+        });
+    }
+}
+
+fn no_response() -> InvokeError {
+    InvokeError::new(ErrorKind::GuestFault, "the function ended without a response")
+}
+
+/// A response's body. Polling it runs the guest.
+struct Answer {
+    body: WasiBody,
+    /// What was taken out of the body already.
+    early: VecDeque<Frame<Bytes>>,
+    running: Running,
+    limit: u64,
+    /// The length that the guest said the body has.
+    announced: Option<u64>,
+    /// Whether the guest has said all that its client will hear.
+    ended: bool,
+}
+
+impl Answer {
+    /// The body, whole where the guest has ended and left all of it behind: then its length is known, and it costs its
+    /// reader nothing.
+    fn into_body(mut self) -> Body {
+        if self.running.guest.is_some() || self.running.failure.is_some() {
+            return Body::stream(self);
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        while let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(&mut context) {
+            match frame {
+                Some(Ok(frame)) => self.early.push_back(frame),
+                Some(Err(error)) => {
+                    self.running.failure = Some(broken(&error));
+                    break;
+                }
+                None => match whole(&self.early) {
+                    Some(bytes) if bytes.len() as u64 <= self.limit => {
+                        self.running.written = bytes.len() as u64;
+                        return Body::from(bytes);
+                    }
+                    _ => break,
+                },
+            }
+        }
+        Body::stream(self)
+    }
+
+    fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+        if let Some(frame) = self.early.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let failure = match &polled {
+            Poll::Ready(Some(Ok(_))) => None,
+            // Without its guest, a body looks as if it had ended well.
+            Poll::Ready(None) | Poll::Pending => self.running.failure.take(),
+            Poll::Ready(Some(Err(error))) => self.running.failure.take().or_else(|| Some(broken(error))),
+        };
+        match failure {
+            Some(failure) => Poll::Ready(Some(Err(self.running.upload.take_failure().unwrap_or(failure)))),
+            None => polled.map_err(|error| broken(&error)),
+        }
+    }
+
+    fn count(&mut self, frame: &Frame<Bytes>) -> Result<(), InvokeError> {
+        self.running.written += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if self.running.written > self.limit {
+            let detail = format!("the function exceeded its response limit of {} bytes (max_response)", self.limit);
+            return Err(InvokeError::new(ErrorKind::LimitExceeded, detail));
+        }
+        self.ended |= self.announced == Some(self.running.written);
+        Ok(())
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = InvokeError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+        self.running.poll_guest(context);
+        let polled = self.poll_body(context);
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.count(&frame).map(|()| frame))),
+            Poll::Ready(None) => {
+                self.ended = true;
+                self.running.detach();
+                Poll::Ready(None)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // A reader who leaves before the end stops the guest. One who has it all does not.
+        if self.ended {
+            self.running.detach();
+        }
+    }
+}
+
+/// The bytes of a body's frames, where there are only bytes.
+fn whole(frames: &VecDeque<Frame<Bytes>>) -> Option<Bytes> {
+    let mut parts = frames.iter().map(Frame::data_ref);
+    match frames.len() {
+        0 => Some(Bytes::new()),
+        1 => parts.next()?.cloned(),
+        _ => parts.collect::<Option<Vec<_>>>().map(|parts| parts.into_iter().flatten().copied().collect()),
+    }
+}
+
+fn broken(error: &wasmtime_wasi_http::Error) -> InvokeError {
+    InvokeError::new(ErrorKind::GuestFault, format!("the function broke its response off: {error}"))
+}

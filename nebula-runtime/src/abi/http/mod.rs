@@ -1,0 +1,130 @@
+//! HTTP handlers: `wasi:http/incoming-handler` 0.2 and `wasi:http/handler` 0.3. The request goes in as it came, the
+//! response comes out as the guest makes it, and both bodies stream.
+
+mod answer;
+mod request;
+
+use std::{future::poll_fn, sync::Arc};
+
+use answer::Running;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::{sync::oneshot, time::Instant};
+use wasmtime::Store;
+use wasmtime_wasi_http::{
+    WasiBody, WasiHttpView as _,
+    p2::bindings::{ProxyPre, http::types::Scheme},
+    p3::{Request, bindings::ServicePre},
+};
+
+use super::{
+    Call,
+    component::{Pre, System},
+    stdio::{self, Stderr},
+};
+use crate::{
+    ErrorKind, InvokeError, Response,
+    abi::outgoing::Outgoing,
+    engine::{Engine, Host, fault, supervise},
+};
+
+/// A component that handles HTTP requests.
+pub(crate) struct Http {
+    engine: Arc<Engine>,
+    handler: Arc<Handler>,
+}
+
+enum Handler {
+    /// `wasi:http/incoming-handler` 0.2.
+    Plain(ProxyPre<Host<System>>),
+    /// `wasi:http/handler` 0.3.
+    Concurrent(ServicePre<Host<System>>),
+}
+
+/// A response's head, and its body on its way; or why the guest made none.
+type Head = Result<http::Response<WasiBody>, InvokeError>;
+
+impl Http {
+    pub(super) fn plain(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+        Ok(Self { engine, handler: Arc::new(Handler::Plain(ProxyPre::new(pre)?)) })
+    }
+
+    pub(super) fn concurrent(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+        Ok(Self { engine, handler: Arc::new(Handler::Concurrent(ServicePre::new(pre)?)) })
+    }
+
+    pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
+        let Call { invocation, deployment, limits, began, stderr, place } = call;
+        let config = &deployment.manifest.config;
+        if let Some(export) = invocation.function.export() {
+            let name = invocation.function.name();
+            let detail = format!("function {name} handles HTTP requests and has no export {export:?}");
+            return Err(InvokeError::new(ErrorKind::NotFound, detail));
+        }
+        let (request, upload) = request::request(invocation.event, limits.max_request.as_u64())?;
+        let bodiless = request.method() == http::Method::HEAD;
+        let mut wasi = stdio::granted(config)?;
+        let log = Stderr::new(&invocation.id, stderr);
+        wasi.stdout(log.clone()).stderr(log);
+        let mut store = self.engine.store(System::new(wasi, Outgoing::denied()), limits.memory, &invocation.report);
+        let (answer, mut head) = oneshot::channel();
+        let handler = Arc::clone(&self.handler);
+        let guest: BoxFuture<'static, _> = Box::pin(async move {
+            let ran = handler.run(&mut store, request, answer, began).await;
+            ran.map_err(|error| fault(error, store.data()))
+        });
+        let guest = supervise(guest, began, limits.timeout, invocation.report.clone());
+        let max_response = config.limits.max_response.map(|_| limits.max_response.as_u64());
+        let mut running = Running::new(guest, upload, place, invocation.report);
+        let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
+        Ok(running.respond(head, bodiless, max_response))
+    }
+}
+
+impl Handler {
+    /// Runs the guest to its end, which may be long after it has answered.
+    async fn run(
+        &self,
+        store: &mut Store<Host<System>>,
+        request: http::Request<WasiBody>,
+        answer: oneshot::Sender<Head>,
+        began: Instant,
+    ) -> wasmtime::Result<()> {
+        match self {
+            Self::Plain(pre) => {
+                let proxy = pre.instantiate_async(&mut *store).await?;
+                store.data().instantiated(began);
+                let mut view = store.data_mut().http();
+                let request = view.new_incoming_request(Scheme::Http, request)?;
+                let answer = view.new_response_outparam_from_callback(move |head| {
+                    // Whoever waited for it may be gone.
+                    drop(answer.send(head.map_err(|code| refused(&code))));
+                })?;
+                proxy.wasi_http_incoming_handler().call_handle(store, request, answer).await
+            }
+            Self::Concurrent(pre) => {
+                let service = pre.instantiate_async(&mut *store).await?;
+                store.data().instantiated(began);
+                let ran = store.run_concurrent(async move |accessor| {
+                    let (request, sent) = accessor.with(|mut host| {
+                        let (request, sent) = Request::from_http(host.get().http().hooks, request);
+                        (request, sent.boxed())
+                    });
+                    let head = match service.handle(accessor, request).await? {
+                        Ok(response) => Ok(accessor.with(|host| response.into_http(host, sent))?),
+                        Err(code) => Err(refused(&code)),
+                    };
+                    drop(answer.send(head));
+                    // The tasks that write the body, and what else the guest has to do.
+                    poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+                    Ok(())
+                });
+                ran.await?
+            }
+        }
+    }
+}
+
+/// The failure of a guest that answered with an error code instead of a response.
+fn refused(code: &impl std::fmt::Debug) -> InvokeError {
+    InvokeError::new(ErrorKind::GuestFault, format!("the function answered with an error and no response: {code:?}"))
+}

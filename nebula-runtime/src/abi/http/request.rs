@@ -1,0 +1,159 @@
+//! An event as the request that a guest sees.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderName, HeaderValue, Method, Uri,
+    header::{CONTENT_TYPE, HOST},
+    uri::{Authority, PathAndQuery, Scheme},
+};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::{
+    Body, ErrorKind, Event, Input, InvokeError,
+    event::{ClientAddress, MountPrefix},
+};
+
+/// What a path's segment need not escape (RFC 3986, section 2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How far a request's body was read, and whether it broke off.
+#[derive(Default)]
+pub(super) struct Upload {
+    read: AtomicU64,
+    failure: Mutex<Option<InvokeError>>,
+}
+
+/// The request of an event, with a body of at most `limit` bytes, and what becomes of that.
+pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBody>, Arc<Upload>), InvokeError> {
+    let (input, arguments) = event.into_parts();
+    let request = match input {
+        Input::Http(request) => forwarded(*request),
+        Input::Payload { body, media_type } => bare(body, media_type, &arguments)?,
+    };
+    let upload = Arc::<Upload>::default();
+    let (mut parts, body) = request.into_parts();
+    parts.uri = absolute(&parts.uri, parts.headers.get(HOST));
+    let body = Intake { body: body.limited(limit), upload: Arc::clone(&upload) };
+    Ok((http::Request::from_parts(parts, body.boxed_unsync()), upload))
+}
+
+/// A bare event as a request: what has a body is posted, what has only arguments is asked for.
+fn bare(body: Body, media_type: Option<HeaderValue>, arguments: &[String]) -> Result<http::Request<Body>, InvokeError> {
+    let asked = body.is_known_empty() && !arguments.is_empty();
+    let segments = arguments.iter().map(|argument| utf8_percent_encode(argument, ESCAPED).to_string());
+    let path = "/".to_owned() + &segments.collect::<Vec<_>>().join("/");
+    let path: PathAndQuery = path.parse().map_err(|error| {
+        InvokeError::new(ErrorKind::InvalidInput, "the arguments make no path of a request").with_source(error)
+    })?;
+    let mut request = http::Request::new(body);
+    *request.method_mut() = if asked { Method::GET } else { Method::POST };
+    *request.uri_mut() = Uri::from(path);
+    if let Some(media_type) = media_type {
+        request.headers_mut().insert(CONTENT_TYPE, media_type);
+    }
+    Ok(request)
+}
+
+/// The request with what the server knows of its way: from whom, to which host and by which scheme it came, and the
+/// path's part that was taken off.
+fn forwarded(mut request: http::Request<Body>) -> http::Request<Body> {
+    const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+    const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+    const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+    if let Some(ClientAddress(client)) = request.extensions().get() {
+        // A proxy before this server has begun the list.
+        let before = request.headers().get(FOR).and_then(|list| list.to_str().ok());
+        let list = before.map_or_else(|| client.to_string(), |before| format!("{before}, {client}"));
+        if let Ok(list) = HeaderValue::try_from(list) {
+            request.headers_mut().insert(FOR, list);
+        }
+        request.headers_mut().entry(PROTO).or_insert(HeaderValue::from_static("http"));
+        if let Some(host) = request.headers().get(HOST).cloned() {
+            request.headers_mut().entry(FORWARDED_HOST).or_insert(host);
+        }
+    }
+    if let Some(MountPrefix(prefix)) = request.extensions().get()
+        && let Ok(prefix) = HeaderValue::try_from(prefix)
+    {
+        request.headers_mut().insert(PREFIX, prefix);
+    }
+    request
+}
+
+/// The same address with a scheme and an authority, which `wasi:http` wants to be there.
+fn absolute(uri: &Uri, host: Option<&HeaderValue>) -> Uri {
+    if uri.authority().is_some() && uri.scheme().is_some() {
+        return uri.clone();
+    }
+    let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let mut parts = uri.clone().into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = parts.authority.or(host).or_else(|| Some(Authority::from_static("localhost")));
+    parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+impl Upload {
+    /// How many bytes the guest was given.
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Relaxed)
+    }
+
+    /// Why the body broke off, if it did.
+    pub(super) fn take_failure(&self) -> Option<InvokeError> {
+        self.failure().take()
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<InvokeError>> {
+        // One whole value: there is nothing that a panic could break.
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request's body on its way to the guest.
+struct Intake {
+    body: Body,
+    upload: Arc<Upload>,
+}
+
+impl http_body::Body for Intake {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        polled.map(|frame| match frame? {
+            Ok(frame) => {
+                self.upload.read.fetch_add(frame.data_ref().map_or(0, |data| data.len() as u64), Relaxed);
+                Some(Ok(frame))
+            }
+            Err(error) => {
+                let too_large = error.kind() == ErrorKind::PayloadTooLarge;
+                *self.upload.failure() = Some(error);
+                Some(Err(if too_large { Error::HttpRequestBodySize(None) } else { Error::ConnectionTerminated }))
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
