@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::LimitSettings;
+use crate::{HostPattern, LimitSettings};
 
 /// How a function is run. Published with its code: a different configuration is a different version.
 ///
@@ -26,6 +26,9 @@ pub struct FunctionConfig {
     /// Folders of the host that a guest with WASI sees.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dirs: Vec<DirGrant>,
+    /// Hosts that a guest with WASI may send HTTP requests to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow_hosts: Vec<HostPattern>,
     /// The media type of a command's output. Its output is then streamed from its first byte; without it, the type is
     /// told from the output itself.
     #[serde(skip_serializing_if = "Option::is_none")]

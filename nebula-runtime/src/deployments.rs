@@ -13,6 +13,7 @@ use quick_cache::sync::Cache;
 
 use crate::{
     Digest, ErrorKind, FunctionInfo, FunctionName, FunctionRef, InvokeError, Limits, Overload, VersionRef,
+    abi::Outgoing,
     admission::Gate,
     store::{FunctionRecord, Manifest, Store, StoreError},
 };
@@ -52,6 +53,8 @@ pub(crate) struct Deployment {
     pub(crate) manifest: Manifest,
     pub(crate) limits: Limits,
     pub(crate) gate: Gate,
+    /// What its guests may reach.
+    pub(crate) outgoing: Outgoing,
     manifest_digest: Digest,
 }
 
@@ -174,7 +177,9 @@ impl Inner {
         let manifest = self.store.manifest(&entry.manifest).await.map_err(store_failure)?;
         let limits = self.defaults.with(&manifest.config.limits).at_most(&self.ceilings);
         let gate = Gate::new(limits.concurrency, Overload::Function);
-        let deployment = Arc::new(Deployment { version, manifest, limits, gate, manifest_digest: entry.manifest });
+        let outgoing = Outgoing::new(reference.name().clone(), &manifest.config.allow_hosts);
+        let manifest_digest = entry.manifest;
+        let deployment = Arc::new(Deployment { version, manifest, limits, gate, outgoing, manifest_digest });
         // Two may arrive here at once: one gate must win.
         let mut versions = function.versions();
         let kept = versions.entry(version).or_insert_with(|| Arc::clone(&deployment));

@@ -19,12 +19,12 @@ use wasmtime_wasi::{I32Exit, WasiCtxBuilder, p1::WasiP1Ctx, p2, p3};
 use super::{
     Call, cgi,
     component::{Pre, System},
-    outgoing::Outgoing,
     stdio::{self, Stderr, Stdin, Stdout, WINDOW},
     unlinkable, wasi_linker,
 };
 use crate::{
-    Body, Delivery, ErrorKind, FunctionConfig, InvokeError, Limits, ReportHandle, Response,
+    Body, Delivery, ErrorKind, FunctionConfig, InvokeError, ReportHandle, Response,
+    deployments::Deployment,
     engine::{Engine, Host, Supervised, fault, supervise},
 };
 
@@ -80,18 +80,19 @@ impl Command {
         let mut wasi = stdio::granted(config)?;
         wasi.envs(&variables).arg(invocation.function.name().as_str()).args(&config.args);
         wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(Stderr::new(&invocation.id, stderr));
-        let guest = self.run(wasi, &limits, &invocation.report, began);
+        let guest = self.run(wasi, &deployment, &invocation.report, began);
         let guest = supervise(guest, began, limits.timeout, invocation.report.clone());
         let immediate = invocation.delivery == Delivery::Immediate || config.content_type.is_some();
         let running = Running { guest: Some(guest), stdin, stdout, report: invocation.report, _place: place };
         running.respond(immediate, config).await
     }
 
-    fn run(&self, mut wasi: WasiCtxBuilder, limits: &Limits, report: &ReportHandle, began: Instant) -> Run {
+    fn run(&self, mut wasi: WasiCtxBuilder, deployment: &Deployment, report: &ReportHandle, began: Instant) -> Run {
+        let memory = deployment.limits.memory;
         match &self.instance {
             Instance::Module(pre) => {
                 let pre = Arc::clone(pre);
-                let mut store = self.engine.store(wasi.build_p1(), limits.memory, report);
+                let mut store = self.engine.store(wasi.build_p1(), memory, report);
                 Box::pin(async move {
                     let ran = run_module(&pre, &mut store, began).await;
                     ran.or_else(exited_well).map_err(|error| fault(error, store.data()))
@@ -99,7 +100,8 @@ impl Command {
             }
             Instance::Component(component) => {
                 let component = Arc::clone(component);
-                let mut store = self.engine.store(System::new(wasi, Outgoing::denied()), limits.memory, report);
+                let system = System::new(wasi, deployment.outgoing.clone());
+                let mut store = self.engine.store(system, memory, report);
                 Box::pin(async move {
                     let ran = component.run(&mut store, began).await;
                     ran.or_else(exited_well).map_err(|error| fault(error, store.data()))

@@ -13,6 +13,7 @@ mod stdio;
 
 use std::sync::Arc;
 
+pub(crate) use outgoing::Outgoing;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use wasmtime::{Linker, Module, UnknownImportError};
 use wasmtime_wasi::p1::WasiP1Ctx;

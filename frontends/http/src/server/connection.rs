@@ -12,6 +12,7 @@ use axum::body::Body;
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use nebula_runtime::ClientAddress;
 use tokio::{
     net::TcpStream,
     select,
@@ -34,9 +35,10 @@ const BUFFER: usize = 64 * 1024;
 pub(super) async fn serve(stream: TcpStream, app: Arc<App>, config: Arc<ServerConfig>, shutdown: Shutdown) {
     // An answer is written whole: waiting for more of it would only delay it. Where this fails, so does the first read.
     let _ = stream.set_nodelay(true);
+    let client = stream.peer_addr().ok().map(|address| ClientAddress(address.ip().to_canonical()));
     let activity = Arc::new(Activity::new());
     let socket = TokioIo::new(Socket::new(stream, Arc::clone(&activity)));
-    let service = service_fn(|request| answer(Arc::clone(&app), request, Arc::clone(&activity)));
+    let service = service_fn(|request| answer(Arc::clone(&app), request, client, Arc::clone(&activity)));
     // Hyper's own time-out has one length for idle connections and half-sent heads, and starts a timer for each request.
     let serving =
         http1::Builder::new().header_read_timeout(None).max_buf_size(BUFFER).serve_connection(socket, service);
@@ -81,9 +83,13 @@ async fn watch(activity: &Activity, config: &ServerConfig) -> &'static str {
 async fn answer(
     app: Arc<App>,
     request: Request<Incoming>,
+    client: Option<ClientAddress>,
     activity: Arc<Activity>,
 ) -> Result<Response<Watched<Body>>, Infallible> {
     activity.serving();
-    let request = request.map(|body| Body::new(Watched::new(body, &activity, Activity::leave_upload)));
+    let mut request = request.map(|body| Body::new(Watched::new(body, &activity, Activity::leave_upload)));
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
     Ok(app.answer(request).await.map(|body| Watched::new(body, &activity, Activity::answer)))
 }

@@ -23,7 +23,6 @@ use super::{
 };
 use crate::{
     ErrorKind, InvokeError, Response,
-    abi::outgoing::Outgoing,
     engine::{Engine, Host, fault, supervise},
 };
 
@@ -65,7 +64,8 @@ impl Http {
         let mut wasi = stdio::granted(config)?;
         let log = Stderr::new(&invocation.id, stderr);
         wasi.stdout(log.clone()).stderr(log);
-        let mut store = self.engine.store(System::new(wasi, Outgoing::denied()), limits.memory, &invocation.report);
+        let mut store =
+            self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &invocation.report);
         let (answer, mut head) = oneshot::channel();
         let handler = Arc::clone(&self.handler);
         let guest: BoxFuture<'static, _> = Box::pin(async move {
