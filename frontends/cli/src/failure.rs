@@ -6,7 +6,10 @@ use nebula_http::BindError;
 use nebula_local::{ExitCode, LocalError, exit_code};
 use nebula_runtime::{EngineError, FunctionName, InvalidFunctionRef, InvokeError, StoreError};
 
-use crate::config::{ConfigError, FolderError};
+use crate::{
+    build::BuildError,
+    config::{ConfigError, FolderError},
+};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,9 @@ pub(crate) enum Failure {
     /// Something that was done for one function from a file.
     #[error("failed to publish function {function} from {}", path.display())]
     Publish { function: FunctionName, path: PathBuf, source: Box<Failure> },
+    /// A function's file cannot be made.
+    #[error("failed to build function {function}")]
+    Build { function: FunctionName, source: BuildError },
     /// What the runtime refuses or fails with.
     #[error("{kind}: {0}", kind = .0.kind())]
     Invoke(#[source] InvokeError),
@@ -67,6 +73,7 @@ impl Failure {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
             Self::Read { .. } | Self::Standard(_) => ExitCode::IO,
             Self::Publish { source, .. } => source.exit_code(),
+            Self::Build { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),
             Self::Local(error) => error.exit_code(),
             Self::Store(_) | Self::Bind(_) | Self::Watch { .. } => ExitCode::UNAVAILABLE,

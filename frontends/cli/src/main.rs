@@ -1,9 +1,11 @@
 //! The `nebula` command: runs WebAssembly functions behind an HTTP server and in a shell's pipe.
 
+mod build;
 mod cli;
 mod command;
 mod config;
 mod failure;
+mod inputs;
 mod log;
 mod places;
 mod print;

@@ -26,20 +26,30 @@ pub(crate) async fn publish_file(
     while_working(format!("compiling {}", path.display()), publish).await
 }
 
-/// Publishes every function of a configuration, as far as they are not yet, and logs what changed.
+/// Publishes every function of a configuration, as far as they are not yet, and logs what changed. A file that is not there
+/// is built first.
 ///
 /// # Errors
-/// The first function's that cannot be published. Those before it are.
+/// The first function's that cannot be built or published. Those before it are.
 pub(crate) async fn publish_all(runtime: &Runtime, config: &Config) -> Result<(), Failure> {
     for function in &config.functions {
+        if !function.source.exists() {
+            build(function).await?;
+        }
         publish_source(runtime, function).await?;
     }
     Ok(())
 }
 
+/// Makes a function's file, where its configuration says how.
+pub(crate) async fn build(function: &FunctionSource) -> Result<(), Failure> {
+    let FunctionSource { name, build: Some(build), .. } = function else { return Ok(()) };
+    build.run(name).await.map_err(|source| Failure::Build { function: name.clone(), source })
+}
+
 /// Publishes one function of a configuration, and logs it if that changed anything.
 pub(crate) async fn publish_source(runtime: &Runtime, function: &FunctionSource) -> Result<(), Failure> {
-    let FunctionSource { name, source: path, config } = function;
+    let FunctionSource { name, source: path, config, .. } = function;
     let published = publish_file(runtime, name, path, config.clone(), None)
         .await
         .map_err(|source| Failure::Publish { function: name.clone(), path: path.clone(), source: Box::new(source) })?;

@@ -41,6 +41,10 @@ pub(crate) struct Count(pub(crate) u32);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MediaType(pub(crate) String);
 
+/// A command for the shell. Never blank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ShellCommand(pub(crate) String);
+
 /// The name of an environment variable: not empty, without `=`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct VariableName(pub(crate) String);
@@ -111,6 +115,19 @@ impl FromStr for MediaType {
     }
 }
 
+impl Written for ShellCommand {
+    const EXPECTED: &'static str = "a command such as \"cargo build --release\"";
+}
+
+impl FromStr for ShellCommand {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let valid = !text.trim().is_empty() && !text.contains('\0');
+        if valid { Ok(Self(text.to_owned())) } else { Err(Invalid(Self::EXPECTED)) }
+    }
+}
+
 impl Written for VariableName {
     const EXPECTED: &'static str = "a variable's name, not empty and without \"=\"";
 }
@@ -158,7 +175,7 @@ macro_rules! deserialize_written {
     )*};
 }
 
-deserialize_written!(Timeout, Size, Count, MediaType, VariableName);
+deserialize_written!(Timeout, Size, Count, MediaType, ShellCommand, VariableName);
 
 struct WrittenVisitor<T>(std::marker::PhantomData<T>);
 

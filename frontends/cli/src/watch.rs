@@ -8,15 +8,16 @@ use std::{
     time::Duration,
 };
 
-use nebula_runtime::Runtime;
+use nebula_runtime::{Runtime, StoreUrl};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     config::{Config, FunctionSource},
     failure::Failure,
+    inputs::Inputs,
     print,
-    publish::publish_source,
+    publish::{build, publish_source},
 };
 
 /// Files are left alone until nothing has changed for this long: compilers and editors write in several steps.
@@ -24,27 +25,32 @@ const QUIET: Duration = Duration::from_millis(100);
 /// How often a folder that is not there is looked for.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Publishes the functions of a configuration again when it or their files change.
+/// Publishes the functions of a configuration again when it or their files change, and builds those files when anything else
+/// in the configuration's folder does.
 ///
-/// - A file that cannot be published, or a configuration that cannot be read, is logged; what was published stays.
+/// - A file that cannot be built or published, or a configuration that cannot be read, is logged; what was published stays.
 /// - Folders are watched and not files: programs replace files, and a watch would stay with the old one.
 pub(crate) struct Watch {
     path: PathBuf,
     config: Config,
     /// The files whose changes matter.
     files: BTreeSet<PathBuf>,
-    /// Their folders that are watched.
+    /// The files that builds may depend on.
+    inputs: Inputs,
+    /// The folders that matter: of the files, and of what builds may depend on.
+    wanted: BTreeSet<PathBuf>,
+    /// Those of them that are watched.
     folders: BTreeSet<PathBuf>,
     watcher: RecommendedWatcher,
     changes: mpsc::UnboundedReceiver<PathBuf>,
 }
 
 impl Watch {
-    /// Starts to watch the configuration that was read from `path`.
+    /// Starts to watch the configuration that was read from `path`. What is written to `store` is no change.
     ///
     /// # Errors
     /// Where the system has no watch to spare.
-    pub(crate) fn start(path: PathBuf, config: Config) -> Result<Self, Failure> {
+    pub(crate) fn start(path: PathBuf, config: Config, store: StoreUrl) -> Result<Self, Failure> {
         let (sender, changes) = mpsc::unbounded_channel();
         let notice = move |event: notify::Result<Event>| match event {
             // Reading a file is an event too, and publishing reads.
@@ -55,8 +61,9 @@ impl Watch {
         };
         let watcher = notify::recommended_watcher(notice);
         let watcher = watcher.map_err(|source| Failure::Watch { path: path.clone(), source })?;
-        let (files, folders) = (BTreeSet::new(), BTreeSet::new());
-        let mut watch = Self { path, config, files, folders, watcher, changes };
+        let inputs = Inputs::of(folder_of(&watched(&path)), store);
+        let (files, wanted, folders) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut watch = Self { path, config, files, inputs, wanted, folders, watcher, changes };
         watch.refresh();
         Ok(watch)
     }
@@ -65,14 +72,25 @@ impl Watch {
     pub(crate) async fn run(mut self, runtime: Arc<Runtime>) {
         loop {
             let changed = self.next_changes().await;
+            let before = self.config.functions.clone();
             let reloaded = !names(&self.path).is_disjoint(&changed) && self.reload();
+            let stale = self.builds() && self.inputs.changed(&changed);
             self.refresh();
             for function in &self.config.functions {
-                if reloaded || !names(&function.source).is_disjoint(&changed) {
+                let made_otherwise = || !before.iter().any(|before| before.is_made_like(function));
+                let build = stale || !function.source.exists() || reloaded && made_otherwise();
+                if build && function.build.is_some() {
+                    build_and_publish(&runtime, function).await;
+                } else if reloaded || !names(&function.source).is_disjoint(&changed) {
                     publish(&runtime, function).await;
                 }
             }
         }
+    }
+
+    /// Whether there is anything to build.
+    fn builds(&self) -> bool {
+        self.config.functions.iter().any(|function| function.build.is_some())
     }
 
     /// The files that changed, once all have been quiet.
@@ -81,17 +99,29 @@ impl Watch {
         loop {
             let patience = if changed.is_empty() { RETRY } else { QUIET };
             match timeout(patience, self.changes.recv()).await {
-                Ok(path) => changed.extend(path.filter(|path| self.files.contains(path))),
+                Ok(path) => changed.extend(path.filter(|path| self.matters(path))),
                 Err(_) if !changed.is_empty() => return changed,
                 Err(_) => changed.extend(self.follow()),
             }
         }
     }
 
+    fn matters(&self, path: &Path) -> bool {
+        self.files.contains(path) || self.builds() && self.inputs.contain(path)
+    }
+
     /// Finds out which files matter, and watches their folders.
     fn refresh(&mut self) {
         let sources = self.config.functions.iter().map(|function| function.source.as_path());
         self.files = sources.chain([self.path.as_path()]).flat_map(names).collect();
+        // What functions may write is no source of theirs.
+        let granted = self.config.functions.iter().flat_map(|function| &function.config.dirs);
+        let granted = granted.filter_map(|dir| fs::canonicalize(&dir.host).ok());
+        self.inputs.leave_out(self.files.iter().cloned().chain(granted).collect());
+        self.wanted = self.files.iter().map(|file| folder_of(file)).collect();
+        if self.builds() {
+            self.wanted.extend(self.inputs.folders());
+        }
         self.follow();
     }
 
@@ -99,9 +129,7 @@ impl Watch {
     fn follow(&mut self) -> Vec<PathBuf> {
         // The watch of a folder goes with it, also when another takes its place a moment later; this sees most of it.
         self.folders.retain(|folder| folder.exists());
-        let missing =
-            self.files.iter().filter_map(|file| file.parent()).filter(|folder| !self.folders.contains(*folder));
-        let missing: BTreeSet<_> = missing.map(Path::to_owned).collect();
+        let missing: BTreeSet<_> = self.wanted.difference(&self.folders).cloned().collect();
         let watch = |folder: &PathBuf| self.watcher.watch(folder, RecursiveMode::NonRecursive).is_ok();
         let found: BTreeSet<_> = missing.into_iter().filter(watch).collect();
         let files = self.files.iter().filter(|file| file.parent().is_some_and(|folder| found.contains(folder)));
@@ -128,6 +156,13 @@ impl Watch {
     }
 }
 
+async fn build_and_publish(runtime: &Runtime, function: &FunctionSource) {
+    match build(function).await {
+        Ok(()) => publish(runtime, function).await,
+        Err(failure) => tracing::error!("{} stays as it is: {}", function.name, print::chain(&failure)),
+    }
+}
+
 async fn publish(runtime: &Runtime, function: &FunctionSource) {
     if let Err(failure) = publish_source(runtime, function).await {
         tracing::error!("{} stays as it is: {}", function.name, print::chain(&failure));
@@ -141,9 +176,13 @@ fn names(file: &Path) -> BTreeSet<PathBuf> {
 
 /// The file's name in its folder, without links on the way there.
 fn watched(file: &Path) -> PathBuf {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let folder = folder_of(file);
+    let folder = fs::canonicalize(&folder).unwrap_or(folder);
     folder.join(file.file_name().unwrap_or_default())
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
 #[cfg(test)]
@@ -163,7 +202,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("nebula.toml");
             fs::write(&path, format!("[functions.f]\nsource = {source:?}\n")).unwrap();
-            let watch = Watch::start(path.clone(), Config::read(&path).unwrap()).unwrap();
+            let watch = Watch::start(path.clone(), Config::read(&path).unwrap(), StoreUrl::MEMORY).unwrap();
             Self { folder, watch }
         }
 

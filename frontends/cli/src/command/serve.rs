@@ -37,7 +37,8 @@ pub(crate) struct Serve {
     /// Functions to publish first, and the server's limits
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Publish functions again when their files or the configuration change
+    /// Publish functions again when their files or the configuration change, and run their
+    /// build commands when anything else in the configuration's folder does
     #[arg(long)]
     watch: bool,
     /// Which invocations' reports are logged
@@ -57,7 +58,8 @@ impl Serve {
         let (store, url) = global.places.open_store().await?;
         let runtime = Arc::new(runtime(store.clone(), &global.places, &config)?);
         // Started before files are read for the first time, so that no change falls between the two.
-        let watch = path.filter(|_| self.watch).map(|path| Watch::start(path, config.clone())).transpose()?;
+        let start = |path| Watch::start(path, config.clone(), url.clone());
+        let watch = path.filter(|_| self.watch).map(start).transpose()?;
         publish_all(&runtime, &config).await?;
         if let Some(watch) = watch {
             tokio::spawn(watch.run(Arc::clone(&runtime)));

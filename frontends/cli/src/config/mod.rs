@@ -15,6 +15,8 @@ use std::{
 
 use nebula_runtime::{DirGrant, FunctionConfig, FunctionName, LimitSettings};
 
+use crate::build::Build;
+
 use error::Problem;
 pub(crate) use error::{ConfigError, nearest};
 
@@ -38,6 +40,8 @@ pub(crate) struct FunctionSource {
     pub(crate) name: FunctionName,
     /// The file, as seen from the working directory.
     pub(crate) source: PathBuf,
+    /// What makes that file, where it is made.
+    pub(crate) build: Option<Build>,
     /// How it is run. Host folders are absolute, and were there.
     pub(crate) config: FunctionConfig,
 }
@@ -82,6 +86,11 @@ impl Wrong {
 }
 
 impl FunctionSource {
+    /// Whether the same command makes the same file.
+    pub(crate) fn is_made_like(&self, other: &Self) -> bool {
+        (&self.source, &self.build) == (&other.source, &other.build)
+    }
+
     fn check(base: &Path, name: FunctionName, function: schema::Function) -> Result<Self, Wrong> {
         let wrong = |key, detail| Wrong { function: name.clone(), key, detail };
         let limits = function.limits();
@@ -92,9 +101,11 @@ impl FunctionSource {
             args: function.args,
             env: function.env.into_iter().map(|(name, value)| (name.0, value)).collect(),
             dirs: dirs.map_err(|detail| wrong("dirs", detail))?,
+            allow_hosts: function.allow_hosts,
             content_type: function.content_type.map(|media_type| media_type.0),
         };
-        Ok(Self { source: base.join(function.source), name, config })
+        let build = function.build.map(|command| Build { command: command.0, folder: base.to_owned() });
+        Ok(Self { source: base.join(function.source), build, name, config })
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use nebula_runtime::{FunctionName, LimitSettings};
+use nebula_runtime::{FunctionName, HostPattern, LimitSettings};
 use serde::Deserialize;
 
-use crate::values::{Count, MediaType, Size, Timeout, VariableName};
+use crate::values::{Count, MediaType, ShellCommand, Size, Timeout, VariableName};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -21,6 +21,7 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 pub(super) struct Function {
     pub(super) source: PathBuf,
+    pub(super) build: Option<ShellCommand>,
     pub(super) export: Option<String>,
     pub(super) memory: Option<Size>,
     pub(super) timeout: Option<Timeout>,
@@ -33,6 +34,8 @@ pub(super) struct Function {
     pub(super) env: BTreeMap<VariableName, String>,
     #[serde(default)]
     pub(super) dirs: Vec<Dir>,
+    #[serde(default)]
+    pub(super) allow_hosts: Vec<HostPattern>,
     pub(super) content_type: Option<MediaType>,
 }
 

@@ -26,6 +26,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
 
         [functions.treats]
         source = "guests/treats.wasm"
+        build = "make treats"
         export = "treats"
         timeout = "2s"
         memory = "64MiB"
@@ -55,11 +56,13 @@ fn every_key_of_the_file_reaches_the_configuration() {
         dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
         content_type: Some("text/csv".to_owned()),
     };
-    let function = |name: &str, source, config| FunctionSource { name: name.parse().unwrap(), source, config };
+    let function =
+        |name: &str, source, build, config| FunctionSource { name: name.parse().unwrap(), source, build, config };
+    let make = Build { command: "make treats".to_owned(), folder: folder.path().to_owned() };
     let expected = Config {
         functions: vec![
-            function("add", "/srv/add.wat".into(), FunctionConfig::default()),
-            function("treats", folder.path().join("guests/treats.wasm"), treats),
+            function("add", "/srv/add.wat".into(), None, FunctionConfig::default()),
+            function("treats", folder.path().join("guests/treats.wasm"), Some(make), treats),
         ],
         limits: LimitSettings { timeout: Some(Duration::from_secs(10)), ..Default::default() },
         ceilings: LimitSettings {
@@ -93,7 +96,7 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
         ),
         (
             "[functions.treats]\nsource = \"a\"\nzzz = 1\n",
-            ":3: unknown key \"zzz\"; expected one of source, export, memory",
+            ":3: unknown key \"zzz\"; expected one of source, build, export",
         ),
         ("[limits]\ntime_out = \"1s\"\n", ":2: unknown key \"time_out\"; did you mean \"timeout\"?"),
         ("[functions.treats]\n", ":1: functions.treats: missing key `source`"),
@@ -136,6 +139,10 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
         (
             "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \"/dev/null\", guest = \"/data\" }]\n",
             ":3: functions.treats.dirs: /dev/null cannot be granted: it is not a folder",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\nbuild = \" \"\n",
+            ":3: functions.treats.build: invalid value: string \" \", expected a command such as \"cargo build --release\"",
         ),
         (
             "[functions.treats]\nsource = \"a\"\ncontent_type = \"json\"\n",
