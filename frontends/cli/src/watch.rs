@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use nebula_http::Routes;
 use nebula_runtime::{Runtime, StoreUrl};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{sync::mpsc, time::timeout};
@@ -33,6 +34,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Watch {
     path: PathBuf,
     config: Config,
+    /// The server's, which follow the configuration.
+    routes: Routes,
     /// The files whose changes matter.
     files: BTreeSet<PathBuf>,
     /// The files that builds may depend on.
@@ -50,7 +53,7 @@ impl Watch {
     ///
     /// # Errors
     /// Where the system has no watch to spare.
-    pub(crate) fn start(path: PathBuf, config: Config, store: StoreUrl) -> Result<Self, Failure> {
+    pub(crate) fn start(path: PathBuf, config: Config, store: StoreUrl, routes: Routes) -> Result<Self, Failure> {
         let (sender, changes) = mpsc::unbounded_channel();
         let notice = move |event: notify::Result<Event>| match event {
             // Reading a file is an event too, and publishing reads.
@@ -63,7 +66,7 @@ impl Watch {
         let watcher = watcher.map_err(|source| Failure::Watch { path: path.clone(), source })?;
         let inputs = Inputs::of(folder_of(&watched(&path)), store);
         let (files, wanted, folders) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let mut watch = Self { path, config, files, inputs, wanted, folders, watcher, changes };
+        let mut watch = Self { path, config, routes, files, inputs, wanted, folders, watcher, changes };
         watch.refresh();
         Ok(watch)
     }
@@ -151,6 +154,7 @@ impl Watch {
         if server(&config) != server(&self.config) {
             tracing::warn!("[limits], [ceilings] and [server] take effect when the server is started again");
         }
+        self.routes.replace(config.routes.clone());
         self.config = config;
         true
     }
@@ -202,7 +206,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("nebula.toml");
             fs::write(&path, format!("[functions.f]\nsource = {source:?}\n")).unwrap();
-            let watch = Watch::start(path.clone(), Config::read(&path).unwrap(), StoreUrl::MEMORY).unwrap();
+            let watch =
+                Watch::start(path.clone(), Config::read(&path).unwrap(), StoreUrl::MEMORY, Routes::default()).unwrap();
             Self { folder, watch }
         }
 

@@ -15,6 +15,7 @@ use crate::{
     metrics::Metrics,
     problem::{self, Problem},
     reply,
+    routes::Route,
     target::Target,
     upload,
 };
@@ -80,8 +81,13 @@ impl Api {
 
     /// Calls the function that the request's path names.
     pub(crate) async fn answer(&self, request: Request) -> Response {
+        self.answer_at(None, request).await
+    }
+
+    /// Calls the function of a place of its own.
+    pub(crate) async fn answer_at(&self, route: Option<Route>, request: Request) -> Response {
         let id = InvocationId::random();
-        match self.invocation(request, &id) {
+        match self.invocation(route, request, &id) {
             Ok(Some(invocation)) => self.invoke(invocation, &id).await,
             Ok(None) => Problem::of_status(StatusCode::NOT_FOUND, "functions are at /api/{function}").into_response(),
             Err(error) => refuse(&error, &id, None),
@@ -102,12 +108,20 @@ impl Api {
     }
 
     /// `None` where the router's paths were rewritten and name no function any more.
-    fn invocation(&self, request: Request, id: &InvocationId) -> Result<Option<Invocation>, InvokeError> {
+    fn invocation(
+        &self,
+        route: Option<Route>,
+        request: Request,
+        id: &InvocationId,
+    ) -> Result<Option<Invocation>, InvokeError> {
         let (mut parts, body) = request.into_parts();
-        let Some(target) = Target::of(&parts.uri) else {
+        let target =
+            route.as_ref().map_or_else(|| Target::of(&parts.uri), |route| Target::below(&parts.uri, route.prefix()));
+        let Some(target) = target else {
             return Ok(None);
         };
-        let (function, arguments) = (target.function()?, target.arguments()?);
+        let function = route.map_or_else(|| target.function(), |route| Ok(route.function().clone()))?;
+        let arguments = target.arguments()?;
         let trace = trace(&parts.headers);
         parts.extensions.insert(MountPrefix(target.mount().to_owned()));
         parts.uri = target.own_uri()?;

@@ -5,37 +5,40 @@ use std::sync::Arc;
 use axum::{Router, extract::Request, response::Response};
 use tower::Service as _;
 
-use crate::{Site, api::Api, target};
+use crate::{Site, target};
 
 /// What [`serve`](crate::serve) serves: a [`Site`], or any router.
 #[derive(Clone)]
 pub struct App {
-    api: Option<Arc<Api>>,
-    routes: Router,
+    site: Option<Arc<Site>>,
+    router: Router,
 }
 
 impl App {
     /// Answers one request. A site's functions are called past the router, which would cost a request as much as
     /// everything else that is done for it here: extensions, two boxes, and a match that is made again after it.
     pub async fn answer(&self, request: Request) -> Response {
-        match &self.api {
-            Some(api) if request.uri().path().starts_with(target::PREFIX) => api.answer(request).await,
-            _ => match self.routes.clone().call(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            },
+        if let Some(site) = &self.site {
+            let route = site.routes().find(request.uri(), request.headers());
+            if route.is_some() || request.uri().path().starts_with(target::PREFIX) {
+                return site.api().answer_at(route, request).await;
+            }
+        }
+        match self.router.clone().call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
     }
 }
 
 impl From<Router> for App {
-    fn from(routes: Router) -> Self {
-        Self { api: None, routes }
+    fn from(router: Router) -> Self {
+        Self { site: None, router }
     }
 }
 
 impl From<Site> for App {
     fn from(site: Site) -> Self {
-        Self { api: Some(Arc::new(site.api().clone())), routes: site.router() }
+        Self { router: site.clone().router(), site: Some(Arc::new(site)) }
     }
 }

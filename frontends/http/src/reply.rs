@@ -1,13 +1,18 @@
 //! An invocation's answer on its way to the client.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName,
     header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE},
 };
-use http_body::Body as _;
-use nebula_runtime::{Body, InvocationId, ReportHandle, Response, Start};
+use http_body::{Body as _, Frame, SizeHint};
+use nebula_runtime::{Body, InvocationId, InvokeError, ReportHandle, Response, Start};
 
 use crate::{metrics::InFlight, problem, text::Text};
 
@@ -31,14 +36,53 @@ pub(crate) fn send(mut response: Response, id: &InvocationId, in_flight: InFligh
 }
 
 /// A body that streams while its function may still run.
-fn streamed(body: Body, id: InvocationId, in_flight: InFlight) -> Body {
-    body.on_end(move |ended| {
+fn streamed(body: Body, id: InvocationId, in_flight: InFlight) -> Streamed {
+    let body = body.on_end(move |ended| {
         drop(in_flight);
         // The headers are gone, so that the client learns of it by the connection's end: hyper cuts it on an error.
         if let Err(error) = ended {
             problem::log(error, &id);
         }
-    })
+    });
+    Streamed { body, failure: None }
+}
+
+/// A body whose failure comes a moment later than it is known: hyper cuts the connection at once, and with it whatever the
+/// function had answered before and was not sent yet.
+struct Streamed {
+    body: Body,
+    failure: Option<InvokeError>,
+}
+
+impl http_body::Body for Streamed {
+    type Data = Bytes;
+    type Error = InvokeError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+        if let Some(failure) = self.failure.take() {
+            return Poll::Ready(Some(Err(failure)));
+        }
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(Some(Err(failure))) => {
+                self.failure = Some(failure);
+                // Hyper sends what it has when it has to wait.
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => other,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.failure.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Removes what is the connection's to say and not a function's (RFC 9110, section 7.6.1): a wrong one would break the

@@ -15,7 +15,7 @@ use http::{
 use nebula_runtime::{Catalog, ErrorKind, FunctionInfo, InvokeError};
 use tokio::time::timeout;
 
-use crate::{Api, Shutdown, index, metrics, problem::Problem};
+use crate::{Api, Routes, Shutdown, index, metrics, problem::Problem};
 
 /// How long a look at what is published may take before it counts as out of reach.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,13 +35,21 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Site {
     api: Api,
     catalog: Arc<dyn Catalog>,
+    routes: Routes,
     shutdown: Shutdown,
 }
 
 impl Site {
     /// A site of the functions of `api`, which `catalog` lists. It is ready until `shutdown` asks to drain.
     pub fn new(api: Api, catalog: Arc<dyn Catalog>, shutdown: Shutdown) -> Self {
-        Self { api, catalog, shutdown }
+        Self { api, catalog, routes: Routes::default(), shutdown }
+    }
+
+    /// Gives functions places of their own besides `/api/{function}`. They are served by an [`App`](crate::App) of the
+    /// site: a router knows no hosts.
+    #[must_use]
+    pub fn with_routes(self, routes: Routes) -> Self {
+        Self { routes, ..self }
     }
 
     /// The router.
@@ -59,6 +67,10 @@ impl Site {
 
     pub(crate) fn api(&self) -> &Api {
         &self.api
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
     }
 
     async fn functions(&self) -> Result<Vec<FunctionInfo>, Problem> {

@@ -34,6 +34,12 @@ impl<'a> Target<'a> {
         Some(Self { mount: whole.get(..end)?, function, path: uri.path().get(end..)?, rest: whole.get(end..)? })
     }
 
+    /// The target of a request to `uri` below `prefix`, where a function of its own is; `None` where it is not there.
+    pub(crate) fn below(uri: &'a Uri, prefix: &str) -> Option<Self> {
+        let (whole, end) = (uri.path_and_query()?.as_str(), prefix.len());
+        Some(Self { mount: whole.get(..end)?, function: "", path: uri.path().get(end..)?, rest: whole.get(end..)? })
+    }
+
     /// The path up to and with the function: what CGI calls `SCRIPT_NAME`.
     pub(crate) fn mount(&self) -> &'a str {
         self.mount

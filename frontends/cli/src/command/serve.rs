@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::Args;
-use nebula_http::{Api, Metrics, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit};
+use nebula_http::{Api, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit};
 use nebula_local::ExitCode;
 use nebula_runtime::{Admission, FunctionName, Invoker, Limits, Observed, Report, Runtime, Store, StoreUrl};
 use tokio::net::TcpListener;
@@ -58,7 +58,9 @@ impl Serve {
         let (store, url) = global.places.open_store().await?;
         let runtime = Arc::new(runtime(store.clone(), &global.places, &config)?);
         // Started before files are read for the first time, so that no change falls between the two.
-        let start = |path| Watch::start(path, config.clone(), url.clone());
+        let routes = Routes::default();
+        routes.replace(config.routes.clone());
+        let start = |path| Watch::start(path, config.clone(), url.clone(), routes.clone());
         let watch = path.filter(|_| self.watch).map(start).transpose()?;
         publish_all(&runtime, &config).await?;
         if let Some(watch) = watch {
@@ -68,8 +70,8 @@ impl Serve {
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
         announce(&listener, &store, &url, global.log.format()).await?;
         let concurrency = config.concurrency.unwrap_or(CONCURRENCY);
-        let app = site(runtime, concurrency, self.reports, shutdown.clone()).router();
-        let stopped = nebula_http::serve(listener, app, ServerConfig::default(), shutdown).await;
+        let site = site(runtime, concurrency, self.reports, shutdown.clone()).with_routes(routes);
+        let stopped = nebula_http::serve(listener, site, ServerConfig::default(), shutdown).await;
         signals.abort();
         if let Stopped::Cut(connections) = stopped {
             tracing::warn!(connections, "stopped before all requests were answered");

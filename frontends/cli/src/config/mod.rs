@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nebula_http::Route;
 use nebula_runtime::{DirGrant, FunctionConfig, FunctionName, LimitSettings};
 
 use crate::build::Build;
@@ -25,6 +26,8 @@ pub(crate) use error::{ConfigError, nearest};
 pub(crate) struct Config {
     /// The functions to publish, in alphabetical order.
     pub(crate) functions: Vec<FunctionSource>,
+    /// The functions at places of their own.
+    pub(crate) routes: Vec<Route>,
     /// Limits of functions that set none of their own.
     pub(crate) limits: LimitSettings,
     /// Limits that no function exceeds.
@@ -65,6 +68,7 @@ impl Config {
         };
         Ok(Self {
             functions: file.functions.into_iter().map(checked).collect::<Result<_, _>>()?,
+            routes: file.routes.into_iter().map(|route| route.0).collect(),
             limits: file.limits.settings(),
             ceilings: file.ceilings.settings(),
             concurrency: file.server.concurrency.map(|count| count.0),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use nebula_runtime::{FunctionName, HostPattern, LimitSettings};
+use nebula_runtime::{FunctionName, HostPattern, InvalidFunctionRef, LimitSettings};
 use serde::Deserialize;
 
 use crate::values::{Count, MediaType, ShellCommand, Size, Timeout, VariableName};
@@ -11,6 +11,7 @@ use crate::values::{Count, MediaType, ShellCommand, Size, Timeout, VariableName}
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
     pub(super) functions: BTreeMap<FunctionName, Function>,
+    pub(super) routes: Vec<Route>,
     pub(super) limits: Limits,
     pub(super) ceilings: Limits,
     pub(super) server: Server,
@@ -47,6 +48,28 @@ pub(super) struct Dir {
     pub(super) guest: String,
     #[serde(default)]
     pub(super) writable: bool,
+}
+
+/// One of `[[routes]]`.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "WrittenRoute")]
+pub(super) struct Route(pub(super) nebula_http::Route);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRoute {
+    path: String,
+    host: Option<String>,
+    function: String,
+}
+
+impl TryFrom<WrittenRoute> for Route {
+    type Error = String;
+
+    fn try_from(WrittenRoute { path, host, function }: WrittenRoute) -> Result<Self, String> {
+        let function = function.parse().map_err(|error: InvalidFunctionRef| error.to_string())?;
+        nebula_http::Route::new(host.as_deref(), &path, function).map(Self).map_err(|error| error.to_string())
+    }
 }
 
 /// `[limits]` and `[ceilings]`.

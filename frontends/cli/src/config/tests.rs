@@ -36,7 +36,13 @@ fn every_key_of_the_file_reaches_the_configuration() {
         args = ["--json"]
         env = { GREETING = "hi" }
         dirs = [{ host = "data", guest = "/data", writable = true }]
+        allow_hosts = ["*.example.com:8443"]
         content_type = "text/csv"
+
+        [[routes]]
+        host = "shop.test"
+        path = "/"
+        function = "treats@prod"
 
         [functions.add]
         source = "/srv/add.wat"
@@ -54,6 +60,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         args: vec!["--json".to_owned()],
         env: [("GREETING".to_owned(), "hi".to_owned())].into(),
         dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
+        allow_hosts: vec!["*.example.com:8443".parse().unwrap()],
         content_type: Some("text/csv".to_owned()),
     };
     let function =
@@ -64,6 +71,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
             function("add", "/srv/add.wat".into(), None, FunctionConfig::default()),
             function("treats", folder.path().join("guests/treats.wasm"), Some(make), treats),
         ],
+        routes: vec![Route::new(Some("shop.test"), "/", "treats@prod".parse().unwrap()).unwrap()],
         limits: LimitSettings { timeout: Some(Duration::from_secs(10)), ..Default::default() },
         ceilings: LimitSettings {
             memory: Some(ByteSize::gib(1)),
@@ -144,6 +152,11 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
             "[functions.treats]\nsource = \"a\"\nbuild = \" \"\n",
             ":3: functions.treats.build: invalid value: string \" \", expected a command such as \"cargo build --release\"",
         ),
+        (
+            "[functions.treats]\nsource = \"a\"\nallow_hosts = [\"https://a.test\"]\n",
+            ":3: functions.treats.allow_hosts: invalid host \"https://a.test\": expected a host such as",
+        ),
+        ("[[routes]]\npath = \"/api/x\"\nfunction = \"f\"\n", ":1: routes: the path \"/api/x\" is the server's own"),
         (
             "[functions.treats]\nsource = \"a\"\ncontent_type = \"json\"\n",
             ":3: functions.treats.content_type: invalid value: string \"json\", expected a media type such as \"text/csv\"",

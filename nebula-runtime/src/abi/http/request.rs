@@ -87,6 +87,7 @@ fn forwarded(mut request: http::Request<Body>) -> http::Request<Body> {
         }
     }
     if let Some(MountPrefix(prefix)) = request.extensions().get()
+        && !prefix.is_empty()
         && let Ok(prefix) = HeaderValue::try_from(prefix)
     {
         request.headers_mut().insert(PREFIX, prefix);

@@ -1,7 +1,7 @@
 //! The options of `nebula run` that are for a file: what a published function's settings say in its stead.
 
 use clap::Args;
-use nebula_runtime::{FunctionConfig, LimitSettings};
+use nebula_runtime::{FunctionConfig, HostPattern, LimitSettings};
 
 use crate::{
     config::absolute,
@@ -22,6 +22,9 @@ pub(super) struct FileOptions {
     /// Let the function read a folder, or with :rw change it too
     #[arg(long, value_name = "HOST::GUEST[:rw]")]
     dir: Vec<Dir>,
+    /// Let the function send HTTP requests to a host, such as api.example.com, *.example.com:8443 or 127.0.0.1:9000
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<HostPattern>,
     /// Limit its memory [default: 128MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<Size>,
@@ -43,6 +46,7 @@ impl FileOptions {
             ("--export", self.export.is_some()),
             ("--env", !self.env.is_empty()),
             ("--dir", !self.dir.is_empty()),
+            ("--allow-host", !self.allow_host.is_empty()),
             ("--memory", self.memory.is_some()),
             ("--timeout", self.timeout.is_some()),
             ("--max-request", self.max_request.is_some()),
@@ -65,6 +69,7 @@ impl FileOptions {
             args,
             env: self.env.into_iter().map(|Variable(name, value)| (name.0, value)).collect(),
             dirs: self.dir.into_iter().map(|dir| absolute(dir.0)).collect::<Result<_, _>>()?,
+            allow_hosts: self.allow_host,
             content_type: None,
         })
     }

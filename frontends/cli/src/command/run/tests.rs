@@ -67,7 +67,7 @@ fn the_options_for_a_file_become_its_configuration() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("data")).unwrap();
     let line = format!(
-        "./f.wasm --export f --env A=1 --env B= --dir {0}/data::/data:rw --memory 64MiB --timeout 2s \
+        "./f.wasm --export f --env A=1 --env B= --dir {0}/data::/data:rw --allow-host *.a.test:81 --memory 64MiB --timeout 2s \
          --max-request 1MiB --max-response 2MiB",
         folder.path().display()
     );
@@ -83,6 +83,7 @@ fn the_options_for_a_file_become_its_configuration() {
         args: words("--x"),
         env: [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
+        allow_hosts: vec!["*.a.test:81".parse().unwrap()],
         content_type: None,
     };
     assert_eq!(parse(&line).unwrap().file.config(words("--x")).unwrap(), expected);
@@ -101,6 +102,7 @@ fn each_option_for_a_file_is_known_by_its_name() {
         "--export e",
         "--env A=1",
         "--dir a::/a",
+        "--allow-host a.test",
         "--memory 1MiB",
         "--timeout 1s",
         "--max-request 1MiB",
