@@ -35,6 +35,11 @@ test: guests
     if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests --examples; fi
     cargo test --workspace --doc
 
+# Test what `nebula new` makes in every language: minutes, and downloads from npm and PyPI
+guests-all:
+    cargo build --package nebula-cli
+    NEBULA_TEST_HEAVY_GUESTS=1 cargo test --package nebula-integration-tests --test new
+
 # Print how fast Nebula is, as ratios to doing the same without it
 bench: guests
     cargo build --release --package nebula-cli --package nebula-bench

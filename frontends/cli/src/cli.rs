@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    command::{inspect::Inspect, list::List, publish::Publish, run::Run, serve::Serve},
+    command::{inspect::Inspect, list::List, new::New, publish::Publish, run::Run, serve::Serve},
     failure::Failure,
     log::LogOptions,
     places::PlaceOptions,
@@ -11,6 +11,8 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
+  nebula new treats --language rust --kind core
+                                        begin a project
   nebula run treats.wat 10              call a function in a file
   nebula publish treats treats.wat      keep it under a name
   nebula serve                          http://127.0.0.1:8080/api/treats/10 is 10
@@ -47,8 +49,9 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    New(New),
     Serve(Serve),
-    Run(Run),
+    Run(Box<Run>),
     Publish(Publish),
     List(List),
     Inspect(Inspect),
@@ -58,6 +61,7 @@ impl Command {
     /// Does what is asked for, and gives the exit code.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         match self {
+            Self::New(new) => new.execute(),
             Self::Serve(serve) => serve.execute(global).await,
             Self::Run(run) => run.execute(global).await,
             Self::Publish(publish) => publish.execute(global).await,

@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// A file is not there, or not to be read.
     #[error("failed to read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// A file or a folder cannot be written.
+    #[error("failed to write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
     /// Something that was done for one function from a file.
     #[error("failed to publish function {function} from {}", path.display())]
     Publish { function: FunctionName, path: PathBuf, source: Box<Failure> },
@@ -71,7 +74,7 @@ impl Failure {
             Self::Usage(_) | Self::Name(_) => ExitCode::USAGE,
             Self::Homeless | Self::Config(_) | Self::Folder(_) => ExitCode::CONFIG,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
-            Self::Read { .. } | Self::Standard(_) => ExitCode::IO,
+            Self::Read { .. } | Self::Write { .. } | Self::Standard(_) => ExitCode::IO,
             Self::Publish { source, .. } => source.exit_code(),
             Self::Build { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),

@@ -13,6 +13,7 @@ mod progress;
 mod publish;
 mod report_log;
 mod target;
+mod template;
 mod values;
 mod watch;
 

@@ -13,7 +13,7 @@ fn help_is_a_result_and_shows_commands_examples_and_exit_codes() {
     let help = nebula(&["--help"]);
     let text = String::from_utf8(help.stdout).unwrap();
     assert_eq!((help.status.code(), help.stderr.as_slice()), (Some(0), b"".as_slice()));
-    for expected in ["serve", "run", "publish", "list", "inspect", "Examples:", "Exit codes:"] {
+    for expected in ["new", "serve", "run", "publish", "list", "inspect", "Examples:", "Exit codes:"] {
         assert!(text.contains(expected), "{expected} is not in: {text}");
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod inspect;
 pub(crate) mod list;
+pub(crate) mod new;
 pub(crate) mod publish;
 pub(crate) mod run;
 pub(crate) mod serve;

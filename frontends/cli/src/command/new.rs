@@ -1,0 +1,185 @@
+//! `nebula new`.
+
+use std::{fs, io, path::Path};
+
+use clap::{Args, ValueEnum};
+use nebula_local::ExitCode;
+use nebula_runtime::FunctionName;
+
+use crate::{
+    config::Config,
+    failure::Failure,
+    print,
+    template::{Kind, Language, Template},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  nebula new treats --language rust --kind core
+  nebula new greeter --language python --kind http
+  cd greeter && nebula serve --watch
+
+What a language's own tools make:
+  rust        core, command, http, typed
+  c           core, command
+  javascript  http, typed
+  python      command, http, typed
+  wat         core, command, typed";
+
+/// Makes a folder with the smallest project of a function.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct New {
+    /// The function's name, and the folder's: 1 to 63 of a-z, 0-9 and -, starting with a letter
+    name: FunctionName,
+    /// The language it is written in
+    #[arg(long, value_enum)]
+    language: Language,
+    /// What kind of function it is
+    #[arg(long, value_enum)]
+    kind: Kind,
+}
+
+impl New {
+    /// Writes the project, and prints what it wrote and what to do with it.
+    pub(crate) fn execute(self) -> Result<u8, Failure> {
+        let template = Template::of(self.language, self.kind).ok_or_else(|| self.impossible())?;
+        let folder = Path::new(self.name.as_str());
+        make(folder)?;
+        let files = self.files(&template);
+        for (path, text) in &files {
+            write(&folder.join(path), text)?;
+        }
+        print::result(&self.summary(&template, &files))?;
+        Ok(ExitCode::OK)
+    }
+
+    fn impossible(&self) -> Failure {
+        let kinds = Kind::value_variants().iter().filter(|kind| Template::of(self.language, **kind).is_some());
+        let languages = Language::value_variants().iter();
+        let languages = languages.filter(|language| Template::of(**language, self.kind).is_some());
+        let (language, kind) = (written(&self.language), written(&self.kind));
+        let (kinds, languages): (Vec<_>, Vec<_>) = (kinds.map(written).collect(), languages.map(written).collect());
+        Failure::Usage(format!(
+            "the tools of {language} make no functions of kind {kind}: {language} makes {}; {kind} is made by {}",
+            kinds.join(", "),
+            languages.join(", ")
+        ))
+    }
+
+    /// The project's files and what is in them, by their paths in its folder.
+    fn files(&self, template: &Template) -> Vec<(&'static str, String)> {
+        let own = template.files.iter().map(|(path, text)| (*path, self.filled(text)));
+        let described = [(Config::FILE, self.config(template)), ("README.md", self.readme(template))];
+        own.chain(described).collect()
+    }
+
+    fn filled(&self, text: &str) -> String {
+        text.replace("{{name}}", self.name.as_str()).replace("{{crate}}", &self.name.as_str().replace('-', "_"))
+    }
+
+    fn config(&self, template: &Template) -> String {
+        let build = template.build.map(|build| format!("build = \"{build}\"\n")).unwrap_or_default();
+        self.filled(&format!("[functions.{{{{name}}}}]\nsource = \"{}\"\n{build}", template.source))
+    }
+
+    fn readme(&self, template: &Template) -> String {
+        let main = template.files.first().map_or("", |(path, _)| path);
+        let what = match self.kind {
+            Kind::Core => "A function from numbers to a number",
+            Kind::Command => "A function from bytes to bytes: stdin to stdout",
+            Kind::Http => "A handler of HTTP requests",
+            Kind::Typed => "A function of its own types, which callers give and get as JSON",
+        };
+        let needs = template.needs.map(|needs| format!("It takes {needs}.\n\n")).unwrap_or_default();
+        let install = template.install.map(|install| format!("{install}\n")).unwrap_or_default();
+        let build = match template.build {
+            Some(_) => "; it is built by the command in `nebula.toml`, and again whenever a file changes",
+            None => ", and served again whenever it changes",
+        };
+        self.filled(&format!(
+            "# {{{{name}}}}\n\n{what}, in `{main}`{build}.\n\n{needs}```\n{install}nebula serve --watch\ncurl {}\n```\n",
+            template.call
+        ))
+    }
+
+    fn summary(&self, template: &Template, files: &[(&str, String)]) -> String {
+        let written: String = files.iter().map(|(path, _)| format!("  {}/{path}\n", self.name)).collect();
+        let enter = [Some(format!("cd {}", self.name)), template.install.map(str::to_owned)];
+        let enter: Vec<_> = enter.into_iter().flatten().collect();
+        format!("wrote\n{written}\nnext\n  {}\n  nebula serve --watch\n", enter.join(" && "))
+    }
+}
+
+fn written(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn make(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir(folder).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::Usage(format!("{} exists already: choose another name, or another folder", folder.display()))
+        }
+        _ => Failure::Write { path: folder.to_owned(), source },
+    })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(path, text));
+    written.map_err(|source| Failure::Write { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn projects() -> impl Iterator<Item = (New, Template)> {
+        let kinds =
+            |language: &Language| Kind::value_variants().iter().map(|kind| (*language, *kind)).collect::<Vec<_>>();
+        let all = Language::value_variants().iter().flat_map(kinds);
+        all.filter_map(|(language, kind)| {
+            let name = "a-name".parse().unwrap();
+            Some((New { name, language, kind }, Template::of(language, kind)?))
+        })
+    }
+
+    #[test]
+    fn no_placeholder_is_left_and_the_configuration_is_one() {
+        for (new, template) in projects() {
+            let folder = tempfile::tempdir().unwrap();
+            for (path, text) in new.files(&template) {
+                assert!(!text.contains("{{"), "{new:?} {path}: {text}");
+                write(&folder.path().join(path), &text).unwrap();
+            }
+            let config = Config::read(&folder.path().join(Config::FILE)).unwrap();
+            assert_eq!(config.functions.iter().map(|function| &function.name).collect::<Vec<_>>(), [&new.name]);
+            assert_eq!(config.functions[0].build.is_some(), template.build.is_some());
+        }
+    }
+
+    #[test]
+    fn the_help_lists_what_can_be_made() {
+        for language in Language::value_variants() {
+            let kinds = Kind::value_variants().iter().filter(|kind| Template::of(*language, **kind).is_some());
+            let line = format!("{:11} {}", written(language), kinds.map(written).collect::<Vec<_>>().join(", "));
+            assert!(EXAMPLES.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_refused_with_what_can_be() {
+        let new = New { name: "f".parse().unwrap(), language: Language::Javascript, kind: Kind::Core };
+        let expected = "the tools of javascript make no functions of kind core: javascript makes http, typed; core is \
+                        made by rust, c, wat";
+        assert_eq!(new.execute().unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn a_readme_is_ten_lines_or_so() {
+        for (new, template) in projects() {
+            let readme = new.readme(&template);
+            assert!((7..=12).contains(&readme.lines().count()), "{readme}");
+        }
+    }
+}

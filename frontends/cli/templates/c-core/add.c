@@ -1,0 +1,3 @@
+__attribute__((export_name("add"))) int add(int a, int b) {
+    return (int)((unsigned)a + (unsigned)b);
+}

@@ -1,0 +1,175 @@
+//! `nebula new`: what it makes is built by its language's own tools, served, and called.
+//!
+//! A language whose tools are not here is ignored, and the list of tests says why. What takes minutes runs in
+//! `just guests-all` only.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use http::Request;
+use libtest_mimic::{Arguments, Trial};
+use nebula_integration_tests::{Answered, Nebula, Project, Server};
+use toml::Table;
+
+/// Each language, the kinds that it is for, and what finds its tools.
+const LANGUAGES: [(&str, &[Kind], fn() -> Result<Tools, String>); 5] = [
+    ("rust", &[Kind::Core, Kind::Command, Kind::Http], rust),
+    ("c", &[Kind::Core, Kind::Command], zig),
+    ("javascript", &[Kind::Http], node),
+    ("python", &[Kind::Command, Kind::Http], python),
+    ("wat", &[Kind::Core, Kind::Command], || Ok(Tools::default())),
+];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Core,
+    Command,
+    Http,
+}
+
+/// How a project's commands are run here.
+#[derive(Default)]
+struct Tools {
+    /// Run once before all others.
+    prepare: &'static str,
+    /// What another command stands for.
+    substitute: Option<(&'static str, &'static str)>,
+    environment: Vec<(&'static str, PathBuf)>,
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = LANGUAGES.into_iter().flat_map(|(language, kinds, tools)| {
+        let missing = tools().err();
+        kinds.iter().map(move |kind| {
+            let name = format!("{language}::{}", kind.name());
+            let trial = Trial::test(name, move || {
+                check(language, *kind, &tools()?);
+                Ok(())
+            });
+            match &missing {
+                Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
+                None => trial,
+            }
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+fn check(language: &str, kind: Kind, tools: &Tools) {
+    let (nebula, project) = (Nebula::built(), Project::new([]));
+    let arguments = ["new", "my-function", "--language", language, "--kind", kind.name()];
+    let made = nebula.run(&project, &arguments, b"").successful().text();
+    assert!(made.starts_with("wrote\n") && made.ends_with("nebula serve --watch\n"), "{made}");
+
+    let folder = project.join("my-function");
+    let config: Table = fs::read_to_string(folder.join("nebula.toml")).unwrap().parse().unwrap();
+    if let Some(build) = config["functions"]["my-function"].get("build") {
+        tools.run(&folder, tools.prepare);
+        tools.run(&folder, build.as_str().unwrap());
+    }
+    let server = Server::start(&nebula, &project, &["--config", "my-function/nebula.toml"]).unwrap();
+    let answered = kind.call(&server);
+    let expected = kind.answer(language);
+    assert_eq!((answered.status, answered.text().as_str()), (200, expected), "{}", server.log());
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Command => "command",
+            Self::Http => "http",
+        }
+    }
+
+    fn call(self, server: &Server) -> Answered {
+        match self {
+            Self::Core => server.get("/api/my-function/2/3"),
+            Self::Command => server.send(Request::post("/api/my-function").body("Ada").unwrap()),
+            Self::Http => server.get("/api/my-function/some/path"),
+        }
+    }
+
+    fn answer(self, language: &str) -> &'static str {
+        match self {
+            Self::Core => "5",
+            Self::Command if language == "wat" => "Ada",
+            Self::Command => "Hello, Ada!\n",
+            Self::Http => "Hello from /some/path\n",
+        }
+    }
+}
+
+impl Tools {
+    fn run(&self, folder: &Path, command: &str) {
+        let (from, to) = self.substitute.unwrap_or_default();
+        let command = if from.is_empty() { command.to_owned() } else { command.replace(from, to) };
+        let mut shell = Command::new("sh");
+        // Cargo tells the tests which compiler they are built by; a project's is chosen by its user.
+        let variables = env::vars_os().map(|(name, _)| name);
+        let cargo_s = variables.filter(|name| name.to_string_lossy().starts_with("CARGO") && name != "CARGO_HOME");
+        for name in cargo_s.chain(["RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"].map(Into::into)) {
+            shell.env_remove(name);
+        }
+        shell.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let output = shell.arg("-c").arg(format!("exec 2>&1\n{command}")).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{command}: {}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// Rust with its WebAssembly targets, or the toolchain that `guests/build.sh` makes where those are out of reach.
+fn rust() -> Result<Tools, String> {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
+    let own = cache.map(|cache| cache.join("nebula/rust-wasm/usr")).filter(|own| own.exists());
+    Ok(Tools { environment: own.map(|own| ("RUSTUP_TOOLCHAIN", own)).into_iter().collect(), ..Tools::default() })
+}
+
+fn zig() -> Result<Tools, String> {
+    if works("zig", &["version"]) {
+        return Ok(Tools::default());
+    }
+    match works("python3", &["-m", "ziglang", "version"]) {
+        true => Ok(Tools { substitute: Some(("zig cc", "python3 -m ziglang cc")), ..Tools::default() }),
+        false => Err("no zig here: pip install ziglang".to_owned()),
+    }
+}
+
+fn node() -> Result<Tools, String> {
+    heavy()?;
+    match works("npm", &["--version"]) {
+        true => Ok(Tools { prepare: "npm install --no-audit --no-fund", ..Tools::default() }),
+        false => Err("no npm here".to_owned()),
+    }
+}
+
+fn python() -> Result<Tools, String> {
+    heavy()?;
+    let prepare = "python3 -m venv .venv && .venv/bin/pip install --quiet --requirement requirements.txt";
+    match works("python3", &["-m", "venv", "--help"]) {
+        true => Ok(Tools {
+            prepare,
+            substitute: Some(("componentize-py -d", ".venv/bin/componentize-py -d")),
+            ..Tools::default()
+        }),
+        false => Err("no python3 with venv here".to_owned()),
+    }
+}
+
+/// Their modules hold a whole interpreter: minutes to install, to build and to compile.
+fn heavy() -> Result<(), String> {
+    match env::var_os("NEBULA_TEST_HEAVY_GUESTS") {
+        Some(_) => Ok(()),
+        None => Err("only in `just guests-all`".to_owned()),
+    }
+}
+
+fn works(program: &str, arguments: &[&str]) -> bool {
+    let status = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
