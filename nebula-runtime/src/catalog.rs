@@ -1,9 +1,10 @@
 //! What is published, for people and for frontends that show it.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{AliasName, Digest, FunctionConfig, FunctionName, InvokeError, Kind};
 
@@ -48,6 +49,50 @@ pub struct Export {
     pub params: Vec<String>,
     /// The results' types, in order.
     pub results: Vec<String>,
+    /// What else is known of a function that is called with JSON. `None` for a core module's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed: Option<Arc<TypedExport>>,
+}
+
+/// A function of WIT types, as it is called with JSON. Its schemas are JSON Schemas (2020-12) that refer to named types as
+/// `#/$defs/NAME`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TypedExport {
+    /// Its signature in WIT, and in further lines the named types that it is made of.
+    pub wit: String,
+    /// The interface that it is exported in, if it is not the component's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// What its author wrote about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
+    /// Its parameters, in order.
+    pub params: Vec<TypedParam>,
+    /// The schema of its result; of the value in it, where it is a `result`.
+    pub result: Value,
+    /// The schema of its error, where its result is a `result`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
+    /// The schemas of the named types.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub types: BTreeMap<String, Value>,
+    /// Why it cannot be called, if it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// A parameter of a function of WIT types.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypedParam {
+    /// Its name.
+    pub name: String,
+    /// Whether it must be given: an option need not.
+    pub required: bool,
+    /// The schema of its values.
+    pub schema: Value,
+    /// One of them.
+    pub example: Value,
 }
 
 impl fmt::Display for Export {

@@ -3,6 +3,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// What went wrong, in the terms a caller can act on. Frontends turn it into a status or an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,13 +93,15 @@ struct Failure {
     detail: String,
     exit_code: Option<i32>,
     overload: Option<(Overload, Duration)>,
+    guest_error: Option<Box<RawValue>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl InvokeError {
     /// A failure of this kind, with a sentence that says what failed and, where known, what to do next.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self(Box::new(Failure { kind, detail: detail.into(), exit_code: None, overload: None, source: None }))
+        let detail = detail.into();
+        Self(Box::new(Failure { kind, detail, exit_code: None, overload: None, guest_error: None, source: None }))
     }
 
     /// A refusal because `overload` is busy; a caller may try again after `retry_after`.
@@ -122,6 +125,13 @@ impl InvokeError {
         self
     }
 
+    /// The same failure with the error that a typed function returned, as JSON.
+    #[must_use]
+    pub fn with_guest_error(mut self, error: Box<RawValue>) -> Self {
+        self.0.guest_error = Some(error);
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -135,6 +145,11 @@ impl InvokeError {
     /// The code the guest exited with, where it did.
     pub fn exit_code(&self) -> Option<i32> {
         self.0.exit_code
+    }
+
+    /// The error that a typed function returned, as JSON: what the `e` of its `err(e)` is.
+    pub fn guest_error(&self) -> Option<&RawValue> {
+        self.0.guest_error.as_deref()
     }
 
     /// For [`ErrorKind::Overloaded`]: who is busy.

@@ -49,7 +49,7 @@ pub use abi::GuestStderr;
 pub use admission::{Admission, PATIENCE};
 pub use body::Body;
 pub use bytesize::ByteSize;
-pub use catalog::{Catalog, Export, FunctionInfo};
+pub use catalog::{Catalog, Export, FunctionInfo, TypedExport, TypedParam};
 pub use config::{DirGrant, FunctionConfig};
 pub use digest::{Digest, InvalidDigest};
 pub use engine::EngineError;

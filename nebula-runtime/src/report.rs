@@ -67,6 +67,8 @@ pub enum Kind {
     Command,
     /// A `wasi:http` component: request to response.
     Http,
+    /// A component's own functions: JSON in, JSON out.
+    Typed,
 }
 
 /// How warm an invocation was.
@@ -158,6 +160,7 @@ impl Kind {
             Self::Core => "core",
             Self::Command => "command",
             Self::Http => "http",
+            Self::Typed => "typed",
         }
     }
 }

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::{
     sync::OwnedSemaphorePermit,
+    task::spawn_blocking,
     time::{Instant, timeout_at},
 };
 
 use crate::{
-    AliasName, Catalog, Digest, ErrorKind, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, GuestStderr,
-    Invocation, InvokeError, Invoker, Limits, Response, Start,
+    AliasName, Catalog, Digest, ErrorKind, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef,
+    GuestStderr, Invocation, InvokeError, Invoker, Limits, Response, Start,
     abi::{Call, Guest, some_of},
     body::too_large,
     deployments::{Deployment, Deployments, store_failure},
@@ -142,8 +143,9 @@ impl Runtime {
         }
         let wasm = module.clone();
         let guest = self.loader.load(digest, async move { Ok(wasm) }).await?;
-        check_export(&config, &guest)?;
-        let version = NewVersion { module, kind: guest.kind(), exports: guest.exports().to_vec(), config };
+        let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
+        check_export(&config, &guest, &exports)?;
+        let version = NewVersion { module, kind, exports, config };
         let published = self.store.publish(name, version, alias).await.map_err(store_failure)?;
         self.deployments.forget(name);
         let info = self.inspect(&name.clone().into()).await?;
@@ -274,14 +276,21 @@ fn binary(module: Bytes) -> Result<Bytes, InvokeError> {
     parsed.map(Bytes::from)
 }
 
-fn check_export(config: &FunctionConfig, guest: &Guest) -> Result<(), InvokeError> {
+/// What can be called of a guest. On a thread that may be held for a while: a large component is read once more for it.
+async fn describe(guest: &Arc<Guest>, module: &Bytes) -> Result<Vec<Export>, InvokeError> {
+    let (guest, module) = (Arc::clone(guest), module.clone());
+    let described = spawn_blocking(move || guest.describe(&module)).await;
+    described.map_err(|panic| InvokeError::new(ErrorKind::Internal, "failed to describe the module").with_source(panic))
+}
+
+fn check_export(config: &FunctionConfig, guest: &Guest, exports: &[Export]) -> Result<(), InvokeError> {
     let Some(export) = &config.export else {
         return Ok(());
     };
-    if guest.exports().iter().any(|known| known.name == *export) {
+    if guest.has_export(export) {
         return Ok(());
     }
-    let detail = match guest.exports() {
+    let detail = match exports {
         [] => {
             format!("the configured export {export:?} does not exist: a {} has no exports to choose from", guest.kind())
         }

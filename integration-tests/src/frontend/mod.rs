@@ -152,7 +152,7 @@ fn expected_report(guest: &Guest, case: &Case) -> Reported {
 fn bytes_in(guest: &Guest, case: &Case) -> Option<u64> {
     let body = case.bytes().len();
     let arguments = match guest.kind {
-        Kind::Core => case.arguments.concat(),
+        Kind::Core | Kind::Typed => case.arguments.concat(),
         Kind::Command => case.arguments.join("/"),
         // They are the request's path.
         Kind::Http => String::new(),

@@ -6,7 +6,7 @@ use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::{Guest, command::Command, http::Http, outgoing::Outgoing, unlinkable};
+use super::{Guest, command::Command, http::Http, outgoing::Outgoing, typed::Typed, unlinkable};
 use crate::{
     ErrorKind, InvokeError,
     engine::{Engine, Host},
@@ -44,17 +44,19 @@ pub(super) fn recognise(engine: Arc<Engine>, component: &Component) -> Result<Gu
     let pre = linker(&engine)?.instantiate_pre(component).map_err(unlinkable)?;
     let ty = component.component_type();
     let exported = |interface: &str| ty.exports(engine.wasmtime()).any(|(name, _)| name.starts_with(interface));
-    let found = if exported("wasi:http/handler@0.3.") {
+    let recognised = if exported("wasi:http/handler@0.3.") {
         Http::concurrent(engine, pre).map(Guest::Http)
     } else if exported("wasi:http/incoming-handler@0.2.") {
         Http::plain(engine, pre).map(Guest::Http)
     } else if exported("wasi:cli/run@0.3.") {
         Command::concurrent(engine, pre).map(Guest::Command)
-    } else {
+    } else if exported("wasi:cli/run@0.2.") {
         Command::plain(engine, pre).map(Guest::Command)
+    } else {
+        return Typed::new(engine, component, pre).map(Guest::Typed);
     };
-    found.map_err(|error| {
-        let detail = "the component exports neither wasi:http/handler nor wasi:cli/run in a version that Nebula knows";
+    recognised.map_err(|error| {
+        let detail = "the component's export is not what its name and version stand for";
         InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
     })
 }

@@ -151,7 +151,12 @@ fn signature(module: &Module, name: &str) -> Option<Export> {
     let ty = module.get_export(name)?;
     let ty = ty.func()?;
     let names = |types: &mut dyn Iterator<Item = ValType>| types.map(|ty| ty.to_string()).collect();
-    Some(Export { name: name.to_owned(), params: names(&mut ty.params()), results: names(&mut ty.results()) })
+    Some(Export {
+        name: name.to_owned(),
+        params: names(&mut ty.params()),
+        results: names(&mut ty.results()),
+        typed: None,
+    })
 }
 
 /// The call's parameters, and how many bytes they came in.

@@ -10,6 +10,7 @@ mod http;
 mod number;
 mod outgoing;
 mod stdio;
+mod typed;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub(crate) enum Guest {
     Core(core::Core),
     Command(command::Command),
     Http(http::Http),
+    Typed(typed::Typed),
 }
 
 /// One call of a guest.
@@ -75,14 +77,25 @@ impl Guest {
             Self::Core(_) => Kind::Core,
             Self::Command(_) => Kind::Command,
             Self::Http(_) => Kind::Http,
+            Self::Typed(_) => Kind::Typed,
         }
     }
 
-    /// What can be called.
-    pub(crate) fn exports(&self) -> &[Export] {
+    /// What can be called. `binary` is what the guest was loaded from.
+    pub(crate) fn describe(&self, binary: &[u8]) -> Vec<Export> {
         match self {
-            Self::Core(core) => core.exports(),
-            Self::Command(_) | Self::Http(_) => &[],
+            Self::Core(core) => core.exports().to_vec(),
+            Self::Command(_) | Self::Http(_) => Vec::new(),
+            Self::Typed(typed) => typed.describe(binary),
+        }
+    }
+
+    /// Whether a configuration may name this export.
+    pub(crate) fn has_export(&self, name: &str) -> bool {
+        match self {
+            Self::Core(core) => core.exports().iter().any(|export| export.name == name),
+            Self::Command(_) | Self::Http(_) => false,
+            Self::Typed(typed) => typed.has_export(name),
         }
     }
 
@@ -98,6 +111,7 @@ impl Guest {
             Self::Core(core) => core.call(call).await,
             Self::Command(command) => Box::pin(command.call(call)).await,
             Self::Http(http) => Box::pin(http.call(call)).await,
+            Self::Typed(typed) => Box::pin(typed.call(call)).await,
         }
     }
 }
@@ -113,13 +127,15 @@ fn wasi_linker(engine: &Engine) -> Result<Linker<Host<WasiP1Ctx>>, InvokeError> 
 
 /// The names of some exports, as an error lists them: a module may have ten thousand.
 pub(crate) fn some_of(exports: &[Export]) -> String {
+    list_of(exports.iter().map(|export| export.name.as_str()))
+}
+
+fn list_of<'a>(mut names: impl Iterator<Item = &'a str>) -> String {
     const SHOWN: usize = 20;
 
-    let mut names: Vec<_> = exports.iter().take(SHOWN).map(|export| export.name.as_str()).collect();
-    if exports.len() > SHOWN {
-        names.push("…");
-    }
-    names.join(", ")
+    let mut shown: Vec<_> = names.by_ref().take(SHOWN).collect();
+    shown.extend(names.next().map(|_| "…"));
+    shown.join(", ")
 }
 
 fn imports_wasi(module: &Module) -> bool {

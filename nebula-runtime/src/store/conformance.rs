@@ -256,6 +256,7 @@ pub(super) fn sample(seed: &str) -> NewVersion {
             name: "add".to_owned(),
             params: vec!["i32".to_owned(); 2],
             results: vec!["i32".to_owned()],
+            typed: None,
         }],
         config: FunctionConfig { export: Some("add".to_owned()), ..FunctionConfig::default() },
     }

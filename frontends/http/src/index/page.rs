@@ -59,6 +59,7 @@ fn article(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
     match kind {
         Kind::Core => function.exports.iter().try_for_each(|export| core_form(f, function, export))?,
         Kind::Command => stream_form(f, function, "stdin -> stdout")?,
+        Kind::Typed => stream_form(f, function, "JSON -> JSON")?,
         Kind::Http => stream_form(f, function, "request -> response")?,
     }
     f.write_str("</article>\n")

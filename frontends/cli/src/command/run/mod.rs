@@ -178,7 +178,7 @@ async fn unpublished(
     let info = publish_file(&runtime, &name, path, config, None).await?.info;
     let more_args = match info.kind {
         Kind::Command => Vec::new(),
-        Kind::Core | Kind::Http => argv,
+        Kind::Core | Kind::Http | Kind::Typed => argv,
     };
     Ok(Ready { runtime, function: name.into(), info, more_args })
 }
