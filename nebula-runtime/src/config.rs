@@ -1,6 +1,6 @@
 //! How a published function is run: the part of it that is not code.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,10 +29,34 @@ pub struct FunctionConfig {
     /// Hosts that a guest with WASI may send HTTP requests to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow_hosts: Vec<HostPattern>,
+    /// Lets an instance of an HTTP handler of WASI 0.3 serve more than one request. If not set, each has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<Reuse>,
     /// The media type of a command's output. Its output is then streamed from its first byte; without it, the type is
     /// told from the output itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
+}
+
+/// How an instance is used again. Its requests share its memory, and its end if it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reuse {
+    /// After how many requests an instance is replaced.
+    pub max_requests: NonZeroU32,
+    /// How many requests it serves at once.
+    pub max_concurrent: NonZeroU32,
+    /// How long it waits for the next one.
+    #[serde(with = "humantime_serde")]
+    pub idle: Duration,
+}
+
+impl Default for Reuse {
+    fn default() -> Self {
+        const REQUESTS: NonZeroU32 = NonZeroU32::new(128).unwrap();
+        const CONCURRENT: NonZeroU32 = NonZeroU32::new(16).unwrap();
+        Self { max_requests: REQUESTS, max_concurrent: CONCURRENT, idle: Duration::from_secs(1) }
+    }
 }
 
 /// A folder of the host that a guest sees.

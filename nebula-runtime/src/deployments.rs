@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 
 use crate::{
     Digest, ErrorKind, FunctionInfo, FunctionName, FunctionRef, InvokeError, Limits, Overload, VersionRef,
-    abi::Outgoing,
+    abi::{Instances, Outgoing},
     admission::Gate,
     store::{FunctionRecord, Manifest, Store, StoreError},
 };
@@ -55,6 +55,8 @@ pub(crate) struct Deployment {
     pub(crate) gate: Gate,
     /// What its guests may reach.
     pub(crate) outgoing: Outgoing,
+    /// Its instances, where they serve more than one request each.
+    pub(crate) instances: OnceLock<Instances>,
     manifest_digest: Digest,
 }
 
@@ -179,7 +181,8 @@ impl Inner {
         let gate = Gate::new(limits.concurrency, Overload::Function);
         let outgoing = Outgoing::new(reference.name().clone(), &manifest.config.allow_hosts);
         let manifest_digest = entry.manifest;
-        let deployment = Arc::new(Deployment { version, manifest, limits, gate, outgoing, manifest_digest });
+        let instances = OnceLock::new();
+        let deployment = Arc::new(Deployment { version, manifest, limits, gate, outgoing, instances, manifest_digest });
         // Two may arrive here at once: one gate must win.
         let mut versions = function.versions();
         let kept = versions.entry(version).or_insert_with(|| Arc::clone(&deployment));

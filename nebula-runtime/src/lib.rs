@@ -50,7 +50,7 @@ pub use admission::{Admission, PATIENCE};
 pub use body::Body;
 pub use bytesize::ByteSize;
 pub use catalog::{Catalog, Export, FunctionInfo, TypedExport, TypedParam};
-pub use config::{DirGrant, FunctionConfig};
+pub use config::{DirGrant, FunctionConfig, Reuse};
 pub use digest::{Digest, InvalidDigest};
 pub use engine::EngineError;
 pub use error::{ErrorKind, InvokeError, Overload};

@@ -145,6 +145,7 @@ impl Runtime {
         let guest = self.loader.load(digest, async move { Ok(wasm) }).await?;
         let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
         check_export(&config, &guest, &exports)?;
+        check_reuse(&config, &guest)?;
         let version = NewVersion { module, kind, exports, config };
         let published = self.store.publish(name, version, alias).await.map_err(store_failure)?;
         self.deployments.forget(name);
@@ -281,6 +282,14 @@ async fn describe(guest: &Arc<Guest>, module: &Bytes) -> Result<Vec<Export>, Inv
     let (guest, module) = (Arc::clone(guest), module.clone());
     let described = spawn_blocking(move || guest.describe(&module)).await;
     described.map_err(|panic| InvokeError::new(ErrorKind::Internal, "failed to describe the module").with_source(panic))
+}
+
+fn check_reuse(config: &FunctionConfig, guest: &Guest) -> Result<(), InvokeError> {
+    if config.reuse.is_none() || guest.is_reusable() {
+        return Ok(());
+    }
+    let detail = "reuse is for handlers of wasi:http 0.3: every other guest has an instance for each invocation";
+    Err(InvokeError::new(ErrorKind::InvalidInput, detail))
 }
 
 fn check_export(config: &FunctionConfig, guest: &Guest, exports: &[Export]) -> Result<(), InvokeError> {

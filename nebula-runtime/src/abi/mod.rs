@@ -14,6 +14,7 @@ mod typed;
 
 use std::sync::Arc;
 
+pub(crate) use http::Instances;
 pub(crate) use outgoing::Outgoing;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use wasmtime::{Linker, Module, UnknownImportError};
@@ -97,6 +98,11 @@ impl Guest {
             Self::Command(_) | Self::Http(_) => false,
             Self::Typed(typed) => typed.has_export(name),
         }
+    }
+
+    /// Whether its own standard lets an instance serve more than one call.
+    pub(crate) fn is_reusable(&self) -> bool {
+        matches!(self, Self::Http(http) if http.is_reusable())
     }
 
     /// Calls it.

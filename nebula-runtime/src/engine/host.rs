@@ -55,6 +55,11 @@ impl WasiView for Host<WasiP1Ctx> {
 }
 
 impl Limiter {
+    /// The linear memory that the guest holds now, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory as u64
+    }
+
     /// What the guest was refused last. A guest that fails after that most likely failed because of it.
     pub(crate) fn refused(&self) -> Option<Refused> {
         self.refused

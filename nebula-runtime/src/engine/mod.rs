@@ -18,7 +18,7 @@ use std::{
 use code_cache::CodeCache;
 pub(crate) use fault::fault;
 pub(crate) use host::Host;
-pub(crate) use supervise::{Supervised, supervise};
+pub(crate) use supervise::{Supervised, supervise, timed_out};
 use ticker::Ticker;
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store, component::Component,

@@ -48,7 +48,8 @@ impl<F: Future<Output = Result<T, InvokeError>>, T> Future for Supervised<F> {
     }
 }
 
-fn timed_out(timeout: Duration) -> InvokeError {
+/// The failure of a guest that was not done within `timeout`.
+pub(crate) fn timed_out(timeout: Duration) -> InvokeError {
     let timeout = humantime::format_duration(timeout);
     InvokeError::new(ErrorKind::Timeout, format!("the function did not end within {timeout} (timeout)"))
 }

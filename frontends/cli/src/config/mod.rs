@@ -106,6 +106,7 @@ impl FunctionSource {
             env: function.env.into_iter().map(|(name, value)| (name.0, value)).collect(),
             dirs: dirs.map_err(|detail| wrong("dirs", detail))?,
             allow_hosts: function.allow_hosts,
+            reuse: function.reuse,
             content_type: function.content_type.map(|media_type| media_type.0),
         };
         let build = function.build.map(|command| Build { command: command.0, folder: base.to_owned() });

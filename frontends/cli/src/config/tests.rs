@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nebula_runtime::ByteSize;
+use nebula_runtime::{ByteSize, Reuse};
 
 use super::*;
 
@@ -37,6 +37,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         env = { GREETING = "hi" }
         dirs = [{ host = "data", guest = "/data", writable = true }]
         allow_hosts = ["*.example.com:8443"]
+        reuse = { idle = "5s" }
         content_type = "text/csv"
 
         [[routes]]
@@ -61,6 +62,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         env: [("GREETING".to_owned(), "hi".to_owned())].into(),
         dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
         allow_hosts: vec!["*.example.com:8443".parse().unwrap()],
+        reuse: Some(Reuse { idle: Duration::from_secs(5), ..Default::default() }),
         content_type: Some("text/csv".to_owned()),
     };
     let function =
@@ -155,6 +157,10 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
         (
             "[functions.treats]\nsource = \"a\"\nallow_hosts = [\"https://a.test\"]\n",
             ":3: functions.treats.allow_hosts: invalid host \"https://a.test\": expected a host such as",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\nreuse = { max_requests = 0 }\n",
+            ":3: functions.treats.reuse.max_requests: invalid value: integer `0`, expected a nonzero u32",
         ),
         ("[[routes]]\npath = \"/api/x\"\nfunction = \"f\"\n", ":1: routes: the path \"/api/x\" is the server's own"),
         (

@@ -18,7 +18,7 @@ use tokio::{
 };
 use wasmtime_wasi_http::WasiBody;
 
-use super::{Head, request::Upload};
+use super::{Head, request::Upload, reuse::Fate};
 use crate::{Body, ErrorKind, InvokeError, ReportHandle, Response, engine::Supervised};
 
 /// A guest at work. What it read and wrote is noted in the report when it is dropped.
@@ -26,27 +26,44 @@ use crate::{Body, ErrorKind, InvokeError, ReportHandle, Response, engine::Superv
 /// It is run by whoever waits for its response, and then by whoever reads that: it needs no task of its own, and stops
 /// when nobody wants its response any more.
 pub(super) struct Running {
-    guest: Option<AtWork>,
+    /// `None` once it has ended, and of an instance that serves others as well.
+    guest: Option<Guest>,
+    /// That of such an instance.
+    fate: Option<Fate>,
     failure: Option<InvokeError>,
+    /// Where the function was let in.
+    place: Option<OwnedSemaphorePermit>,
     upload: Arc<Upload>,
     written: u64,
     report: ReportHandle,
 }
 
-/// A guest that has not ended, in the place that it was let into.
-struct AtWork {
-    guest: Supervised<BoxFuture<'static, Result<(), InvokeError>>>,
-    place: OwnedSemaphorePermit,
-}
+pub(super) type Guest = Supervised<BoxFuture<'static, Result<(), InvokeError>>>;
 
 impl Running {
     pub(super) fn new(
-        guest: Supervised<BoxFuture<'static, Result<(), InvokeError>>>,
+        guest: Option<Guest>,
         upload: Arc<Upload>,
         place: OwnedSemaphorePermit,
         report: ReportHandle,
     ) -> Self {
-        Self { guest: Some(AtWork { guest, place }), failure: None, upload, written: 0, report }
+        Self { guest, fate: None, failure: None, place: Some(place), upload, written: 0, report }
+    }
+
+    /// Waits for the response of an instance that serves others as well.
+    pub(super) async fn shared(&mut self, handling: impl Future<Output = (Head, Option<Fate>)>) -> Head {
+        let (head, fate) = handling.await;
+        self.fate = fate;
+        match self.upload.take_failure() {
+            Some(broken) => Err(broken),
+            None => head,
+        }
+    }
+
+    /// What became of an instance that serves others as well, if that has ended.
+    fn instance_failure(&self) -> Option<InvokeError> {
+        let (kind, detail) = self.fate.as_ref()?.borrow().clone()?;
+        Some(InvokeError::new(kind, detail))
     }
 
     /// Runs the guest until it has answered.
@@ -62,8 +79,8 @@ impl Running {
 
     /// Runs the guest for as long as it does not wait.
     fn poll_guest(&mut self, context: &mut Context<'_>) {
-        if let Some(at_work) = &mut self.guest
-            && let Poll::Ready(ended) = Pin::new(&mut at_work.guest).poll(context)
+        if let Some(guest) = &mut self.guest
+            && let Poll::Ready(ended) = Pin::new(guest).poll(context)
         {
             self.guest = None;
             self.failure = ended.err();
@@ -72,10 +89,9 @@ impl Running {
 
     /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest.
     fn detach(&mut self) {
-        if let (Some(at_work), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
-            let report = self.report.clone();
+        if let (Some(guest), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
+            let (report, place) = (self.report.clone(), self.place.take());
             runtime.spawn(async move {
-                let AtWork { guest, place } = at_work;
                 if let Err(error) = guest.await {
                     let id = report.update(|report| report.id.clone());
                     tracing::warn!(%id, %error, "the function failed after its response");
@@ -138,7 +154,7 @@ impl Answer {
                     break;
                 }
                 None => match whole(&self.early) {
-                    Some(bytes) if bytes.len() as u64 <= self.limit => {
+                    Some(bytes) if bytes.len() as u64 <= self.limit && self.running.fate.is_none() => {
                         self.running.written = bytes.len() as u64;
                         return Body::from(bytes);
                     }
@@ -157,7 +173,8 @@ impl Answer {
         let failure = match &polled {
             Poll::Ready(Some(Ok(_))) => None,
             // Without its guest, a body looks as if it had ended well.
-            Poll::Ready(None) | Poll::Pending => self.running.failure.take(),
+            Poll::Ready(None) => self.running.failure.take().or_else(|| self.running.instance_failure()),
+            Poll::Pending => self.running.failure.take(),
             Poll::Ready(Some(Err(error))) => self.running.failure.take().or_else(|| Some(broken(error))),
         };
         match failure {

@@ -3,11 +3,14 @@
 
 mod answer;
 mod request;
+mod reuse;
 
 use std::{future::poll_fn, sync::Arc};
 
 use answer::Running;
 use futures_util::{FutureExt as _, future::BoxFuture};
+pub(crate) use reuse::Instances;
+use reuse::Pool;
 use tokio::{sync::oneshot, time::Instant};
 use wasmtime::Store;
 use wasmtime_wasi_http::{
@@ -22,7 +25,8 @@ use super::{
     stdio::{self, Stderr},
 };
 use crate::{
-    ErrorKind, InvokeError, Response,
+    ErrorKind, FunctionRef, GuestStderr, InvokeError, Response,
+    deployments::Deployment,
     engine::{Engine, Host, fault, supervise},
 };
 
@@ -61,22 +65,52 @@ impl Http {
         }
         let (request, upload) = request::request(invocation.event, limits.max_request.as_u64())?;
         let bodiless = request.method() == http::Method::HEAD;
+        let max_response = config.limits.max_response.map(|_| limits.max_response.as_u64());
+        let report = invocation.report;
+        if let Some(instances) = self.instances(&deployment, &invocation.function, stderr) {
+            let mut running = Running::new(None, upload, place, report.clone());
+            let head = running.shared(instances.handle(request, limits.timeout, report)).await?;
+            return Ok(running.respond(head, bodiless, max_response));
+        }
         let mut wasi = stdio::granted(config)?;
         let log = Stderr::new(&invocation.id, stderr);
         wasi.stdout(log.clone()).stderr(log);
-        let mut store =
-            self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &invocation.report);
+        let mut store = self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &report);
         let (answer, mut head) = oneshot::channel();
         let handler = Arc::clone(&self.handler);
         let guest: BoxFuture<'static, _> = Box::pin(async move {
             let ran = handler.run(&mut store, request, answer, began).await;
             ran.map_err(|error| fault(error, store.data()))
         });
-        let guest = supervise(guest, began, limits.timeout, invocation.report.clone());
-        let max_response = config.limits.max_response.map(|_| limits.max_response.as_u64());
-        let mut running = Running::new(guest, upload, place, invocation.report);
+        let guest = supervise(guest, began, limits.timeout, report.clone());
+        let mut running = Running::new(Some(guest), upload, place, report);
         let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
         Ok(running.respond(head, bodiless, max_response))
+    }
+
+    /// Whether its standard lets an instance serve more than one request.
+    pub(super) fn is_reusable(&self) -> bool {
+        matches!(&*self.handler, Handler::Concurrent(_))
+    }
+
+    /// The instances of a deployment that reuses them.
+    fn instances(&self, deployment: &Deployment, function: &FunctionRef, stderr: GuestStderr) -> Option<Instances> {
+        let (Some(reuse), Handler::Concurrent(service)) = (deployment.manifest.config.reuse, &*self.handler) else {
+            return None;
+        };
+        let instances = deployment.instances.get_or_init(|| {
+            Instances::new(Pool {
+                engine: Arc::clone(&self.engine),
+                service: service.clone(),
+                function: function.clone(),
+                config: deployment.manifest.config.clone(),
+                outgoing: deployment.outgoing.clone(),
+                limits: deployment.limits,
+                stderr,
+                reuse,
+            })
+        });
+        Some(instances.clone())
     }
 }
 

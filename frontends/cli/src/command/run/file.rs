@@ -70,6 +70,7 @@ impl FileOptions {
             env: self.env.into_iter().map(|Variable(name, value)| (name.0, value)).collect(),
             dirs: self.dir.into_iter().map(|dir| absolute(dir.0)).collect::<Result<_, _>>()?,
             allow_hosts: self.allow_host,
+            reuse: None,
             content_type: None,
         })
     }

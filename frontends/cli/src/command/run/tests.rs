@@ -9,7 +9,7 @@ use crate::cli::{Cli, Command};
 fn parse(line: &str) -> Result<Run, String> {
     let arguments = ["nebula", "run"].into_iter().chain(line.split_whitespace());
     match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
-        Command::Run(run) => Ok(run),
+        Command::Run(run) => Ok(*run),
         other => panic!("{other:?}"),
     }
 }
@@ -84,6 +84,7 @@ fn the_options_for_a_file_become_its_configuration() {
         env: [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
         allow_hosts: vec!["*.a.test:81".parse().unwrap()],
+        reuse: None,
         content_type: None,
     };
     assert_eq!(parse(&line).unwrap().file.config(words("--x")).unwrap(), expected);

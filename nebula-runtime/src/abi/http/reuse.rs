@@ -1,0 +1,216 @@
+//! Instances that serve more than one request: of handlers of WASI 0.3, whose standard allows it, where the configuration
+//! asks for it.
+//!
+//! Which instance takes which request is for [`ProxyHandler`] to say. Here is what it asks: how to make an instance, how
+//! much one takes, when it has had its time, and what its requests are told when it fails.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::watch,
+    time::{Sleep, sleep, timeout},
+};
+use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, component::GuestTaskId};
+use wasmtime_wasi_http::{
+    WasiBody, WasiHttpView as _,
+    handler::{
+        ExpirationError, HandlerState, Instance, InstantiationError, Proxy, ProxyHandler, ShouldAccept,
+        WorkerExpiration, WorkerState, WorkerStatus,
+    },
+    p3::bindings::{ServicePre, http::types::ErrorCode},
+};
+
+use super::{Head, refused};
+use crate::{
+    ErrorKind, FunctionConfig, FunctionRef, GuestStderr, InvocationId, InvokeError, Limits, Overload, ReportHandle,
+    Reuse,
+    abi::{
+        Outgoing,
+        component::System,
+        stdio::{self, Stderr},
+    },
+    admission::RETRY_AFTER,
+    engine::{Engine, Host, fault, timed_out},
+};
+
+/// The instances of one deployment. Clones are the same instances.
+#[derive(Clone)]
+pub(crate) struct Instances(ProxyHandler<Pool>);
+
+/// What each of the instances is made of.
+pub(super) struct Pool {
+    pub(super) engine: Arc<Engine>,
+    pub(super) service: ServicePre<Host<System>>,
+    pub(super) function: FunctionRef,
+    pub(super) config: FunctionConfig,
+    pub(super) outgoing: Outgoing,
+    pub(super) limits: Limits,
+    pub(super) stderr: GuestStderr,
+    pub(super) reuse: Reuse,
+}
+
+/// Why an instance ended, for the requests that it still had; `None` while it has not.
+pub(super) type Fate = watch::Receiver<Option<(ErrorKind, String)>>;
+
+/// What goes with a request: its time, and its report.
+pub(super) struct Ticket {
+    timeout: Duration,
+    report: ReportHandle,
+    /// That of the instance that took the request.
+    fate: Arc<OnceLock<Fate>>,
+}
+
+impl Instances {
+    pub(super) fn new(pool: Pool) -> Self {
+        Self(ProxyHandler::new(pool))
+    }
+
+    /// Has an instance answer a request within `limit`. Gives the fate of that instance, which the response's body shares.
+    pub(super) async fn handle(
+        &self,
+        request: http::Request<WasiBody>,
+        limit: Duration,
+        report: ReportHandle,
+    ) -> (Head, Option<Fate>) {
+        let fate = Arc::<OnceLock<Fate>>::default();
+        let ticket = Ticket { timeout: limit, report, fate: Arc::clone(&fate) };
+        let handled = timeout(limit, self.0.handle(ticket, request)).await;
+        let mut fate = fate.get().cloned();
+        let head = match handled {
+            Err(_) => Err(timed_out(limit)),
+            Ok(Ok(head)) => Ok(head),
+            Ok(Err(error)) if error.is::<ExpirationError>() => Err(timed_out(limit)),
+            Ok(Err(error)) => Err(failure(error, fate.as_mut()).await),
+        };
+        (head, fate)
+    }
+}
+
+/// What a request failed with: by itself, or together with its instance.
+async fn failure(error: wasmtime::Error, fate: Option<&mut Fate>) -> InvokeError {
+    if let Some(code) = error.downcast_ref::<ErrorCode>() {
+        return refused(code);
+    }
+    if let Some(error) = error.downcast_ref::<InstantiationError<Ticket>>() {
+        return match error.error.is::<PoolConcurrencyLimitError>() {
+            true => no_room(),
+            false => InvokeError::new(ErrorKind::GuestFault, format!("the function failed to start: {}", error.error)),
+        };
+    }
+    if let Some(fate) = fate
+        && let Ok(ended) = fate.wait_for(Option::is_some).await
+        && let Some((kind, detail)) = &*ended
+    {
+        return InvokeError::new(*kind, detail.clone());
+    }
+    InvokeError::new(ErrorKind::GuestFault, format!("the function failed: {}", error.root_cause())).with_source(error)
+}
+
+fn no_room() -> InvokeError {
+    let detail = "the server has no room for another instance; try again later";
+    InvokeError::overloaded(Overload::Server, RETRY_AFTER, detail)
+}
+
+impl HandlerState for Pool {
+    type StoreData = Host<System>;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<Host<System>, Expiration, Worker>> {
+        // An instance has a name of its own, since it serves many invocations.
+        let id = InvocationId::random();
+        let mut wasi = stdio::granted(&self.config)?;
+        let log = Stderr::new(&id, self.stderr);
+        wasi.stdout(log.clone()).stderr(log);
+        let report = ReportHandle::new(id, self.function.clone());
+        let mut store = self.engine.store(System::new(wasi, self.outgoing.clone()), self.limits.memory, &report);
+        let service = self.service.instantiate_async(&mut store).await?;
+        let late = Arc::<AtomicBool>::default();
+        let state = Worker { reuse: self.reuse, late: Arc::clone(&late), fate: watch::Sender::new(None) };
+        let (timeout, idle) = (self.limits.timeout, self.reuse.idle);
+        let expiration = Expiration { timeout, idle, late, timer: Box::pin(sleep(idle)) };
+        Ok(Instance { store, proxy: Proxy::P3(service), view: |host| host.http(), expiration, state })
+    }
+}
+
+/// One instance, as it takes requests.
+pub(super) struct Worker {
+    reuse: Reuse,
+    /// Whether its time was over before its requests were done.
+    late: Arc<AtomicBool>,
+    fate: watch::Sender<Option<(ErrorKind, String)>>,
+}
+
+impl WorkerState for Worker {
+    type StoreData = Host<System>;
+    type RequestData = Ticket;
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= self.reuse.max_requests.get() as usize {
+            ShouldAccept::Never
+        } else if concurrent >= self.reuse.max_concurrent.get() as usize {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        store: StoreContextMut<'_, Host<System>>,
+        ticket: Ticket,
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        let memory = store.data().limiter.memory();
+        ticket.report.update(|report| report.peak_memory = memory);
+        // A ticket is of one request, so nobody has set it before.
+        let _ = ticket.fate.set(self.fate.subscribe());
+        Box::pin(sleep(ticket.timeout))
+    }
+
+    fn drop(&self, store: Store<Host<System>>, ended: wasmtime::Result<()>) {
+        let (kind, detail) = match ended {
+            Err(_) if self.late.load(Relaxed) => {
+                (ErrorKind::Timeout, "the function's instance did not end in time (timeout)".to_owned())
+            }
+            Err(error) => {
+                let fault = fault(error, store.data());
+                (fault.kind(), format!("{}; it ended every request of its instance", fault.detail()))
+            }
+            Ok(()) => (ErrorKind::GuestFault, "the function's instance ended before its response".to_owned()),
+        };
+        self.fate.send_replace(Some((kind, detail)));
+        // Only now: with the store go the bodies, whose readers ask for the fate then.
+        drop(store);
+    }
+}
+
+/// When an instance has had its time.
+pub(super) struct Expiration {
+    timeout: Duration,
+    idle: Duration,
+    late: Arc<AtomicBool>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
+        let limit = match status {
+            WorkerStatus::Idle => self.idle,
+            // What a request did not get done by its own deadline, it never will: `start` is that of the last one.
+            WorkerStatus::Requests | WorkerStatus::PostReturn => self.timeout,
+        };
+        self.timer.as_mut().reset((start + limit).into());
+        let expired = self.timer.as_mut().poll(context);
+        self.late.store(expired.is_ready() && status != WorkerStatus::Idle, Relaxed);
+        expired
+    }
+}
