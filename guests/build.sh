@@ -18,6 +18,8 @@ main() {
   build "$core" --package numeric --examples
   build "$command" --package commands --package resize
   build "$component" --package commands "${components[@]/#/--bin=}"
+  build "$component" --package http --examples
+  build "$component" --package command3 --package http-hello
 
   delivered=" "
   mkdir -p build
@@ -32,6 +34,13 @@ main() {
   deliver "target/$command/release/resize.wasm" resize
   for name in "${components[@]}"; do
     deliver "target/$component/release/$name.wasm" "$name-component"
+  done
+  for source in http/examples/*.rs; do
+    name=$(basename "$source" .rs)
+    deliver "target/$component/release/examples/${name//-/_}.wasm" "$name"
+  done
+  for name in command3 http-hello; do
+    deliver "target/$component/release/${name//-/_}.wasm" "$name"
   done
   remove_others
 }

@@ -1,0 +1,20 @@
+//! Goes on after its response is complete: for `?ms=50` milliseconds, and then says so on stderr.
+
+use http::{answer, number};
+use wasip2::{
+    clocks::monotonic_clock::subscribe_duration,
+    http::types::{IncomingRequest, ResponseOutparam},
+};
+
+wasip2::http::proxy::export!(After);
+
+struct After;
+
+impl wasip2::exports::http::incoming_handler::Guest for After {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let pause = number(&request, "ms", 50);
+        answer(out, 200, "answered");
+        subscribe_duration(pause * 1_000_000).block();
+        eprintln!("went on for {pause} ms after the response");
+    }
+}

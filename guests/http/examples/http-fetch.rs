@@ -1,0 +1,67 @@
+//! Fetches `?url=http://…`, and answers with what it gets: the status, the media type and the body. Where it gets nothing,
+//! with 502 and the error's code.
+
+use http::{answer, begin, query};
+use wasip2::{
+    http::{
+        outgoing_handler,
+        types::{ErrorCode, Fields, IncomingRequest, IncomingResponse, OutgoingRequest, ResponseOutparam, Scheme},
+    },
+    io::streams::StreamError,
+};
+
+wasip2::http::proxy::export!(Fetch);
+
+struct Fetch;
+
+impl wasip2::exports::http::incoming_handler::Guest for Fetch {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let Some(request) = query(&request, "url").and_then(|url| get(&url)) else {
+            return answer(out, 400, "?url= is no URL of http or https");
+        };
+        match fetch(request) {
+            Ok(response) => pass_on(&response, out),
+            Err(code) => answer(out, 502, &code.to_string()),
+        }
+    }
+}
+
+fn get(url: &str) -> Option<OutgoingRequest> {
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = match scheme {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        _ => return None,
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let request = OutgoingRequest::new(Fields::new());
+    request.set_scheme(Some(&scheme)).ok()?;
+    request.set_authority(Some(authority)).ok()?;
+    request.set_path_with_query(Some(if path.is_empty() { "/" } else { path })).ok()?;
+    Some(request)
+}
+
+fn fetch(request: OutgoingRequest) -> Result<IncomingResponse, ErrorCode> {
+    let response = outgoing_handler::handle(request, None)?;
+    response.subscribe().block();
+    response.get().expect("it is there").expect("it is taken once")
+}
+
+fn pass_on(response: &IncomingResponse, out: ResponseOutparam) {
+    let media_type = response.headers().get("content-type").pop().unwrap_or_default();
+    let media_type = String::from_utf8_lossy(&media_type).into_owned();
+    let headers = [("content-type", media_type.as_str())];
+    let headers = if media_type.is_empty() { &[][..] } else { &headers };
+    let answer = begin(out, response.status(), headers);
+    let body = response.consume().expect("a response has one body");
+    let stream = body.stream().expect("a body has one stream");
+    loop {
+        match answer.stream().blocking_splice(&stream, 64 * 1024) {
+            Ok(_) => {}
+            Err(StreamError::Closed) => break,
+            // Left unfinished: what comes back must not look whole.
+            Err(StreamError::LastOperationFailed(error)) => return eprintln!("{}", error.to_debug_string()),
+        }
+    }
+    answer.finish(None);
+}

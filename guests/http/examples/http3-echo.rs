@@ -1,0 +1,47 @@
+//! Sends the body back as it comes, with its media type and its trailers, by `wasi:http` 0.3.
+
+use wasip3::{
+    http::types::{ErrorCode, Fields, Request, Response},
+    spawn_local,
+    wit_bindgen::{StreamReader, StreamResult, StreamWriter},
+    wit_future, wit_stream,
+};
+
+wasip3::http::service::export!(Echo);
+
+struct Echo;
+
+impl wasip3::exports::http::handler::Guest for Echo {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let headers = Fields::new();
+        // Trailers are for who has been told of them.
+        for name in ["content-type", "trailer"] {
+            let values = request.get_headers().get(name);
+            headers.set(name, &values).expect("a header that came may go");
+        }
+        let (done, consumed) = wit_future::new(|| Ok(()));
+        let (incoming, trailers) = Request::consume_body(request, consumed);
+        let (outgoing, body) = wit_stream::new();
+        let (response, _) = Response::new(headers, Some(body), trailers);
+        spawn_local(async move {
+            copy(incoming, outgoing).await;
+            // Whoever sends the request learns only now that it was taken.
+            done.write(Ok(())).await
+        });
+        Ok(response)
+    }
+}
+
+/// Holds one piece at a time.
+async fn copy(mut incoming: StreamReader<u8>, mut outgoing: StreamWriter<u8>) {
+    let mut piece = Vec::with_capacity(64 * 1024);
+    loop {
+        let (result, read) = incoming.read(piece).await;
+        piece = outgoing.write_all(read).await;
+        let nobody_reads = !piece.is_empty();
+        piece.clear();
+        if nobody_reads || !matches!(result, StreamResult::Complete(_)) {
+            return;
+        }
+    }
+}

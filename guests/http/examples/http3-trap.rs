@@ -1,0 +1,49 @@
+//! What shows whether instances are used again, by path: `/count` counts the requests that this one has seen, `/trap` traps,
+//! `/spin` never ends, `/slow?ms=20` takes its time, `/error` fails with an error code.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use wasip3::{
+    clocks::monotonic_clock,
+    http::types::{ErrorCode, Fields, Request, Response},
+    spawn_local, wit_future, wit_stream,
+};
+
+wasip3::http::service::export!(Trap);
+
+struct Trap;
+
+/// Requests that this instance has seen.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+impl wasip3::exports::http::handler::Guest for Trap {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+        let target = request.get_path_with_query().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        match path {
+            "/count" => Ok(answer(200, count.to_string())),
+            "/trap" => panic!("as it was asked to"),
+            "/spin" => loop {
+                std::hint::black_box(());
+            },
+            "/slow" => {
+                let pause = query.strip_prefix("ms=").and_then(|pause| pause.parse().ok()).unwrap_or(20);
+                monotonic_clock::wait_for(pause * 1_000_000).await;
+                Ok(answer(200, format!("took {pause} ms")))
+            }
+            "/error" => Err(ErrorCode::InternalError(Some("as it was asked to".to_owned()))),
+            _ => Ok(answer(404, "no such misdeed".to_owned())),
+        }
+    }
+}
+
+fn answer(status: u16, text: String) -> Response {
+    let headers = Fields::from_list(&[("content-type".to_owned(), b"text/plain".to_vec())]).expect("they are valid");
+    let (mut writer, body) = wit_stream::new();
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    let (response, _) = Response::new(headers, Some(body), trailers);
+    response.set_status_code(status).expect("it is a status");
+    spawn_local(async move { writer.write_all(text.into_bytes()).await });
+    response
+}

@@ -1,0 +1,82 @@
+//! What the handlers of `wasi:http` 0.2 in `examples/` have in common. Those of 0.3 need none of it.
+
+use wasip2::{
+    http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam, StatusCode},
+    io::streams::{OutputStream, StreamError},
+};
+
+/// A response that has begun, and whose body is still to come.
+pub struct Begun {
+    body: OutgoingBody,
+    stream: OutputStream,
+}
+
+/// Begins a response.
+pub fn begin(out: ResponseOutparam, status: StatusCode, headers: &[(&str, &str)]) -> Begun {
+    let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+    let response = OutgoingResponse::new(Fields::from_list(&headers).expect("headers are valid"));
+    response.set_status_code(status).expect("the status is one");
+    let body = response.body().expect("a response has one body");
+    let stream = body.write().expect("a body has one stream");
+    ResponseOutparam::set(out, Ok(response));
+    Begun { body, stream }
+}
+
+/// Answers with a whole text.
+pub fn answer(out: ResponseOutparam, status: StatusCode, text: &str) {
+    let response = begin(out, status, &[("content-type", "text/plain; charset=utf-8")]);
+    // Nobody is there to be told of a client that has left.
+    let _ = response.write(text.as_bytes());
+    response.finish(None);
+}
+
+impl Begun {
+    /// Writes a part of the body, and waits until it is on its way.
+    pub fn write(&self, bytes: &[u8]) -> Result<(), StreamError> {
+        /// More than this is refused in one call.
+        const PIECE: usize = 4096;
+        bytes.chunks(PIECE).try_for_each(|piece| self.stream.blocking_write_and_flush(piece))
+    }
+
+    /// The stream that the body goes to.
+    pub fn stream(&self) -> &OutputStream {
+        &self.stream
+    }
+
+    /// Ends the body. One that is only dropped ends in an error for whoever reads it.
+    pub fn finish(self, trailers: Option<Fields>) {
+        drop(self.stream);
+        // As in `answer`.
+        let _ = OutgoingBody::finish(self.body, trailers);
+    }
+}
+
+/// The path, without the query.
+pub fn path(request: &IncomingRequest) -> String {
+    let whole = request.path_with_query().unwrap_or_default();
+    whole.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// A value of the query, decoded: `b` for `a` in `?x=y&a=b`.
+pub fn query(request: &IncomingRequest, name: &str) -> Option<String> {
+    let whole = request.path_with_query()?;
+    let (_, query) = whole.split_once('?')?;
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
+}
+
+/// A number of the query.
+pub fn number(request: &IncomingRequest, name: &str, default: u64) -> u64 {
+    query(request, name).and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+fn decoded(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| *first == b'%');
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
