@@ -9,9 +9,10 @@ use http::{
 };
 use nebula_runtime::{ErrorKind, InvocationId, InvokeError, Overload};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// A failure, as its response's body says it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Problem {
     /// Stable for each kind; `about:blank` where the status says it all (RFC 9457, section 4.2.1).
     #[serde(rename = "type")]
@@ -23,6 +24,9 @@ pub(crate) struct Problem {
     detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<ErrorKind>,
+    /// What a typed function returned as its error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invocation_id: Option<String>,
     #[serde(skip)]
@@ -38,6 +42,7 @@ impl Problem {
             status,
             detail: Some(detail.into()),
             kind: None,
+            error: None,
             invocation_id: None,
             retry_after: None,
         }
@@ -54,6 +59,7 @@ impl Problem {
             // What went wrong inside is the operator's business, and in the log.
             detail: (kind != ErrorKind::Internal).then(|| error.detail().to_owned()),
             kind: Some(kind),
+            error: error.guest_error().map(ToOwned::to_owned),
             invocation_id: id.map(ToString::to_string),
             retry_after: error.retry_after(),
         }
@@ -182,6 +188,14 @@ mod tests {
             let (sent_status, sent_after, _, _) = sent(Problem::of_error(&error, None)).await;
             assert_eq!((sent_status, sent_after), (status, Some(retry_after.to_owned())));
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_function_returned_as_its_error_is_a_member_of_its_own() {
+        let returned = RawValue::from_string(r#"{"out-of-stock":["a"]}"#.to_owned()).unwrap();
+        let error = InvokeError::new(ErrorKind::GuestError, "x").with_guest_error(returned);
+        let (status, _, _, body) = sent(Problem::of_error(&error, None)).await;
+        assert_eq!((status, &body["error"]), (422, &json!({"out-of-stock": ["a"]})));
     }
 
     #[test]

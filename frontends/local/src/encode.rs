@@ -28,7 +28,8 @@ pub(crate) fn full_line(whole: &Whole, report: &Report) -> Vec<u8> {
 
 /// A failure as a line.
 pub(crate) fn error_line(error: &InvokeError, report: Option<&Report>) -> Vec<u8> {
-    object_line(&FullError { error: ErrorObject { kind: error.kind(), detail: error.detail() }, report })
+    let error = ErrorObject { kind: error.kind(), detail: error.detail(), error: error.guest_error() };
+    object_line(&FullError { error, report })
 }
 
 #[derive(Serialize)]
@@ -50,6 +51,9 @@ struct FullError<'a> {
 struct ErrorObject<'a> {
     kind: ErrorKind,
     detail: &'a str,
+    /// What a typed function returned as its error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a RawValue>,
 }
 
 /// A header's value, or all of them where it is repeated.
@@ -184,5 +188,13 @@ mod tests {
         let error = InvokeError::new(ErrorKind::GuestFault, "it \"trapped\"");
         let line = String::from_utf8(error_line(&error, None)).unwrap();
         assert_eq!(line, "{\"error\":{\"kind\":\"guest_fault\",\"detail\":\"it \\\"trapped\\\"\"}}\n");
+    }
+
+    #[test]
+    fn a_failure_says_what_the_function_returned() {
+        let returned = RawValue::from_string(r#"["sold out"]"#.to_owned()).unwrap();
+        let error = InvokeError::new(ErrorKind::GuestError, "x").with_guest_error(returned);
+        let line = String::from_utf8(error_line(&error, None)).unwrap();
+        assert_eq!(line, "{\"error\":{\"kind\":\"guest_error\",\"detail\":\"x\",\"error\":[\"sold out\"]}}\n");
     }
 }
