@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AliasName, Digest, FunctionConfig, FunctionName, InvokeError, Kind};
+use crate::{
+    AliasName, Digest, ErrorKind, FunctionConfig, FunctionName, FunctionRef, InvokeError, Kind, VersionRef,
+};
 
 /// Tells what functions there are.
 #[async_trait]
@@ -16,6 +18,24 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where the store does not answer.
     async fn functions(&self) -> Result<Vec<FunctionInfo>, InvokeError>;
+
+    /// The version of a function that `reference` means.
+    ///
+    /// Where it is not overridden, only the latest version is found.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) where there is none, and as [`Catalog::functions`].
+    async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+        let functions = self.functions().await?;
+        let means = |info: &FunctionInfo| match reference.version() {
+            VersionRef::Latest => true,
+            VersionRef::Number(number) => number.get() == info.version,
+            VersionRef::Alias(alias) => info.aliases.contains(alias),
+            VersionRef::Digest(digest) => *digest == info.digest,
+        };
+        let found = functions.into_iter().find(|info| info.name == *reference.name() && means(info));
+        found.ok_or_else(|| InvokeError::new(ErrorKind::NotFound, format!("there is no function {reference}")))
+    }
 }
 
 /// One version of a function.

@@ -258,6 +258,10 @@ impl Catalog for Runtime {
         let infos = names.into_iter().map(|name| async move { self.inspect(&name.into()).await });
         futures_util::stream::iter(infos).buffered(READS).try_collect().await
     }
+
+    async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+        self.inspect(reference).await
+    }
 }
 
 /// The binary that a module stands for: itself, or what its text says.

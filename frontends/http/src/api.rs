@@ -8,11 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any_service,
 };
-use http::{HeaderMap, HeaderName, StatusCode};
-use nebula_runtime::{Event, Invocation, InvocationId, InvokeError, Invoker, MountPrefix, ReportHandle, TraceContext};
+use http::{HeaderMap, HeaderName, StatusCode, Uri};
+use nebula_runtime::{
+    Catalog, Event, Invocation, InvocationId, InvokeError, Invoker, MountPrefix, ReportHandle, TraceContext,
+};
 
 use crate::{
     metrics::Metrics,
+    openapi,
     problem::{self, Problem},
     reply,
     routes::Route,
@@ -39,12 +42,13 @@ pub struct Api {
     invoker: Arc<dyn Invoker>,
     metrics: Metrics,
     body_stall: Duration,
+    catalog: Option<Arc<dyn Catalog>>,
 }
 
 impl Api {
     /// The functions of `invoker`, with default settings.
     pub fn new(invoker: Arc<dyn Invoker>) -> Self {
-        Self { invoker, metrics: Metrics::new(), body_stall: BODY_STALL }
+        Self { invoker, metrics: Metrics::new(), body_stall: BODY_STALL, catalog: None }
     }
 
     /// Counts the invocations that go on in `metrics`. Those that ended are counted by
@@ -58,6 +62,12 @@ impl Api {
     #[must_use]
     pub fn with_body_stall(self, stall: Duration) -> Self {
         Self { body_stall: stall, ..self }
+    }
+
+    /// Describes a function of `catalog` to whoever asks for `application/openapi+json`.
+    #[must_use]
+    pub fn with_catalog(self, catalog: Arc<dyn Catalog>) -> Self {
+        Self { catalog: Some(catalog), ..self }
     }
 
     /// The router.
@@ -86,12 +96,33 @@ impl Api {
 
     /// Calls the function of a place of its own.
     pub(crate) async fn answer_at(&self, route: Option<Route>, request: Request) -> Response {
+        if openapi::is_wanted(request.method(), request.headers())
+            && let Some(description) = self.description(request.uri()).await
+        {
+            return description;
+        }
         let id = InvocationId::random();
         match self.invocation(route, request, &id) {
             Ok(Some(invocation)) => self.invoke(invocation, &id).await,
             Ok(None) => Problem::of_status(StatusCode::NOT_FOUND, "functions are at /api/{function}").into_response(),
             Err(error) => refuse(&error, &id, None),
         }
+    }
+
+    /// What is known of the function that is named, and nothing behind its name.
+    async fn description(&self, uri: &Uri) -> Option<Response> {
+        let (catalog, target) = (self.catalog.as_ref()?, Target::of(uri)?);
+        if !target.arguments().ok()?.is_empty() {
+            return None;
+        }
+        let described = match target.function() {
+            Ok(function) => catalog.function(&function).await,
+            Err(error) => Err(error),
+        };
+        Some(match described {
+            Ok(function) => openapi::of_function(&function),
+            Err(error) => Problem::of_error(&error, None).into_response(),
+        })
     }
 
     async fn invoke(&self, invocation: Invocation, id: &InvocationId) -> Response {

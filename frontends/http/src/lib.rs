@@ -34,6 +34,7 @@ mod api;
 mod app;
 mod index;
 mod metrics;
+mod openapi;
 mod problem;
 mod reply;
 mod routes;

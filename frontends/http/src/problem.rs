@@ -66,9 +66,18 @@ impl Problem {
     }
 }
 
-/// The one place where kinds become statuses.
+/// The statuses that failures of a kind may have: one, but for what is busy.
+pub(crate) fn statuses(kind: ErrorKind) -> [(StatusCode, &'static str); 2] {
+    [Overload::Function, Overload::Server].map(|overload| status_of(kind, Some(overload)))
+}
+
 fn status_and_title(error: &InvokeError) -> (StatusCode, &'static str) {
-    match (error.kind(), error.overload()) {
+    status_of(error.kind(), error.overload())
+}
+
+/// The one place where kinds become statuses.
+fn status_of(kind: ErrorKind, overload: Option<Overload>) -> (StatusCode, &'static str) {
+    match (kind, overload) {
         (ErrorKind::NotFound, _) => (StatusCode::NOT_FOUND, "No such function"),
         (ErrorKind::InvalidInput, _) => (StatusCode::BAD_REQUEST, "The input does not fit the function"),
         (ErrorKind::PayloadTooLarge, _) => (StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"),

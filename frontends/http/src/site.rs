@@ -15,7 +15,7 @@ use http::{
 use nebula_runtime::{Catalog, ErrorKind, FunctionInfo, InvokeError};
 use tokio::time::timeout;
 
-use crate::{Api, Routes, Shutdown, index, metrics, problem::Problem};
+use crate::{Api, Routes, Shutdown, index, metrics, openapi, problem::Problem};
 
 /// How long a look at what is published may take before it counts as out of reach.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// | `GET /healthz` | `ok` while the process lives |
 /// | `GET /readyz` | `ok` while it takes requests, 503 while it drains or cannot reach what is published |
 /// | `GET /metrics` | Prometheus' text format |
+/// | `GET /openapi.json` | the functions, as OpenAPI 3.1 describes them |
+/// | `GET /api/{function}` with `Accept: application/openapi+json` | the same of one function |
 ///
 /// Whatever else is asked for is `application/problem+json`, as every failure is.
 #[derive(Clone)]
@@ -42,6 +44,7 @@ pub struct Site {
 impl Site {
     /// A site of the functions of `api`, which `catalog` lists. It is ready until `shutdown` asks to drain.
     pub fn new(api: Api, catalog: Arc<dyn Catalog>, shutdown: Shutdown) -> Self {
+        let api = api.with_catalog(Arc::clone(&catalog));
         Self { api, catalog, routes: Routes::default(), shutdown }
     }
 
@@ -56,6 +59,7 @@ impl Site {
     pub fn router(self) -> Router {
         Router::new()
             .route("/", get(list))
+            .route("/openapi.json", get(describe))
             .route("/healthz", get(async || "ok"))
             .route("/readyz", get(ready))
             .route("/metrics", get(show_metrics))
@@ -87,6 +91,13 @@ async fn list(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     match site.functions().await {
         Ok(functions) if index::prefers_html(headers.get_all(ACCEPT)) => index::html(&functions),
         Ok(functions) => index::json(&functions),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn describe(State(site): State<Arc<Site>>) -> Response {
+    match site.functions().await {
+        Ok(functions) => openapi::of_server(&functions),
         Err(problem) => problem.into_response(),
     }
 }

@@ -1,0 +1,132 @@
+//! The paths of one function.
+
+use nebula_runtime::{Export, FunctionInfo, Kind};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value, json};
+
+use super::{numeric, problems, typed};
+
+/// How something is called, whatever kind it is of.
+pub(super) struct Call {
+    pub(super) summary: String,
+    pub(super) description: Option<String>,
+    /// The arguments as parts of the path, where they can be.
+    pub(super) in_path: Option<Vec<Parameter>>,
+    /// The arguments as a body: a media type object. `None` where there are none.
+    pub(super) body: Option<Value>,
+    pub(super) body_required: bool,
+    pub(super) result: Value,
+    pub(super) error: Option<Value>,
+}
+
+/// A part of a path.
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) schema: Value,
+}
+
+/// Adds a function's paths to a document's, and its types to its schemas.
+pub(super) fn describe(function: &FunctionInfo, paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
+    let name = function.name.as_str();
+    match function.kind {
+        Kind::Core | Kind::Typed => {
+            for export in function.exports.iter().filter(|export| is_callable(export)) {
+                let target =
+                    if is_default(function, export) { name.to_owned() } else { format!("{name}:{}", export.name) };
+                let call = match &export.typed {
+                    Some(typed) => typed::call(name, typed),
+                    None => numeric::call(export),
+                };
+                schemas.extend(export.typed.iter().flat_map(|typed| typed::types(name, typed)));
+                add(name, &target, &call, paths);
+            }
+        }
+        Kind::Command => {
+            let responses = answered(&json!({"*/*": {}}), None);
+            paths.insert(path(name), whole(name, "Writes its standard output for its standard input", &responses));
+        }
+        Kind::Http => {
+            let responses = json!({"default": {"description": "What the function answers", "content": {"*/*": {}}}});
+            paths
+                .insert(path(name), whole(name, "Answers HTTP requests, to this path and to all below it", &responses));
+        }
+    }
+}
+
+/// Whether a call that names no export means this one.
+fn is_default(function: &FunctionInfo, export: &Export) -> bool {
+    let name = function.name.as_str();
+    let mut callable = function.exports.iter().filter(|export| is_callable(export));
+    match (&function.config.export, callable.next(), callable.next()) {
+        (Some(configured), ..) => export.name == *configured,
+        (None, Some(_), None) => true,
+        (None, ..) => export.name == name || function.kind == Kind::Core && export.name == name.replace('-', "_"),
+    }
+}
+
+fn is_callable(export: &Export) -> bool {
+    export.typed.as_ref().is_none_or(|typed| typed.refused.is_none())
+}
+
+/// A call with a body, and one whose arguments are in the path.
+fn add(name: &str, target: &str, call: &Call, paths: &mut Map<String, Value>) {
+    let mut item = Map::new();
+    let mut post = operation(name, target, "call", call);
+    if let Some(body) = &call.body {
+        let content = json!({"application/json": body});
+        post.insert("requestBody".to_owned(), json!({"required": call.body_required, "content": content}));
+    }
+    item.insert("post".to_owned(), post.into());
+    if call.body.is_none() {
+        item.insert("get".to_owned(), operation(name, target, "get", call).into());
+    }
+    paths.insert(path(target), item.into());
+    if let Some(parameters) = call.in_path.as_ref().filter(|parameters| !parameters.is_empty()) {
+        let mut get = operation(name, target, "get", call);
+        get.insert("parameters".to_owned(), parameters.iter().map(Parameter::object).collect());
+        let parts: String = parameters.iter().map(|parameter| format!("/{{{}}}", parameter.name)).collect();
+        paths.insert(path(target) + &parts, json!({"get": get}));
+    }
+}
+
+fn operation(name: &str, target: &str, verb: &str, call: &Call) -> Map<String, Value> {
+    let content = json!({"application/json": {"schema": call.result}});
+    let mut operation = Map::new();
+    operation.insert("operationId".to_owned(), format!("{target}.{verb}").into());
+    operation.insert("tags".to_owned(), json!([name]));
+    operation.insert("summary".to_owned(), call.summary.as_str().into());
+    if let Some(description) = &call.description {
+        operation.insert("description".to_owned(), description.as_str().into());
+    }
+    operation.insert("responses".to_owned(), answered(&content, call.error.as_ref()));
+    operation
+}
+
+/// A function of bytes.
+fn whole(name: &str, summary: &str, responses: &Value) -> Value {
+    let operation = |verb: &str| json!({"operationId": format!("{name}.{verb}"), "tags": [name], "summary": summary, "responses": responses});
+    let (get, mut post) = (operation("get"), operation("call"));
+    if let Some(post) = post.as_object_mut() {
+        post.insert("requestBody".to_owned(), json!({"content": {"*/*": {}}}));
+    }
+    json!({"get": get, "post": post})
+}
+
+fn answered(content: &Value, error: Option<&Value>) -> Value {
+    let mut responses = problems::of_function(error);
+    responses.insert("200".to_owned(), json!({"description": "The function's result", "content": content}));
+    responses.into()
+}
+
+impl Parameter {
+    fn object(&self) -> Value {
+        json!({"name": self.name, "in": "path", "required": true, "schema": self.schema})
+    }
+}
+
+fn path(target: &str) -> String {
+    /// A name may hold what has a meaning in a path, or in a template of one.
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
+
+    format!("/api/{}", utf8_percent_encode(target, ESCAPED))
+}

@@ -1,0 +1,58 @@
+//! The functions as OpenAPI 3.1 describes them: from what was published, without loading any of them.
+
+mod function;
+mod numeric;
+mod problems;
+mod typed;
+
+use axum::response::{IntoResponse, Response};
+use http::{
+    HeaderMap, Method,
+    header::{ACCEPT, CONTENT_TYPE, VARY},
+};
+use nebula_runtime::FunctionInfo;
+use serde_json::{Map, Value, json};
+
+/// The media type of a description (RFC 9512 for YAML has `application/openapi+yaml`, and its draft this one).
+const MEDIA_TYPE: &str = "application/openapi+json";
+
+/// Whether a request is for the description of a function and not for the function.
+pub(crate) fn is_wanted(method: &Method, headers: &HeaderMap) -> bool {
+    let asks = |value: &http::HeaderValue| value.as_bytes().starts_with(MEDIA_TYPE.as_bytes());
+    method == Method::GET && headers.get(ACCEPT).is_some_and(asks)
+}
+
+/// The description of all functions of a server.
+pub(crate) fn of_server(functions: &[FunctionInfo]) -> Response {
+    answer(&document("Nebula", env!("CARGO_PKG_VERSION"), functions))
+}
+
+/// The description of one function.
+pub(crate) fn of_function(function: &FunctionInfo) -> Response {
+    answer(&document(function.name.as_str(), &function.version.to_string(), std::slice::from_ref(function)))
+}
+
+fn answer(document: &Value) -> Response {
+    let headers = [(CONTENT_TYPE, MEDIA_TYPE), (VARY, "accept")];
+    (headers, document.to_string()).into_response()
+}
+
+/// A document, the same for the same functions: keys are in the order of the alphabet.
+fn document(title: &str, version: &str, functions: &[FunctionInfo]) -> Value {
+    let (mut paths, mut schemas) = (Map::new(), Map::new());
+    schemas.insert("Problem".to_owned(), problems::schema());
+    for function in functions {
+        function::describe(function, &mut paths, &mut schemas);
+    }
+    let tags: Vec<_> = functions.iter().map(|function| json!({"name": function.name})).collect();
+    json!({
+        "openapi": "3.1.1",
+        "info": {"title": title, "version": version},
+        "tags": tags,
+        "paths": paths,
+        "components": {"schemas": schemas, "responses": problems::responses()},
+    })
+}
+
+#[cfg(test)]
+mod tests;

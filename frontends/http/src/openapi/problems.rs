@@ -1,0 +1,72 @@
+//! How invocations fail.
+
+use std::collections::BTreeMap;
+
+use nebula_runtime::ErrorKind;
+use serde_json::{Map, Value, json};
+
+use crate::problem::statuses;
+
+/// What every failure's body is.
+pub(super) fn schema() -> Value {
+    json!({
+        "description": "Why a call failed (RFC 9457).",
+        "type": "object",
+        "required": ["type", "title", "status"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "kind": {"type": "string", "enum": ErrorKind::ALL},
+            "error": {"description": "What the function returned as its error."},
+            "invocation_id": {"type": "string"},
+        },
+    })
+}
+
+/// A response for each status that a failure may have.
+pub(super) fn responses() -> Map<String, Value> {
+    let response = |(status, kinds): (u16, Vec<String>)| {
+        let schema = json!({"$ref": "#/components/schemas/Problem"});
+        let content = json!({"application/problem+json": {"schema": schema}});
+        (name(status), json!({"description": kinds.join("; "), "content": content}))
+    };
+    by_status().into_iter().map(response).collect()
+}
+
+/// The failures of a function. Only one that says which errors it returns has those.
+pub(super) fn of_function(error: Option<&Value>) -> Map<String, Value> {
+    let guest_error = statuses(ErrorKind::GuestError).map(|(status, _)| status.as_u16());
+    let statuses = by_status().into_keys().filter(|status| !guest_error.contains(status));
+    let shared =
+        |status: u16| (status.to_string(), json!({"$ref": format!("#/components/responses/{}", name(status))}));
+    let mut responses: Map<_, _> = statuses.map(shared).collect();
+    if let Some(error) = error {
+        let own = json!({"type": "object", "required": ["error"], "properties": {"error": error}});
+        let schema = json!({"allOf": [{"$ref": "#/components/schemas/Problem"}, own]});
+        let content = json!({"application/problem+json": {"schema": schema}});
+        let response = json!({"description": "The function returned an error", "content": content});
+        responses.extend(guest_error.map(|status| (status.to_string(), response.clone())));
+    }
+    responses
+}
+
+fn name(status: u16) -> String {
+    format!("Problem{status}")
+}
+
+/// The kinds of each status, and what they are called.
+fn by_status() -> BTreeMap<u16, Vec<String>> {
+    let mut by_status: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+    for kind in ErrorKind::ALL {
+        for (status, title) in statuses(kind) {
+            let told = format!("{title} ({kind})");
+            let kinds = by_status.entry(status.as_u16()).or_default();
+            if !kinds.contains(&told) {
+                kinds.push(told);
+            }
+        }
+    }
+    by_status
+}
