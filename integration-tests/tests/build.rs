@@ -14,7 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A project of a function that multiplies by the number in `src/factor`, made by a command that notes each run.
 fn project() -> Project {
     let project = Project::new([]);
-    let module = r#"(module (func (export "scale") (param i32) (result i32) (i32.mul (local.get 0) (i32.const FACTOR))))"#;
+    let module =
+        r#"(module (func (export "scale") (param i32) (result i32) (i32.mul (local.get 0) (i32.const FACTOR))))"#;
     project.write("scale.template", module);
     project.write("src/factor", "10");
     project.write("build.sh", "echo run >> .runs\nsed \"s/FACTOR/$(cat src/factor)/\" scale.template > scale.wat\n");

@@ -17,11 +17,11 @@ use toml::Table;
 
 /// Each language, the kinds that it is for, and what finds its tools.
 const LANGUAGES: [(&str, &[Kind], fn() -> Result<Tools, String>); 5] = [
-    ("rust", &[Kind::Core, Kind::Command, Kind::Http], rust),
+    ("rust", &[Kind::Core, Kind::Command, Kind::Http, Kind::Typed], rust),
     ("c", &[Kind::Core, Kind::Command], zig),
-    ("javascript", &[Kind::Http], node),
-    ("python", &[Kind::Command, Kind::Http], python),
-    ("wat", &[Kind::Core, Kind::Command], || Ok(Tools::default())),
+    ("javascript", &[Kind::Http, Kind::Typed], node),
+    ("python", &[Kind::Command, Kind::Http, Kind::Typed], python),
+    ("wat", &[Kind::Core, Kind::Command, Kind::Typed], || Ok(Tools::default())),
 ];
 
 #[derive(Clone, Copy)]
@@ -29,6 +29,7 @@ enum Kind {
     Core,
     Command,
     Http,
+    Typed,
 }
 
 /// How a project's commands are run here.
@@ -73,7 +74,7 @@ fn check(language: &str, kind: Kind, tools: &Tools) {
         tools.run(&folder, build.as_str().unwrap());
     }
     let server = Server::start(&nebula, &project, &["--config", "my-function/nebula.toml"]).unwrap();
-    let answered = kind.call(&server);
+    let answered = kind.call(language, &server);
     let expected = kind.answer(language);
     assert_eq!((answered.status, answered.text().as_str()), (200, expected), "{}", server.log());
 }
@@ -84,12 +85,15 @@ impl Kind {
             Self::Core => "core",
             Self::Command => "command",
             Self::Http => "http",
+            Self::Typed => "typed",
         }
     }
 
-    fn call(self, server: &Server) -> Answered {
+    fn call(self, language: &str, server: &Server) -> Answered {
         match self {
             Self::Core => server.get("/api/my-function/2/3"),
+            Self::Typed if language == "wat" => server.get("/api/my-function/2/3"),
+            Self::Typed => server.send(Request::post("/api/my-function").body(r#"{"name":"Ada","age":36}"#).unwrap()),
             Self::Command => server.send(Request::post("/api/my-function").body("Ada").unwrap()),
             Self::Http => server.get("/api/my-function/some/path"),
         }
@@ -98,6 +102,8 @@ impl Kind {
     fn answer(self, language: &str) -> &'static str {
         match self {
             Self::Core => "5",
+            Self::Typed if language == "wat" => "5",
+            Self::Typed => r#""Hello, Ada of 36 years!""#,
             Self::Command if language == "wat" => "Ada",
             Self::Command => "Hello, Ada!\n",
             Self::Http => "Hello from /some/path\n",
