@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AliasName, Digest, ErrorKind, FunctionConfig, FunctionName, FunctionRef, InvokeError, Kind, VersionRef,
+    AliasName, Composition, Digest, ErrorKind, FunctionConfig, FunctionName, FunctionRef, InvokeError, Kind, VersionRef,
 };
 
 /// Tells what functions there are.
@@ -58,6 +58,9 @@ pub struct FunctionInfo {
     pub exports: Vec<Export>,
     /// How it is run.
     pub config: FunctionConfig,
+    /// What it was composed of, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composition: Option<Composition>,
 }
 
 /// Something that can be called, with its types as the guest's own standard writes them.

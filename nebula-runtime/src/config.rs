@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration}
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HostPattern, LimitSettings};
+use crate::{FunctionRef, HostPattern, LimitSettings};
 
 /// How a function is run. Published with its code: a different configuration is a different version.
 ///
@@ -29,6 +29,10 @@ pub struct FunctionConfig {
     /// Hosts that a guest with WASI may send HTTP requests to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow_hosts: Vec<HostPattern>,
+    /// Interfaces that a component imports, and the functions whose exports take their place: `nebula:tax/rates` and
+    /// `tax@prod`. They are linked when the component is published.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub imports: BTreeMap<String, FunctionRef>,
     /// Lets an instance of an HTTP handler of WASI 0.3 serve more than one request. If not set, each has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Reuse>,

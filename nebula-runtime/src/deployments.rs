@@ -90,6 +90,7 @@ impl Deployments {
             kind: manifest.kind,
             exports: manifest.exports.clone(),
             config: manifest.config.clone(),
+            composition: manifest.composition.clone(),
         })
     }
 

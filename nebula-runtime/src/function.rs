@@ -39,7 +39,8 @@ pub enum VersionRef {
 /// - `name` is a valid [`FunctionName`].
 /// - `export` is not empty and has no `@`.
 /// - Printing and parsing are each other's inverse.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct FunctionRef {
     name: FunctionName,
     export: Option<Arc<str>>,
@@ -201,6 +202,20 @@ impl TryFrom<String> for AliasName {
 
     fn try_from(text: String) -> Result<Self, InvalidFunctionRef> {
         text.parse()
+    }
+}
+
+impl TryFrom<String> for FunctionRef {
+    type Error = InvalidFunctionRef;
+
+    fn try_from(text: String) -> Result<Self, InvalidFunctionRef> {
+        text.parse()
+    }
+}
+
+impl From<FunctionRef> for String {
+    fn from(function: FunctionRef) -> Self {
+        function.to_string()
     }
 }
 

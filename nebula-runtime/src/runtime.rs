@@ -12,10 +12,11 @@ use tokio::{
 };
 
 use crate::{
-    AliasName, Catalog, Digest, ErrorKind, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef,
-    GuestStderr, Invocation, InvokeError, Invoker, Limits, Response, Start,
+    AliasName, Catalog, Composition, Digest, ErrorKind, Export, FunctionConfig, FunctionInfo, FunctionName,
+    FunctionRef, GuestStderr, Invocation, InvokeError, Invoker, Limits, Linked, Response, Start,
     abi::{Call, Guest, some_of},
     body::too_large,
+    composition::compose,
     deployments::{Deployment, Deployments, store_failure},
     engine::{EngineError, Engines},
     loader::Loader,
@@ -136,9 +137,9 @@ impl Runtime {
         config: FunctionConfig,
         alias: Option<&AliasName>,
     ) -> Result<Published, InvokeError> {
-        let module = binary(module)?;
+        let (module, composition) = self.compose(name, binary(module)?, &config).await?;
         let digest = Digest::of(&module);
-        if let Some(info) = self.published_already(name, &digest, &config, alias).await? {
+        if let Some(info) = self.published_already(name, &digest, &config, composition.as_ref(), alias).await? {
             return Ok(Published { info, changed: false });
         }
         let wasm = module.clone();
@@ -146,7 +147,7 @@ impl Runtime {
         let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
         check_export(&config, &guest, &exports)?;
         check_reuse(&config, &guest)?;
-        let version = NewVersion { module, kind, exports, config };
+        let version = NewVersion { module, kind, exports, config, composition };
         let published = self.store.publish(name, version, alias).await.map_err(store_failure)?;
         self.deployments.forget(name);
         let info = self.inspect(&name.clone().into()).await?;
@@ -160,11 +161,12 @@ impl Runtime {
         name: &FunctionName,
         digest: &Digest,
         config: &FunctionConfig,
+        composition: Option<&Composition>,
         alias: Option<&AliasName>,
     ) -> Result<Option<FunctionInfo>, InvokeError> {
         match self.inspect(&name.clone().into()).await {
             Ok(info) => {
-                let same = info.digest == *digest && info.config == *config;
+                let same = info.digest == *digest && info.config == *config && info.composition.as_ref() == composition;
                 let aliased = alias.is_none_or(|alias| info.aliases.contains(alias));
                 let whole = same && aliased && self.store.module(digest).await.is_ok();
                 Ok(whole.then_some(info))
@@ -173,6 +175,33 @@ impl Runtime {
             // Not there, or damaged: publishing restores it.
             Err(_) => Ok(None),
         }
+    }
+
+    /// The component with its imports linked as its configuration says.
+    async fn compose(
+        &self,
+        name: &FunctionName,
+        module: Bytes,
+        config: &FunctionConfig,
+    ) -> Result<(Bytes, Option<Composition>), InvokeError> {
+        if config.imports.is_empty() {
+            return Ok((module, None));
+        }
+        let (mut imports, mut components) = (Vec::new(), Vec::new());
+        for (import, function) in &config.imports {
+            let info = self.inspect(function).await.map_err(|error| {
+                let detail = format!("imports: {import:?} is to be function {function}: {}", error.detail());
+                InvokeError::new(error.kind(), detail).with_source(error)
+            })?;
+            components.push(self.store.module(&info.digest).await.map_err(store_failure)?);
+            imports.push(Linked::new(import.clone(), function.clone(), info.version, info.digest));
+        }
+        let composition = Composition { component: Digest::of(&module), imports };
+        let (name, linked) = (name.clone(), composition.imports.clone());
+        let composed =
+            spawn_blocking(move || compose(&name, &module, &linked.iter().zip(components).collect::<Vec<_>>()));
+        let failed = |error| InvokeError::new(ErrorKind::Internal, "linking the component failed").with_source(error);
+        Ok((composed.await.map_err(failed)??, Some(composition)))
     }
 
     /// What is known of a version.

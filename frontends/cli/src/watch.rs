@@ -79,14 +79,22 @@ impl Watch {
             let reloaded = !names(&self.path).is_disjoint(&changed) && self.reload();
             let stale = self.builds() && self.inputs.changed(&changed);
             self.refresh();
+            let mut published = BTreeSet::new();
             for function in &self.config.functions {
                 let made_otherwise = || !before.iter().any(|before| before.is_made_like(function));
                 let build = stale || !function.source.exists() || reloaded && made_otherwise();
                 if build && function.build.is_some() {
                     build_and_publish(&runtime, function).await;
-                } else if reloaded || !names(&function.source).is_disjoint(&changed) {
+                } else if reloaded
+                    || !names(&function.source).is_disjoint(&changed)
+                    // Linked to one that has just changed: those stand before it.
+                    || function.config.imports.values().any(|import| published.contains(import.name()))
+                {
                     publish(&runtime, function).await;
+                } else {
+                    continue;
                 }
+                published.insert(&function.name);
             }
         }
     }

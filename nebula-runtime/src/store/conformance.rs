@@ -67,6 +67,7 @@ async fn what_was_published_reads_back(store: &Store) -> Verdict {
         kind: version.kind,
         exports: version.exports,
         config: version.config,
+        composition: version.composition,
     };
     assert_eq!(store.manifest(&published.manifest).await?, expected);
     Ok(())
@@ -259,5 +260,6 @@ pub(super) fn sample(seed: &str) -> NewVersion {
             typed: None,
         }],
         config: FunctionConfig { export: Some("add".to_owned()), ..FunctionConfig::default() },
+        composition: None,
     }
 }

@@ -12,7 +12,7 @@ use super::{
     backend::Backend,
     blob::{self, Blob},
 };
-use crate::{Digest, Export, FunctionConfig, Kind};
+use crate::{Composition, Digest, Export, FunctionConfig, Kind};
 
 /// A version of a function, as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Manifest {
     pub exports: Vec<Export>,
     /// How it is run.
     pub config: FunctionConfig,
+    /// What it was composed of, if it was.
+    pub composition: Option<Composition>,
 }
 
 /// The documents of a version.
@@ -49,8 +51,9 @@ impl Manifest {
     pub(super) async fn read(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
         let manifest: ImageManifest = document(backend, digest).await?;
         let (config, layer) = manifest.check().map_err(|source| backend.malformed(&blob::path(digest), source))?;
-        let WasmConfig { nebula: Nebula { kind, exports, config }, .. } = document(backend, config.digest).await?;
-        Ok(Self { module: layer.digest, size: layer.size, kind, exports, config })
+        let WasmConfig { nebula: Nebula { kind, exports, config, composition }, .. } =
+            document(backend, config.digest).await?;
+        Ok(Self { module: layer.digest, size: layer.size, kind, exports, config, composition })
     }
 }
 
@@ -99,6 +102,8 @@ struct Nebula {
     kind: Kind,
     exports: Vec<Export>,
     config: FunctionConfig,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    composition: Option<Composition>,
 }
 
 impl ImageManifest {
@@ -133,14 +138,14 @@ impl Descriptor {
 }
 
 impl WasmConfig {
-    fn of(NewVersion { kind, exports, config, .. }: NewVersion, module: &Blob) -> Self {
+    fn of(NewVersion { kind, exports, config, composition, .. }: NewVersion, module: &Blob) -> Self {
         Self {
             // The layout asks for a time. A true one would make every publish of the same version another one.
             created: "1970-01-01T00:00:00Z".to_owned(),
             architecture: "wasm".to_owned(),
             os: if is_component(module.bytes()) { "wasip2" } else { "wasip1" }.to_owned(),
             layer_digests: vec![module.digest()],
-            nebula: Nebula { kind, exports, config },
+            nebula: Nebula { kind, exports, config, composition },
         }
     }
 }

@@ -30,7 +30,7 @@ use bytes::Bytes;
 use futures_util::future::try_join;
 
 use self::{backend::Backend, blob::Blob, manifest::Documents};
-use crate::{AliasName, Digest, Export, FunctionConfig, FunctionName, Kind};
+use crate::{AliasName, Composition, Digest, Export, FunctionConfig, FunctionName, Kind};
 
 pub use self::{
     error::{BackendError, StoreError},
@@ -66,6 +66,8 @@ pub struct NewVersion {
     pub exports: Vec<Export>,
     /// How it is run.
     pub config: FunctionConfig,
+    /// What it was composed of, if it was.
+    pub composition: Option<Composition>,
 }
 
 /// A version that is published.

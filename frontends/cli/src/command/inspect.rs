@@ -1,11 +1,15 @@
 //! `nebula inspect`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{
-    AliasName, Digest, ErrorKind, FunctionConfig, FunctionInfo, FunctionRef, InvokeError, Limits, Runtime, Store,
+    AliasName, Digest, ErrorKind, Export, FunctionConfig, FunctionInfo, FunctionRef, InvokeError, Limits, Runtime, Store,
+    TypedExport, VersionRef,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     cli::Global,
@@ -40,8 +44,16 @@ struct Inspected {
     #[serde(flatten)]
     info: FunctionInfo,
     limits: EffectiveLimits,
+    /// What `nebula run` is given to call it.
+    #[serde(skip)]
+    called: Called,
     /// All versions of the function, the newest first.
     versions: Vec<Version>,
+}
+
+enum Called {
+    Function(FunctionRef),
+    File(PathBuf),
 }
 
 /// The limits that hold where a server does not say otherwise.
@@ -69,14 +81,15 @@ impl Inspect {
                 let (store, _) = global.places.open_store().await?;
                 let runtime = Runtime::builder(store.clone()).concurrency(1).build()?;
                 let info = runtime.inspect(&function).await?;
-                Inspected::of(info, versions(&store, &function).await?)
+                let versions = versions(&store, &function).await?;
+                Inspected::of(info, Called::Function(function), versions)
             }
             Target::File(path) => {
                 let cache = global.places.code_cache();
                 let runtime = Runtime::builder(Store::memory()).code_cache(cache).concurrency(1).build()?;
                 let published =
                     publish_file(&runtime, &name_of(&path)?, &path, FunctionConfig::default(), None).await?;
-                Inspected::of(published.info, Vec::new())
+                Inspected::of(published.info, Called::File(path), Vec::new())
             }
         };
         match self.json {
@@ -97,7 +110,7 @@ async fn versions(store: &Store, function: &FunctionRef) -> Result<Vec<Version>,
 }
 
 impl Inspected {
-    fn of(info: FunctionInfo, versions: Vec<Version>) -> Self {
+    fn of(info: FunctionInfo, called: Called, versions: Vec<Version>) -> Self {
         let limits = Limits::default().with(&info.config.limits).at_most(&Limits::CEILINGS);
         let limits = EffectiveLimits {
             memory_bytes: limits.memory.as_u64(),
@@ -106,11 +119,11 @@ impl Inspected {
             max_response_bytes: limits.max_response.as_u64(),
             concurrency: limits.concurrency,
         };
-        Self { info, limits, versions }
+        Self { info, limits, called, versions }
     }
 
     fn text(&self) -> String {
-        let FunctionInfo { name, version, digest, size, kind, .. } = &self.info;
+        let FunctionInfo { name, version, digest, size, kind, composition, .. } = &self.info;
         let title = if self.versions.is_empty() {
             format!("{name}, not published")
         } else {
@@ -120,7 +133,9 @@ impl Inspected {
             ("kind", vec![kind.to_string()]),
             ("digest", vec![digest.to_string()]),
             ("size", vec![bytes(*size)]),
-            ("exports", self.info.exports.iter().map(ToString::to_string).collect()),
+            ("exports", self.info.exports.iter().flat_map(|export| self.export(export)).collect()),
+            ("imports", composition.iter().flat_map(|composed| &composed.imports).map(ToString::to_string).collect()),
+            ("unlinked", composition.iter().map(|composed| composed.component.to_string()).collect()),
             ("limits", self.limits.lines()),
             ("grants", grants(&self.info.config)),
             ("versions", self.versions.iter().map(Version::line).collect()),
@@ -130,6 +145,68 @@ impl Inspected {
             labels.zip(values).map(|(label, value)| format!("  {label:9} {value}\n"))
         });
         std::iter::once(title + "\n").chain(lines).collect()
+    }
+}
+
+impl Inspected {
+    /// An export's signature and, of a typed one, what its author wrote, and a call that works when it is pasted.
+    fn export(&self, export: &Export) -> Vec<String> {
+        let Some(typed) = &export.typed else {
+            return vec![export.to_string()];
+        };
+        if let Some(why) = &typed.refused {
+            return vec![format!("{} cannot be called: {why}", export.name)];
+        }
+        let docs = typed.docs.iter().flat_map(|docs| docs.lines()).map(|line| format!("/// {line}"));
+        let wit = typed.wit.lines().map(str::to_owned);
+        docs.chain(wit).chain([self.example(export, typed)]).collect()
+    }
+
+    /// A shell's line that calls an export with an example of each argument.
+    fn example(&self, export: &Export, typed: &TypedExport) -> String {
+        let target = self.called.export(match self.info.exports.as_slice() {
+            [_] => None,
+            _ => Some(&export.name),
+        });
+        let arguments: String = typed.params.iter().map(|param| " ".to_owned() + &argument(&param.example)).collect();
+        match arguments.is_empty() {
+            // Without an argument, a line of standard input is an event.
+            true => format!("$ echo '[]' | nebula run {target}"),
+            false => format!("$ nebula run {target}{arguments}"),
+        }
+    }
+}
+
+impl Called {
+    fn export(&self, export: Option<&str>) -> String {
+        match (self, export) {
+            (Self::Function(function), None) => format!("{}{}", function.name(), version(function)),
+            (Self::Function(function), Some(export)) => format!("{}:{export}{}", function.name(), version(function)),
+            (Self::File(path), None) => shell_word(&path.display().to_string()),
+            (Self::File(path), Some(export)) => format!("{} --export {export}", shell_word(&path.display().to_string())),
+        }
+    }
+}
+
+fn version(function: &FunctionRef) -> String {
+    match function.version() {
+        VersionRef::Latest => String::new(),
+        version => format!("@{version}"),
+    }
+}
+
+/// An example as an argument: a text as it is, where it cannot be taken for other JSON.
+fn argument(example: &Value) -> String {
+    let plain = example.as_str().filter(|text| serde_json::from_str::<Value>(text).is_err());
+    shell_word(&plain.map_or_else(|| example.to_string(), str::to_owned))
+}
+
+/// A word as a shell reads it: quoted where it holds anything that means something there.
+fn shell_word(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,+@%".contains(&byte);
+    match word.bytes().all(is_plain) && !word.is_empty() {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -160,7 +237,8 @@ fn grants(config: &FunctionConfig) -> Vec<String> {
         format!("folder {} as {}, {access}", dir.host.display(), dir.guest)
     });
     let variables = config.env.keys().map(|name| format!("variable {name}"));
-    let grants: Vec<_> = dirs.chain(variables).collect();
+    let hosts = config.allow_hosts.iter().map(|host| format!("requests to {host}"));
+    let grants: Vec<_> = dirs.chain(variables).chain(hosts).collect();
     if grants.is_empty() { vec!["none".to_owned()] } else { grants }
 }
 

@@ -24,7 +24,7 @@ pub(crate) use error::{ConfigError, nearest};
 /// What a `nebula.toml` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Config {
-    /// The functions to publish, in alphabetical order.
+    /// The functions to publish, each after those that it imports, and else in alphabetical order.
     pub(crate) functions: Vec<FunctionSource>,
     /// The functions at places of their own.
     pub(crate) routes: Vec<Route>,
@@ -66,14 +66,38 @@ impl Config {
             FunctionSource::check(base, name, function)
                 .map_err(|wrong| Problem::at_key(path, text, &wrong.key(), &wrong.detail))
         };
+        let functions = file.functions.into_iter().map(checked).collect::<Result<_, _>>()?;
+        let functions = in_order(functions).map_err(|name| {
+            let key = ["functions", name.as_str(), "imports"];
+            Problem::at_key(path, text, &key, "the function imports itself, by way of what it imports")
+        })?;
         Ok(Self {
-            functions: file.functions.into_iter().map(checked).collect::<Result<_, _>>()?,
+            functions,
             routes: file.routes.into_iter().map(|route| route.0).collect(),
             limits: file.limits.settings(),
             ceilings: file.ceilings.settings(),
             concurrency: file.server.concurrency.map(|count| count.0),
         })
     }
+}
+
+/// The functions in an order in which each comes after those that it imports.
+///
+/// # Errors
+/// The first of those that import each other.
+fn in_order(mut left: Vec<FunctionSource>) -> Result<Vec<FunctionSource>, FunctionName> {
+    let mut ordered = Vec::with_capacity(left.len());
+    while let Some(first) = left.first() {
+        let waits = |function: &FunctionSource| {
+            let imported = |name| function.config.imports.values().any(|import| import.name() == name);
+            left.iter().any(|other| imported(&other.name))
+        };
+        let Some(next) = left.iter().position(|function| !waits(function)) else {
+            return Err(first.name.clone());
+        };
+        ordered.push(left.remove(next));
+    }
+    Ok(ordered)
 }
 
 /// A key of a function whose value is wrong.
@@ -106,6 +130,7 @@ impl FunctionSource {
             env: function.env.into_iter().map(|(name, value)| (name.0, value)).collect(),
             dirs: dirs.map_err(|detail| wrong("dirs", detail))?,
             allow_hosts: function.allow_hosts,
+            imports: function.imports,
             reuse: function.reuse,
             content_type: function.content_type.map(|media_type| media_type.0),
         };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use nebula_runtime::{FunctionName, HostPattern, InvalidFunctionRef, LimitSettings, Reuse};
+use nebula_runtime::{FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings, Reuse};
 use serde::Deserialize;
 
 use crate::values::{Count, MediaType, ShellCommand, Size, Timeout, VariableName};
@@ -37,6 +37,8 @@ pub(super) struct Function {
     pub(super) dirs: Vec<Dir>,
     #[serde(default)]
     pub(super) allow_hosts: Vec<HostPattern>,
+    #[serde(default)]
+    pub(super) imports: BTreeMap<String, FunctionRef>,
     pub(super) reuse: Option<Reuse>,
     pub(super) content_type: Option<MediaType>,
 }

@@ -37,6 +37,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         env = { GREETING = "hi" }
         dirs = [{ host = "data", guest = "/data", writable = true }]
         allow_hosts = ["*.example.com:8443"]
+        imports = { "nebula:tax/rates" = "tax@prod" }
         reuse = { idle = "5s" }
         content_type = "text/csv"
 
@@ -62,6 +63,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         env: [("GREETING".to_owned(), "hi".to_owned())].into(),
         dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
         allow_hosts: vec!["*.example.com:8443".parse().unwrap()],
+        imports: [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into(),
         reuse: Some(Reuse { idle: Duration::from_secs(5), ..Default::default() }),
         content_type: Some("text/csv".to_owned()),
     };
@@ -173,6 +175,24 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
         assert!(problem.starts_with(&format!("conf/nebula.toml{expected}")), "{text}: {problem}");
         assert!(!problem.contains('\n'), "{problem:?}");
     }
+}
+
+#[test]
+fn a_function_comes_after_those_that_it_imports() {
+    let names = |text: &str| -> Result<Vec<String>, String> {
+        Ok(parse(text)?.functions.into_iter().map(|function| function.name.to_string()).collect())
+    };
+    let function = |name: &str, import: &str| {
+        format!("[functions.{name}]\nsource = \"{name}\"\nimports = {{ \"a:b/c\" = \"{import}\" }}\n")
+    };
+    let chain = function("a", "c@prod")
+        + &function("b", "elsewhere")
+        + &function("c", "d@2")
+        + "[functions.d]\nsource = \"d\"\n";
+    assert_eq!(names(&chain).unwrap(), ["b", "d", "c", "a"]);
+    let circle = function("a", "b") + &function("b", "a");
+    let expected = "conf/nebula.toml:3: functions.a.imports: the function imports itself, by way of what it imports";
+    assert_eq!(names(&circle).unwrap_err(), expected);
 }
 
 #[test]

@@ -125,6 +125,9 @@ fn no_response() -> InvokeError {
     InvokeError::new(ErrorKind::GuestFault, "the function ended without a response")
 }
 
+/// How many parts of a body are waited for before the response begins, as long as the guest makes them without waiting.
+const EARLY: usize = 4;
+
 /// A response's body. Polling it runs the guest.
 struct Answer {
     body: WasiBody,
@@ -139,30 +142,36 @@ struct Answer {
 }
 
 impl Answer {
-    /// The body, whole where the guest has ended and left all of it behind: then its length is known, and it costs its
-    /// reader nothing.
+    /// The body, whole where the guest makes all of it without waiting: then its length is known, and it costs its reader
+    /// nothing. A guest that waits is not waited for.
     fn into_body(mut self) -> Body {
-        if self.running.guest.is_some() || self.running.failure.is_some() {
-            return Body::stream(self);
-        }
         let mut context = Context::from_waker(Waker::noop());
-        while let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(&mut context) {
-            match frame {
-                Some(Ok(frame)) => self.early.push_back(frame),
-                Some(Err(error)) => {
-                    self.running.failure = Some(broken(&error));
+        for _ in 0..EARLY {
+            self.running.poll_guest(&mut context);
+            match Pin::new(&mut self.body).poll_frame(&mut context) {
+                Poll::Ready(Some(Ok(frame))) => self.early.push_back(frame),
+                Poll::Ready(Some(Err(error))) => {
+                    self.running.failure.get_or_insert_with(|| broken(&error));
                     break;
                 }
-                None => match whole(&self.early) {
-                    Some(bytes) if bytes.len() as u64 <= self.limit && self.running.fate.is_none() => {
+                Poll::Ready(None) => match whole(&self.early) {
+                    Some(bytes) if self.is_fine(&bytes) => {
                         self.running.written = bytes.len() as u64;
+                        self.ended = true;
                         return Body::from(bytes);
                     }
                     _ => break,
                 },
+                Poll::Pending => break,
             }
         }
         Body::stream(self)
+    }
+
+    fn is_fine(&self, whole: &Bytes) -> bool {
+        let Running { failure, fate, .. } = &self.running;
+        // An instance that serves others may yet tell that it failed.
+        failure.is_none() && fate.is_none() && whole.len() as u64 <= self.limit
     }
 
     fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {

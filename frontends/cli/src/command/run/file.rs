@@ -1,5 +1,7 @@
 //! The options of `nebula run` that are for a file: what a published function's settings say in its stead.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use nebula_runtime::{FunctionConfig, HostPattern, LimitSettings};
 
@@ -70,6 +72,7 @@ impl FileOptions {
             env: self.env.into_iter().map(|Variable(name, value)| (name.0, value)).collect(),
             dirs: self.dir.into_iter().map(|dir| absolute(dir.0)).collect::<Result<_, _>>()?,
             allow_hosts: self.allow_host,
+            imports: BTreeMap::new(),
             reuse: None,
             content_type: None,
         })

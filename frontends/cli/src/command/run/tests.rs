@@ -84,6 +84,7 @@ fn the_options_for_a_file_become_its_configuration() {
         env: [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
         allow_hosts: vec!["*.a.test:81".parse().unwrap()],
+        imports: [].into(),
         reuse: None,
         content_type: None,
     };
