@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{
-    AliasName, Digest, ErrorKind, Export, FunctionConfig, FunctionInfo, FunctionRef, InvokeError, Limits, Runtime, Store,
-    TypedExport, VersionRef,
+    AliasName, Digest, ErrorKind, Export, FunctionConfig, FunctionInfo, FunctionRef, InvokeError, Limits, Runtime,
+    Store, TypedExport, VersionRef,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -123,7 +123,7 @@ impl Inspected {
     }
 
     fn text(&self) -> String {
-        let FunctionInfo { name, version, digest, size, kind, composition, .. } = &self.info;
+        let FunctionInfo { name, version, digest, size, kind, .. } = &self.info;
         let title = if self.versions.is_empty() {
             format!("{name}, not published")
         } else {
@@ -134,8 +134,6 @@ impl Inspected {
             ("digest", vec![digest.to_string()]),
             ("size", vec![bytes(*size)]),
             ("exports", self.info.exports.iter().flat_map(|export| self.export(export)).collect()),
-            ("imports", composition.iter().flat_map(|composed| &composed.imports).map(ToString::to_string).collect()),
-            ("unlinked", composition.iter().map(|composed| composed.component.to_string()).collect()),
             ("limits", self.limits.lines()),
             ("grants", grants(&self.info.config)),
             ("versions", self.versions.iter().map(Version::line).collect()),
@@ -183,7 +181,9 @@ impl Called {
             (Self::Function(function), None) => format!("{}{}", function.name(), version(function)),
             (Self::Function(function), Some(export)) => format!("{}:{export}{}", function.name(), version(function)),
             (Self::File(path), None) => shell_word(&path.display().to_string()),
-            (Self::File(path), Some(export)) => format!("{} --export {export}", shell_word(&path.display().to_string())),
+            (Self::File(path), Some(export)) => {
+                format!("{} --export {export}", shell_word(&path.display().to_string()))
+            }
         }
     }
 }
@@ -244,4 +244,28 @@ fn grants(config: &FunctionConfig) -> Vec<String> {
 
 fn bytes(size: u64) -> String {
     nebula_runtime::ByteSize(size).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_example_is_one_word_of_a_shell() {
+        let cases = [
+            (json!("text"), "text"),
+            (json!("two words"), "'two words'"),
+            (json!("it's"), r"'it'\''s'"),
+            // As it is, it would be the number.
+            (json!("10"), "'\"10\"'"),
+            (json!(""), "''"),
+            (json!(1.5), "1.5"),
+            (json!({"sku": "a"}), r#"'{"sku":"a"}'"#),
+        ];
+        for (example, expected) in cases {
+            assert_eq!(argument(&example), expected);
+        }
+    }
 }
