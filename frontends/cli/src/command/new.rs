@@ -80,7 +80,12 @@ impl New {
 
     fn config(&self, template: &Template) -> String {
         let build = template.build.map(|build| format!("build = \"{build}\"\n")).unwrap_or_default();
-        self.filled(&format!("[functions.{{{{name}}}}]\nsource = \"{}\"\n{build}", template.source))
+        // componentize-py's components have an export of their own besides.
+        let export = match (self.language, self.kind) {
+            (Language::Python, Kind::Typed) => "export = \"greet\"\n",
+            _ => "",
+        };
+        self.filled(&format!("[functions.{{{{name}}}}]\nsource = \"{}\"\n{build}{export}", template.source))
     }
 
     fn readme(&self, template: &Template) -> String {
