@@ -73,16 +73,16 @@ fn start_to_answer(table: &mut Table, folder: &std::path::Path) -> Result<()> {
 }
 
 /// A server in a process of its own, which says on stderr where it listens.
-struct Server(Child, String);
+pub(crate) struct Server(Child, String);
 
 impl Server {
-    fn nebula(folder: &std::path::Path) -> Result<Self> {
+    pub(crate) fn nebula(folder: &std::path::Path) -> Result<Self> {
         let mut command = Command::new(nebula_binary()?);
         command.current_dir(folder).args(["serve", "--listen", "127.0.0.1:0", "--store", "store", "--cache", "cache"]);
         Self::spawn(&mut command)
     }
 
-    fn spawn(command: &mut Command) -> Result<Self> {
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
         let mut child = command.stderr(Stdio::piped()).spawn()?;
         let mut stderr = BufReader::new(child.stderr.take().context("no stderr")?);
         let mut said = String::new();
@@ -111,7 +111,7 @@ impl Server {
     }
 
     /// Requests per second over all connections, from a client process of its own.
-    fn load(&self, path: &str) -> Result<f64> {
+    pub(crate) fn load(&self, path: &str) -> Result<f64> {
         let client =
             Command::new(std::env::current_exe()?).args(["peer-load", &self.1, path, &SECONDS.to_string()]).output()?;
         ensure!(client.status.success(), "the client failed: {}", String::from_utf8_lossy(&client.stderr));
@@ -180,6 +180,9 @@ fn is_whole(answer: &[u8]) -> Result<bool> {
         return Ok(false);
     };
     ensure!(head.starts_with("HTTP/1.1 200"), "not a success: {text}");
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).context("no content-length")?;
-    Ok(body.len() >= length.parse()?)
+    match head.lines().find_map(|line| line.strip_prefix("content-length: ")) {
+        Some(length) => Ok(body.len() >= length.parse()?),
+        // In chunks, the last of which is empty (RFC 9112, section 7.1).
+        None => Ok(body.ends_with("0\r\n\r\n")),
+    }
 }

@@ -4,6 +4,7 @@
 //! `just bench` runs them all; `just bench invoke http` runs those groups.
 
 mod bare;
+mod components;
 mod growth;
 mod http;
 mod invoke;
@@ -18,8 +19,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Rows = fn(&mut Table) -> Result<()>;
 
-const GROUPS: [(&str, Rows); 4] =
-    [("invoke", invoke::rows), ("http", http::rows), ("process", process::rows), ("growth", growth::rows)];
+const GROUPS: [(&str, Rows); 5] = [
+    ("invoke", invoke::rows),
+    ("http", http::rows),
+    ("components", components::rows),
+    ("process", process::rows),
+    ("growth", growth::rows),
+];
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

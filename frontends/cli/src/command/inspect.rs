@@ -123,7 +123,7 @@ impl Inspected {
     }
 
     fn text(&self) -> String {
-        let FunctionInfo { name, version, digest, size, kind, .. } = &self.info;
+        let FunctionInfo { name, version, digest, size, kind, composition, .. } = &self.info;
         let title = if self.versions.is_empty() {
             format!("{name}, not published")
         } else {
@@ -134,6 +134,11 @@ impl Inspected {
             ("digest", vec![digest.to_string()]),
             ("size", vec![bytes(*size)]),
             ("exports", self.info.exports.iter().flat_map(|export| self.export(export)).collect()),
+            ("imports", composition.iter().flat_map(|composed| &composed.imports).map(ToString::to_string).collect()),
+            (
+                "component",
+                composition.iter().map(|composed| format!("{} before linking", composed.component)).collect(),
+            ),
             ("limits", self.limits.lines()),
             ("grants", grants(&self.info.config)),
             ("versions", self.versions.iter().map(Version::line).collect()),
