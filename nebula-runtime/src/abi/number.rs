@@ -43,6 +43,7 @@ pub(crate) fn parse_json(json: &str, ty: &ValType) -> Result<Val, NotANumber> {
     match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         // Only 64-bit integers and the names of what is not a number are strings in JSON.
         Some(text) if matches!(ty, ValType::I64) || is_special(text) => parse(text, ty),
+        _ if matches!(ty, ValType::I32 | ValType::I64) => parse(whole(json), ty),
         _ => parse(json, ty),
     }
 }
@@ -56,6 +57,14 @@ pub(crate) fn write_json(value: &Val, out: &mut impl io::Write) -> io::Result<()
         Val::F64(bits) => write_float(f64::from_bits(*bits), &f64::from_bits(*bits), out),
         // `is_numeric` was asked about every result before.
         _ => out.write_all(b"null"),
+    }
+}
+
+/// An integer without the fraction of zeros that JSON may write it with: `1.0` is one too (JSON Schema, "integer").
+fn whole(json: &str) -> &str {
+    match json.split_once('.') {
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0') => whole,
+        _ => json,
     }
 }
 
@@ -164,6 +173,8 @@ mod tests {
         assert!(parse_json("\"9223372036854775807\"", &ValType::I64).is_ok());
         assert!(parse_json("\"NaN\"", &ValType::F32).is_ok());
         assert!(parse_json("\"1\"", &ValType::I32).is_err());
+        assert!(parse_json("-1.0", &ValType::I32).is_ok());
+        assert!(parse_json("1.5", &ValType::I64).is_err());
         assert!(parse_json("\"1.5\"", &ValType::F64).is_err());
     }
 }

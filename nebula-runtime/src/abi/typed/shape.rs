@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::{Type, types::ComponentFunc};
 
 /// What can be called, and with what.
+#[derive(Debug, Clone)]
 pub(super) struct Signature {
     pub(super) params: Vec<Field>,
     pub(super) result: Option<Shape>,
@@ -13,17 +14,20 @@ pub(super) struct Signature {
 }
 
 /// A type, and its name where that is known: a component's code tells none, only its description does.
+#[derive(Debug, Clone)]
 pub(super) struct Shape {
     pub(super) form: Form,
     pub(super) named: Option<Arc<Named>>,
 }
 
+#[derive(Debug, Clone)]
 pub(super) struct Named {
     pub(super) name: String,
     pub(super) docs: Option<String>,
 }
 
 /// How values of a type are made up.
+#[derive(Debug, Clone)]
 pub(super) enum Form {
     Bool,
     Integer(Integer),
@@ -56,6 +60,7 @@ pub(super) enum Integer {
 }
 
 /// A record's field, or a parameter.
+#[derive(Debug, Clone)]
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) shape: Shape,
@@ -63,6 +68,7 @@ pub(super) struct Field {
 }
 
 /// A case of a variant or an enum, or a flag.
+#[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) name: String,
     pub(super) shape: Option<Shape>,

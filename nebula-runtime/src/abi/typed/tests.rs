@@ -1,5 +1,7 @@
 //! Calls of components that are written here.
 
+mod arguments;
+mod calls;
 mod components;
 mod round_trip;
 
@@ -17,7 +19,9 @@ const ITEM: &str = r#"
 
 #[tokio::test]
 async fn values_of_every_type_come_back_as_they_went() {
-    let cases: &[(&str, &str, &[(&str, &str)])] = &[
+    type Bodies = [(&'static str, &'static str)];
+
+    let cases: &[(&str, &str, &Bodies)] = &[
         ("bool", "bool", &[("true", "true")]),
         ("u8", "u8", &[("255", "255"), ("1.0", "1"), ("2e2", "200")]),
         ("s64", "s64", &[("-9223372036854775808", "-9223372036854775808"), (r#""12""#, "12")]),

@@ -1,6 +1,6 @@
 //! Components in the text format.
 
-use crate::{Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker as _, Runtime, Store};
+use crate::{Event, FunctionConfig, FunctionName, FunctionRef, Invocation, InvokeError, Invoker as _, Runtime, Store};
 
 /// A runtime with this component under this name.
 pub(super) async fn runtime_with(name: &str, component: &str) -> Result<Runtime, InvokeError> {
@@ -47,4 +47,16 @@ pub(super) async fn same(runtime: &Runtime, value: &str) -> Result<String, Invok
     let response = runtime.invoke(Invocation::new(function, event)).await?;
     let body = String::from_utf8(response.body.collect(1 << 20).await?.into()).unwrap();
     Ok(body.strip_prefix('[').unwrap().strip_suffix(PADDING).unwrap().to_owned())
+}
+
+/// What a call answers: the body; or the failure's kind and detail, and the error that the function returned.
+pub(super) async fn call(runtime: &Runtime, function: &str, body: &str) -> String {
+    let function: FunctionRef = function.parse().unwrap();
+    match runtime.invoke(Invocation::new(function, Event::json(body.to_owned()))).await {
+        Ok(response) => String::from_utf8(response.body.collect(1 << 20).await.unwrap().into()).unwrap(),
+        Err(error) => {
+            let returned = error.guest_error().map(|returned| format!(" {returned}")).unwrap_or_default();
+            format!("{}: {error}{returned}", error.kind())
+        }
+    }
 }
