@@ -22,6 +22,8 @@ pub struct Invocation {
     pub trace: TraceContext,
     /// When the response's body may begin.
     pub delivery: Delivery,
+    /// When it ends.
+    pub ending: Ending,
     /// What is known about the invocation so far; each layer adds what it knows.
     pub report: ReportHandle,
 }
@@ -35,6 +37,16 @@ pub enum Delivery {
     Settled,
     /// With the first byte: the caller wants output while the guest runs, and learns of a failure at the end of the body.
     Immediate,
+}
+
+/// When a response ends, of guests that may go on after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// When the guest has ended: then nothing is left to do, and the process or its sandbox may go.
+    #[default]
+    WithGuest,
+    /// With its last byte. A guest that goes on does so by itself, within its time; what it still costs is not in the report.
+    WithBody,
 }
 
 impl Invocation {
@@ -54,6 +66,7 @@ impl Invocation {
             deadline: None,
             trace: TraceContext::default(),
             delivery: Delivery::Settled,
+            ending: Ending::WithGuest,
             report,
         }
     }

@@ -59,7 +59,7 @@ pub use error::{ErrorKind, InvokeError, Overload};
 pub use event::{ClientAddress, Event, Input, MountPrefix};
 pub use function::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef};
 pub use hosts::{HostPattern, InvalidHost};
-pub use invocation::{Delivery, Invocation, InvocationId, TraceContext};
+pub use invocation::{Delivery, Ending, Invocation, InvocationId, TraceContext};
 pub use invoker::{Invoker, invoker_fn};
 pub use limits::{LimitSettings, Limits};
 pub use observe::{Observed, ReportSink};

@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, Uri};
 use nebula_runtime::{
-    Catalog, Event, Invocation, InvocationId, InvokeError, Invoker, MountPrefix, ReportHandle, TraceContext,
+    Catalog, Ending, Event, Invocation, InvocationId, InvokeError, Invoker, MountPrefix, ReportHandle, TraceContext,
 };
 
 use crate::{
@@ -42,13 +42,14 @@ pub struct Api {
     invoker: Arc<dyn Invoker>,
     metrics: Metrics,
     body_stall: Duration,
+    ending: Ending,
     catalog: Option<Arc<dyn Catalog>>,
 }
 
 impl Api {
     /// The functions of `invoker`, with default settings.
     pub fn new(invoker: Arc<dyn Invoker>) -> Self {
-        Self { invoker, metrics: Metrics::new(), body_stall: BODY_STALL, catalog: None }
+        Self { invoker, metrics: Metrics::new(), body_stall: BODY_STALL, ending: Ending::WithBody, catalog: None }
     }
 
     /// Counts the invocations that go on in `metrics`. Those that ended are counted by
@@ -62,6 +63,13 @@ impl Api {
     #[must_use]
     pub fn with_body_stall(self, stall: Duration) -> Self {
         Self { body_stall: stall, ..self }
+    }
+
+    /// Ends a response when its guest has ended, and not with its last byte: for a process that is stopped, or a sandbox that
+    /// is frozen, when the response is out.
+    #[must_use]
+    pub fn with_ending(self, ending: Ending) -> Self {
+        Self { ending, ..self }
     }
 
     /// Describes a function of `catalog` to whoever asks for `application/openapi+json`.
@@ -159,6 +167,7 @@ impl Api {
         let request = Request::from_parts(parts, upload::receive(body, self.body_stall));
         let mut invocation = Invocation::with_id(function, Event::http(request).with_arguments(arguments), id.clone());
         invocation.trace = trace;
+        invocation.ending = self.ending;
         Ok(Some(invocation))
     }
 }

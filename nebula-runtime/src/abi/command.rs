@@ -192,8 +192,9 @@ impl Running {
             Poll::Pending => Poll::Pending,
             Poll::Ready(ended) => {
                 self.guest = None;
-                // A guest whose event broke off failed because of that.
-                Poll::Ready(self.stdin.take_failure().map_or(ended, Err))
+                // A guest whose event broke off, or whose output is too much, failed because of that.
+                let cause = self.stdin.take_failure().or_else(|| self.stdout.take_failure());
+                Poll::Ready(cause.map_or(ended, Err))
             }
         }
     }

@@ -19,7 +19,7 @@ use tokio::{
 use wasmtime_wasi_http::WasiBody;
 
 use super::{Head, request::Upload, reuse::Fate};
-use crate::{Body, ErrorKind, InvokeError, ReportHandle, Response, engine::Supervised};
+use crate::{Body, Ending, ErrorKind, InvokeError, ReportHandle, Response, engine::Supervised};
 
 /// A guest at work. What it read and wrote is noted in the report when it is dropped.
 ///
@@ -33,6 +33,7 @@ pub(super) struct Running {
     failure: Option<InvokeError>,
     /// Where the function was let in.
     place: Option<OwnedSemaphorePermit>,
+    ending: Ending,
     upload: Arc<Upload>,
     written: u64,
     report: ReportHandle,
@@ -45,9 +46,10 @@ impl Running {
         guest: Option<Guest>,
         upload: Arc<Upload>,
         place: OwnedSemaphorePermit,
+        ending: Ending,
         report: ReportHandle,
     ) -> Self {
-        Self { guest, fate: None, failure: None, place: Some(place), upload, written: 0, report }
+        Self { guest, fate: None, failure: None, place: Some(place), ending, upload, written: 0, report }
     }
 
     /// Waits for the response of an instance that serves others as well.
@@ -93,12 +95,26 @@ impl Running {
             let (report, place) = (self.report.clone(), self.place.take());
             runtime.spawn(async move {
                 if let Err(error) = guest.await {
-                    let id = report.update(|report| report.id.clone());
-                    tracing::warn!(%id, %error, "the function failed after its response");
+                    log_late(&report, &error);
                 }
                 drop(place);
             });
         }
+    }
+
+    /// What there is to wait for once the response is out.
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.ending == Ending::WithBody {
+            self.detach();
+        }
+        self.poll_guest(context);
+        if self.guest.is_some() {
+            return Poll::Pending;
+        }
+        if let Some(error) = self.failure.take() {
+            log_late(&self.report, &error);
+        }
+        Poll::Ready(())
     }
 
     /// The response whose head is there.
@@ -107,7 +123,8 @@ impl Running {
         let report = self.report.clone();
         let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let limit = limit.unwrap_or(u64::MAX);
-        let answer = Answer { body, early: VecDeque::new(), running: self, limit, announced, ended: bodiless };
+        let answer =
+            Answer { body, early: VecDeque::new(), running: self, limit, announced, heard: bodiless, over: false };
         Response::of_parts(parts.status, parts.headers, answer.into_body(), report)
     }
 }
@@ -119,6 +136,12 @@ impl Drop for Running {
             report.bytes_out = self.written;
         });
     }
+}
+
+/// The response is out, whatever comes of the rest.
+fn log_late(report: &ReportHandle, error: &InvokeError) {
+    let id = report.update(|report| report.id.clone());
+    tracing::warn!(%id, %error, "the function failed after its response");
 }
 
 fn no_response() -> InvokeError {
@@ -138,7 +161,9 @@ struct Answer {
     /// The length that the guest said the body has.
     announced: Option<u64>,
     /// Whether the guest has said all that its client will hear.
-    ended: bool,
+    heard: bool,
+    /// Whether the body has ended.
+    over: bool,
 }
 
 impl Answer {
@@ -157,7 +182,7 @@ impl Answer {
                 Poll::Ready(None) => match whole(&self.early) {
                     Some(bytes) if self.is_fine(&bytes) => {
                         self.running.written = bytes.len() as u64;
-                        self.ended = true;
+                        self.heard = true;
                         return Body::from(bytes);
                     }
                     _ => break,
@@ -171,7 +196,8 @@ impl Answer {
     fn is_fine(&self, whole: &Bytes) -> bool {
         let Running { failure, fate, .. } = &self.running;
         // An instance that serves others may yet tell that it failed.
-        failure.is_none() && fate.is_none() && whole.len() as u64 <= self.limit
+        let over = self.running.guest.is_none() || self.running.ending == Ending::WithBody;
+        over && failure.is_none() && fate.is_none() && whole.len() as u64 <= self.limit
     }
 
     fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
@@ -198,7 +224,7 @@ impl Answer {
             let detail = format!("the function exceeded its response limit of {} bytes (max_response)", self.limit);
             return Err(InvokeError::new(ErrorKind::LimitExceeded, detail));
         }
-        self.ended |= self.announced == Some(self.running.written);
+        self.heard |= self.announced == Some(self.running.written);
         Ok(())
     }
 }
@@ -211,14 +237,16 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+        if self.over {
+            return self.running.poll_rest(context).map(|()| None);
+        }
         self.running.poll_guest(context);
         let polled = self.poll_body(context);
         match polled {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.count(&frame).map(|()| frame))),
             Poll::Ready(None) => {
-                self.ended = true;
-                self.running.detach();
-                Poll::Ready(None)
+                (self.heard, self.over) = (true, true);
+                self.running.poll_rest(context).map(|()| None)
             }
             other => other,
         }
@@ -228,7 +256,7 @@ impl http_body::Body for Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         // A reader who leaves before the end stops the guest. One who has it all does not.
-        if self.ended {
+        if self.heard {
             self.running.detach();
         }
     }

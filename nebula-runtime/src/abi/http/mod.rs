@@ -68,7 +68,7 @@ impl Http {
         let max_response = config.limits.max_response.map(|_| limits.max_response.as_u64());
         let report = invocation.report;
         if let Some(instances) = self.instances(&deployment, &invocation.function, stderr) {
-            let mut running = Running::new(None, upload, place, report.clone());
+            let mut running = Running::new(None, upload, place, invocation.ending, report.clone());
             let head = running.shared(instances.handle(request, limits.timeout, report)).await?;
             return Ok(running.respond(head, bodiless, max_response));
         }
@@ -83,7 +83,7 @@ impl Http {
             ran.map_err(|error| fault(error, store.data()))
         });
         let guest = supervise(guest, began, limits.timeout, report.clone());
-        let mut running = Running::new(Some(guest), upload, place, report);
+        let mut running = Running::new(Some(guest), upload, place, invocation.ending, report);
         let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
         Ok(running.respond(head, bodiless, max_response))
     }

@@ -5,7 +5,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use async_trait::async_trait;
@@ -24,7 +24,8 @@ pub(in crate::abi) const WINDOW: usize = 64 << 10;
 
 /// A guest's stdout on its way into a response's body. Clones share one buffer.
 ///
-/// A full buffer makes the guest wait. Nobody wakes it: whoever empties the buffer polls the guest next, in the same task.
+/// A full buffer makes the guest wait. Whoever empties the buffer polls the guest next, in the same task; one whose tasks are
+/// polled only when they are woken is woken then.
 #[derive(Clone)]
 pub(in crate::abi) struct Stdout(Arc<Mutex<Writing>>);
 
@@ -32,16 +33,29 @@ struct Writing {
     buffer: BytesMut,
     written: u64,
     limit: u64,
+    /// A guest's task that waits for room.
+    waiting: Option<Waker>,
+    /// Why the guest may write no more.
+    failure: Option<InvokeError>,
 }
 
 impl Stdout {
     pub(in crate::abi) fn new(limit: u64) -> Self {
-        Self(Arc::new(Mutex::new(Writing { buffer: BytesMut::new(), written: 0, limit })))
+        Self(Arc::new(Mutex::new(Writing { buffer: BytesMut::new(), written: 0, limit, waiting: None, failure: None })))
     }
 
     /// What has been written and not been taken.
     pub(in crate::abi) fn take(&self) -> Bytes {
-        lock(&self.0).buffer.split().freeze()
+        let mut writing = lock(&self.0);
+        if let Some(waiting) = writing.waiting.take() {
+            waiting.wake();
+        }
+        writing.buffer.split().freeze()
+    }
+
+    /// Why the guest was told to write no more, where that did not stop it at once.
+    pub(in crate::abi) fn take_failure(&self) -> Option<InvokeError> {
+        lock(&self.0).failure.take()
     }
 
     /// How much has been written and not been taken.
@@ -94,13 +108,18 @@ impl OutputStream for Stdout {
 }
 
 impl AsyncWrite for Stdout {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut writing = lock(&self.0);
         let bytes = bytes.get(..writing.room()).unwrap_or(bytes);
         if bytes.is_empty() {
+            writing.waiting = Some(context.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(writing.write(bytes).map(|()| bytes.len()).map_err(io::Error::other))
+        let written = writing.write(bytes).map(|()| bytes.len());
+        Poll::Ready(written.map_err(|failure| {
+            writing.failure = Some(failure);
+            io::ErrorKind::StorageFull.into()
+        }))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
