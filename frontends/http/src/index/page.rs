@@ -59,19 +59,15 @@ fn article(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
     match kind {
         Kind::Core => function.exports.iter().try_for_each(|export| core_form(f, function, export))?,
         Kind::Command => stream_form(f, function, "stdin -> stdout")?,
-        Kind::Typed => stream_form(f, function, "JSON -> JSON")?,
+        Kind::Typed => function.exports.iter().try_for_each(|export| typed_form(f, function, export))?,
         Kind::Http => stream_form(f, function, "request -> response")?,
     }
     f.write_str("</article>\n")
 }
 
-/// A field for each parameter. A sole export needs no name.
+/// A field for each parameter.
 fn core_form(f: &mut Formatter<'_>, function: &FunctionInfo, export: &Export) -> fmt::Result {
-    let path = match function.exports.len() {
-        1 => function.name.to_string(),
-        _ => format!("{}:{}", function.name, export.name),
-    };
-    open_form(f, &path, &export.to_string())?;
+    open_form(f, &path(function, export), &export.to_string())?;
     for (index, kind) in export.params.iter().enumerate() {
         let (number, kind) = (index + 1, Escaped(kind));
         let keys = if export.params.get(index).is_some_and(|kind| kind.starts_with('i')) { "numeric" } else { "text" };
@@ -81,6 +77,37 @@ fn core_form(f: &mut Formatter<'_>, function: &FunctionInfo, export: &Export) ->
         )?;
     }
     close_form(f)
+}
+
+/// A field for the arguments as JSON, which holds an example of them.
+fn typed_form(f: &mut Formatter<'_>, function: &FunctionInfo, export: &Export) -> fmt::Result {
+    let Some(typed) = &export.typed else { return Ok(()) };
+    if let Some(why) = &typed.refused {
+        return writeln!(f, "<p><code>{}</code> cannot be called: {}</p>", Escaped(&export.name), Escaped(why));
+    }
+    open_form(f, &path(function, export), &typed.wit)?;
+    let examples: Vec<_> = typed.params.iter().map(|param| param.example.to_string()).collect();
+    let example = match examples.as_slice() {
+        [] => None,
+        [only] => Some(only.clone()),
+        several => Some(format!("[{}]", several.join(", "))),
+    };
+    if let Some(example) = example {
+        let example = Escaped(&example);
+        writeln!(
+            f,
+            "<label class=\"wide\">JSON<textarea rows=\"3\" spellcheck=\"false\">{example}</textarea></label>"
+        )?;
+    }
+    close_form(f)
+}
+
+/// A sole export needs no name.
+fn path(function: &FunctionInfo, export: &Export) -> String {
+    match function.exports.len() {
+        1 => function.name.to_string(),
+        _ => format!("{}:{}", function.name, export.name),
+    }
 }
 
 /// A field for a path, and one for bytes.
@@ -177,6 +204,26 @@ mod tests {
             "<code>b()</code>".to_owned(),
         ];
         assert_eq!(forms(function("bad", "core", &exports)), expected);
+    }
+
+    #[test]
+    fn a_typed_function_has_a_form_with_an_example_of_its_arguments() {
+        let param =
+            |example: serde_json::Value| json!({"name": "v", "required": true, "schema": {}, "example": example});
+        let exports = json!([
+            {"name": "add", "params": [], "results": [], "typed":
+                {"wit": "add: func(v: list<string>)", "params": [param(json!(["<text>"]))]}},
+            {"name": "open", "params": [], "results": [], "typed": {"refused": "its result holds a resource"}},
+        ]);
+        let page = Page(&[function("shop", "typed", &exports)]).to_string();
+        let shown = [
+            "<form data-function=\"api/shop:add\" aria-label=\"add: func(v: list&lt;string&gt;)\">",
+            ">[&quot;&lt;text&gt;&quot;]</textarea>",
+            "<p><code>open</code> cannot be called: its result holds a resource</p>",
+        ];
+        for shown in shown {
+            assert!(page.contains(shown), "{shown}: {page}");
+        }
     }
 
     #[test]

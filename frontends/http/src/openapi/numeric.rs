@@ -41,5 +41,11 @@ fn float(schema: &Value) -> Value {
 
 fn tuple(types: Vec<Value>) -> Value {
     let count = types.len();
-    json!({"type": "array", "prefixItems": types, "minItems": count, "maxItems": count})
+    match types.split_first() {
+        // The same said simply, which more tools understand.
+        Some((first, rest)) if rest.iter().all(|ty| ty == first) => {
+            json!({"type": "array", "items": first, "minItems": count, "maxItems": count})
+        }
+        _ => json!({"type": "array", "prefixItems": types, "minItems": count, "maxItems": count}),
+    }
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod calls;
 mod components;
+mod describe;
 mod round_trip;
 
 use components::{identity, runtime_with, same};

@@ -67,7 +67,13 @@ impl Schemas {
 
     fn tuple(&mut self, types: &[Shape]) -> Value {
         let (count, types) = (types.len(), types.iter().map(|ty| self.of(ty)).collect::<Vec<_>>());
-        json!({"type": "array", "prefixItems": types, "minItems": count, "maxItems": count})
+        match types.split_first() {
+            // The same said simply, which more tools understand.
+            Some((first, rest)) if rest.iter().all(|ty| ty == first) => {
+                json!({"type": "array", "items": first, "minItems": count, "maxItems": count})
+            }
+            _ => json!({"type": "array", "prefixItems": types, "minItems": count, "maxItems": count}),
+        }
     }
 
     fn record(&mut self, fields: &[Field]) -> Value {
