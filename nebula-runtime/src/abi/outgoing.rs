@@ -69,7 +69,7 @@ impl Outgoing {
         let response = response.map_err(|error| self.failure(error))?;
         let between = options.and_then(|options| options.between_bytes_timeout);
         let body = |body: hyper::body::Incoming| match between {
-            Some(between) => Unstalled { body, between, waiting: None }.boxed_unsync(),
+            Some(between) => Timely { body, between, waiting: None }.boxed_unsync(),
             None => body.map_err(Error::Hyper).boxed_unsync(),
         };
         Ok((response.map(body), Box::new(async { Ok(()) })))
@@ -203,13 +203,13 @@ impl Service<Uri> for Guarded {
 }
 
 /// A response's body that fails when nothing comes for as long as the guest said it would wait.
-struct Unstalled {
+struct Timely {
     body: hyper::body::Incoming,
     between: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl http_body::Body for Unstalled {
+impl http_body::Body for Timely {
     type Data = Bytes;
     type Error = Error;
 

@@ -177,17 +177,18 @@ impl WorkerState for Worker {
     }
 
     fn drop(&self, store: Store<Host<System>>, ended: wasmtime::Result<()>) {
-        let (kind, detail) = match ended {
+        let fate = match ended {
+            // It has served its number, and was idle: it failed nobody.
+            Ok(()) => None,
             Err(_) if self.late.load(Relaxed) => {
-                (ErrorKind::Timeout, "the function's instance did not end in time (timeout)".to_owned())
+                Some((ErrorKind::Timeout, "the function's instance did not end in time (timeout)".to_owned()))
             }
             Err(error) => {
                 let fault = fault(error, store.data());
-                (fault.kind(), format!("{}; it ended every request of its instance", fault.detail()))
+                Some((fault.kind(), format!("{}; it ended every request of its instance", fault.detail())))
             }
-            Ok(()) => (ErrorKind::GuestFault, "the function's instance ended before its response".to_owned()),
         };
-        self.fate.send_replace(Some((kind, detail)));
+        self.fate.send_replace(fate);
         // Only now: with the store go the bodies, whose readers ask for the fate then.
         drop(store);
     }
