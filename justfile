@@ -45,6 +45,15 @@ bench: guests
     cargo build --release --package nebula-cli --package nebula-bench
     target/release/nebula-bench
 
+# Fuzz the reader of typed functions' JSON for as long as it is let: needs a nightly compiler and cargo-fuzz
+fuzz *args:
+    cargo +nightly fuzz run typed {{ args }}
+
+# Test a running server by its own description: needs openapi-spec-validator and schemathesis (PyPI)
+openapi server="http://127.0.0.1:8080":
+    curl --silent --fail {{ server }}/openapi.json | openapi-spec-validator -
+    schemathesis run {{ server }}/openapi.json --checks response_schema_conformance,status_code_conformance,content_type_conformance
+
 # Check what is depended on: which crates, under which licences, from where
 deny:
     cargo deny check bans licenses sources

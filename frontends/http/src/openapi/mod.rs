@@ -13,7 +13,7 @@ use http::{
 use nebula_runtime::FunctionInfo;
 use serde_json::{Map, Value, json};
 
-/// The media type of a description (RFC 9512 for YAML has `application/openapi+yaml`, and its draft this one).
+/// The media type of a description (registered beside `application/openapi+yaml`).
 const MEDIA_TYPE: &str = "application/openapi+json";
 
 /// Whether a request is for the description of a function and not for the function.

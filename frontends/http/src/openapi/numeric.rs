@@ -26,11 +26,14 @@ pub(super) fn call(export: &Export) -> Call {
     }
 }
 
+/// The greatest `f32` in its shortest text, which as a number of 64 bits is a little more than it is.
+const F32_MAX: f64 = 3.402_823_5e38;
+
 fn number(ty: &str) -> Value {
     match ty {
         "i32" => json!({"type": "integer", "format": "int32", "minimum": i32::MIN, "maximum": i32::MAX}),
         "i64" => json!({"type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX}),
-        "f32" => float(&json!({"type": "number", "format": "float", "minimum": f32::MIN, "maximum": f32::MAX})),
+        "f32" => float(&json!({"type": "number", "format": "float", "minimum": -F32_MAX, "maximum": F32_MAX})),
         _ => float(&json!({"type": "number", "format": "double"})),
     }
 }

@@ -68,3 +68,19 @@ async fn a_function_is_described_by_its_wit_examples_and_schemas() {
     let examples: Vec<_> = info.exports[0].typed.as_ref().unwrap().params.iter().map(|param| &param.example).collect();
     assert_eq!(call(&runtime, "shop", &serde_json::to_string(&examples).unwrap()).await, "0");
 }
+
+#[tokio::test]
+async fn what_a_components_author_wrote_is_told_where_it_is_in_there() {
+    let docs = r#"{\"worlds\":{\"root\":{\"func_exports\":{\"f\":{\"docs\":\"Gives nothing.\"}}}}}"#;
+    let component = format!(
+        r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func (export "f") (canon lift (core func $i "f")))
+            (@custom "package-docs" "\01{docs}"))"#
+    );
+    let runtime = runtime_with("f", &component).await.unwrap();
+    let info = runtime.inspect(&"f".parse().unwrap()).await.unwrap();
+    let typed = info.exports[0].typed.as_ref().unwrap();
+    assert_eq!((typed.wit.as_str(), typed.docs.as_deref()), ("f: func()", Some("Gives nothing.")));
+}
