@@ -2,7 +2,7 @@
 //!
 //! A language whose tools are not here is ignored, and the list of tests says why. What takes minutes runs in
 //! `just guests-all` only.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     env, fs,
@@ -15,8 +15,11 @@ use libtest_mimic::{Arguments, Trial};
 use nebula_integration_tests::{Answered, Nebula, Project, Server};
 use toml::Table;
 
+/// Gives a language's tools, or says what is missing.
+type FindTools = fn() -> Result<Tools, String>;
+
 /// Each language, the kinds that it is for, and what finds its tools.
-const LANGUAGES: [(&str, &[Kind], fn() -> Result<Tools, String>); 5] = [
+const LANGUAGES: [(&str, &[Kind], FindTools); 5] = [
     ("rust", &[Kind::Core, Kind::Command, Kind::Http, Kind::Typed], rust),
     ("c", &[Kind::Core, Kind::Command], zig),
     ("javascript", &[Kind::Http, Kind::Typed], node),
