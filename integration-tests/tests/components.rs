@@ -1,0 +1,137 @@
+//! Components in a server: where they are mounted, what they may reach, what they share, what they are made of.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fmt::Write as _, ops::Deref, thread};
+
+use http::Request;
+use nebula_integration_tests::{Answered, Guest, Nebula, Project, Server};
+use serde_json::Value;
+
+/// A server and the folder of its store.
+struct Served {
+    server: Server,
+    _project: Project,
+}
+
+impl Deref for Served {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+/// A server of some guests, each with keys of its own in `nebula.toml`, and of what stands behind them there.
+fn serve(guests: &[(&str, &str)], rest: &str) -> Served {
+    let mut config = String::new();
+    for (name, keys) in guests {
+        let source = Guest::named(name).unwrap().path;
+        writeln!(config, "[functions.{name}]\nsource = {source:?}\n{keys}").unwrap();
+    }
+    let project = Project::new([]);
+    project.write("nebula.toml", config + rest);
+    let server = Server::start(&Nebula::built(), &project, &[]).unwrap();
+    Served { server, _project: project }
+}
+
+fn problem(answered: &Answered) -> (u16, Value) {
+    let problem: Value = serde_json::from_str(&answered.text()).unwrap();
+    (answered.status, problem.get("kind").unwrap().clone())
+}
+
+#[test]
+fn a_function_answers_at_a_path_and_a_host_of_its_own_and_sees_only_what_is_below() {
+    let routes = "[[routes]]\npath = \"/shop\"\nfunction = \"http-request\"\n\
+                  [[routes]]\nhost = \"hello.test\"\npath = \"/\"\nfunction = \"http-hello\"\n";
+    let server = serve(&[("http-request", ""), ("http-hello", "")], routes);
+    let seen: Value = serde_json::from_str(&server.get("/shop/a%2Fb?c=d").text()).unwrap();
+    assert_eq!(seen.get("path_with_query").unwrap(), "/a%2Fb?c=d");
+    let headers = seen.get("headers").unwrap().to_string();
+    for header in [r#"["x-forwarded-prefix","/shop"]"#, r#"["x-forwarded-for","127.0.0.1"]"#] {
+        assert!(headers.contains(header), "{headers}");
+    }
+    let elsewhere = Request::get("/healthz").header("host", "hello.test");
+    assert_eq!(server.send(elsewhere.body(()).unwrap()).text(), "Hello");
+    assert_eq!(server.get("/healthz").text(), "ok");
+    assert_eq!(server.get("/shopping").status, 404);
+}
+
+#[test]
+fn a_functions_own_requests_go_where_they_are_allowed_and_a_refusal_says_which_line_to_add() {
+    let target = serve(&[("http-hello", "")], "");
+    let url = |host: &str| format!("http://{host}/api/http-hello");
+    // Allowed as any host is, and not as the address that it has.
+    let behind = serve(&[("http-hello", "")], "");
+    let other = behind.address();
+    let allowed = format!("allow_hosts = [\"{}\", \"*:{}\"]", target.address(), other.rsplit_once(':').unwrap().1);
+    let server = serve(&[("http-fetch", &allowed)], "");
+    let fetch = |url: &str| server.get(&format!("/api/http-fetch?url={url}")).text();
+    assert_eq!(fetch(&url(target.address())), "Hello");
+    let refused = ["http://elsewhere.test/", "http://localhost/", &url("[::1]:1"), "http://169.254.169.254/"];
+    for url in refused {
+        assert_eq!(fetch(url), "ErrorCode::HttpRequestDenied", "{url}");
+    }
+    server.wait_for_log("add \"elsewhere.test\" to allow_hosts of [functions.http-fetch]");
+    assert_eq!(fetch(&url(other)), "ErrorCode::DestinationIpProhibited");
+    server.wait_for_log(&format!("add \"{other}\" to allow_hosts"));
+}
+
+#[test]
+fn an_instance_is_used_again_where_that_is_asked_for_and_only_as_often() {
+    let server = serve(&[("http3-trap", "reuse = { max_requests = 3, max_concurrent = 1, idle = \"1m\" }")], "");
+    let counts: Vec<_> = (0..7).map(|_| server.get("/api/http3-trap/count").text()).collect();
+    assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1"]);
+    let fresh = serve(&[("http3-trap", "")], "");
+    let counts: Vec<_> = (0..3).map(|_| fresh.get("/api/http3-trap/count").text()).collect();
+    assert_eq!(counts, ["1", "1", "1"]);
+}
+
+#[test]
+fn a_trap_and_a_timeout_end_their_instance_and_tell_its_other_requests_why() {
+    let server = serve(&[("http3-trap", "reuse = { idle = \"1m\" }\ntimeout = \"2s\"")], "");
+    for (path, expected) in [("trap", (502, "guest_fault")), ("spin", (504, "timeout"))] {
+        thread::scope(|scope| {
+            // It waits for longer than the other may last, so that it ends by its own doing only if the two do not share.
+            let sibling = scope.spawn(|| problem(&server.get("/api/http3-trap/slow?ms=60000")));
+            while !server.get("/metrics").text().contains("nebula_in_flight 1\n") {
+                thread::yield_now();
+            }
+            let culprit = problem(&server.get(&format!("/api/http3-trap/{path}")));
+            let expected = (expected.0, Value::from(expected.1));
+            assert_eq!((culprit, sibling.join().unwrap()), (expected.clone(), expected), "{path}");
+        });
+        assert_eq!(server.get("/api/http3-trap/count").text(), "1");
+    }
+}
+
+#[test]
+fn a_component_is_linked_to_the_function_that_it_imports() {
+    let imports = "imports = { \"nebula:tax/rates\" = \"tax\" }";
+    let server = serve(&[("checkout", imports), ("tax", "")], "");
+    assert_eq!(server.get("/api/checkout/100/de").text(), "119");
+    let refused = server.get("/api/checkout/100/nowhere");
+    assert_eq!(problem(&refused), (422, Value::from("guest_error")));
+}
+
+#[test]
+fn what_cannot_be_linked_is_refused_with_what_there_is() {
+    let cases = [
+        ("nebula:tax/rate", "tax", "the component has no such import; it imports nebula:tax/rates"),
+        ("nebula:tax/rates", "http-hello", "it has no such export; it exports wasi:http/incoming-handler@0.2"),
+        ("nebula:tax/rates", "nobody", "there is no function nobody"),
+    ];
+    for (import, function, expected) in cases {
+        let project = Project::new([]);
+        let source = |name| Guest::named(name).unwrap().path;
+        let config = format!(
+            "[functions.checkout]\nsource = {:?}\nimports = {{ \"{import}\" = \"{function}\" }}\n\
+             [functions.tax]\nsource = {:?}\n[functions.http-hello]\nsource = {:?}\n",
+            source("checkout"),
+            source("tax"),
+            source("http-hello")
+        );
+        project.write("nebula.toml", config);
+        let ended = Server::start(&Nebula::built(), &project, &[]).map(|_| ()).unwrap_err();
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+}
