@@ -47,7 +47,8 @@ bench: guests
 
 # Fuzz the reader of typed functions' JSON for as long as it is let: needs a nightly compiler and cargo-fuzz
 fuzz *args:
-    cargo +nightly fuzz run typed {{ args }}
+    mkdir -p fuzz/corpus/typed
+    cargo +nightly fuzz run typed fuzz/corpus/typed fuzz/seeds {{ args }}
 
 # Test a running server by its own description: needs openapi-spec-validator and schemathesis (PyPI)
 openapi server="http://127.0.0.1:8080":
