@@ -28,6 +28,8 @@ use crate::{Body, Ending, ErrorKind, InvokeError, ReportHandle, Response, engine
 pub(super) struct Running {
     /// `None` once it has ended, and of an instance that serves others as well.
     guest: Option<Guest>,
+    /// Dropped when the response has been read: the guest's store waits for that.
+    reading: Option<oneshot::Sender<()>>,
     /// That of such an instance.
     fate: Option<Fate>,
     failure: Option<InvokeError>,
@@ -43,13 +45,14 @@ pub(super) type Guest = Supervised<BoxFuture<'static, Result<(), InvokeError>>>;
 
 impl Running {
     pub(super) fn new(
-        guest: Option<Guest>,
+        guest: Option<(Guest, oneshot::Sender<()>)>,
         upload: Arc<Upload>,
         place: OwnedSemaphorePermit,
         ending: Ending,
         report: ReportHandle,
     ) -> Self {
-        Self { guest, fate: None, failure: None, place: Some(place), ending, upload, written: 0, report }
+        let (guest, reading) = guest.unzip();
+        Self { guest, reading, fate: None, failure: None, place: Some(place), ending, upload, written: 0, report }
     }
 
     /// Waits for the response of an instance that serves others as well.
@@ -91,6 +94,7 @@ impl Running {
 
     /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest.
     fn detach(&mut self) {
+        self.reading = None;
         if let (Some(guest), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
             let (report, place) = (self.report.clone(), self.place.take());
             runtime.spawn(async move {
@@ -104,6 +108,7 @@ impl Running {
 
     /// What there is to wait for once the response is out.
     fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.reading = None;
         if self.ending == Ending::WithBody {
             self.detach();
         }
@@ -179,14 +184,18 @@ impl Answer {
                     self.running.failure.get_or_insert_with(|| broken(&error));
                     break;
                 }
-                Poll::Ready(None) => match whole(&self.early) {
-                    Some(bytes) if self.is_fine(&bytes) => {
-                        self.running.written = bytes.len() as u64;
-                        self.heard = true;
-                        return Body::from(bytes);
+                Poll::Ready(None) => {
+                    self.running.reading = None;
+                    self.running.poll_guest(&mut context);
+                    match whole(&self.early) {
+                        Some(bytes) if self.is_fine(&bytes) => {
+                            self.running.written = bytes.len() as u64;
+                            self.heard = true;
+                            return Body::from(bytes);
+                        }
+                        _ => break,
                     }
-                    _ => break,
-                },
+                }
                 Poll::Pending => break,
             }
         }

@@ -77,13 +77,14 @@ impl Http {
         wasi.stdout(log.clone()).stderr(log);
         let mut store = self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &report);
         let (answer, mut head) = oneshot::channel();
+        let (reading, read) = oneshot::channel();
         let handler = Arc::clone(&self.handler);
         let guest: BoxFuture<'static, _> = Box::pin(async move {
-            let ran = handler.run(&mut store, request, answer, began).await;
+            let ran = handler.run(&mut store, request, answer, read, began).await;
             ran.map_err(|error| fault(error, store.data()))
         });
         let guest = supervise(guest, began, limits.timeout, report.clone());
-        let mut running = Running::new(Some(guest), upload, place, invocation.ending, report);
+        let mut running = Running::new(Some((guest, reading)), upload, place, invocation.ending, report);
         let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
         Ok(running.respond(head, bodiless, max_response))
     }
@@ -121,6 +122,7 @@ impl Handler {
         store: &mut Store<Host<System>>,
         request: http::Request<WasiBody>,
         answer: oneshot::Sender<Head>,
+        read: oneshot::Receiver<()>,
         began: Instant,
     ) -> wasmtime::Result<()> {
         match self {
@@ -150,6 +152,9 @@ impl Handler {
                     drop(answer.send(head));
                     // The tasks that write the body, and what else the guest has to do.
                     poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+                    // Trailers that nobody but the host holds any more still pass through the store: it stays until the
+                    // response has been read, or its reader has gone.
+                    let _ = read.await;
                     Ok(())
                 });
                 ran.await?
