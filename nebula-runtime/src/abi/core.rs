@@ -74,7 +74,7 @@ impl Core {
                     ran.map_err(|error| fault(error, store.data()))
                 }
                 Instance::Wasi(pre) => {
-                    let wasi = stdio::without_input(config, &invocation.id, stderr)?;
+                    let wasi = stdio::without_input(config, &invocation.id, stderr)?.build_p1();
                     let mut store = self.engine.store(wasi, limits.memory, &report);
                     let ran = self.run(pre, &mut store, began, function, &params).await;
                     ran.map_err(|error| fault(error, store.data()))

@@ -19,11 +19,7 @@ pub(crate) fn fault<W>(error: wasmtime::Error, host: &Host<W>) -> InvokeError {
             .with_exit_code(*code);
     }
     if error.is::<PoolConcurrencyLimitError>() {
-        return InvokeError::overloaded(
-            Overload::Server,
-            RETRY_AFTER,
-            "the server has no room for another instance; try again later",
-        );
+        return no_room();
     }
     let trap = error.downcast_ref::<Trap>().copied();
     let failure = match (trap, host.limiter.refused()) {
@@ -38,6 +34,12 @@ pub(crate) fn fault<W>(error: wasmtime::Error, host: &Host<W>) -> InvokeError {
         (None, None) => InvokeError::new(ErrorKind::GuestFault, format!("the function failed: {}", error.root_cause())),
     };
     failure.with_source(error)
+}
+
+/// The failure of an invocation that came when all slots of the pool were taken.
+pub(crate) fn no_room() -> InvokeError {
+    let detail = "the server has no room for another instance; try again later";
+    InvokeError::overloaded(Overload::Server, RETRY_AFTER, detail)
 }
 
 fn exceeded(what: &str) -> InvokeError {

@@ -16,7 +16,7 @@ use std::{
 };
 
 use code_cache::CodeCache;
-pub(crate) use fault::fault;
+pub(crate) use fault::{fault, no_room};
 pub(crate) use host::Host;
 pub(crate) use supervise::{Supervised, supervise, timed_out};
 use ticker::Ticker;

@@ -22,7 +22,7 @@ use wasmtime_wasi_http::{
 use super::{
     Call,
     component::{Pre, System},
-    stdio::{self, Stderr},
+    stdio,
 };
 use crate::{
     ErrorKind, FunctionRef, GuestStderr, InvokeError, Response,
@@ -72,9 +72,7 @@ impl Http {
             let head = running.shared(instances.handle(request, limits.timeout, report)).await?;
             return Ok(running.respond(head, bodiless, max_response));
         }
-        let mut wasi = stdio::granted(config)?;
-        let log = Stderr::new(&invocation.id, stderr);
-        wasi.stdout(log.clone()).stderr(log);
+        let wasi = stdio::without_input(config, &invocation.id, stderr)?;
         let mut store = self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &report);
         let (answer, mut head) = oneshot::channel();
         let (reading, read) = oneshot::channel();

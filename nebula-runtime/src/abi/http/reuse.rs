@@ -30,15 +30,9 @@ use wasmtime_wasi_http::{
 
 use super::{Head, refused};
 use crate::{
-    ErrorKind, FunctionConfig, FunctionRef, GuestStderr, InvocationId, InvokeError, Limits, Overload, ReportHandle,
-    Reuse,
-    abi::{
-        Outgoing,
-        component::System,
-        stdio::{self, Stderr},
-    },
-    admission::RETRY_AFTER,
-    engine::{Engine, Host, fault, timed_out},
+    ErrorKind, FunctionConfig, FunctionRef, GuestStderr, InvocationId, InvokeError, Limits, ReportHandle, Reuse,
+    abi::{Outgoing, component::System, stdio},
+    engine::{Engine, Host, fault, no_room, timed_out},
 };
 
 /// The instances of one deployment. Clones are the same instances.
@@ -114,11 +108,6 @@ async fn failure(error: wasmtime::Error, fate: Option<&mut Fate>) -> InvokeError
     InvokeError::new(ErrorKind::GuestFault, format!("the function failed: {}", error.root_cause())).with_source(error)
 }
 
-fn no_room() -> InvokeError {
-    let detail = "the server has no room for another instance; try again later";
-    InvokeError::overloaded(Overload::Server, RETRY_AFTER, detail)
-}
-
 impl HandlerState for Pool {
     type StoreData = Host<System>;
     type WorkerExpiration = Expiration;
@@ -127,9 +116,7 @@ impl HandlerState for Pool {
     async fn instantiate(&self) -> wasmtime::Result<Instance<Host<System>, Expiration, Worker>> {
         // An instance has a name of its own, since it serves many invocations.
         let id = InvocationId::random();
-        let mut wasi = stdio::granted(&self.config)?;
-        let log = Stderr::new(&id, self.stderr);
-        wasi.stdout(log.clone()).stderr(log);
+        let wasi = stdio::without_input(&self.config, &id, self.stderr)?;
         let report = ReportHandle::new(id, self.function.clone());
         let mut store = self.engine.store(System::new(wasi, self.outgoing.clone()), self.limits.memory, &report);
         let service = self.service.instantiate_async(&mut store).await?;
@@ -209,9 +196,18 @@ impl WorkerExpiration for Expiration {
             // What a request did not get done by its own deadline, it never will: `start` is that of the last one.
             WorkerStatus::Requests | WorkerStatus::PostReturn => self.timeout,
         };
-        self.timer.as_mut().reset((start + limit).into());
-        let expired = self.timer.as_mut().poll(context);
-        self.late.store(expired.is_ready() && status != WorkerStatus::Idle, Relaxed);
-        expired
+        let end = (start + limit).into();
+        // An instance is polled many times a request: a timer that goes off too early is set again, and is else left alone.
+        if end < self.timer.deadline() {
+            self.timer.as_mut().reset(end);
+        }
+        while self.timer.as_mut().poll(context).is_ready() {
+            if self.timer.deadline() >= end {
+                self.late.store(status != WorkerStatus::Idle, Relaxed);
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(end);
+        }
+        Poll::Pending
     }
 }

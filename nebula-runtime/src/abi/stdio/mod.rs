@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(super) use stderr::Stderr;
 pub(super) use stdin::Stdin;
 pub(super) use stdout::{Stdout, WINDOW};
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder, p1::WasiP1Ctx};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use super::GuestStderr;
 use crate::{ErrorKind, FunctionConfig, InvocationId, InvokeError};
@@ -19,12 +19,12 @@ pub(super) fn without_input(
     config: &FunctionConfig,
     id: &InvocationId,
     stderr: GuestStderr,
-) -> Result<WasiP1Ctx, InvokeError> {
+) -> Result<WasiCtxBuilder, InvokeError> {
     let mut wasi = granted(config)?;
     let log = Stderr::new(id, stderr);
-    // A core module's result is what it returns: what it prints is for the developer.
+    // Its result is what it returns: what it prints is for the developer.
     wasi.stdout(log.clone()).stderr(log);
-    Ok(wasi.build_p1())
+    Ok(wasi)
 }
 
 /// What the configuration grants: environment and folders, and nothing else.

@@ -40,7 +40,7 @@ use wasmtime::{
 use super::{
     Call,
     component::{Pre, System},
-    stdio::{self, Stderr},
+    stdio,
 };
 use crate::{
     ErrorKind, Event, Export, InvokeError, Response,
@@ -83,10 +83,7 @@ impl Typed {
         let report = invocation.report;
         let (params, bytes_in) = params(signature, invocation.event, limits.max_request.as_u64()).await?;
         report.update(|report| report.bytes_in = bytes_in);
-        let mut wasi = stdio::granted(config)?;
-        let log = Stderr::new(&invocation.id, stderr);
-        // Its result is what it returns: what it prints is for the developer.
-        wasi.stdout(log.clone()).stderr(log);
+        let wasi = stdio::without_input(config, &invocation.id, stderr)?;
         let mut store = self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &report);
         store.set_hostcall_fuel(spread(limits.max_response.as_u64()));
         // Pinned where it is made: it is large, and handing it on would copy it.
