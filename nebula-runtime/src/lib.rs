@@ -40,6 +40,7 @@ mod invocation;
 mod invoker;
 mod limits;
 mod loader;
+mod log;
 mod observe;
 mod report;
 mod response;

@@ -16,7 +16,7 @@ use nebula_runtime::{
 use crate::{
     metrics::Metrics,
     openapi,
-    problem::{self, Problem},
+    problem::Problem,
     reply,
     routes::Route,
     target::Target,
@@ -179,7 +179,7 @@ impl fmt::Debug for Api {
 }
 
 fn refuse(error: &InvokeError, id: &InvocationId, report: Option<&ReportHandle>) -> Response {
-    problem::log(error, id);
+    error.log(id);
     let mut response = Problem::of_error(error, Some(id)).into_response();
     reply::annotate(response.headers_mut(), id, report);
     response
