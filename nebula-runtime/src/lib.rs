@@ -46,6 +46,7 @@ mod report;
 mod response;
 mod runtime;
 pub mod store;
+mod value;
 
 pub use abi::GuestStderr;
 pub use admission::{Admission, PATIENCE};
@@ -68,3 +69,4 @@ pub use report::{Kind, Outcome, Report, ReportHandle, Start};
 pub use response::Response;
 pub use runtime::{Published, Runtime, RuntimeBuilder};
 pub use store::{Store, StoreError, StoreUrl};
+pub use value::append_json_value;
