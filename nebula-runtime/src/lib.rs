@@ -54,7 +54,7 @@ pub use body::Body;
 pub use bytesize::ByteSize;
 pub use catalog::{Catalog, Export, FunctionInfo, TypedExport, TypedParam};
 pub use composition::{Composition, Linked};
-pub use config::{DirGrant, FunctionConfig, Reuse};
+pub use config::{Batch, DirGrant, FunctionConfig, Reuse};
 pub use digest::{Digest, InvalidDigest};
 pub use engine::EngineError;
 pub use error::{ErrorKind, InvokeError, Overload};
