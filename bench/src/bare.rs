@@ -89,10 +89,10 @@ impl Command {
         Ok(Self { engine: engine.clone(), pre })
     }
 
-    pub(crate) async fn run(&self, input: &'static str) -> Result<bytes::Bytes> {
+    pub(crate) async fn run(&self, input: impl Into<bytes::Bytes>) -> Result<bytes::Bytes> {
         let stdout = MemoryOutputPipe::new(6 << 20);
         let mut wasi = WasiCtxBuilder::new();
-        wasi.arg("command").stdin(MemoryInputPipe::new(input)).stdout(stdout.clone());
+        wasi.arg("command").stdin(MemoryInputPipe::new(input.into())).stdout(stdout.clone());
         let mut store = Store::new(&self.engine, Host { wasi: wasi.build_p1(), limits: limits() });
         store.limiter(|host| &mut host.limits);
         prepare(&mut store);

@@ -1,8 +1,10 @@
-//! The HTTP server under concurrent load, beside a plain Axum handler that returns the same text.
+//! The HTTP server under concurrent load, beside a plain Axum handler that returns the same text, and beside one that calls
+//! bare Wasmtime for it: what any server of such functions costs on this machine, without what Nebula does for them.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    bare::{self, ours},
     growth::resident_mib_of,
     invoke::{ECHO, TREATS},
     process::nebula_binary,
@@ -33,17 +36,18 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     start_to_answer(table, folder.path())?;
     let nebula = Server::nebula(folder.path())?;
     let peer = Server::spawn(Command::new(std::env::current_exe()?).arg("peer-axum"))?;
-    for (what, path) in [("GET /api/treats/10", "/api/treats/10"), ("GET /api/echo/10, a command", "/api/echo/10")] {
-        let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for (what, function) in [("GET /api/treats/10", "treats"), ("GET /api/echo/10, a command", "echo")] {
+        let (mut ours, mut theirs, mut ratios, mut bare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let (our, their) = (nebula.load(path)?, peer.load("/api/treats/10")?);
+            let (our, their) = (nebula.load(&format!("/api/{function}/10"))?, peer.load("/api/treats/10")?);
             ours.push(our);
             theirs.push(their);
             ratios.push(our / their);
+            bare.push(peer.load(&format!("/bare/{function}/10"))? / their);
         }
         let cell = |rates| format!("{:.0} req/s", median(rates));
-        let what = format!("{what}, {CONNECTIONS} connections");
-        table.row(what, cell(ours), cell(theirs), format!("{:.2} of plain Axum", median(ratios)));
+        let ratio = format!("{:.2} of plain Axum, where bare Wasmtime in it has {:.2}", median(ratios), median(bare));
+        table.row(format!("{what}, {CONNECTIONS} connections"), cell(ours), cell(theirs), ratio);
     }
     let memory = resident_mib_of(&nebula.0.id().to_string())?;
     table.row("resident memory of the server after that load", format!("{memory} MiB"), "–".into(), "–".into());
@@ -129,12 +133,23 @@ impl Drop for Server {
 /// What the peer's process does.
 pub(crate) fn serve_plain_axum() -> Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let app = Router::new().route("/api/treats/{n}", get(|Path(n): Path<i32>| async move { n.to_string() }));
+        let engine = ours(bare::engine())?;
+        let treats = Arc::new(ours(bare::Core::new(&engine, &wat::parse_str(TREATS)?, "treats"))?);
+        let echo = Arc::new(ours(bare::Command::new(&engine, &wat::parse_str(ECHO)?))?);
+        let app = Router::new()
+            .route("/api/treats/{n}", get(|Path(n): Path<i32>| async move { n.to_string() }))
+            .route("/bare/treats/{n}", get(|Path(n): Path<String>| async move { answer(treats.call(&n).await) }))
+            .route("/bare/echo/{n}", get(|Path(n): Path<String>| async move { answer(echo.run(n).await) }));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         eprintln!("http://{}", listener.local_addr()?);
         axum::serve(listener, app).await?;
         Ok(())
     })
+}
+
+/// What a handler around bare Wasmtime answers.
+fn answer(result: wasmtime::Result<bytes::Bytes>) -> std::result::Result<bytes::Bytes, String> {
+    result.map_err(|error| error.to_string())
 }
 
 /// What the client's process does: one thread, each connection sending its next request when the answer is there.
