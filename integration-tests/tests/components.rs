@@ -1,7 +1,7 @@
 //! Components in a server: where they are mounted, what they may reach, what they share, what they are made of.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fmt::Write as _, ops::Deref, thread};
+use std::{fmt::Write as _, io::Write as _, net::TcpStream, ops::Deref, thread};
 
 use http::Request;
 use nebula_integration_tests::{Answered, Guest, Nebula, Project, Server};
@@ -79,24 +79,33 @@ fn a_functions_own_requests_go_where_they_are_allowed_and_a_refusal_says_which_l
 #[test]
 fn an_instance_is_used_again_where_that_is_asked_for_and_only_as_often() {
     let server = serve(&[("http3-trap", "reuse = { max_requests = 3, max_concurrent = 1, idle = \"1m\" }")], "");
-    let counts: Vec<_> = (0..7).map(|_| server.get("/api/http3-trap/count").text()).collect();
+    let counts: Vec<_> = (0..7).map(|_| count(&server)).collect();
     assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1"]);
     let fresh = serve(&[("http3-trap", "")], "");
-    let counts: Vec<_> = (0..3).map(|_| fresh.get("/api/http3-trap/count").text()).collect();
+    let counts: Vec<_> = (0..3).map(|_| count(&fresh)).collect();
     assert_eq!(counts, ["1", "1", "1"]);
+}
+
+/// How many requests the instance has had that answers.
+fn count(server: &Server) -> String {
+    server.get("/api/http3-trap/count").text()
+}
+
+fn wait_for_one_in_flight(server: &Server) {
+    while !server.get("/metrics").text().contains("nebula_in_flight 1\n") {
+        thread::yield_now();
+    }
 }
 
 /// What a request and one beside it in the same instance are answered; `None` where the two came to different instances.
 fn beside(server: &Server, path: &str) -> Option<[(u16, Value); 2]> {
-    assert_eq!(server.get("/api/http3-trap/count").text(), "1");
+    assert_eq!(count(server), "1");
     thread::scope(|scope| {
         // It waits for longer than it may last, so that its own end is a timeout.
         let sibling = scope.spawn(|| problem(&server.get("/api/http3-trap/slow?ms=60000")));
-        while !server.get("/metrics").text().contains("nebula_in_flight 1\n") {
-            thread::yield_now();
-        }
+        wait_for_one_in_flight(server);
         // The instance that has both of them is the only one there is.
-        let shared = server.get("/api/http3-trap/count").text() == "3";
+        let shared = count(server) == "3";
         let culprit = shared.then(|| problem(&server.get(&format!("/api/http3-trap/{path}"))));
         let sibling = sibling.join().unwrap();
         Some([culprit?, sibling])
@@ -109,12 +118,31 @@ fn a_trap_and_a_timeout_end_their_instance_and_tell_its_other_requests_why() {
         let answered = loop {
             let server = serve(&[("http3-trap", "reuse = { idle = \"1m\" }\ntimeout = \"2s\"")], "");
             if let Some(answered) = beside(&server, path) {
-                assert_eq!(server.get("/api/http3-trap/count").text(), "1");
+                assert_eq!(count(&server), "1");
                 break answered;
             }
         };
         let expected = (status, Value::from(kind));
         assert_eq!(answered, [expected.clone(), expected], "{path}");
+    }
+}
+
+#[test]
+fn a_request_that_nobody_waits_for_any_more_retires_its_instance() {
+    let abandoned = loop {
+        let server = serve(&[("http3-trap", "reuse = { idle = \"1m\" }")], "");
+        assert_eq!(count(&server), "1");
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.write_all(b"GET /api/http3-trap/slow?ms=60000 HTTP/1.1\r\nhost: nebula\r\n\r\n").unwrap();
+        wait_for_one_in_flight(&server);
+        // The instance that has that request as well is the only one there is.
+        if count(&server) == "3" {
+            break server;
+        }
+    };
+    // The next instance counts from 1 again.
+    while count(&abandoned) != "1" {
+        thread::yield_now();
     }
 }
 

@@ -14,8 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt as _;
 use tokio::{
-    sync::watch,
+    sync::{oneshot, watch},
     time::{Sleep, sleep, timeout},
 };
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, component::GuestTaskId};
@@ -54,9 +55,10 @@ pub(super) struct Pool {
 /// Why an instance ended, for the requests that it still had; `None` while it has not.
 pub(super) type Fate = watch::Receiver<Option<(ErrorKind, String)>>;
 
-/// What goes with a request: its time, and its report.
+/// What goes with a request: whether it is still wanted, and its report.
 pub(super) struct Ticket {
-    timeout: Duration,
+    /// Ends when nobody waits for the answer any more: its time was over, or its client left.
+    abandoned: oneshot::Receiver<()>,
     report: ReportHandle,
     /// That of the instance that took the request.
     fate: Arc<OnceLock<Fate>>,
@@ -75,7 +77,9 @@ impl Instances {
         report: ReportHandle,
     ) -> (Head, Option<Fate>) {
         let fate = Arc::<OnceLock<Fate>>::default();
-        let ticket = Ticket { timeout: limit, report, fate: Arc::clone(&fate) };
+        // Dropped with this future, or when it is done.
+        let (_waiting, abandoned) = oneshot::channel();
+        let ticket = Ticket { abandoned, report, fate: Arc::clone(&fate) };
         let handled = timeout(limit, self.0.handle(ticket, request)).await;
         let mut fate = fate.get().cloned();
         let head = match handled {
@@ -160,7 +164,8 @@ impl WorkerState for Worker {
         ticket.report.update(|report| report.peak_memory = memory);
         // A ticket is of one request, so nobody has set it before.
         let _ = ticket.fate.set(self.fate.subscribe());
-        Box::pin(sleep(ticket.timeout))
+        // No timer of its own: whoever waits for the answer has one.
+        Box::pin(ticket.abandoned.map(drop))
     }
 
     fn drop(&self, store: Store<Host<System>>, ended: wasmtime::Result<()>) {
