@@ -14,18 +14,28 @@ mod case;
 mod content;
 mod frontend;
 mod guest;
+mod lambda;
+mod log;
 mod nebula;
 mod observed;
+mod package;
 mod payload;
 mod project;
+mod runtime_api;
 mod server;
 
 pub use case::{Case, Expect, Request};
 pub use content::Content;
 pub use frontend::{Fixture, Frontend};
 pub use guest::{Function, Guest, Refused};
+pub use lambda::{Lambda, bootstrap};
 pub use nebula::{Nebula, Ran};
 pub use observed::{Observed, Reported};
+pub use package::Package;
 pub use payload::Payload;
 pub use project::Project;
+pub use runtime_api::{Event, Invoked, Reply, RuntimeApi};
 pub use server::{Answered, Server};
+
+/// How long anything here may take before the test fails: much longer than it ever does.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

@@ -69,7 +69,7 @@ const FRONTEND: &str = "lambda";
 #[non_exhaustive]
 pub enum Error {
     /// The functions could not be listed, or the one that events are for is not there.
-    #[error("failed to find the function that events are for: {0}")]
+    #[error("failed to find the function that events are for")]
     Function(#[source] InvokeError),
     /// The Runtime API was out of reach, or said something that is not its protocol.
     #[error("the Lambda runtime ended")]
