@@ -40,6 +40,18 @@ pub struct FunctionConfig {
     /// told from the output itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
+    /// How an event that is a batch of records reaches the function: on AWS Lambda, those of SQS, Kinesis and DynamoDB
+    /// streams. If not set, it is one event like any other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
+}
+
+/// How an event that is a batch of records reaches a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Batch {
+    /// Each record is an event of its own, and fails alone. The order of records is kept where their source has one.
+    Item,
 }
 
 /// How an instance is used again. Its requests share its memory, and its end if it fails.

@@ -23,12 +23,14 @@ pub enum Input {
         body: Body,
         /// Their media type, where the sender said so.
         media_type: Option<http::HeaderValue>,
+        /// What else its sender says of it, as header fields. Boxed, because most say nothing.
+        fields: Option<Box<http::HeaderMap>>,
     },
 }
 
 impl Default for Input {
     fn default() -> Self {
-        Self::Payload { body: Body::empty(), media_type: None }
+        Self::Payload { body: Body::empty(), media_type: None, fields: None }
     }
 }
 
@@ -40,7 +42,7 @@ impl Event {
 
     /// A bare payload of this media type.
     pub fn payload(body: impl Into<Body>, media_type: Option<http::HeaderValue>) -> Self {
-        Self { input: Input::Payload { body: body.into(), media_type }, arguments: Vec::new() }
+        Self { input: Input::Payload { body: body.into(), media_type, fields: None }, arguments: Vec::new() }
     }
 
     /// A bare payload in JSON.
@@ -52,6 +54,16 @@ impl Event {
     #[must_use]
     pub fn with_arguments(mut self, arguments: impl IntoIterator<Item: Into<String>>) -> Self {
         self.arguments = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same event with what its sender says of a bare payload. A function that speaks HTTP sees it as header fields, a
+    /// command as variables `HTTP_*`. Of an HTTP request, its own headers stand.
+    #[must_use]
+    pub fn with_fields(mut self, said: http::HeaderMap) -> Self {
+        if let Input::Payload { fields, .. } = &mut self.input {
+            *fields = (!said.is_empty()).then(|| Box::new(said));
+        }
         self
     }
 

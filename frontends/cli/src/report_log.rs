@@ -1,8 +1,7 @@
 //! Reports as lines of the log.
 
 use clap::ValueEnum;
-use nebula_runtime::{Kind, Outcome, Report};
-use tracing::{Level, field};
+use nebula_runtime::{Outcome, Report};
 
 /// Which invocations' reports are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -20,50 +19,10 @@ impl Reports {
     /// Logs `report` if it is one of those.
     pub(crate) fn log(self, report: &Report) {
         match (self, report.outcome) {
-            (Self::Failures | Self::All, Some(Outcome::Failed(_))) => warn(report),
-            (Self::All, _) => info(report),
+            (Self::All, _) | (Self::Failures, Some(Outcome::Failed(_))) => report.log(),
             (Self::Failures | Self::None, _) => {}
         }
     }
-}
-
-/// Logs every field of a report. A macro, because an event's level is a part of its call site.
-macro_rules! log_report {
-    ($level:expr, $report:expr) => {{
-        let report: &Report = $report;
-        tracing::event!(
-            $level,
-            id = %report.id,
-            function = %report.function,
-            version = report.version,
-            digest = report.digest.map(field::display),
-            kind = report.kind.map(Kind::as_str),
-            frontend = report.frontend,
-            outcome = report.outcome.map(Outcome::as_str),
-            start = report.start.as_str(),
-            queued_us = micros(report.queued),
-            loading_us = micros(report.loading),
-            instantiating_us = micros(report.instantiating),
-            running_us = micros(report.running),
-            cpu_us = micros(report.cpu),
-            peak_memory_bytes = report.peak_memory,
-            bytes_in = report.bytes_in,
-            bytes_out = report.bytes_out,
-            "REPORT"
-        );
-    }};
-}
-
-fn warn(report: &Report) {
-    log_report!(Level::WARN, report);
-}
-
-fn info(report: &Report) {
-    log_report!(Level::INFO, report);
-}
-
-fn micros(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -74,7 +33,7 @@ mod tests {
         sync::{Arc, Mutex},
     };
 
-    use nebula_runtime::{ErrorKind, Event, FunctionRef, Invocation};
+    use nebula_runtime::{ErrorKind, Event, FunctionRef, Invocation, Kind};
     use serde_json::Value;
 
     use super::*;

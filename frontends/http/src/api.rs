@@ -13,15 +13,7 @@ use nebula_runtime::{
     Catalog, Ending, Event, Invocation, InvocationId, InvokeError, Invoker, MountPrefix, ReportHandle, TraceContext,
 };
 
-use crate::{
-    metrics::Metrics,
-    openapi,
-    problem::{self, Problem},
-    reply,
-    routes::Route,
-    target::Target,
-    upload,
-};
+use crate::{given::Given, metrics::Metrics, openapi, problem::Problem, reply, routes::Route, target::Target, upload};
 
 /// How long a client that is to send more of its request's body may send nothing: 20 s. Less than a function's default
 /// time-out, so that it is the client who is named, and not the function that waited for it.
@@ -103,14 +95,15 @@ impl Api {
     }
 
     /// Calls the function of a place of its own.
-    pub(crate) async fn answer_at(&self, route: Option<Route>, request: Request) -> Response {
+    pub(crate) async fn answer_at(&self, route: Option<Route>, mut request: Request) -> Response {
         if openapi::is_wanted(request.method(), request.headers())
             && let Some(description) = self.description(request.uri()).await
         {
             return description;
         }
-        let id = InvocationId::random();
-        match self.invocation(route, request, &id) {
+        let given = request.extensions_mut().remove::<Given>().unwrap_or_default();
+        let id = given.id.clone();
+        match self.invocation(route, request, given) {
             Ok(Some(invocation)) => self.invoke(invocation, &id).await,
             Ok(None) => Problem::of_status(StatusCode::NOT_FOUND, "functions are at /api/{function}").into_response(),
             Err(error) => refuse(&error, &id, None),
@@ -151,7 +144,7 @@ impl Api {
         &self,
         route: Option<Route>,
         request: Request,
-        id: &InvocationId,
+        given: Given,
     ) -> Result<Option<Invocation>, InvokeError> {
         let (mut parts, body) = request.into_parts();
         let target =
@@ -161,12 +154,13 @@ impl Api {
         };
         let function = route.map_or_else(|| target.function(), |route| Ok(route.function().clone()))?;
         let arguments = target.arguments()?;
-        let trace = trace(&parts.headers);
+        let trace = trace(&parts.headers).unwrap_or(given.trace);
         parts.extensions.insert(MountPrefix(target.mount().to_owned()));
         parts.uri = target.own_uri()?;
         let request = Request::from_parts(parts, upload::receive(body, self.body_stall));
-        let mut invocation = Invocation::with_id(function, Event::http(request).with_arguments(arguments), id.clone());
+        let mut invocation = Invocation::with_id(function, Event::http(request).with_arguments(arguments), given.id);
         invocation.trace = trace;
+        invocation.deadline = given.deadline;
         invocation.ending = self.ending;
         Ok(Some(invocation))
     }
@@ -178,20 +172,23 @@ impl fmt::Debug for Api {
     }
 }
 
+/// The answer to a request whose invocation `id` failed before or outside of an [`Api`], as one of its own.
+pub fn refusal(error: &InvokeError, id: &InvocationId) -> Response {
+    refuse(error, id, None)
+}
+
 fn refuse(error: &InvokeError, id: &InvocationId, report: Option<&ReportHandle>) -> Response {
-    problem::log(error, id);
+    error.log(id);
     let mut response = Problem::of_error(error, Some(id)).into_response();
     reply::annotate(response.headers_mut(), id, report);
     response
 }
 
-/// The headers of W3C Trace Context.
-fn trace(headers: &HeaderMap) -> TraceContext {
+/// The headers of W3C Trace Context, if there are any.
+fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     const PARENT: HeaderName = HeaderName::from_static("traceparent");
     const STATE: HeaderName = HeaderName::from_static("tracestate");
-    match headers.get(PARENT) {
-        Some(parent) => TraceContext { parent: Some(parent.clone()), state: headers.get(STATE).cloned() },
-        // Section 3.3.1.3: without a parent, the state means nothing.
-        None => TraceContext::default(),
-    }
+    // Section 3.3.1.3: without a parent, the state means nothing.
+    let parent = headers.get(PARENT)?;
+    Some(TraceContext { parent: Some(parent.clone()), state: headers.get(STATE).cloned() })
 }

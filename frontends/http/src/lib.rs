@@ -32,6 +32,7 @@
 
 mod api;
 mod app;
+mod given;
 mod index;
 mod metrics;
 mod openapi;
@@ -45,8 +46,9 @@ mod target;
 mod text;
 mod upload;
 
-pub use api::{Api, BODY_STALL, router};
+pub use api::{Api, BODY_STALL, refusal, router};
 pub use app::App;
+pub use given::Given;
 pub use metrics::Metrics;
 pub use routes::{InvalidRoute, Route, Routes};
 pub use server::{BindError, ServerConfig, Stopped, bind, raise_descriptor_limit, serve};

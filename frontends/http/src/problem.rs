@@ -1,6 +1,6 @@
 //! Failures as HTTP says them: RFC 9457, "Problem Details for HTTP APIs".
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -111,34 +111,6 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Logs what a failed invocation's caller is not told.
-pub(crate) fn log(error: &InvokeError, id: &InvocationId) {
-    let causes = || causes(error);
-    match error.kind() {
-        ErrorKind::Internal => tracing::error!(%id, detail = error.detail(), causes = causes(), "invocation failed"),
-        ErrorKind::Unavailable | ErrorKind::InvalidModule => {
-            tracing::warn!(%id, kind = %error.kind(), detail = error.detail(), causes = causes(), "invocation failed");
-        }
-        // The caller's or the guest's own doing: the report says that it happened.
-        ErrorKind::NotFound
-        | ErrorKind::InvalidInput
-        | ErrorKind::PayloadTooLarge
-        | ErrorKind::GuestError
-        | ErrorKind::GuestFault
-        | ErrorKind::Timeout
-        | ErrorKind::LimitExceeded
-        | ErrorKind::Overloaded => {
-            tracing::debug!(%id, kind = %error.kind(), detail = error.detail(), causes = causes(), "invocation failed");
-        }
-    }
-}
-
-/// What caused an error, the nearest cause first.
-fn causes(error: &InvokeError) -> String {
-    let chain = std::iter::successors(error.source(), |&cause| cause.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
 }
@@ -205,12 +177,5 @@ mod tests {
         let error = InvokeError::new(ErrorKind::GuestError, "x").with_guest_error(returned);
         let (status, _, _, body) = sent(Problem::of_error(&error, None)).await;
         assert_eq!((status, &body["error"]), (422, &json!({"out-of-stock": ["a"]})));
-    }
-
-    #[test]
-    fn causes_are_told_from_the_nearest_on() {
-        let inner = InvokeError::new(ErrorKind::Internal, "inner").with_source(std::io::Error::other("root"));
-        let error = InvokeError::new(ErrorKind::Internal, "outer").with_source(inner);
-        assert_eq!(causes(&error), "inner: root");
     }
 }

@@ -14,7 +14,7 @@ use http::{
 use http_body::{Body as _, Frame, SizeHint};
 use nebula_runtime::{Body, InvocationId, InvokeError, ReportHandle, Response, Start};
 
-use crate::{metrics::InFlight, problem, text::Text};
+use crate::{metrics::InFlight, text::Text};
 
 const INVOCATION_ID: HeaderName = HeaderName::from_static("nebula-invocation-id");
 const DIGEST: HeaderName = HeaderName::from_static("nebula-digest");
@@ -41,7 +41,7 @@ fn streamed(body: Body, id: InvocationId, in_flight: InFlight) -> Streamed {
         drop(in_flight);
         // The headers are gone, so that the client learns of it by the connection's end: hyper cuts it on an error.
         if let Err(error) = ended {
-            problem::log(error, &id);
+            error.log(&id);
         }
     });
     Streamed { body, failure: None }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
-use nebula_runtime::{ErrorKind, InvokeError, Report};
+use nebula_runtime::{ErrorKind, InvokeError, Report, append_json_value};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -13,7 +12,7 @@ use crate::call::Whole;
 /// A result as a line: its JSON compacted, other text as a JSON string, octets as a base64 string.
 pub(crate) fn value_line(media_type: Option<&HeaderValue>, body: &[u8]) -> Vec<u8> {
     let mut line = Vec::with_capacity(body.len() + 1);
-    append_value(&mut line, media_type, body);
+    append_json_value(&mut line, media_type, body);
     line.push(b'\n');
     line
 }
@@ -21,7 +20,7 @@ pub(crate) fn value_line(media_type: Option<&HeaderValue>, body: &[u8]) -> Vec<u
 /// A whole response as a line.
 pub(crate) fn full_line(whole: &Whole, report: &Report) -> Vec<u8> {
     let mut value = Vec::new();
-    append_value(&mut value, whole.headers.get(CONTENT_TYPE), &whole.body);
+    append_json_value(&mut value, whole.headers.get(CONTENT_TYPE), &whole.body);
     let body = serde_json::from_slice(&value).unwrap_or(RawValue::NULL);
     object_line(&FullResult { status: whole.status.as_u16(), headers: headers(&whole.headers), body, report })
 }
@@ -83,56 +82,6 @@ fn object_line(object: &impl Serialize) -> Vec<u8> {
     line
 }
 
-/// What a result's media type says about its bytes.
-#[derive(Debug, PartialEq, Eq)]
-enum Form {
-    Json,
-    Text,
-    Octets,
-}
-
-fn form(media_type: Option<&HeaderValue>) -> Form {
-    let text = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
-        "application/json" => Form::Json,
-        "application/javascript" | "application/x-www-form-urlencoded" | "application/xml" => Form::Text,
-        // Structured syntax suffixes: RFC 6839.
-        other if other.ends_with("+json") => Form::Json,
-        other if other.starts_with("text/") || other.ends_with("+xml") => Form::Text,
-        _ => Form::Octets,
-    }
-}
-
-/// A body as a JSON value. One that is not what its media type says stands as the next best thing.
-fn append_value(line: &mut Vec<u8>, media_type: Option<&HeaderValue>, body: &[u8]) {
-    match (form(media_type), std::str::from_utf8(body)) {
-        (Form::Json | Form::Octets, Ok("")) => line.extend_from_slice(b"null"),
-        (Form::Json, Ok(text)) => match serde_json::from_str::<&RawValue>(text) {
-            Ok(json) => append_compact(line, json.get().as_bytes()),
-            Err(_) => append_json(line, text),
-        },
-        (Form::Text, Ok(text)) => append_json(line, text),
-        (Form::Octets, _) | (_, Err(_)) => append_json(line, &STANDARD.encode(body)),
-    }
-}
-
-/// JSON without the white space between its tokens. Not by way of a value: that would change numbers.
-fn append_compact(line: &mut Vec<u8>, json: &[u8]) {
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-    if !json.iter().any(is_space) {
-        return line.extend_from_slice(json);
-    }
-    let (mut quoted, mut escaped) = (false, false);
-    for byte in json {
-        if quoted || !is_space(byte) {
-            line.push(*byte);
-        }
-        quoted ^= *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-    }
-}
-
 fn append_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let start = line.len();
     if serde_json::to_writer(&mut *line, value).is_err() {
@@ -145,34 +94,6 @@ fn append_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn value(media_type: &'static str, body: &[u8]) -> String {
-        let media_type = (!media_type.is_empty()).then(|| HeaderValue::from_static(media_type));
-        String::from_utf8(value_line(media_type.as_ref(), body)).unwrap()
-    }
-
-    #[test]
-    fn a_result_is_one_line_of_json_whatever_its_media_type() {
-        let cases: &[(&str, &[u8], &str)] = &[
-            ("application/json", b"10", "10"),
-            ("application/json", b" {\n  \"a b\": [1, \"\\\" \\\\\", 1e400]\r\n}\n", r#"{"a b":[1,"\" \\",1e400]}"#),
-            ("Application/JSON; charset=utf-8", b"[ ]", "[]"),
-            ("application/problem+json", b"{ }", "{}"),
-            ("application/json", b"not json", r#""not json""#),
-            ("application/json", b"", "null"),
-            ("text/plain; charset=utf-8", "zwei\nZeilen ü".as_bytes(), r#""zwei\nZeilen ü""#),
-            ("text/plain", b"", r#""""#),
-            ("text/plain", b"\xff\xfe", r#""//4=""#),
-            ("image/svg+xml", b"<svg/>", r#""<svg/>""#),
-            ("image/png", b"\x89PNG", r#""iVBORw==""#),
-            ("application/octet-stream", b"abc", r#""YWJj""#),
-            ("", b"abc", r#""YWJj""#),
-            ("", b"", "null"),
-        ];
-        for (media_type, body, expected) in cases {
-            assert_eq!(value(media_type, body), format!("{expected}\n"), "{media_type}");
-        }
-    }
 
     #[test]
     fn repeated_headers_are_lists() {

@@ -2,32 +2,42 @@
 
 use http::{HeaderName, header};
 
-use crate::{Event, Input, InvocationId, event::MountPrefix};
+use crate::{Body, Event, Input, InvocationId, event::MountPrefix};
 
 /// The environment that tells a command of its event.
-pub(super) fn variables(event: &Event, id: &InvocationId) -> Vec<(String, String)> {
+pub(super) fn variables(event: &Event, id: &InvocationId) -> Variables {
     let mut variables = vec![("NEBULA_INVOCATION_ID".to_owned(), id.to_string())];
-    let Input::Http(request) = event.input() else {
-        if let Input::Payload { media_type: Some(media_type), .. } = event.input() {
-            variables.push(("CONTENT_TYPE".to_owned(), text(media_type)));
+    match event.input() {
+        Input::Http(request) => add_request(&mut variables, request, event.arguments()),
+        Input::Payload { media_type, fields, .. } => {
+            variables.extend(media_type.iter().map(|media_type| ("CONTENT_TYPE".to_owned(), text(media_type))));
+            fields.iter().for_each(|fields| add_fields(&mut variables, fields));
         }
-        return variables;
-    };
+    }
+    variables
+}
+
+type Variables = Vec<(String, String)>;
+
+fn add_request(variables: &mut Variables, request: &http::Request<Body>, arguments: &[String]) {
     let mut set = |name: &str, value: String| variables.push((name.to_owned(), value));
     set("GATEWAY_INTERFACE", "CGI/1.1".to_owned());
     set("SERVER_PROTOCOL", format!("{:?}", request.version()));
     set("REQUEST_METHOD", request.method().to_string());
     set("SCRIPT_NAME", request.extensions().get().map_or_else(String::new, |MountPrefix(prefix)| prefix.clone()));
-    set("PATH_INFO", path_info(event.arguments()));
+    set("PATH_INFO", path_info(arguments));
     set("QUERY_STRING", request.uri().query().unwrap_or_default().to_owned());
-    for name in request.headers().keys() {
-        let values: Vec<_> = request.headers().get_all(name).iter().map(text).collect();
+    add_fields(variables, request.headers());
+}
+
+fn add_fields(variables: &mut Variables, fields: &http::HeaderMap) {
+    for name in fields.keys() {
+        let values: Vec<_> = fields.get_all(name).iter().map(text).collect();
         if let Some(variable) = variable(name) {
             // Section 4.1.18: several fields of one name become one value.
-            set(&variable, values.join(if name == header::COOKIE { "; " } else { ", " }));
+            variables.push((variable, values.join(if name == header::COOKIE { "; " } else { ", " })));
         }
     }
-    variables
 }
 
 /// Section 4.1.5: the path behind the function's name, decoded.

@@ -176,6 +176,12 @@ struct Ready {
 impl Invoker for Runtime {
     async fn invoke(&self, mut invocation: Invocation) -> Result<Response, InvokeError> {
         let arrived = Instant::now();
+        if invocation.deadline.is_some_and(|deadline| deadline <= arrived) {
+            return Err(InvokeError::new(
+                ErrorKind::Timeout,
+                "the deadline had passed before the function was started",
+            ));
+        }
         let ready = match self.ready(&invocation, arrived) {
             Some(ready) => ready,
             // On the heap, so that this rarer future does not make each invocation's larger.

@@ -133,6 +133,7 @@ impl FunctionSource {
             imports: function.imports,
             reuse: function.reuse,
             content_type: function.content_type.map(|media_type| media_type.0),
+            batch: function.batch,
         };
         let build = function.build.map(|command| Build { command: command.0, folder: base.to_owned() });
         Ok(Self { source: base.join(function.source), build, name, config })

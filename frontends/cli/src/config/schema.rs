@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use nebula_runtime::{FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings, Reuse};
+use nebula_runtime::{Batch, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings, Reuse};
 use serde::Deserialize;
 
 use crate::values::{Count, MediaType, ShellCommand, Size, Timeout, VariableName};
@@ -41,6 +41,7 @@ pub(super) struct Function {
     pub(super) imports: BTreeMap<String, FunctionRef>,
     pub(super) reuse: Option<Reuse>,
     pub(super) content_type: Option<MediaType>,
+    pub(super) batch: Option<Batch>,
 }
 
 /// One of `dirs`.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nebula_runtime::{ByteSize, Reuse};
+use nebula_runtime::{Batch, ByteSize, Reuse};
 
 use super::*;
 
@@ -39,6 +39,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         allow_hosts = ["*.example.com:8443"]
         imports = { "nebula:tax/rates" = "tax@prod" }
         reuse = { idle = "5s" }
+        batch = "item"
         content_type = "text/csv"
 
         [[routes]]
@@ -65,6 +66,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         allow_hosts: vec!["*.example.com:8443".parse().unwrap()],
         imports: [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into(),
         reuse: Some(Reuse { idle: Duration::from_secs(5), ..Default::default() }),
+        batch: Some(Batch::Item),
         content_type: Some("text/csv".to_owned()),
     };
     let function =
@@ -163,6 +165,10 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
         (
             "[functions.treats]\nsource = \"a\"\nreuse = { max_requests = 0 }\n",
             ":3: functions.treats.reuse.max_requests: invalid value: integer `0`, expected a nonzero u32",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\nbatch = \"items\"\n",
+            ":3: functions.treats.batch: unknown variant `items`, expected `item`",
         ),
         ("[[routes]]\npath = \"/api/x\"\nfunction = \"f\"\n", ":1: routes: the path \"/api/x\" is the server's own"),
         (

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::support::{app, text};
+use crate::support::{NEVER, app, text};
 use axum::{Router, body::to_bytes};
 use http::{HeaderName, HeaderValue, Request};
+use nebula_http::{Given, refusal};
 use nebula_runtime::{
-    Body, Digest, ErrorKind, Input, Invocation, InvokeError, MountPrefix, Overload, Start, invoker_fn,
+    Body, Digest, ErrorKind, Input, Invocation, InvocationId, InvokeError, MountPrefix, Overload, Start, TraceContext,
+    invoker_fn,
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tower::ServiceExt as _;
+
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// An answer: its status, its headers in order of their names, its body. The invocation's id, which is random, is `ID`.
 async fn answer(app: Router, request: Request<&'static str>) -> (u16, Vec<String>, String) {
@@ -69,6 +74,34 @@ async fn a_function_is_told_the_whole_request() {
         "headers": [["x-own", "1"], ["traceparent", "00-1-2-01"], ["tracestate", "vendor=1"]],
     });
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_platform_decides_the_id_the_deadline_and_the_trace_of_a_request_without_one() {
+    let deadline = Instant::now() + NEVER;
+    let trace = TraceContext { parent: Some(HeaderValue::from_static("00-9-9-01")), state: None };
+    let given = Given { id: InvocationId::given("id-1"), deadline: Some(deadline), trace };
+    let app = app(async |invocation: Invocation| {
+        let parent = invocation.trace.parent.as_ref().map(|parent| parent.to_str().unwrap().to_owned());
+        let told = format!("{} {:?} {parent:?}", invocation.id, invocation.deadline);
+        Ok(text(&invocation, told))
+    });
+    for (own, expected) in [(None, "00-9-9-01"), (Some("00-1-2-01"), "00-1-2-01")] {
+        let mut request = Request::get("/api/treats").extension(given.clone()).body("").unwrap();
+        request.headers_mut().extend(own.map(|own| (TRACE_PARENT, HeaderValue::from_static(own))));
+        let (_, headers, body) = answer(app.clone(), request).await;
+        assert!(headers.contains(&"nebula-invocation-id: ID".to_owned()), "{headers:?}");
+        assert_eq!(body, format!("ID {:?} {:?}", Some(deadline), Some(expected)));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_outside_of_it_is_a_problem_as_its_own_are() {
+    let error = InvokeError::new(ErrorKind::Timeout, "it took too long");
+    let (parts, body) = refusal(&error, &InvocationId::given("id-1")).into_parts();
+    let problem: Value = serde_json::from_slice(&to_bytes(body, usize::MAX).await.unwrap()).unwrap();
+    assert_eq!((parts.status.as_u16(), &problem["invocation_id"]), (504, &json!("id-1")));
+    assert_eq!(parts.headers["nebula-invocation-id"], "id-1");
 }
 
 #[tokio::test]

@@ -40,7 +40,11 @@ pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBod
     let (input, arguments) = event.into_parts();
     let request = match input {
         Input::Http(request) => forwarded(*request),
-        Input::Payload { body, media_type } => bare(body, media_type, &arguments)?,
+        Input::Payload { body, media_type, fields } => {
+            let mut request = bare(body, media_type, &arguments)?;
+            request.headers_mut().extend(fields.map(|fields| *fields).unwrap_or_default());
+            request
+        }
     };
     let upload = Arc::<Upload>::default();
     let (mut parts, body) = request.into_parts();

@@ -74,6 +74,7 @@ impl FileOptions {
             allow_hosts: self.allow_host,
             imports: BTreeMap::new(),
             reuse: None,
+            batch: None,
             content_type: None,
         })
     }

@@ -86,6 +86,7 @@ fn the_options_for_a_file_become_its_configuration() {
         allow_hosts: vec!["*.a.test:81".parse().unwrap()],
         imports: [].into(),
         reuse: None,
+        batch: None,
         content_type: None,
     };
     assert_eq!(parse(&line).unwrap().file.config(words("--x")).unwrap(), expected);

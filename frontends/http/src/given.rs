@@ -1,0 +1,22 @@
+//! What a platform that carries requests decides for their invocations.
+
+use nebula_runtime::{InvocationId, TraceContext};
+use tokio::time::Instant;
+
+/// A request's extension: what the platform that carried the request, such as AWS Lambda, decides for its invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The invocation's id.
+    pub id: InvocationId,
+    /// When its answer is of no use any more.
+    pub deadline: Option<Instant>,
+    /// The platform's trace, for requests that have none of their own.
+    pub trace: TraceContext,
+}
+
+impl Default for Given {
+    /// Of a request that no platform carried.
+    fn default() -> Self {
+        Self { id: InvocationId::random(), deadline: None, trace: TraceContext::default() }
+    }
+}

@@ -1,0 +1,175 @@
+//! Events and what becomes of them.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::extract::Request;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation};
+use nebula_http::{App, Given};
+use nebula_runtime::{
+    Batch, Catalog, ErrorKind, Event, FunctionRef, Invocation, InvocationId, InvokeError, Invoker, append_json_value,
+};
+use serde_json::value::RawValue;
+
+use crate::{
+    answer,
+    batch::{Record, Records},
+    context,
+    event::{Gateway, Payload, Source},
+};
+
+/// How many records of a batch a function is called for at once, where it allows for as many.
+const RECORDS_AT_ONCE: u32 = 16;
+
+/// Handles the events of one environment.
+pub(crate) struct Handler {
+    /// The function of events that name none.
+    pub(crate) function: Option<FunctionRef>,
+    pub(crate) invoker: Arc<dyn Invoker>,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    /// The functions over HTTP.
+    pub(crate) app: App,
+    pub(crate) deadline_margin: Duration,
+}
+
+/// A failure as Lambda hears of it: the kind is the error's type, the sentence its message.
+#[derive(Debug)]
+pub(crate) struct FunctionError(pub(crate) InvokeError);
+
+impl From<FunctionError> for Diagnostic {
+    fn from(FunctionError(error): FunctionError) -> Self {
+        let error_message = match error.kind() {
+            // What went wrong inside is the operator's business, and in the log.
+            ErrorKind::Internal => "Nebula failed; the log says why".to_owned(),
+            _ => error.detail().to_owned(),
+        };
+        Self { error_type: error.kind().to_string(), error_message }
+    }
+}
+
+impl Handler {
+    /// The answer to an event, in JSON.
+    pub(crate) async fn handle(&self, event: LambdaEvent<Payload>) -> Result<Box<RawValue>, FunctionError> {
+        let LambdaEvent { payload, context } = event;
+        self.answer(payload, &context).await.map_err(|error| {
+            error.log(&InvocationId::given(context.request_id));
+            FunctionError(error)
+        })
+    }
+
+    /// The request that an event is, if its answer can be streamed, and the way it came.
+    pub(crate) fn streamed(&self, invocation: &LambdaInvocation) -> Option<Request> {
+        let json = serde_json::from_slice::<&RawValue>(&invocation.body).ok()?;
+        match Source::of(json) {
+            // A request that cannot be read is refused as any other event is.
+            Source::Http(gateway) if gateway.streams() => self.request(gateway, json, &invocation.context).ok(),
+            _ => None,
+        }
+    }
+
+    async fn answer(&self, payload: Payload, context: &Context) -> Result<Box<RawValue>, InvokeError> {
+        let json = payload.json()?;
+        match Source::of(&json) {
+            Source::Http(gateway) => self.answer_request(gateway, &json, context).await,
+            Source::Records(records) => self.answer_records(records, json, context).await,
+            Source::Other => self.call(context)?.answer(json).await,
+        }
+    }
+
+    async fn answer_request(
+        &self,
+        gateway: Gateway,
+        json: &RawValue,
+        context: &Context,
+    ) -> Result<Box<RawValue>, InvokeError> {
+        let request = self.request(gateway, json, context)?;
+        let (method, id) = (request.method().clone(), InvocationId::given(context.request_id.as_str()));
+        answer::whole(gateway, &method, self.app.answer(request).await, &id).await
+    }
+
+    fn request(&self, gateway: Gateway, json: &RawValue, context: &Context) -> Result<Request, InvokeError> {
+        gateway.read(json)?.request(context, self.given(context))
+    }
+
+    /// One answer for the whole batch, or one that says which of its records failed: as the function is configured.
+    async fn answer_records(
+        &self,
+        records: Records,
+        json: Box<RawValue>,
+        context: &Context,
+    ) -> Result<Box<RawValue>, InvokeError> {
+        let call = self.call(context)?;
+        let config = self.catalog.function(call.function).await?.config;
+        match config.batch {
+            None => call.answer(json).await,
+            Some(Batch::Item) => {
+                let allowed = config.limits.concurrency.unwrap_or(RECORDS_AT_ONCE).min(RECORDS_AT_ONCE);
+                let each = records.each(allowed as usize, |record| call.take(record));
+                answer::to_json(&each.await)
+            }
+        }
+    }
+
+    /// A call of the function that events are for.
+    fn call(&self, context: &Context) -> Result<Call<'_>, InvokeError> {
+        let function = self.function.as_ref().ok_or_else(|| {
+            let detail = "the package has several functions: NEBULA_FUNCTION says which one events are for";
+            InvokeError::new(ErrorKind::NotFound, detail)
+        })?;
+        Ok(Call { invoker: &*self.invoker, function, given: self.given(context), fields: context::fields(context) })
+    }
+
+    fn given(&self, context: &Context) -> Given {
+        context::given(context, self.deadline_margin)
+    }
+}
+
+/// A call with an event that is no HTTP request.
+struct Call<'a> {
+    invoker: &'a dyn Invoker,
+    function: &'a FunctionRef,
+    given: Given,
+    fields: HeaderMap,
+}
+
+impl Call<'_> {
+    /// The function's result as a JSON value.
+    async fn answer(&self, event: Box<RawValue>) -> Result<Box<RawValue>, InvokeError> {
+        let (media_type, body) = self.invoke(self.given.id.clone(), event).await?;
+        let mut value = Vec::new();
+        append_json_value(&mut value, media_type.as_ref(), &body);
+        if value.len() > answer::MAX_BUFFERED {
+            return Err(answer::too_large());
+        }
+        let internal = |error| InvokeError::new(ErrorKind::Internal, "the result is not JSON").with_source(error);
+        serde_json::from_slice(&value).map_err(internal)
+    }
+
+    /// Calls the function for one record of a batch.
+    async fn take(&self, record: Record) -> Result<(), ()> {
+        let id = InvocationId::given(format!("{}/{}", self.given.id, record.id));
+        self.invoke(id.clone(), record.json).await.map(drop).map_err(|error| error.log(&id))
+    }
+
+    /// The whole result and its media type. An answer of HTTP that says that it failed is a failure: a queue would take it
+    /// for done otherwise.
+    async fn invoke(
+        &self,
+        id: InvocationId,
+        event: Box<RawValue>,
+    ) -> Result<(Option<HeaderValue>, Bytes), InvokeError> {
+        let event = Event::json(String::from(Box::<str>::from(event))).with_fields(self.fields.clone());
+        let mut invocation = Invocation::with_id(self.function.clone(), event, id);
+        invocation.deadline = self.given.deadline;
+        invocation.trace = self.given.trace.clone();
+        let mut response = self.invoker.invoke(invocation).await?;
+        let (status, media_type) = (response.status, response.take_headers().remove(CONTENT_TYPE));
+        let body = answer::collect(axum::body::Body::new(response.body)).await?;
+        if status.is_client_error() || status.is_server_error() {
+            let detail = format!("the function answered the event with the status {}", status.as_u16());
+            return Err(InvokeError::new(ErrorKind::GuestError, detail));
+        }
+        Ok((media_type, body))
+    }
+}

@@ -1,0 +1,220 @@
+//! Answers that leave as they are written.
+//!
+//! `lambda_runtime` streams too, but sends what says of a failure as if the function had written it: its caller would find
+//! header fields at the end of the body. So a streamed answer is put together here, and sent by the same client.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{extract::Request, response::Response};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{CONTENT_TYPE, TRAILER},
+};
+use http_body::Frame;
+use lambda_runtime::{Diagnostic, Error, LambdaInvocation, Service, tower::Layer};
+use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
+use nebula_runtime::InvokeError;
+use serde::Serialize;
+
+use crate::{
+    answer::{failure, fit_for_json, without_cookies},
+    handler::{FunctionError, Handler},
+};
+
+const RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-function-response-mode");
+const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invocation-id");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
+const ERROR_BODY: HeaderName = HeaderName::from_static("lambda-runtime-function-error-body");
+
+/// A layer of the Lambda runtime that streams the answers to HTTP requests, and leaves all else to the runtime.
+#[derive(Clone)]
+pub(crate) struct Streaming {
+    pub(crate) handler: Arc<Handler>,
+    pub(crate) client: Arc<PooledClient>,
+}
+
+/// A runtime with [`Streaming`] around it.
+#[derive(Clone)]
+pub(crate) struct Streamed<S> {
+    streaming: Streaming,
+    inner: S,
+}
+
+impl<S> Layer<S> for Streaming {
+    type Service = Streamed<S>;
+
+    fn layer(&self, inner: S) -> Streamed<S> {
+        Streamed { streaming: self.clone(), inner }
+    }
+}
+
+impl<S> Service<LambdaInvocation> for Streamed<S>
+where
+    S: Service<LambdaInvocation, Response = (), Error = Error, Future: Send + 'static>,
+{
+    type Response = ();
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
+        match self.streaming.handler.streamed(&invocation) {
+            Some(request) => Box::pin(self.streaming.clone().answer(request, invocation)),
+            None => Box::pin(self.inner.call(invocation)),
+        }
+    }
+}
+
+impl Streaming {
+    async fn answer(self, request: Request, invocation: LambdaInvocation) -> Result<(), Error> {
+        let is_head = request.method() == Method::HEAD;
+        let mut answer = self.handler.app.answer(request).await;
+        if is_head {
+            *answer.body_mut() = axum::body::Body::empty();
+        }
+        let id = &invocation.context.request_id;
+        // As with answers that leave whole: what goes wrong here is this invocation's, and the next one may go well.
+        match self.client.call(post(id, &invocation.parts.headers, answer)?).await {
+            Ok(taken) if taken.status().is_success() => {}
+            Ok(refused) => tracing::error!(id, status = %refused.status(), "Lambda did not take the answer"),
+            Err(error) => tracing::error!(id, error = &*error, "Lambda broke off while it was sent the answer"),
+        }
+        Ok(())
+    }
+}
+
+/// The request that streams an answer (AWS Lambda Developer Guide, "Building a custom runtime", "Implementing response
+/// streaming").
+fn post(id: &str, next: &HeaderMap, answer: Response) -> Result<http::Request<Body>, Error> {
+    let mut request = build_request()
+        .method(Method::POST)
+        .uri(format!("/2018-06-01/runtime/invocation/{id}/response"))
+        .header(RESPONSE_MODE, "streaming")
+        .header(CONTENT_TYPE, "application/vnd.awslambda.http-integration-response")
+        .header(TRAILER, ERROR_TYPE)
+        .header(TRAILER, ERROR_BODY)
+        .body(Body::new(Stream::new(answer)?))?;
+    // It tells an answer that comes too late from one to a later invocation.
+    if let Some(id) = next.get(INVOCATION_ID) {
+        request.headers_mut().insert(INVOCATION_ID, id.clone());
+    }
+    Ok(request)
+}
+
+/// What a function URL is told before the body.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Prelude {
+    status_code: u16,
+    headers: BTreeMap<String, String>,
+    cookies: Vec<String>,
+}
+
+impl Prelude {
+    fn of(answer: &http::response::Parts) -> Self {
+        let (mut headers, cookies) = without_cookies(fit_for_json(answer.headers.clone()));
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/octet-stream"));
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        Self { status_code: answer.status.as_u16(), headers, cookies }
+    }
+}
+
+/// A prelude, the answer's body and, where that breaks off, trailers that say why. Reading it runs the function.
+struct Stream {
+    prelude: Option<Bytes>,
+    /// `None` once it has broken off.
+    body: Option<axum::body::Body>,
+}
+
+impl Stream {
+    fn new(answer: Response) -> Result<Self, Error> {
+        /// What ends the prelude.
+        const DELIMITER: [u8; 8] = [0; 8];
+
+        let (parts, body) = answer.into_parts();
+        let mut prelude = serde_json::to_vec(&Prelude::of(&parts))?;
+        prelude.extend(DELIMITER);
+        Ok(Self { prelude: Some(prelude.into()), body: Some(body) })
+    }
+}
+
+impl http_body::Body for Stream {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(prelude) = self.prelude.take() {
+            return Poll::Ready(Some(Ok(Frame::data(prelude))));
+        }
+        loop {
+            let Some(body) = &mut self.body else { return Poll::Ready(None) };
+            match Pin::new(body).poll_frame(context) {
+                // A function's own trailers have no place here.
+                Poll::Ready(Some(Ok(frame))) if !frame.is_data() => {}
+                Poll::Ready(Some(Err(error))) => {
+                    self.body = None;
+                    return Poll::Ready(Some(trailers(failure(error)).map(Frame::trailers)));
+                }
+                other => return other.map(|frame| frame.map(|frame| frame.map_err(Error::from))),
+            }
+        }
+    }
+}
+
+/// What says of a failure after an answer has begun.
+fn trailers(failure: InvokeError) -> Result<HeaderMap, Error> {
+    let diagnostic = Diagnostic::from(FunctionError(failure));
+    let body = STANDARD.encode(serde_json::to_vec(&diagnostic)?);
+    let fields = [(ERROR_TYPE, diagnostic.error_type), (ERROR_BODY, body)];
+    fields.into_iter().map(|(name, value)| Ok((name, HeaderValue::try_from(value)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use nebula_runtime::ErrorKind;
+
+    use super::*;
+
+    async fn frames(body: axum::body::Body) -> Vec<String> {
+        let mut answer = Response::new(body);
+        answer.headers_mut().append("set-cookie", HeaderValue::from_static("a=1"));
+        let (mut stream, mut frames) = (Stream::new(answer).unwrap(), Vec::new());
+        while let Some(frame) = stream.frame().await {
+            frames.push(match frame.unwrap().into_data() {
+                Ok(data) => String::from_utf8(data.into()).unwrap(),
+                Err(frame) => format!("{:?}", frame.into_trailers().unwrap()),
+            });
+        }
+        frames
+    }
+
+    const PRELUDE: &str = "{\"statusCode\":200,\"headers\":{\"content-type\":\"application/octet-stream\"},\"cookies\":[\"a=1\"]}\0\0\0\0\0\0\0\0";
+
+    #[tokio::test]
+    async fn the_body_follows_a_prelude_as_it_is_written() {
+        let body = futures_util::stream::iter([Ok::<_, Error>("one"), Ok("two")]);
+        assert_eq!(frames(axum::body::Body::from_stream(body)).await, [PRELUDE, "one", "two"]);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_ends_in_trailers_that_say_why() {
+        let failure = InvokeError::new(ErrorKind::Timeout, "it took too long");
+        let body = futures_util::stream::iter([Ok("one"), Err(failure)]);
+        let error = STANDARD.encode(r#"{"errorType":"timeout","errorMessage":"it took too long"}"#);
+        let trailers = format!("{{\"{ERROR_TYPE}\": \"timeout\", \"{ERROR_BODY}\": \"{error}\"}}");
+        assert_eq!(frames(axum::body::Body::from_stream(body)).await, [PRELUDE, "one", &trailers]);
+    }
+}
