@@ -95,6 +95,7 @@ impl Deployments {
     }
 
     /// Forgets what is known of a function, after a publish in this process.
+    #[cfg(feature = "compiler")]
     pub(crate) fn forget(&self, name: &FunctionName) {
         self.0.known.remove(name);
     }

@@ -17,12 +17,13 @@ use tokio::task::spawn_blocking;
 use crate::{
     Digest, ErrorKind, InvokeError,
     abi::Guest,
-    engine::{Code, Engine, Engines},
+    engine::{CodeSource, Engines},
 };
 
 /// The guests in memory: those used most recently stay.
 pub(crate) struct Loader {
     engines: Arc<Engines>,
+    code: Arc<dyn CodeSource>,
     loaded: Cache<Digest, Arc<Guest>>,
     loading: Arc<Mutex<HashMap<Digest, Loading>>>,
 }
@@ -31,8 +32,8 @@ type Loading = Shared<BoxFuture<'static, Result<Arc<Guest>, Arc<InvokeError>>>>;
 
 impl Loader {
     /// Keeps at most `capacity` guests in memory.
-    pub(crate) fn new(engines: Arc<Engines>, capacity: usize) -> Self {
-        Self { engines, loaded: Cache::new(capacity), loading: Arc::default() }
+    pub(crate) fn new(engines: Arc<Engines>, code: Arc<dyn CodeSource>, capacity: usize) -> Self {
+        Self { engines, code, loaded: Cache::new(capacity), loading: Arc::default() }
     }
 
     /// The guest `digest`, if it is in memory.
@@ -40,7 +41,7 @@ impl Loader {
         self.loaded.get(digest)
     }
 
-    /// The guest `digest`, from memory, from the cache of compiled code, or compiled from `wasm`.
+    /// The guest `digest`, from memory, or from where code comes from. `wasm` is asked for only where it is to be compiled.
     ///
     /// Everyone who asks while it is being loaded waits for the same load, which goes on when they leave.
     pub(crate) async fn load(
@@ -71,7 +72,7 @@ impl Loader {
         let mut in_flight = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let loading = in_flight.entry(digest).or_insert_with(|| {
             // A task of its own, so that a caller who leaves does not stop it half-way and let the next one start over.
-            let task = tokio::spawn(load(Arc::clone(&self.engines), digest, wasm));
+            let task = tokio::spawn(load(Arc::clone(&self.code), Arc::clone(&self.engines), digest, wasm.boxed()));
             let loading = async move {
                 let loaded = task.await.unwrap_or_else(|panic| Err(internal("loading the module failed", panic)));
                 loaded.map_err(Arc::new)
@@ -83,35 +84,15 @@ impl Loader {
 }
 
 async fn load(
+    code: Arc<dyn CodeSource>,
     engines: Arc<Engines>,
     digest: Digest,
-    wasm: impl Future<Output = Result<Bytes, InvokeError>>,
+    wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
 ) -> Result<Arc<Guest>, InvokeError> {
-    let mapping = Arc::clone(&engines);
-    let mapped = blocking(move || {
-        let (engine, code) = mapping.cached(&digest)?;
-        Some(Guest::recognise(engine, code).map(Arc::new))
-    });
-    if let Some(guest) = mapped.await? {
-        return guest;
-    }
-    let wasm = wasm.await?;
-    let compiled = blocking(move || {
-        let (engine, code) = compile(&engines, &digest, &wasm)?;
-        Guest::recognise(engine, code).map(Arc::new)
-    });
-    compiled.await?
-}
-
-fn compile(engines: &Engines, digest: &Digest, wasm: &[u8]) -> Result<(Arc<Engine>, Code), InvokeError> {
-    engines.compile(digest, wasm).map_err(|error| {
-        let detail = format!("the module is not valid WebAssembly, or uses what Nebula does not support: {error:#}");
-        InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
-    })
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, InvokeError> {
-    spawn_blocking(work).await.map_err(|panic| internal("loading the module failed", panic))
+    let (engine, code) = code.load(engines, digest, wasm).await?;
+    // Linking a large component takes its time.
+    let recognised = spawn_blocking(move || Guest::recognise(engine, code).map(Arc::new)).await;
+    recognised.map_err(|panic| internal("linking the module failed", panic))?
 }
 
 fn internal(what: &str, error: tokio::task::JoinError) -> InvokeError {

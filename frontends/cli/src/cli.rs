@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    command::{inspect::Inspect, list::List, new::New, publish::Publish, run::Run, serve::Serve},
+    command::{inspect::Inspect, list::List, new::New, package::Package, publish::Publish, run::Run, serve::Serve},
     failure::Failure,
     log::LogOptions,
     places::PlaceOptions,
@@ -17,6 +17,8 @@ Examples:
   nebula publish treats treats.wat      keep it under a name
   nebula serve                          http://127.0.0.1:8080/api/treats/10 is 10
   seq 1000 | nebula run treats          a thousand events, a thousand results
+  nebula package lambda treats -o app.zip
+                                        the same function on AWS Lambda
 
 Exit codes:
     0  done                             75  busy; later it may work
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     Publish(Publish),
     List(List),
     Inspect(Inspect),
+    Package(Package),
 }
 
 impl Command {
@@ -67,6 +70,7 @@ impl Command {
             Self::Publish(publish) => publish.execute(global).await,
             Self::List(list) => list.execute(global).await,
             Self::Inspect(inspect) => inspect.execute(global).await,
+            Self::Package(package) => package.execute(global).await,
         }
     }
 }

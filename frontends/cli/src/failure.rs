@@ -4,10 +4,11 @@ use std::{io, path::PathBuf};
 
 use nebula_http::BindError;
 use nebula_local::{ExitCode, LocalError, exit_code};
-use nebula_runtime::{EngineError, FunctionName, InvalidFunctionRef, InvokeError, StoreError};
+use nebula_runtime::{ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, StoreError};
 
 use crate::{
     build::BuildError,
+    command::package::BootstrapError,
     config::{ConfigError, FolderError},
 };
 
@@ -36,6 +37,13 @@ pub(crate) enum Failure {
     /// A function's file cannot be made.
     #[error("failed to build function {function}")]
     Build { function: FunctionName, source: BuildError },
+    /// The program of a package is not there or does not fit.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    #[error(
+        "the package is {size} unzipped, and AWS Lambda takes no more than {max}; package fewer functions together"
+    )]
+    PackageTooLarge { size: ByteSize, max: ByteSize },
     /// What the runtime refuses or fails with.
     #[error("{kind}: {0}", kind = .0.kind())]
     Invoke(#[source] InvokeError),
@@ -76,7 +84,15 @@ impl Failure {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
             Self::Read { .. } | Self::Write { .. } | Self::Standard(_) => ExitCode::IO,
             Self::Publish { source, .. } => source.exit_code(),
-            Self::Build { .. } => ExitCode::INVALID,
+            Self::Bootstrap(BootstrapError::Missing { .. }) => ExitCode::NOT_FOUND,
+            Self::Bootstrap(BootstrapError::Read { .. }) => ExitCode::IO,
+            Self::Bootstrap(
+                BootstrapError::NotElf { .. }
+                | BootstrapError::OtherArchitecture { .. }
+                | BootstrapError::TooNew { .. },
+            )
+            | Self::Build { .. }
+            | Self::PackageTooLarge { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),
             Self::Local(error) => error.exit_code(),
             Self::Store(_) | Self::Bind(_) | Self::Watch { .. } => ExitCode::UNAVAILABLE,

@@ -40,6 +40,19 @@ pub(crate) fn exports(info: &FunctionInfo) -> String {
     shown
 }
 
+/// Rows as lines, their cells in columns.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths = rows.iter().fold([0; N], |mut widths, row| {
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.chars().count().max(*width));
+        widths
+    });
+    let line = |row: &[String; N]| {
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        cells.join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
 /// Writes one line to stderr. There is nobody to tell if that fails.
 pub(crate) fn note(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");

@@ -4,11 +4,12 @@
 //! # async fn bootstrap() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::sync::Arc;
 //!
-//! use nebula_runtime::{Runtime, Store};
+//! use nebula_runtime::Package;
 //!
 //! let config = nebula_lambda::Config::from_vars(|name| std::env::var(name).ok())?;
 //! nebula_lambda::start_log(&config)?;
-//! let runtime = Arc::new(Runtime::builder(Store::memory()).build()?);
+//! let package = Package::open("/var/task".as_ref()).await?;
+//! let runtime = Arc::new(package.runtime().concurrency(1).build()?);
 //! nebula_lambda::run(config, runtime.clone(), runtime).await?;
 //! # Ok(())
 //! # }

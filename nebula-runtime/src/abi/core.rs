@@ -21,7 +21,7 @@ pub(crate) struct Core {
     instance: Instance,
     initialize: Option<ModuleExport>,
     functions: Vec<Function>,
-    exports: Vec<Export>,
+    pub(super) exports: Vec<Export>,
 }
 
 enum Instance {
@@ -52,10 +52,6 @@ impl Core {
         }
         let exports = functions.iter().filter_map(|function| signature(module, &function.name)).collect();
         Ok(Self { engine, instance, initialize: module.get_export_index("_initialize"), functions, exports })
-    }
-
-    pub(super) fn exports(&self) -> &[Export] {
-        &self.exports
     }
 
     pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {

@@ -6,6 +6,8 @@ mod cgi;
 mod command;
 mod component;
 mod core;
+#[cfg(feature = "compiler")]
+mod describe;
 mod http;
 mod number;
 mod outgoing;
@@ -21,7 +23,7 @@ use wasmtime::{Linker, Module, UnknownImportError};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use crate::{
-    ErrorKind, Export, Invocation, InvokeError, Kind, Limits, Response,
+    ErrorKind, Export, Invocation, InvokeError, Limits, Response,
     deployments::Deployment,
     engine::{Code, Engine, Host},
 };
@@ -70,39 +72,6 @@ impl Guest {
             Code::Module(module) => Self::Core(core::Core::new(engine, &module)?),
             Code::Component(component) => component::recognise(engine, &component)?,
         })
-    }
-
-    /// How it is called.
-    pub(crate) fn kind(&self) -> Kind {
-        match self {
-            Self::Core(_) => Kind::Core,
-            Self::Command(_) => Kind::Command,
-            Self::Http(_) => Kind::Http,
-            Self::Typed(_) => Kind::Typed,
-        }
-    }
-
-    /// What can be called. `binary` is what the guest was loaded from.
-    pub(crate) fn describe(&self, binary: &[u8]) -> Vec<Export> {
-        match self {
-            Self::Core(core) => core.exports().to_vec(),
-            Self::Command(_) | Self::Http(_) => Vec::new(),
-            Self::Typed(typed) => typed.describe(binary),
-        }
-    }
-
-    /// Whether a configuration may name this export.
-    pub(crate) fn has_export(&self, name: &str) -> bool {
-        match self {
-            Self::Core(core) => core.exports().iter().any(|export| export.name == name),
-            Self::Command(_) | Self::Http(_) => false,
-            Self::Typed(typed) => typed.has_export(name),
-        }
-    }
-
-    /// Whether its own standard lets an instance serve more than one call.
-    pub(crate) fn is_reusable(&self) -> bool {
-        matches!(self, Self::Http(http) if http.is_reusable())
     }
 
     /// Calls it.

@@ -2,29 +2,35 @@
 //!
 //! Only this module, [`abi`](crate::abi) and the limits know Wasmtime.
 
-mod code_cache;
+#[cfg(feature = "compiler")]
+mod compiler;
 mod fault;
 mod host;
+mod precompiled;
 mod supervise;
 mod ticker;
 
 use std::{
-    hash::Hash as _,
     io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use code_cache::CodeCache;
+use async_trait::async_trait;
+use bytes::Bytes;
+#[cfg(feature = "compiler")]
+pub(crate) use compiler::Compiler;
 pub(crate) use fault::{fault, no_room};
+use futures_util::future::BoxFuture;
 pub(crate) use host::Host;
+pub(crate) use precompiled::Precompiled;
 pub(crate) use supervise::{Supervised, supervise, timed_out};
 use ticker::Ticker;
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store, component::Component,
 };
 
-use crate::{ByteSize, Digest, ReportHandle};
+use crate::{ByteSize, Digest, InvokeError, ReportHandle};
 
 /// Slots per invocation: a component is made of several core instances, and of some memories and tables.
 const CORE_INSTANCES: u32 = 6;
@@ -38,14 +44,35 @@ const STACKS: u32 = 4;
 /// other core for each request; most guests touch less than this.
 const KEEP_RESIDENT: usize = 256 << 10;
 
+/// What Wasmtime calls the version that made some code: code of another one is not for this one.
+pub(crate) const WASMTIME: &str = "48";
+
+/// Where the code of modules comes from.
+///
+/// # Contract
+/// - The code is that of the module with this digest, compiled by this very Wasmtime for an engine of its flavour.
+/// - `wasm`, the module itself, is asked for only where its code has to be made.
+/// - No async worker thread is held while it reads or compiles.
+#[async_trait]
+pub(crate) trait CodeSource: Send + Sync {
+    /// Brings a module's code into memory, and tells which of the engines runs it.
+    async fn load(
+        &self,
+        engines: Arc<Engines>,
+        digest: Digest,
+        wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
+    ) -> Result<Loaded, InvokeError>;
+}
+
+/// A module's code and the engine that runs it.
+pub(crate) type Loaded = (Arc<Engine>, Code);
+
 /// The engines of one runtime: one for guests that run no tasks of their own, each of whose stores is cheaper, and one
 /// for those of WASI 0.3, which is made when the first of them is loaded.
 pub(crate) struct Engines {
     size: Size,
     plain: Arc<Engine>,
     concurrent: Mutex<Option<Arc<Engine>>>,
-    plain_cache: Option<CodeCache>,
-    concurrent_cache: Option<CodeCache>,
 }
 
 /// Wasmtime, set up in one way, and its clock.
@@ -64,7 +91,7 @@ struct Size {
 
 /// Whether guests run tasks of their own (the component model's async functions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flavour {
+pub(crate) enum Flavour {
     Plain,
     Concurrent,
 }
@@ -88,68 +115,9 @@ pub enum EngineError {
 
 impl Engines {
     /// Engines for `concurrency` invocations at once, of guests with at most `max_memory` each.
-    pub(crate) fn new(concurrency: u32, max_memory: ByteSize, code_cache: Option<&Path>) -> Result<Self, EngineError> {
+    pub(crate) fn new(concurrency: u32, max_memory: ByteSize) -> Result<Self, EngineError> {
         let size = Size { concurrency, max_memory };
-        let plain = Engine::new(size, Flavour::Plain)?;
-        let fingerprint = fingerprint(&plain.wasmtime);
-        let open = |fingerprint: String| {
-            let root = code_cache?;
-            CodeCache::open(root, fingerprint)
-                .inspect_err(|error| tracing::warn!(path = %root.display(), %error, "compiled code will not be kept"))
-                .ok()
-        };
-        Ok(Self {
-            size,
-            plain: Arc::new(plain),
-            concurrent: Mutex::default(),
-            concurrent_cache: open(format!("{fingerprint}-concurrent")),
-            plain_cache: open(fingerprint),
-        })
-    }
-
-    /// The code of the module `digest`, if it was compiled before, and its engine. Blocks on the disk.
-    pub(crate) fn cached(&self, digest: &Digest) -> Option<(Arc<Engine>, Code)> {
-        [Flavour::Plain, Flavour::Concurrent].into_iter().find_map(|flavour| {
-            let path = self.cache(flavour)?.get(digest)?;
-            let mapped = self.engine(flavour).and_then(|engine| Ok((Arc::clone(&engine), engine.map(&path)?)));
-            mapped.inspect_err(|error| tracing::warn!(path = %path.display(), %error, "compiling again")).ok()
-        })
-    }
-
-    /// Compiles `wasm` and keeps the code. Blocks for as long as that takes.
-    pub(crate) fn compile(&self, digest: &Digest, wasm: &[u8]) -> wasmtime::Result<(Arc<Engine>, Code)> {
-        match self.compile_as(Flavour::Plain, digest, wasm) {
-            // The plain engine validates before it compiles, and refuses whatever is async.
-            Err(_) if is_component(wasm) => self.compile_as(Flavour::Concurrent, digest, wasm),
-            compiled => compiled,
-        }
-    }
-
-    fn compile_as(&self, flavour: Flavour, digest: &Digest, wasm: &[u8]) -> wasmtime::Result<(Arc<Engine>, Code)> {
-        let engine = self.engine(flavour)?;
-        let Some(cache) = self.cache(flavour) else {
-            let code = engine.compile(wasm)?;
-            return Ok((engine, code));
-        };
-        let code = match is_component(wasm) {
-            true => engine.wasmtime.precompile_component(wasm)?,
-            false => engine.wasmtime.precompile_module(wasm)?,
-        };
-        let code = match cache.put(digest, &code) {
-            Ok(path) => engine.map(&path)?,
-            Err(error) => {
-                tracing::warn!(%error, %digest, "compiled code could not be kept");
-                engine.compile(wasm)?
-            }
-        };
-        Ok((engine, code))
-    }
-
-    fn cache(&self, flavour: Flavour) -> Option<&CodeCache> {
-        match flavour {
-            Flavour::Plain => self.plain_cache.as_ref(),
-            Flavour::Concurrent => self.concurrent_cache.as_ref(),
-        }
+        Ok(Self { size, plain: Arc::new(Engine::new(size, Flavour::Plain)?), concurrent: Mutex::default() })
     }
 
     fn engine(&self, flavour: Flavour) -> wasmtime::Result<Arc<Engine>> {
@@ -197,18 +165,14 @@ impl Engine {
         store
     }
 
-    fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Code> {
-        Ok(match is_component(wasm) {
-            true => Code::Component(Component::from_binary(&self.wasmtime, wasm)?),
-            false => Code::Module(Module::from_binary(&self.wasmtime, wasm)?),
-        })
-    }
-
     #[expect(unsafe_code, reason = "loading compiled code is running it: the one audited place")]
     fn map(&self, path: &Path) -> wasmtime::Result<Code> {
-        // SAFETY: the file was written by `CodeCache::put` of an engine with this fingerprint: `CodeCache::get` has just
-        // verified its MAC, or `put` has just written it. Its folder is private to this user, and entries are replaced by
-        // renaming, never changed in place, so what is mapped stays as it was verified.
+        // SAFETY: the file is one of two. Either `CodeCache::put` of an engine with this fingerprint wrote it: `CodeCache::get`
+        // has just verified its MAC, or `put` has just written it. Its folder is private to this user, and entries are
+        // replaced by renaming, never changed in place, so what is mapped stays as it was verified. Or `Precompiled` found it
+        // in a package that this program was told to run. Nothing is verified then, and nothing could be: the program, or
+        // whoever started it with this folder, is trusted with the code in it, and on AWS Lambda both are one read-only
+        // artefact. Wasmtime itself refuses what another version of it, or one set up otherwise, has compiled.
         unsafe {
             Ok(match wasmtime::Engine::detect_precompiled_file(path)? {
                 Some(wasmtime::Precompiled::Component) => {
@@ -218,11 +182,6 @@ impl Engine {
             })
         }
     }
-}
-
-/// Whether this binary's layer field says component (component model, "Binary.md").
-fn is_component(wasm: &[u8]) -> bool {
-    wasm.get(6..8) == Some(&[1, 0])
 }
 
 fn config(flavour: Flavour) -> Config {
@@ -252,23 +211,4 @@ fn pooled(size: Size, flavour: Flavour) -> wasmtime::Result<wasmtime::Engine> {
     let mut config = config(flavour);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     wasmtime::Engine::new(&config)
-}
-
-/// What compiled code depends on: Wasmtime's version, its configuration, and this processor.
-fn fingerprint(engine: &wasmtime::Engine) -> String {
-    struct Blake3(blake3::Hasher);
-
-    impl std::hash::Hasher for Blake3 {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-
-        fn finish(&self) -> u64 {
-            0
-        }
-    }
-
-    let mut hasher = Blake3(blake3::Hasher::new());
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.0.finalize().to_hex().as_str().chars().take(32).collect()
 }

@@ -49,12 +49,21 @@ impl Documents {
 impl Manifest {
     /// Reads a manifest and the configuration it names.
     pub(super) async fn read(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
-        let manifest: ImageManifest = document(backend, digest).await?;
-        let (config, layer) = manifest.check().map_err(|source| backend.malformed(&blob::path(digest), source))?;
+        let (config, layer) = descriptors(backend, digest).await?;
         let WasmConfig { nebula: Nebula { kind, exports, config, composition }, .. } =
             document(backend, config.digest).await?;
         Ok(Self { module: layer.digest, size: layer.size, kind, exports, config, composition })
     }
+}
+
+/// The digest of the configuration that a manifest names.
+pub(super) async fn config_of(backend: &Backend, manifest: Digest) -> Result<Digest, StoreError> {
+    descriptors(backend, manifest).await.map(|(config, _)| config.digest)
+}
+
+async fn descriptors(backend: &Backend, digest: Digest) -> Result<(Descriptor, Descriptor), StoreError> {
+    let manifest: ImageManifest = document(backend, digest).await?;
+    manifest.check().map_err(|source| backend.malformed(&blob::path(digest), source))
 }
 
 async fn document<T: serde::de::DeserializeOwned>(backend: &Backend, digest: Digest) -> Result<T, StoreError> {

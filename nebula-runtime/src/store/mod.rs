@@ -14,6 +14,7 @@ mod blob;
 #[cfg(any(test, feature = "test-support"))]
 pub mod conformance;
 mod error;
+mod excerpt;
 mod folder;
 mod format;
 mod functions;
@@ -24,7 +25,10 @@ mod record;
 mod tests;
 mod url;
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::future::try_join;
@@ -34,6 +38,7 @@ use crate::{AliasName, Composition, Digest, Export, FunctionConfig, FunctionName
 
 pub use self::{
     error::{BackendError, StoreError},
+    excerpt::Excerpt,
     manifest::Manifest,
     record::{FunctionRecord, VersionEntry},
     url::{InvalidStoreUrl, StoreUrl},
@@ -155,5 +160,17 @@ impl Store {
     /// The store is out of reach, or the blob is missing or corrupt.
     pub async fn module(&self, digest: &Digest) -> Result<Bytes, StoreError> {
         Blob::read(&self.backend, *digest).await.map(Blob::into_bytes)
+    }
+
+    /// Some versions, as a document that is opened elsewhere.
+    ///
+    /// # Errors
+    /// As [`Store::manifest`]. A version that is not there is left out.
+    pub async fn excerpt(&self, versions: &BTreeMap<FunctionName, BTreeSet<u64>>) -> Result<Excerpt, StoreError> {
+        let mut excerpt = Excerpt::default();
+        for (name, versions) in versions {
+            excerpt.copy(&self.backend, name, versions).await?;
+        }
+        Ok(excerpt)
     }
 }

@@ -1,6 +1,6 @@
 //! What is published under one name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,13 @@ impl FunctionRecord {
     /// The aliases that point to a version, in alphabetical order.
     pub fn aliases_of(&self, number: u64) -> Vec<AliasName> {
         self.aliases.iter().filter(|(_, to)| **to == number).map(|(alias, _)| alias.clone()).collect()
+    }
+
+    /// The same record with these versions alone, and the aliases that point to one of them.
+    pub(super) fn only(mut self, versions: &BTreeSet<u64>) -> Self {
+        self.versions.retain(|number, _| versions.contains(number));
+        self.aliases.retain(|_, number| versions.contains(number));
+        self
     }
 
     fn version(&self, number: u64) -> Option<(u64, &VersionEntry)> {

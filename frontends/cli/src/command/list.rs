@@ -41,19 +41,5 @@ fn table(functions: &[FunctionInfo]) -> String {
         let size = ByteSize(info.size).to_string();
         [info.name.to_string(), version.join(" "), info.kind.to_string(), size, print::exports(info)]
     });
-    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
-    let widths = widths(&rows);
-    rows.iter().map(|row| line(row, &widths)).collect()
-}
-
-fn widths<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
-    rows.iter().fold([0; N], |mut widths, row| {
-        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.chars().count().max(*width));
-        widths
-    })
-}
-
-fn line<const N: usize>(row: &[String; N], widths: &[usize; N]) -> String {
-    let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-    cells.join("  ").trim_end().to_owned() + "\n"
+    print::table(&std::iter::once(header).chain(rows).collect::<Vec<_>>())
 }

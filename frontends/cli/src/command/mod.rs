@@ -3,6 +3,7 @@
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod new;
+pub(crate) mod package;
 pub(crate) mod publish;
 pub(crate) mod run;
 pub(crate) mod serve;

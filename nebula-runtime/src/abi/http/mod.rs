@@ -88,6 +88,7 @@ impl Http {
     }
 
     /// Whether its standard lets an instance serve more than one request.
+    #[cfg(feature = "compiler")]
     pub(super) fn is_reusable(&self) -> bool {
         matches!(&*self.handler, Handler::Concurrent(_))
     }

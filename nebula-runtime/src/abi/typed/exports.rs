@@ -12,7 +12,7 @@ use crate::{ErrorKind, FunctionConfig, FunctionRef, InvokeError, abi::list_of};
 
 /// The functions that a component exports.
 pub(super) struct Exports {
-    functions: Vec<Function>,
+    pub(super) functions: Vec<Function>,
     names: HashMap<String, Meaning>,
 }
 
@@ -66,10 +66,6 @@ impl Exports {
         Self { functions, names }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Function> {
-        self.functions.iter()
-    }
-
     /// Why nothing of it can be called, where that is so.
     pub(super) fn refusal(&self) -> Option<InvokeError> {
         let detail = match self.functions.first() {
@@ -87,11 +83,6 @@ impl Exports {
             }
         };
         Some(InvokeError::new(ErrorKind::InvalidModule, detail))
-    }
-
-    /// The function that a configuration names, if it can be called.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.named(name).is_some_and(|function| function.signature.is_ok())
     }
 
     /// The function that a call names, or the one that it means without naming it.
@@ -116,7 +107,8 @@ impl Exports {
         }
     }
 
-    fn named(&self, name: &str) -> Option<&Function> {
+    /// The function that is meant by a name, where it is the only one.
+    pub(super) fn named(&self, name: &str) -> Option<&Function> {
         match self.names.get(name)? {
             Meaning::One(index) => self.functions.get(*index),
             Meaning::Several(_) => None,

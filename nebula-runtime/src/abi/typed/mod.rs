@@ -18,9 +18,14 @@
 
 mod arguments;
 mod decode;
+#[cfg(feature = "compiler")]
 mod describe;
 mod encode;
 mod exports;
+#[cfg_attr(
+    not(feature = "compiler"),
+    expect(dead_code, reason = "names and docs are read where functions are described")
+)]
 mod shape;
 
 use std::{pin::pin, sync::Arc};
@@ -43,7 +48,7 @@ use super::{
     stdio,
 };
 use crate::{
-    ErrorKind, Event, Export, InvokeError, Response,
+    ErrorKind, Event, InvokeError, Response,
     engine::{Engine, Host, fault, supervise},
 };
 
@@ -64,16 +69,6 @@ impl Typed {
             Some(refusal) => Err(refusal),
             None => Ok(Self { engine, pre, exports }),
         }
-    }
-
-    /// What can be called. `binary` is the component.
-    pub(super) fn describe(&self, binary: &[u8]) -> Vec<Export> {
-        describe::describe(&self.exports, binary)
-    }
-
-    /// Whether there is a function of this name that can be called.
-    pub(super) fn has_export(&self, name: &str) -> bool {
-        self.exports.has(name)
     }
 
     pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {

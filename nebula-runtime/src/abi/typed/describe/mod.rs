@@ -15,16 +15,24 @@ use text::TypeText;
 use wit::Wit;
 
 use super::{
-    exports::{Exports, Function},
+    Typed,
+    exports::Function,
     shape::{Field, Form, Signature},
 };
 use crate::{Export, TypedExport, TypedParam};
 
-/// Describes the functions that a component exports. `binary` is the component: it has the names of types and, where its
-/// tools left them in, what its author wrote about them.
-pub(super) fn describe(exports: &Exports, binary: &[u8]) -> Vec<Export> {
-    let wit = Wit::decode(binary);
-    exports.iter().map(|function| described(function, wit.as_ref())).collect()
+impl Typed {
+    /// What can be called. `binary` is the component: it has the names of types and, where its tools left them in, what its
+    /// author wrote about them.
+    pub(in crate::abi) fn describe(&self, binary: &[u8]) -> Vec<Export> {
+        let wit = Wit::decode(binary);
+        self.exports.functions.iter().map(|function| described(function, wit.as_ref())).collect()
+    }
+
+    /// Whether there is a function of this name that can be called.
+    pub(in crate::abi) fn has_export(&self, name: &str) -> bool {
+        self.exports.named(name).is_some_and(|function| function.signature.is_ok())
+    }
 }
 
 fn described(function: &Function, wit: Option<&Wit>) -> Export {

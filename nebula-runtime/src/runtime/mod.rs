@@ -1,0 +1,241 @@
+//! The runtime: a store's functions, behind [`Invoker`].
+
+#[cfg(feature = "compiler")]
+mod compose;
+#[cfg(feature = "compiler")]
+mod package;
+#[cfg(feature = "compiler")]
+mod publish;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    Catalog, ErrorKind, FunctionInfo, FunctionRef, GuestStderr, Invocation, InvokeError, Invoker, Limits, Response,
+    Start,
+    abi::{Call, Guest},
+    body::too_large,
+    deployments::{Deployment, Deployments, store_failure},
+    engine::{CodeSource, EngineError, Engines},
+    loader::Loader,
+    store::Store,
+};
+
+#[cfg(feature = "compiler")]
+pub use self::{
+    package::{NewPackage, PackagedFunction},
+    publish::Published,
+};
+
+/// Runs the functions of a store.
+///
+/// Cheap to share as `Arc<Runtime>`. Dropping it ends its clock; guests that still run are stopped with their invocations.
+pub struct Runtime {
+    store: Store,
+    loader: Loader,
+    deployments: Deployments,
+    stderr: GuestStderr,
+}
+
+/// How a [`Runtime`] is set up; what is not said is the default.
+pub struct RuntimeBuilder {
+    store: Store,
+    defaults: Limits,
+    ceilings: Limits,
+    code: Arc<dyn CodeSource>,
+    stderr: GuestStderr,
+    concurrency: u32,
+    loaded: usize,
+}
+
+impl RuntimeBuilder {
+    pub(crate) fn new(store: Store, code: Arc<dyn CodeSource>) -> Self {
+        Self {
+            store,
+            code,
+            defaults: Limits::default(),
+            ceilings: Limits::CEILINGS,
+            stderr: GuestStderr::default(),
+            concurrency: 256,
+            loaded: 2_000,
+        }
+    }
+
+    /// Limits of functions that set none of their own.
+    #[must_use]
+    pub fn defaults(mut self, limits: Limits) -> Self {
+        self.defaults = limits;
+        self
+    }
+
+    /// Limits that no function exceeds, whatever it sets.
+    #[must_use]
+    pub fn ceilings(mut self, limits: Limits) -> Self {
+        self.ceilings = limits;
+        self
+    }
+
+    /// Where guests' stderr goes: to the log, if nothing else is said.
+    #[must_use]
+    pub fn guest_stderr(mut self, stderr: GuestStderr) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// How many instances there is room for at once: 256, if nothing else is said. Address space is reserved for them.
+    #[must_use]
+    pub fn concurrency(mut self, instances: u32) -> Self {
+        self.concurrency = instances;
+        self
+    }
+
+    /// How many modules stay in memory: 2,000, if nothing else is said.
+    #[must_use]
+    pub fn loaded_modules(mut self, modules: usize) -> Self {
+        self.loaded = modules;
+        self
+    }
+
+    /// Sets the runtime up.
+    ///
+    /// # Errors
+    /// Where the engine cannot be set up. A cache folder that cannot be used is only logged.
+    pub fn build(self) -> Result<Runtime, EngineError> {
+        let engines = Arc::new(Engines::new(self.concurrency, self.ceilings.memory)?);
+        Ok(Runtime {
+            loader: Loader::new(engines, self.code, self.loaded),
+            deployments: Deployments::new(self.store.clone(), self.defaults, self.ceilings),
+            store: self.store,
+            stderr: self.stderr,
+        })
+    }
+}
+
+impl Runtime {
+    /// What is known of a version.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where there is none, and what the store fails with.
+    pub async fn inspect(&self, function: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+        self.deployments.info(function).await
+    }
+
+    /// All that a call of the function needs, where it is here already and nothing is to be waited for.
+    fn ready(&self, invocation: &Invocation, arrived: Instant) -> Option<Ready> {
+        let deployment = self.deployments.ready(&invocation.function, arrived.into_std())?;
+        let guest = self.loader.loaded(&deployment.manifest.module)?;
+        let place = deployment.gate.try_enter()?;
+        note(invocation, &deployment, Start::Warm);
+        // So near to it that another look at the clock would cost more than the time it told.
+        Some(Ready { deployment, guest, place, began: arrived })
+    }
+
+    /// Finds the function, waits for a place, and loads the code where it is not in memory.
+    ///
+    /// The invocation is borrowed for itself alone because its body, which others may not look at, is not `Sync`.
+    async fn prepare(&self, invocation: &mut Invocation, arrived: Instant) -> Result<Ready, InvokeError> {
+        let deployment = self.deployments.get(&invocation.function, arrived.into_std()).await?;
+        let loaded = self.loader.loaded(&deployment.manifest.module);
+        note(invocation, &deployment, if loaded.is_some() { Start::Warm } else { Start::Cold });
+        refuse_large(invocation, &deployment)?;
+        let found = Instant::now();
+        let place = deployment.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
+        let entered = Instant::now();
+        let guest = match loaded {
+            Some(guest) => guest,
+            None => within(invocation.deadline, self.guest(&deployment)).await?,
+        };
+        let began = Instant::now();
+        // What was waited for at the function's own gate was not loading.
+        invocation.report.update(|report| report.loading = (began - entered) + (found - arrived));
+        Ok(Ready { deployment, guest, place, began })
+    }
+
+    async fn guest(&self, deployment: &Deployment) -> Result<Arc<Guest>, InvokeError> {
+        let (store, digest) = (self.store.clone(), deployment.manifest.module);
+        self.loader.load(digest, async move { store.module(&digest).await.map_err(store_failure) }).await
+    }
+}
+
+/// All that a call of a function needs.
+struct Ready {
+    deployment: Arc<Deployment>,
+    guest: Arc<Guest>,
+    place: OwnedSemaphorePermit,
+    /// When there was nothing left to wait for.
+    began: Instant,
+}
+
+#[async_trait]
+impl Invoker for Runtime {
+    async fn invoke(&self, mut invocation: Invocation) -> Result<Response, InvokeError> {
+        let arrived = Instant::now();
+        if invocation.deadline.is_some_and(|deadline| deadline <= arrived) {
+            return Err(InvokeError::new(
+                ErrorKind::Timeout,
+                "the deadline had passed before the function was started",
+            ));
+        }
+        let ready = match self.ready(&invocation, arrived) {
+            Some(ready) => ready,
+            // On the heap, so that this rarer future does not make each invocation's larger.
+            None => Box::pin(self.prepare(&mut invocation, arrived)).await?,
+        };
+        let Ready { deployment, guest, place, began } = ready;
+        refuse_large(&invocation, &deployment)?;
+        let mut limits = deployment.limits;
+        if let Some(deadline) = invocation.deadline {
+            limits.timeout = limits.timeout.min(deadline - began);
+        }
+        guest.call(Call { invocation, deployment, limits, began, stderr: self.stderr, place }).await
+    }
+}
+
+#[async_trait]
+impl Catalog for Runtime {
+    async fn functions(&self) -> Result<Vec<FunctionInfo>, InvokeError> {
+        /// Reads of the store at once.
+        const READS: usize = 16;
+
+        let names = self.store.names().await.map_err(store_failure)?;
+        let infos = names.into_iter().map(|name| async move { self.inspect(&name.into()).await });
+        futures_util::stream::iter(infos).buffered(READS).try_collect().await
+    }
+
+    async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+        self.inspect(reference).await
+    }
+}
+
+/// Notes in the invocation's report what it is a call of.
+fn note(invocation: &Invocation, deployment: &Deployment, start: Start) {
+    invocation.report.update(|report| {
+        report.version = Some(deployment.version);
+        report.digest = Some(deployment.manifest.module);
+        report.kind = Some(deployment.manifest.kind);
+        report.start = start;
+    });
+}
+
+/// Refuses a request that says itself that it is over its limit, before anything is started for it.
+fn refuse_large(invocation: &Invocation, deployment: &Deployment) -> Result<(), InvokeError> {
+    let limit = deployment.limits.max_request.as_u64();
+    if invocation.event.size_hint().lower() > limit { Err(too_large(limit)) } else { Ok(()) }
+}
+
+async fn within<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T, InvokeError>>,
+) -> Result<T, InvokeError> {
+    let Some(deadline) = deadline else {
+        return work.await;
+    };
+    let late = |_| InvokeError::new(ErrorKind::Timeout, "the deadline passed while the function was being loaded");
+    timeout_at(deadline, work).await.map_err(late)?
+}

@@ -1,0 +1,127 @@
+//! Packaging functions: compiled for one kind of processor, for a program without a compiler.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use super::Runtime;
+use crate::{
+    Architecture, Digest, ErrorKind, FunctionInfo, FunctionRef, InvokeError, LimitSettings,
+    deployments::store_failure,
+    engine::{Compiler, Precompiled},
+    package::{CODE, DESCRIPTION, Description, Target},
+};
+
+/// A package that was made and is not anywhere yet.
+///
+/// - The same functions, limits and architecture always make the same bytes.
+#[derive(Debug, Clone)]
+pub struct NewPackage {
+    /// What it was made for.
+    pub architecture: Architecture,
+    /// What is in it, in the order in which it was asked for.
+    pub functions: Vec<PackagedFunction>,
+    /// Its files, by their paths in its folder.
+    pub files: BTreeMap<PathBuf, Bytes>,
+}
+
+/// A function in a package.
+#[derive(Debug, Clone)]
+pub struct PackagedFunction {
+    /// What is known of its version.
+    pub info: FunctionInfo,
+    /// The size of its code, in bytes. Versions of the same module share it.
+    pub code_size: u64,
+}
+
+impl Runtime {
+    /// Makes a package of published functions. `limits` and `ceilings` are those that it is to run under, where they are not
+    /// the defaults.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where there is no such function, [`ErrorKind::InvalidInput`] where one of its exports is
+    /// named, and what the store fails with.
+    pub async fn package(
+        &self,
+        functions: &[FunctionRef],
+        architecture: Architecture,
+        limits: LimitSettings,
+        ceilings: LimitSettings,
+    ) -> Result<NewPackage, InvokeError> {
+        let (mut packaged, mut versions) = (Vec::new(), BTreeMap::<_, BTreeSet<_>>::new());
+        for function in functions {
+            let info = self.packable(function).await?;
+            if versions.entry(info.name.clone()).or_default().insert(info.version) {
+                packaged.push(info);
+            }
+        }
+        let mut codes = BTreeMap::new();
+        for info in &packaged {
+            if let Entry::Vacant(entry) = codes.entry(info.digest) {
+                entry.insert(self.compile_for(architecture, info.digest).await?);
+            }
+        }
+        let store = self.store.excerpt(&versions).await.map_err(store_failure)?;
+        let description = Description { target: Target::of(architecture), limits, ceilings, store };
+        let description = serde_json::to_vec_pretty(&description).map_err(|error| {
+            InvokeError::new(ErrorKind::Internal, "the package cannot be described").with_source(error)
+        })?;
+        let code_size = |info: &FunctionInfo| codes.get(&info.digest).map_or(0, |(_, code)| code.len() as u64);
+        let functions =
+            packaged.into_iter().map(|info| PackagedFunction { code_size: code_size(&info), info }).collect();
+        let described = (PathBuf::from(DESCRIPTION), Bytes::from(description));
+        Ok(NewPackage { architecture, functions, files: codes.into_values().chain([described]).collect() })
+    }
+
+    async fn packable(&self, function: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+        match function.export() {
+            None => self.inspect(function).await,
+            Some(export) => {
+                let detail = format!(
+                    "a package has whole functions, with all their exports: leave out {export:?} of {function}"
+                );
+                Err(InvokeError::new(ErrorKind::InvalidInput, detail))
+            }
+        }
+    }
+
+    /// A module's code and its place in a package.
+    async fn compile_for(&self, architecture: Architecture, digest: Digest) -> Result<(PathBuf, Bytes), InvokeError> {
+        let failed = |error: wasmtime::Error| {
+            let detail = format!("failed to compile module {digest} for {architecture}");
+            InvokeError::new(ErrorKind::Internal, detail).with_source(error)
+        };
+        let wasm = self.store.module(&digest).await.map_err(store_failure)?;
+        let compiled = spawn_blocking(move || Compiler::compile_for(target(architecture), &wasm)).await;
+        let (flavour, code) = compiled.map_err(wasmtime::Error::from).flatten().map_err(failed)?;
+        Ok((Path::new(CODE).join(Precompiled::path(flavour, &digest)), code.into()))
+    }
+}
+
+impl NewPackage {
+    /// Writes it to a folder, where it can be opened.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        for (path, bytes) in &self.files {
+            let path = folder.join(path);
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(path, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// The target that Wasmtime compiles for: what all processors of the kind have, and no more.
+fn target(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+    }
+}
