@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nebula_runtime::{Runtime, Store, StoreUrl};
+use nebula_runtime::{Architecture, LimitSettings, Runtime, Store};
 
 use crate::{Function, Nebula, Project, frontend};
 
@@ -17,13 +17,17 @@ impl Package {
     pub fn new(functions: &[Function]) -> Self {
         let project = Project::new(functions);
         let tokio = tokio::runtime::Runtime::new().unwrap();
-        tokio.block_on(async {
-            let store = Store::open(&StoreUrl::folder(&project.join("store")).unwrap()).await.unwrap();
-            let runtime = Runtime::builder(store).code_cache(Some(Nebula::built().cache().to_owned())).build().unwrap();
+        let package = tokio.block_on(async {
+            let runtime = Runtime::builder(Store::memory()).code_cache(Some(Nebula::built().cache().to_owned()));
+            let (runtime, mut names) = (runtime.concurrency(1).build().unwrap(), Vec::new());
             for function in functions {
                 frontend::publish(&runtime, function, &project).await;
+                names.push(function.name.parse().unwrap());
             }
+            let (limits, ceilings) = (LimitSettings::default(), LimitSettings::default());
+            runtime.package(&names, Architecture::HOST.unwrap(), limits, ceilings).await.unwrap()
         });
+        package.write(project.path()).unwrap();
         Self { project }
     }
 
