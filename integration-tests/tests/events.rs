@@ -2,7 +2,7 @@
 //!
 //! `events/` has a file for each: the function that the event is for, the event, and its answer. A test is named like the
 //! file.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path};
 

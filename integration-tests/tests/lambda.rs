@@ -1,6 +1,6 @@
 //! An environment of AWS Lambda: how it starts, what an invocation is told, what becomes of it when things go wrong, and how
 //! it ends.
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     sync::mpsc::TryRecvError,
