@@ -38,6 +38,13 @@ impl Nebula {
         Self { cache: folder.join("nebula-code-cache"), binary }
     }
 
+    /// Another program that was built with these tests.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        let program = self.binary.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        assert!(program.exists(), "{} is not there: `cargo build --workspace` builds it", program.display());
+        program
+    }
+
     /// The folder for compiled code.
     pub fn cache(&self) -> &Path {
         &self.cache

@@ -1,21 +1,19 @@
 //! `nebula serve`, and requests to it.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Child, ChildStderr, Stdio},
-    sync::{Arc, Condvar, Mutex},
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    io::Read as _,
+    process::{Child, Stdio},
+    thread::JoinHandle,
 };
 
 use http::{HeaderMap, Request};
 use serde_json::Value;
 use ureq::{Agent, AsSendBody};
 
-use crate::{Nebula, Project, Ran};
-
-/// How long anything here may take before the test fails: much longer than it ever does.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{
+    Nebula, PATIENCE, Project, Ran,
+    log::{Log, message},
+};
 
 /// A `nebula serve` process on a port that was free. Dropping it ends it.
 pub struct Server {
@@ -87,16 +85,12 @@ impl Server {
 
     /// The report of an invocation, which is logged when it has ended.
     pub fn report(&self, invocation_id: &str) -> Value {
-        let is_it = |line: &Value| line["message"] == "REPORT" && line["id"] == invocation_id;
-        let report = self.log.wait_for(|line| Some(line).filter(|line| is_it(line)).cloned());
-        report.unwrap_or_else(|| panic!("no report of {invocation_id}:\n{}", self.log.text()))
+        self.log.report(invocation_id)
     }
 
     /// What an invocation's guest wrote to stderr, as far as it is logged.
     pub fn guest_stderr(&self, invocation_id: &str) -> String {
-        let is_of_it = |line: &Value| line["target"] == "nebula::guest" && line["invocation_id"] == invocation_id;
-        let lines = self.log.lines();
-        lines.iter().filter(|line| is_of_it(line)).filter_map(message).map(|line| line.to_owned() + "\n").collect()
+        self.log.guest_stderr(invocation_id)
     }
 
     /// The whole log so far.
@@ -106,8 +100,7 @@ impl Server {
 
     /// Waits for a line of the log whose message contains `text`.
     pub fn wait_for_log(&self, text: &str) {
-        let found = self.log.wait_for(|line| message(line)?.contains(text).then_some(()));
-        found.unwrap_or_else(|| panic!("no {text:?} in the log:\n{}", self.log.text()));
+        self.log.wait_for_message(text);
     }
 }
 
@@ -129,64 +122,5 @@ impl Answered {
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-fn message(line: &Value) -> Option<&str> {
-    line["message"].as_str()
-}
-
-/// The lines that a process has logged so far.
-#[derive(Clone, Default)]
-struct Log(Arc<(Mutex<Lines>, Condvar)>);
-
-#[derive(Default)]
-struct Lines {
-    lines: Vec<Value>,
-    ended: bool,
-}
-
-impl Log {
-    fn read(&self, stderr: ChildStderr) -> JoinHandle<()> {
-        let log = self.clone();
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).split(b'\n') {
-                let line = line.unwrap();
-                let text = || String::from_utf8_lossy(&line).into();
-                log.change(|lines| lines.lines.push(serde_json::from_slice(&line).unwrap_or_else(|_| text())));
-            }
-            log.change(|lines| lines.ended = true);
-        })
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Lines)) {
-        change(&mut self.0.0.lock().unwrap());
-        self.0.1.notify_all();
-    }
-
-    /// What `find` finds in a line, once there is such a line; nothing where the log ends without.
-    fn wait_for<T>(&self, find: impl Fn(&Value) -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + PATIENCE;
-        let (mut seen, mut lines) = (0, self.0.0.lock().unwrap());
-        loop {
-            if let Some(found) = lines.lines[seen..].iter().find_map(&find) {
-                return Some(found);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if lines.ended || left.is_zero() {
-                return None;
-            }
-            seen = lines.lines.len();
-            lines = self.0.1.wait_timeout(lines, left).unwrap().0;
-        }
-    }
-
-    fn lines(&self) -> Vec<Value> {
-        self.0.0.lock().unwrap().lines.clone()
-    }
-
-    fn text(&self) -> String {
-        let text = |line: &Value| line.as_str().map_or_else(|| line.to_string(), str::to_owned) + "\n";
-        self.lines().iter().map(text).collect()
     }
 }

@@ -218,7 +218,8 @@ impl FromStr for Architecture {
     }
 }
 
-#[cfg(all(test, feature = "compiler", target_os = "linux"))]
+#[cfg(test)]
+#[cfg(all(feature = "compiler", target_os = "linux"))]
 mod tests {
     use super::*;
     use crate::{Event, FunctionConfig, Invocation, InvokeError, Invoker as _, NewPackage, Runtime};

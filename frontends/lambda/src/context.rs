@@ -17,10 +17,21 @@ const TENANT_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-tenant
 
 /// The invocation's id, its deadline less `margin`, and its trace.
 pub(crate) fn given(context: &Context, margin: Duration) -> Given {
-    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-    let deadline = Instant::now() + left.saturating_sub(margin);
+    let deadline = Instant::now() + left(context).saturating_sub(margin);
     let trace = context.xray_trace_id.as_deref().and_then(trace).unwrap_or_default();
     Given { id: InvocationId::given(context.request_id.as_str()), deadline: Some(deadline), trace }
+}
+
+/// The time that is left.
+fn left(context: &Context) -> Duration {
+    /// What is before is no point in time that an invocation could have.
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    match Duration::from_millis(context.deadline) {
+        // cargo-lambda's emulator says how long there is, and not until when.
+        left if left < YEAR => left,
+        _ => context.deadline().duration_since(SystemTime::now()).unwrap_or_default(),
+    }
 }
 
 /// What an event that is no HTTP request comes with, under the names that the Runtime API has for it.
@@ -123,5 +134,7 @@ mod tests {
         context.deadline = u64::try_from(in_a_minute.as_millis()).unwrap();
         assert!(left(&context, 20) > Duration::from_secs(20) && left(&context, 20) <= Duration::from_secs(40));
         assert_eq!(left(&context, 90), Duration::ZERO);
+        context.deadline = 60_000;
+        assert!(left(&context, 20) > Duration::from_secs(39) && left(&context, 20) <= Duration::from_secs(40));
     }
 }

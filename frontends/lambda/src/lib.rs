@@ -4,11 +4,12 @@
 //! # async fn bootstrap() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::sync::Arc;
 //!
-//! use nebula_runtime::{Runtime, Store};
+//! use nebula_runtime::Package;
 //!
 //! let config = nebula_lambda::Config::from_vars(|name| std::env::var(name).ok())?;
 //! nebula_lambda::start_log(&config)?;
-//! let runtime = Arc::new(Runtime::builder(Store::memory()).build()?);
+//! let package = Package::open("/var/task".as_ref()).await?;
+//! let runtime = Arc::new(package.runtime().concurrency(1).build()?);
 //! nebula_lambda::run(config, runtime.clone(), runtime).await?;
 //! # Ok(())
 //! # }
@@ -69,7 +70,7 @@ const FRONTEND: &str = "lambda";
 #[non_exhaustive]
 pub enum Error {
     /// The functions could not be listed, or the one that events are for is not there.
-    #[error("failed to find the function that events are for: {0}")]
+    #[error("failed to find the function that events are for")]
     Function(#[source] InvokeError),
     /// The Runtime API was out of reach, or said something that is not its protocol.
     #[error("the Lambda runtime ended")]

@@ -133,20 +133,19 @@ impl Prelude {
 
 /// A prelude, the answer's body and, where that breaks off, trailers that say why. Reading it runs the function.
 struct Stream {
-    prelude: Option<Bytes>,
+    /// The prelude, and what ends it: a chunk each, as cargo-lambda's emulator reads them.
+    prelude: std::array::IntoIter<Bytes, 2>,
     /// `None` once it has broken off.
     body: Option<axum::body::Body>,
 }
 
 impl Stream {
     fn new(answer: Response) -> Result<Self, Error> {
-        /// What ends the prelude.
-        const DELIMITER: [u8; 8] = [0; 8];
+        const DELIMITER: Bytes = Bytes::from_static(&[0; 8]);
 
         let (parts, body) = answer.into_parts();
-        let mut prelude = serde_json::to_vec(&Prelude::of(&parts))?;
-        prelude.extend(DELIMITER);
-        Ok(Self { prelude: Some(prelude.into()), body: Some(body) })
+        let prelude = serde_json::to_vec(&Prelude::of(&parts))?;
+        Ok(Self { prelude: [prelude.into(), DELIMITER].into_iter(), body: Some(body) })
     }
 }
 
@@ -155,7 +154,7 @@ impl http_body::Body for Stream {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Some(prelude) = self.prelude.take() {
+        if let Some(prelude) = self.prelude.next() {
             return Poll::Ready(Some(Ok(Frame::data(prelude))));
         }
         loop {
@@ -201,12 +200,15 @@ mod tests {
         frames
     }
 
-    const PRELUDE: &str = "{\"statusCode\":200,\"headers\":{\"content-type\":\"application/octet-stream\"},\"cookies\":[\"a=1\"]}\0\0\0\0\0\0\0\0";
+    const PRELUDE: &str =
+        "{\"statusCode\":200,\"headers\":{\"content-type\":\"application/octet-stream\"},\"cookies\":[\"a=1\"]}";
+
+    const DELIMITER: &str = "\0\0\0\0\0\0\0\0";
 
     #[tokio::test]
     async fn the_body_follows_a_prelude_as_it_is_written() {
         let body = futures_util::stream::iter([Ok::<_, Error>("one"), Ok("two")]);
-        assert_eq!(frames(axum::body::Body::from_stream(body)).await, [PRELUDE, "one", "two"]);
+        assert_eq!(frames(axum::body::Body::from_stream(body)).await, [PRELUDE, DELIMITER, "one", "two"]);
     }
 
     #[tokio::test]
@@ -215,6 +217,6 @@ mod tests {
         let body = futures_util::stream::iter([Ok("one"), Err(failure)]);
         let error = STANDARD.encode(r#"{"errorType":"timeout","errorMessage":"it took too long"}"#);
         let trailers = format!("{{\"{ERROR_TYPE}\": \"timeout\", \"{ERROR_BODY}\": \"{error}\"}}");
-        assert_eq!(frames(axum::body::Body::from_stream(body)).await, [PRELUDE, "one", &trailers]);
+        assert_eq!(frames(axum::body::Body::from_stream(body)).await, [PRELUDE, DELIMITER, "one", &trailers]);
     }
 }

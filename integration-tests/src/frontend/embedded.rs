@@ -70,7 +70,8 @@ impl Embedded {
     }
 }
 
-async fn publish(runtime: &Runtime, function: &Function, project: &Project) {
+/// Publishes a function that may be granted folders of `project`.
+pub(crate) async fn publish(runtime: &Runtime, function: &Function, project: &Project) {
     let module = std::fs::read(&function.source).unwrap();
     let name: FunctionName = function.name.parse().unwrap();
     let config = config(&function.config, project);

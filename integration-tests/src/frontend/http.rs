@@ -1,6 +1,6 @@
 //! Requests to `nebula serve`.
 
-use ::http::{Method, Request, StatusCode};
+use ::http::{HeaderMap, Method, Request, StatusCode, request::Builder};
 use nebula_runtime::ErrorKind;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -42,7 +42,7 @@ pub(super) fn expected(all: Observed) -> Observed {
 }
 
 /// The statuses of the design.
-fn status(kind: ErrorKind) -> u16 {
+pub(super) fn status(kind: ErrorKind) -> u16 {
     match kind {
         ErrorKind::InvalidInput => 400,
         ErrorKind::NotFound => 404,
@@ -58,12 +58,12 @@ fn status(kind: ErrorKind) -> u16 {
 /// The body of every failure (RFC 9457), and nothing else.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Problem {
+pub(super) struct Problem {
     r#type: String,
     title: String,
     status: u16,
-    detail: String,
-    kind: ErrorKind,
+    pub(super) detail: String,
+    pub(super) kind: ErrorKind,
     invocation_id: String,
 }
 
@@ -78,7 +78,7 @@ impl Http {
         let answered = self.server.send(request(guest, case));
         let id = answered.header("nebula-invocation-id").expect("every answer names its invocation").to_owned();
         let report: Reported = serde_json::from_value(self.server.report(&id)).unwrap();
-        check_headers(&answered, &report);
+        check_headers(&answered.headers, &report);
         let problem = (answered.status >= 400).then(|| problem(&answered, &id));
         let placeholders = [(id.as_str(), PLACEHOLDERS[0]), (self.server.address(), PLACEHOLDERS[1])];
         let content = Content::read(&normalized(&answered.body, &placeholders), &expected.content);
@@ -96,7 +96,8 @@ impl Http {
     }
 }
 
-fn request(guest: &Guest, case: &Case) -> Request<SendBody<'static>> {
+/// The request of a case, but for its body.
+pub(super) fn head(guest: &Guest, case: &Case) -> Builder {
     /// RFC 3986, section 2.3: unreserved characters.
     const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -112,29 +113,31 @@ fn request(guest: &Guest, case: &Case) -> Request<SendBody<'static>> {
     for (name, value) in &special.headers {
         request = request.header(name, value);
     }
-    let bytes = case.bytes().into_owned();
-    let body = match (&case.body, special.chunked) {
-        (None, _) => SendBody::none(),
-        (Some(_), true) => SendBody::from_owned_reader(std::io::Cursor::new(bytes)),
-        (Some(_), false) => sized(bytes, &mut request),
-    };
-    request.body(body).unwrap()
+    if case.body.is_some() && !special.chunked {
+        request = request.header("content-length", case.bytes().len());
+    }
+    request
 }
 
-fn sized(bytes: Vec<u8>, request: &mut ::http::request::Builder) -> SendBody<'static> {
-    request.headers_mut().unwrap().insert("content-length", bytes.len().into());
-    SendBody::from_owned_reader(std::io::Cursor::new(bytes))
+fn request(guest: &Guest, case: &Case) -> Request<SendBody<'static>> {
+    let bytes = case.bytes().into_owned();
+    let body = match case.body {
+        None => SendBody::none(),
+        Some(_) => SendBody::from_owned_reader(std::io::Cursor::new(bytes)),
+    };
+    head(guest, case).body(body).unwrap()
 }
 
 /// What the headers of an answer say is what its report says.
-fn check_headers(answered: &Answered, report: &Reported) {
-    assert_eq!(answered.header("nebula-digest"), report.digest.as_deref());
-    let timing = answered.header("server-timing").unwrap_or_default();
+pub(super) fn check_headers(headers: &HeaderMap, report: &Reported) {
+    let header = |name| headers.get(name).map(|value| value.to_str().unwrap());
+    assert_eq!(header("nebula-digest"), report.digest.as_deref());
+    let timing = header("server-timing").unwrap_or_default();
     assert!(timing.starts_with(&format!("start;desc={}, queued;dur=", report.start)), "{timing}");
 }
 
 /// The problem that an answer is, whose parts all say the same.
-fn problem(answered: &Answered, id: &str) -> Problem {
+pub(super) fn problem(answered: &Answered, id: &str) -> Problem {
     let problem: Problem =
         serde_json::from_slice(&answered.body).unwrap_or_else(|error| panic!("{error}: {}", answered.text()));
     assert_eq!(answered.header("content-type"), Some("application/problem+json"));

@@ -2,6 +2,7 @@
 
 mod embedded;
 mod http;
+mod lambda;
 mod local;
 
 use std::sync::OnceLock;
@@ -9,7 +10,8 @@ use std::sync::OnceLock;
 use nebula_runtime::{ErrorKind, Kind};
 use serde::Deserialize;
 
-use self::{embedded::Embedded, http::Http, local::Local};
+pub(crate) use self::embedded::publish;
+use self::{embedded::Embedded, http::Http, lambda::Lambdas, local::Local};
 use crate::{Case, Content, Function, Guest, Observed, Reported};
 
 /// A way in.
@@ -28,6 +30,12 @@ pub enum Frontend {
     RunLine,
     /// `nebula run FUNCTION --output full`, with arguments or `--raw`.
     RunFull,
+    /// A request to a function URL of AWS Lambda, whose answer is buffered.
+    LambdaBuffered,
+    /// A request to a function URL of AWS Lambda, whose answer is streamed.
+    LambdaStream,
+    /// An event of AWS Lambda that is no request.
+    LambdaEvent,
 }
 
 /// What stands in a case for the invocation's id and for the server's address.
@@ -39,19 +47,30 @@ pub struct Fixture {
     embedded: OnceLock<Embedded>,
     http: OnceLock<Http>,
     local: OnceLock<Local>,
+    lambda: OnceLock<Lambdas>,
 }
 
 impl Fixture {
     /// What calls of `functions` need.
     pub fn new(functions: Vec<Function>) -> Self {
-        Self { functions, embedded: OnceLock::new(), http: OnceLock::new(), local: OnceLock::new() }
+        let (embedded, http) = (OnceLock::new(), OnceLock::new());
+        Self { functions, embedded, http, local: OnceLock::new(), lambda: OnceLock::new() }
     }
 }
 
 impl Frontend {
     /// All there are.
-    pub const ALL: [Self; 6] =
-        [Self::Embedded, Self::Http, Self::RunArguments, Self::RunRaw, Self::RunLine, Self::RunFull];
+    pub const ALL: [Self; 9] = [
+        Self::Embedded,
+        Self::Http,
+        Self::RunArguments,
+        Self::RunRaw,
+        Self::RunLine,
+        Self::RunFull,
+        Self::LambdaBuffered,
+        Self::LambdaStream,
+        Self::LambdaEvent,
+    ];
 
     /// Its name, as a part of a test's.
     pub fn name(self) -> &'static str {
@@ -62,6 +81,9 @@ impl Frontend {
             Self::RunRaw => "run_raw",
             Self::RunLine => "run_line",
             Self::RunFull => "run_full",
+            Self::LambdaBuffered => "lambda_buffered",
+            Self::LambdaStream => "lambda_stream",
+            Self::LambdaEvent => "lambda_event",
         }
     }
 
@@ -75,13 +97,15 @@ impl Frontend {
     fn can_make(self, case: &Case) -> bool {
         let (has_arguments, has_body) = (!case.arguments.is_empty(), case.body.is_some());
         match self {
-            Self::Http => true,
+            Self::Http | Self::LambdaBuffered | Self::LambdaStream => true,
             _ if case.request.is_some() => false,
             Self::Embedded => true,
             Self::RunArguments => has_arguments && !has_body,
             Self::RunRaw => !has_arguments || has_body,
             Self::RunLine => !has_arguments && case.json_line().is_some(),
             Self::RunFull => true,
+            // Whether the function of an event is there is found out when the environment starts.
+            Self::LambdaEvent => !has_arguments && case.json_line().is_some() && !case.expect.unresolved,
         }
     }
 
@@ -94,6 +118,9 @@ impl Frontend {
             Self::RunArguments | Self::RunRaw => local::expected_as_it_is(all),
             Self::RunLine => local::expected_in_a_line(all),
             Self::RunFull => local::expected_in_full(all, case),
+            Self::LambdaBuffered => lambda::expected_whole(all),
+            Self::LambdaStream => lambda::expected_in_a_stream(all),
+            Self::LambdaEvent => lambda::expected_of_an_event(all, case),
         }
     }
 
@@ -101,6 +128,7 @@ impl Frontend {
     pub fn observe(self, fixture: &Fixture, guest: &Guest, case: &Case) -> Observed {
         let functions = || fixture.functions.as_slice();
         let local = || fixture.local.get_or_init(|| Local::new(functions()));
+        let lambda = || fixture.lambda.get_or_init(|| Lambdas::new(functions()));
         let expected = self.expected(guest, case);
         match self {
             Self::Embedded => {
@@ -110,6 +138,9 @@ impl Frontend {
             Self::RunArguments | Self::RunRaw => local().observe_as_it_is(guest, case, &expected),
             Self::RunLine => local().observe_in_a_line(guest, case, &expected),
             Self::RunFull => local().observe_in_full(guest, case, &expected),
+            Self::LambdaBuffered => lambda().observe_whole(guest, case, &expected),
+            Self::LambdaStream => lambda().observe_in_a_stream(guest, case, &expected),
+            Self::LambdaEvent => lambda().observe_an_event(guest, case, &expected),
         }
     }
 }

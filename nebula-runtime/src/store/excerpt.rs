@@ -82,7 +82,7 @@ mod tests {
         let json = serde_json::to_string(&excerpt).unwrap();
         let opened = serde_json::from_str::<Excerpt>(&json).unwrap().open().await.unwrap();
 
-        assert_eq!(opened.names().await.unwrap(), [treats.clone()]);
+        assert_eq!(opened.names().await.unwrap(), std::slice::from_ref(&treats));
         let record = opened.record(&treats).await.unwrap().unwrap();
         assert_eq!(record, store.record(&treats).await.unwrap().unwrap().only(&[2].into()));
         assert_eq!(record.versions().map(|(number, _)| number).collect::<Vec<_>>(), [2]);

@@ -1,0 +1,71 @@
+//! `bootstrap`: the program of a package on AWS Lambda. It runs what `nebula package lambda` compiled, and compiles nothing.
+
+use std::{error::Error, iter::successors, path::PathBuf, process::ExitCode, sync::Arc};
+
+use nebula_lambda::{Config, report_init_error, start_log};
+use nebula_runtime::Package;
+use tokio::runtime::Builder;
+
+/// How many tasks a thread runs before it looks after timers and sockets: as in `nebula serve`, because a guest that spins
+/// gives its thread back only every millisecond.
+const EVENT_INTERVAL: u32 = 13;
+
+/// How many instances there is room for in each invocation: a batch calls its function for several records at once, and a
+/// guest may go on after its response.
+const INSTANCES: u32 = 16;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let concurrency = concurrency();
+    // One thread where there is one invocation at a time: more would only have to be started.
+    let mut threads = if concurrency > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let served = match threads.enable_all().event_interval(EVENT_INTERVAL).build() {
+        Ok(threads) => threads.block_on(serve(concurrency)),
+        Err(error) => Err(error.into()),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let chain = successors(Some(&*error as &(dyn Error + 'static)), |&error| error.source());
+            let chain: Vec<_> = chain.map(ToString::to_string).collect();
+            eprintln!("error: {}", chain.join(": "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many invocations the environment serves at once: several only on Lambda Managed Instances.
+fn concurrency() -> u32 {
+    let configured = std::env::var("AWS_LAMBDA_MAX_CONCURRENCY").ok();
+    configured.and_then(|count| count.parse().ok()).unwrap_or(1).max(1)
+}
+
+async fn serve(concurrency: u32) -> Result<(), Failure> {
+    let (config, runtime) = match start(concurrency).await {
+        Ok(started) => started,
+        Err(error) => {
+            report_init_error(&*error, std::env::var("AWS_LAMBDA_RUNTIME_API").ok().as_deref()).await;
+            return Err(error);
+        }
+    };
+    // What fails from here on, it tells Lambda itself.
+    nebula_lambda::run(config, Arc::clone(&runtime) as _, runtime).await?;
+    Ok(())
+}
+
+async fn start(concurrency: u32) -> Result<(Config, Arc<nebula_runtime::Runtime>), Failure> {
+    let config = Config::from_vars(|name| std::env::var(name).ok())?;
+    start_log(&config)?;
+    let package = Package::open(&folder()?).await?;
+    let runtime = package.runtime().concurrency(concurrency.saturating_mul(INSTANCES)).build()?;
+    Ok((config, Arc::new(runtime)))
+}
+
+/// Where the package is: where Lambda unpacks it, or, outside of Lambda, beside this program.
+fn folder() -> std::io::Result<PathBuf> {
+    match std::env::var_os("LAMBDA_TASK_ROOT") {
+        Some(folder) => Ok(folder.into()),
+        None => Ok(std::env::current_exe()?.parent().map(PathBuf::from).unwrap_or_default()),
+    }
+}

@@ -1,0 +1,38 @@
+//! Functions as a package for AWS Lambda.
+
+use std::path::Path;
+
+use nebula_runtime::{Architecture, LimitSettings, Runtime, Store};
+
+use crate::{Function, Nebula, Project, frontend};
+
+/// Functions as a package for AWS Lambda, in its own folder. Gone when it is dropped.
+pub struct Package {
+    // The folders that functions are granted are in there too.
+    project: Project,
+}
+
+impl Package {
+    /// A package of these functions.
+    pub fn new(functions: &[Function]) -> Self {
+        let project = Project::new(functions);
+        let tokio = tokio::runtime::Runtime::new().unwrap();
+        let package = tokio.block_on(async {
+            let runtime = Runtime::builder(Store::memory()).code_cache(Some(Nebula::built().cache().to_owned()));
+            let (runtime, mut names) = (runtime.concurrency(1).build().unwrap(), Vec::new());
+            for function in functions {
+                frontend::publish(&runtime, function, &project).await;
+                names.push(function.name.parse().unwrap());
+            }
+            let (limits, ceilings) = (LimitSettings::default(), LimitSettings::default());
+            runtime.package(&names, Architecture::HOST.unwrap(), limits, ceilings).await.unwrap()
+        });
+        package.write(project.path()).unwrap();
+        Self { project }
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.project.path()
+    }
+}
