@@ -19,6 +19,8 @@ fmt-check:
 # Fail where Clippy finds anything
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
+    # Alone, and so without a compiler.
+    cargo clippy --package nebula-lambda -- -D warnings
     cargo clippy --manifest-path guests/Cargo.toml --all-targets -- -D warnings
 
 # Build the documentation, and fail where it has a broken link or a gap
@@ -41,9 +43,16 @@ guests-all:
     NEBULA_TEST_HEAVY_GUESTS=1 cargo test --package nebula-integration-tests --test new
 
 # Print how fast Nebula is, as ratios to doing the same without it
-bench: guests
+bench *groups: guests
     cargo build --release --package nebula-cli --package nebula-bench
-    target/release/nebula-bench
+    cargo build --profile bootstrap --package nebula-lambda --package nebula-bench-hello
+    target/release/nebula-bench {{ groups }}
+
+# Build target/lambda/bootstrap-ARCH, the program in a package for AWS Lambda, against the glibc that is there: needs cargo-zigbuild (PyPI) and Rust's target for the architecture
+bootstrap arch="x86_64":
+    cargo zigbuild --profile bootstrap --package nebula-lambda --target {{ if arch == "arm64" { "aarch64" } else { arch } }}-unknown-linux-gnu.2.34
+    mkdir -p target/lambda
+    cp target/{{ if arch == "arm64" { "aarch64" } else { arch } }}-unknown-linux-gnu/bootstrap/bootstrap target/lambda/bootstrap-{{ arch }}
 
 # Fuzz the reader of typed functions' JSON for as long as it is let: needs a nightly compiler and cargo-fuzz
 fuzz *args:

@@ -70,7 +70,12 @@ fn resident_mib() -> Result<u64> {
 
 /// A process's resident memory.
 pub(crate) fn resident_mib_of(process: &str) -> Result<u64> {
+    Ok(resident_kib_of(process)? >> 10)
+}
+
+/// The same, where less than a mebibyte counts.
+pub(crate) fn resident_kib_of(process: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? >> 10)
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

@@ -8,6 +8,7 @@ mod components;
 mod growth;
 mod http;
 mod invoke;
+mod lambda;
 mod process;
 mod table;
 
@@ -19,12 +20,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Rows = fn(&mut Table) -> Result<()>;
 
-const GROUPS: [(&str, Rows); 5] = [
+const GROUPS: [(&str, Rows); 6] = [
     ("invoke", invoke::rows),
     ("http", http::rows),
     ("components", components::rows),
     ("process", process::rows),
     ("growth", growth::rows),
+    ("lambda", lambda::rows),
 ];
 
 fn main() -> Result<()> {

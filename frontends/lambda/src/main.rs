@@ -3,7 +3,7 @@
 use std::{error::Error, iter::successors, path::PathBuf, process::ExitCode, sync::Arc};
 
 use nebula_lambda::{Config, report_init_error, start_log};
-use nebula_runtime::Package;
+use nebula_runtime::{FunctionRef, Package};
 use tokio::runtime::Builder;
 
 /// How many tasks a thread runs before it looks after timers and sockets: as in `nebula serve`, because a guest that spins
@@ -58,8 +58,21 @@ async fn start(concurrency: u32) -> Result<(Config, Arc<nebula_runtime::Runtime>
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     start_log(&config)?;
     let package = Package::open(&folder()?).await?;
-    let runtime = package.runtime().concurrency(concurrency.saturating_mul(INSTANCES)).build()?;
-    Ok((config, Arc::new(runtime)))
+    let runtime = Arc::new(package.runtime().concurrency(concurrency.saturating_mul(INSTANCES)).build()?);
+    if let Some(function) = config.function.clone().or_else(|| only(&package)) {
+        let runtime = Arc::clone(&runtime);
+        // Meanwhile the first event is asked for. A failure is that of the invocation which needs the function.
+        tokio::spawn(async move { runtime.load(&function).await });
+    }
+    Ok((config, runtime))
+}
+
+/// The function of a package that has no other.
+fn only(package: &Package) -> Option<FunctionRef> {
+    match package.functions() {
+        [only] => Some(only.clone().into()),
+        _ => None,
+    }
 }
 
 /// Where the package is: where Lambda unpacks it, or, outside of Lambda, beside this program.

@@ -126,6 +126,15 @@ impl Runtime {
         self.deployments.info(function).await
     }
 
+    /// Brings a function's code into memory, as its first invocation would otherwise have to.
+    ///
+    /// # Errors
+    /// As that invocation would fail.
+    pub async fn load(&self, function: &FunctionRef) -> Result<(), InvokeError> {
+        let deployment = self.deployments.get(function, Instant::now().into_std()).await?;
+        self.guest(&deployment).await.map(drop)
+    }
+
     /// All that a call of the function needs, where it is here already and nothing is to be waited for.
     fn ready(&self, invocation: &Invocation, arrived: Instant) -> Option<Ready> {
         let deployment = self.deployments.ready(&invocation.function, arrived.into_std())?;
