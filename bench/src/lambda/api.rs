@@ -17,6 +17,10 @@ use anyhow::{Context as _, Result, bail};
 /// What a process has to be done with in time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What an extension is told that registers, as `bootstrap` does to hear of its end.
+const REGISTERED: &str = "HTTP/1.1 200 OK\r\nlambda-extension-identifier: 5f2d6d3b\r\ncontent-length: 70\r\n\r\n\
+    {\"functionName\":\"treats\",\"functionVersion\":\"$LATEST\",\"handler\":\"none\"}";
+
 /// The Runtime API for one process.
 pub(super) struct RuntimeApi {
     address: String,
@@ -102,9 +106,7 @@ fn try_serve(
             answers.send((Instant::now(), body))?;
             connection.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
         } else if path.ends_with("/extension/register") {
-            connection.write_all(
-                b"HTTP/1.1 200 OK\r\nlambda-extension-identifier: 5f2d6d3b\r\ncontent-length: 2\r\n\r\n{}",
-            )?;
+            connection.write_all(REGISTERED.as_bytes())?;
         } else if !path.ends_with("/extension/event/next") {
             bail!("{path} is called: {body}");
         }
