@@ -15,7 +15,7 @@ use nebula_runtime::{Architecture, FunctionConfig, FunctionName, LimitSettings, 
 use crate::{
     growth::resident_kib_of,
     invoke::TREATS,
-    table::{Compared, Table, median, micros, millis},
+    table::{Table, median, micros, millis},
 };
 
 const ROUNDS: usize = 40;
@@ -41,16 +41,9 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
             warms.push(ours.warm()?, theirs.warm()?);
         }
     }
-    let ratio = |compared: &Compared| format!("{:.2} times a lambda_http hello", compared.ratio);
-    let rows: [(_, Turns, fn(Duration) -> String); 3] = [
-        ("Lambda: start of the process to its first /next", starts, millis),
-        ("Lambda: first /next to its response, treats", firsts, micros),
-        ("Lambda: each later /next to its response, treats", warms, micros),
-    ];
-    for (what, turns, cell) in rows {
-        let compared = turns.compared();
-        table.row(what, cell(compared.nebula), cell(compared.peer), ratio(&compared));
-    }
+    starts.row(table, "Lambda: start of the process to its first /next", millis);
+    firsts.row(table, "Lambda: first /next to its response, treats", micros);
+    warms.row(table, "Lambda: each later /next to its response, treats", micros);
     idle(table, &bootstrap, ten.path(), &hello)?;
     sizes(table, &bootstrap, &hello)
 }
@@ -167,10 +160,10 @@ impl Turns {
         self.0.push((ours, theirs));
     }
 
-    fn compared(self) -> Compared {
+    fn row(self, table: &mut Table, what: &str, cell: fn(Duration) -> String) {
         let ratios = self.0.iter().map(|(ours, theirs)| ours.as_secs_f64() / theirs.as_secs_f64());
-        let ratio = median(ratios.collect());
+        let ratio = format!("{:.2} times a lambda_http hello", median(ratios.collect()));
         let (ours, theirs) = self.0.into_iter().unzip();
-        Compared { nebula: median(ours), peer: median(theirs), ratio }
+        table.row(what, cell(median(ours)), cell(median(theirs)), ratio);
     }
 }
