@@ -150,6 +150,7 @@ impl Package {
         RuntimeBuilder::new(self.store.clone(), Arc::new(Precompiled::new(&self.code)))
             .defaults(Limits::default().with(&self.limits))
             .ceilings(Limits::CEILINGS.with(&self.ceilings))
+            .engine_at_first_load()
     }
 }
 

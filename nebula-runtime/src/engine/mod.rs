@@ -68,10 +68,10 @@ pub(crate) trait CodeSource: Send + Sync {
 pub(crate) type Loaded = (Arc<Engine>, Code);
 
 /// The engines of one runtime: one for guests that run no tasks of their own, each of whose stores is cheaper, and one
-/// for those of WASI 0.3, which is made when the first of them is loaded.
+/// for those of WASI 0.3.
 pub(crate) struct Engines {
     size: Size,
-    plain: Arc<Engine>,
+    plain: Mutex<Option<Arc<Engine>>>,
     concurrent: Mutex<Option<Arc<Engine>>>,
 }
 
@@ -114,22 +114,24 @@ pub enum EngineError {
 }
 
 impl Engines {
-    /// Engines for `concurrency` invocations at once, of guests with at most `max_memory` each.
-    pub(crate) fn new(concurrency: u32, max_memory: ByteSize) -> Result<Self, EngineError> {
-        let size = Size { concurrency, max_memory };
-        Ok(Self { size, plain: Arc::new(Engine::new(size, Flavour::Plain)?), concurrent: Mutex::default() })
+    /// Engines for `concurrency` invocations at once, of guests with at most `max_memory` each. Each is made when the first
+    /// guest for it is loaded.
+    pub(crate) fn new(concurrency: u32, max_memory: ByteSize) -> Self {
+        Self { size: Size { concurrency, max_memory }, plain: Mutex::default(), concurrent: Mutex::default() }
     }
 
-    fn engine(&self, flavour: Flavour) -> wasmtime::Result<Arc<Engine>> {
-        if flavour == Flavour::Plain {
-            return Ok(Arc::clone(&self.plain));
-        }
-        let mut concurrent = self.concurrent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = &*concurrent {
+    /// The engine of a flavour.
+    pub(crate) fn engine(&self, flavour: Flavour) -> Result<Arc<Engine>, EngineError> {
+        let made = match flavour {
+            Flavour::Plain => &self.plain,
+            Flavour::Concurrent => &self.concurrent,
+        };
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = &*made {
             return Ok(Arc::clone(engine));
         }
         let engine = Arc::new(Engine::new(self.size, flavour)?);
-        *concurrent = Some(Arc::clone(&engine));
+        *made = Some(Arc::clone(&engine));
         Ok(engine)
     }
 }

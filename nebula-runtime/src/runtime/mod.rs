@@ -22,7 +22,7 @@ use crate::{
     abi::{Call, Guest},
     body::too_large,
     deployments::{Deployment, Deployments, store_failure},
-    engine::{CodeSource, EngineError, Engines},
+    engine::{CodeSource, EngineError, Engines, Flavour},
     loader::Loader,
     store::Store,
 };
@@ -52,6 +52,7 @@ pub struct RuntimeBuilder {
     stderr: GuestStderr,
     concurrency: u32,
     loaded: usize,
+    engine_at_once: bool,
 }
 
 impl RuntimeBuilder {
@@ -64,7 +65,15 @@ impl RuntimeBuilder {
             stderr: GuestStderr::default(),
             concurrency: 256,
             loaded: 2_000,
+            engine_at_once: true,
         }
+    }
+
+    /// Leaves the engine for when the first function is loaded: a failure to make it is then that function's, and the start
+    /// is quicker.
+    pub(crate) fn engine_at_first_load(mut self) -> Self {
+        self.engine_at_once = false;
+        self
     }
 
     /// Limits of functions that set none of their own.
@@ -107,7 +116,10 @@ impl RuntimeBuilder {
     /// # Errors
     /// Where the engine cannot be set up. A cache folder that cannot be used is only logged.
     pub fn build(self) -> Result<Runtime, EngineError> {
-        let engines = Arc::new(Engines::new(self.concurrency, self.ceilings.memory)?);
+        let engines = Arc::new(Engines::new(self.concurrency, self.ceilings.memory));
+        if self.engine_at_once {
+            engines.engine(Flavour::Plain)?;
+        }
         Ok(Runtime {
             loader: Loader::new(engines, self.code, self.loaded),
             deployments: Deployments::new(self.store.clone(), self.defaults, self.ceilings),

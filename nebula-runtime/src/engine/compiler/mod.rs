@@ -78,7 +78,8 @@ impl Caches {
     fn map(&self, engines: &Engines, digest: &Digest) -> Option<Loaded> {
         [Flavour::Plain, Flavour::Concurrent].into_iter().find_map(|flavour| {
             let path = self.of(flavour, engines)?.get(digest)?;
-            let mapped = engines.engine(flavour).and_then(|engine| Ok((Arc::clone(&engine), engine.map(&path)?)));
+            let mapped = engines.engine(flavour).map_err(wasmtime::Error::from);
+            let mapped = mapped.and_then(|engine| Ok((Arc::clone(&engine), engine.map(&path)?)));
             mapped.inspect_err(|error| tracing::warn!(path = %path.display(), %error, "compiling again")).ok()
         })
     }
@@ -115,7 +116,8 @@ impl Caches {
     /// The cache of a flavour. It is opened where it is first wanted, by the plain engine's fingerprint: that of the other
     /// tells no more, and would need the other to be made.
     fn of(&self, flavour: Flavour, engines: &Engines) -> Option<&CodeCache> {
-        let fingerprint = || fingerprint(&engines.plain.wasmtime);
+        let plain = engines.engine(Flavour::Plain).ok()?;
+        let fingerprint = || fingerprint(&plain.wasmtime);
         match flavour {
             Flavour::Plain => self.plain.get_or_init(|| self.open(fingerprint())),
             Flavour::Concurrent => self.concurrent.get_or_init(|| self.open(format!("{}-concurrent", fingerprint()))),
