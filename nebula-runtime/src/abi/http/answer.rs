@@ -5,7 +5,7 @@ use std::{
     future::Future as _,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use http_body::{Body as _, Frame};
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, oneshot},
+    task::yield_now,
 };
 use wasmtime_wasi_http::WasiBody;
 
@@ -123,14 +124,14 @@ impl Running {
     }
 
     /// The response whose head is there.
-    pub(super) fn respond(self, head: http::Response<WasiBody>, bodiless: bool, limit: Option<u64>) -> Response {
+    pub(super) async fn respond(self, head: http::Response<WasiBody>, bodiless: bool, limit: Option<u64>) -> Response {
         let (parts, body) = head.into_parts();
         let report = self.report.clone();
         let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let limit = limit.unwrap_or(u64::MAX);
         let answer =
             Answer { body, early: VecDeque::new(), running: self, limit, announced, heard: bodiless, over: false };
-        Response::of_parts(parts.status, parts.headers, answer.into_body(), report)
+        Response::of_parts(parts.status, parts.headers, answer.into_body().await, report)
     }
 }
 
@@ -174,39 +175,51 @@ struct Answer {
 impl Answer {
     /// The body, whole where the guest makes all of it without waiting: then its length is known, and it costs its reader
     /// nothing. A guest that waits is not waited for.
-    fn into_body(mut self) -> Body {
+    async fn into_body(mut self) -> Body {
+        let mut made = self.poll_whole();
+        if made.is_pending() && self.running.fate.is_some() {
+            // An instance that serves others has a task of its own, and one turn to make what it has at hand. Without, each
+            // such response would leave in two pieces.
+            yield_now().await;
+            made = self.poll_whole();
+        }
+        match made {
+            Poll::Ready(Some(bytes)) => {
+                self.running.written = bytes.len() as u64;
+                self.heard = true;
+                Body::from(bytes)
+            }
+            _ => Body::stream(self),
+        }
+    }
+
+    /// All of the body, if it is here and well; pending where the guest has to go on for it.
+    fn poll_whole(&mut self) -> Poll<Option<Bytes>> {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..EARLY {
             self.running.poll_guest(&mut context);
-            match Pin::new(&mut self.body).poll_frame(&mut context) {
-                Poll::Ready(Some(Ok(frame))) => self.early.push_back(frame),
-                Poll::Ready(Some(Err(error))) => {
+            match ready!(Pin::new(&mut self.body).poll_frame(&mut context)) {
+                Some(Ok(frame)) => self.early.push_back(frame),
+                Some(Err(error)) => {
                     self.running.failure.get_or_insert_with(|| broken(&error));
                     break;
                 }
-                Poll::Ready(None) => {
+                None => {
                     self.running.reading = None;
                     self.running.poll_guest(&mut context);
-                    match whole(&self.early) {
-                        Some(bytes) if self.is_fine(&bytes) => {
-                            self.running.written = bytes.len() as u64;
-                            self.heard = true;
-                            return Body::from(bytes);
-                        }
-                        _ => break,
-                    }
+                    return Poll::Ready(whole(&self.early).filter(|bytes| self.is_fine(bytes)));
                 }
-                Poll::Pending => break,
             }
         }
-        Body::stream(self)
+        Poll::Ready(None)
     }
 
     fn is_fine(&self, whole: &Bytes) -> bool {
-        let Running { failure, fate, .. } = &self.running;
-        // An instance that serves others may yet tell that it failed.
-        let over = self.running.guest.is_none() || self.running.ending == Ending::WithBody;
-        over && failure.is_none() && fate.is_none() && whole.len() as u64 <= self.limit
+        let running = &self.running;
+        let over = running.guest.is_none() || running.ending == Ending::WithBody;
+        // An instance that serves others tells that it failed before its bodies end.
+        let failed = running.failure.is_some() || running.instance_failure().is_some();
+        over && !failed && whole.len() as u64 <= self.limit
     }
 
     fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {

@@ -70,7 +70,7 @@ impl Http {
         if let Some(instances) = self.instances(&deployment, &invocation.function, stderr) {
             let mut running = Running::new(None, upload, place, invocation.ending, report.clone());
             let head = running.shared(instances.handle(request, limits.timeout, report)).await?;
-            return Ok(running.respond(head, bodiless, max_response));
+            return Ok(running.respond(head, bodiless, max_response).await);
         }
         let wasi = stdio::without_input(config, &invocation.id, stderr)?;
         let mut store = self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &report);
@@ -84,7 +84,7 @@ impl Http {
         let guest = supervise(guest, began, limits.timeout, report.clone());
         let mut running = Running::new(Some((guest, reading)), upload, place, invocation.ending, report);
         let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
-        Ok(running.respond(head, bodiless, max_response))
+        Ok(running.respond(head, bodiless, max_response).await)
     }
 
     /// Whether its standard lets an instance serve more than one request.
