@@ -83,7 +83,7 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
 /// One invocation, to the end of its body.
 pub(crate) async fn invoke(runtime: &Runtime, function: &FunctionRef, event: Event) -> Result<bytes::Bytes> {
     let response = runtime.invoke(Invocation::new(function.clone(), event)).await?;
-    response.body.as_whole().cloned().context("the response is not whole")
+    response.body.into_whole().ok().context("the response is not whole")
 }
 
 fn row(table: &mut Table, what: &str, compared: &Compared) {

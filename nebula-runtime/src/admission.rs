@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
@@ -30,14 +30,31 @@ impl Admission {
     }
 }
 
-#[async_trait]
 impl Invoker for Admission {
-    async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
-        let permit = self.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
-        let mut response = self.inner.invoke(invocation).await?;
-        response.body = response.body.on_end(move |_| drop(permit));
-        Ok(response)
+    /// By hand, as the [`Runtime`](crate::Runtime)'s is: no invocation that finds room is a part of this future.
+    fn invoke<'a, 'call>(&'a self, invocation: Invocation) -> BoxFuture<'call, Result<Response, InvokeError>>
+    where
+        'a: 'call,
+        Self: 'call,
+    {
+        match self.gate.try_enter() {
+            Some(permit) => Box::pin(keep(permit, self.inner.invoke(invocation))),
+            None => Box::pin(async move {
+                let permit = self.gate.wait(&invocation.function, invocation.deadline, &invocation.report).await?;
+                keep(permit, self.inner.invoke(invocation)).await
+            }),
+        }
     }
+}
+
+/// Keeps a place for as long as the response's body goes on.
+async fn keep(
+    permit: OwnedSemaphorePermit,
+    response: impl Future<Output = Result<Response, InvokeError>>,
+) -> Result<Response, InvokeError> {
+    let mut response = response.await?;
+    response.body = response.body.on_end(move |_| drop(permit));
+    Ok(response)
 }
 
 /// A number of places, and what to say when they are all taken.

@@ -49,6 +49,18 @@ impl Body {
         }
     }
 
+    /// The bytes themselves, where they are all here already; else the body again.
+    ///
+    /// # Errors
+    /// The body, where it streams.
+    pub fn into_whole(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Inner::Empty => Ok(Bytes::new()),
+            Inner::Whole(bytes) => Ok(bytes),
+            Inner::Stream(_) => Err(self),
+        }
+    }
+
     /// Whether it is known that no bytes will come.
     pub fn is_known_empty(&self) -> bool {
         http_body::Body::is_end_stream(self)
@@ -81,10 +93,10 @@ impl Body {
     /// # Errors
     /// [`ErrorKind::PayloadTooLarge`] past `limit` bytes, or what the body itself ends with.
     pub async fn collect(self, limit: u64) -> Result<Bytes, InvokeError> {
-        let mut body = self.limited(limit);
-        if let Some(bytes) = body.as_whole() {
-            return Ok(bytes.clone());
-        }
+        let mut body = match self.limited(limit).into_whole() {
+            Ok(bytes) => return Ok(bytes),
+            Err(body) => body,
+        };
         let mut collected = BytesMut::new();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame?.into_data() {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
-use crate::{Event, FunctionRef, ReportHandle};
+use crate::{Event, FunctionRef, ReportHandle, digest::Hex};
 
 /// One call of one function.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl InvocationId {
 impl fmt::Display for InvocationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Id::Random(bits) => write!(f, "{bits:032x}"),
+            Id::Random(bits) => Hex(bits.to_be_bytes()).fmt(f),
             Id::Given(id) => f.write_str(id),
         }
     }

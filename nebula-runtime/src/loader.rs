@@ -24,11 +24,11 @@ use crate::{
 pub(crate) struct Loader {
     engines: Arc<Engines>,
     code: Arc<dyn CodeSource>,
-    loaded: Cache<Digest, Arc<Guest>>,
+    loaded: Cache<Digest, Guest>,
     loading: Arc<Mutex<HashMap<Digest, Loading>>>,
 }
 
-type Loading = Shared<BoxFuture<'static, Result<Arc<Guest>, Arc<InvokeError>>>>;
+type Loading = Shared<BoxFuture<'static, Result<Guest, Arc<InvokeError>>>>;
 
 impl Loader {
     /// Keeps at most `capacity` guests in memory.
@@ -37,7 +37,7 @@ impl Loader {
     }
 
     /// The guest `digest`, if it is in memory.
-    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Arc<Guest>> {
+    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Guest> {
         self.loaded.get(digest)
     }
 
@@ -48,7 +48,7 @@ impl Loader {
         &self,
         digest: Digest,
         wasm: impl Future<Output = Result<Bytes, InvokeError>> + Send + 'static,
-    ) -> Result<Arc<Guest>, InvokeError> {
+    ) -> Result<Guest, InvokeError> {
         if let Some(guest) = self.loaded(&digest) {
             return Ok(guest);
         }
@@ -58,7 +58,7 @@ impl Loader {
         if let Ok(guest) = &loaded
             && in_flight.remove(&digest).is_some()
         {
-            self.loaded.insert(digest, Arc::clone(guest));
+            self.loaded.insert(digest, guest.clone());
         }
         in_flight.remove(&digest);
         loaded.map_err(|error| InvokeError::new(error.kind(), error.detail()).with_source(error))
@@ -88,10 +88,10 @@ async fn load(
     engines: Arc<Engines>,
     digest: Digest,
     wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
-) -> Result<Arc<Guest>, InvokeError> {
+) -> Result<Guest, InvokeError> {
     let (engine, code) = code.load(engines, digest, wasm).await?;
     // Linking a large component takes its time.
-    let recognised = spawn_blocking(move || Guest::recognise(engine, code).map(Arc::new)).await;
+    let recognised = spawn_blocking(move || Guest::recognise(engine, code)).await;
     recognised.map_err(|panic| internal("linking the module failed", panic))?
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::{Invocation, InvokeError, Invoker, Outcome, Report, ReportHandle, Response};
 
@@ -24,24 +24,36 @@ impl Observed {
     }
 }
 
-#[async_trait]
 impl Invoker for Observed {
-    async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
+    /// By hand, as the [`Runtime`](crate::Runtime)'s is: the invocation is no part of this future.
+    fn invoke<'a, 'call>(&'a self, invocation: Invocation) -> BoxFuture<'call, Result<Response, InvokeError>>
+    where
+        'a: 'call,
+        Self: 'call,
+    {
         let report = invocation.report.clone();
         report.update(|report| report.frontend = self.frontend);
         let ending = Ending { report, sink: Arc::clone(&self.sink) };
-        match self.inner.invoke(invocation).await {
-            Ok(mut response) => {
-                response.body = response.body.on_end(move |ended| {
-                    let failed = |error: &InvokeError| Outcome::Failed(error.kind());
-                    ending.report.finish(ended.map_or_else(failed, |()| Outcome::Ok));
-                });
-                Ok(response)
-            }
-            Err(error) => {
-                ending.report.finish(Outcome::Failed(error.kind()));
-                Err(error)
-            }
+        Box::pin(watch(self.inner.invoke(invocation), ending))
+    }
+}
+
+/// Notes how the invocation ends, now or with its response's body.
+async fn watch(
+    response: impl Future<Output = Result<Response, InvokeError>>,
+    ending: Ending,
+) -> Result<Response, InvokeError> {
+    match response.await {
+        Ok(mut response) => {
+            response.body = response.body.on_end(move |ended| {
+                let failed = |error: &InvokeError| Outcome::Failed(error.kind());
+                ending.report.finish(ended.map_or_else(failed, |()| Outcome::Ok));
+            });
+            Ok(response)
+        }
+        Err(error) => {
+            ending.report.finish(Outcome::Failed(error.kind()));
+            Err(error)
         }
     }
 }

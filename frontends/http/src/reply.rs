@@ -24,9 +24,9 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(crate) fn send(mut response: Response, id: &InvocationId, in_flight: InFlight) -> axum::response::Response {
     let headers = response.take_headers();
     let Response { status, body, .. } = response;
-    let mut sent = axum::response::Response::new(match body.as_whole() {
-        Some(bytes) => axum::body::Body::from(bytes.clone()),
-        None => axum::body::Body::new(streamed(body, id.clone(), in_flight)),
+    let mut sent = axum::response::Response::new(match body.into_whole() {
+        Ok(bytes) => axum::body::Body::from(bytes),
+        Err(body) => axum::body::Body::new(streamed(body, id.clone(), in_flight)),
     });
     *sent.status_mut() = status;
     let sized = sent.body().size_hint().exact().is_some_and(|size| size > 0);
@@ -117,7 +117,7 @@ pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Optio
         (report.digest, report.start, spans)
     });
     if let Some(digest) = digest {
-        text.push_digest(&digest);
+        text.push_displayed(digest);
         if let Ok(digest) = text.take() {
             headers.insert(DIGEST, digest);
         }

@@ -6,7 +6,6 @@ use std::{
 };
 
 use http::{HeaderValue, header::InvalidHeaderValue};
-use nebula_runtime::Digest;
 
 /// A text of at most [`Text::CAPACITY`] bytes; what is more is left out.
 ///
@@ -35,14 +34,10 @@ impl Text {
         let _ = write!(self, "{value}");
     }
 
-    /// As a digest displays, in a twentieth of the time.
-    pub(crate) fn push_digest(&mut self, digest: &Digest) {
-        self.push("sha256:");
-        self.push_bytes(digest.as_bytes().map(|byte| [byte >> 4, byte & 15].map(hex_digit)).as_flattened());
-    }
-
     pub(crate) fn push(&mut self, text: &str) {
-        self.push_bytes(text.as_bytes());
+        let Some(room) = self.bytes.get_mut(self.length..self.length + text.len()) else { return };
+        room.copy_from_slice(text.as_bytes());
+        self.length += text.len();
     }
 
     /// `1.250` for 1250 microseconds, `1` for 1000.
@@ -55,12 +50,6 @@ impl Text {
             // 1250 for 250: the leading 1 keeps the zeros in front.
             self.push(digits.format(1_000 + micros % 1_000).get(1..).unwrap_or_default());
         }
-    }
-
-    fn push_bytes(&mut self, more: &[u8]) {
-        let Some(room) = self.bytes.get_mut(self.length..self.length + more.len()) else { return };
-        room.copy_from_slice(more);
-        self.length += more.len();
     }
 }
 
@@ -77,21 +66,9 @@ impl fmt::Write for Text {
     }
 }
 
-fn hex_digit(value: u8) -> u8 {
-    value + if value < 10 { b'0' } else { b'a' - 10 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_digest_is_written_as_it_displays() {
-        let digest = Digest::of(b"nebula");
-        let mut text = Text::default();
-        text.push_digest(&digest);
-        assert_eq!(text.take().unwrap(), digest.to_string());
-    }
 
     #[test]
     fn what_does_not_fit_is_left_out() {

@@ -45,15 +45,15 @@ pub(super) fn recognise(engine: Arc<Engine>, component: &Component) -> Result<Gu
     let ty = component.component_type();
     let exported = |interface: &str| ty.exports(engine.wasmtime()).any(|(name, _)| name.starts_with(interface));
     let recognised = if exported("wasi:http/handler@0.3.") {
-        Http::concurrent(engine, pre).map(Guest::Http)
+        Http::concurrent(engine, pre).map(Arc::new).map(Guest::Http)
     } else if exported("wasi:http/incoming-handler@0.2.") {
-        Http::plain(engine, pre).map(Guest::Http)
+        Http::plain(engine, pre).map(Arc::new).map(Guest::Http)
     } else if exported("wasi:cli/run@0.3.") {
-        Command::concurrent(engine, pre).map(Guest::Command)
+        Command::concurrent(engine, pre).map(Arc::new).map(Guest::Command)
     } else if exported("wasi:cli/run@0.2.") {
-        Command::plain(engine, pre).map(Guest::Command)
+        Command::plain(engine, pre).map(Arc::new).map(Guest::Command)
     } else {
-        return Typed::new(engine, component, pre).map(Guest::Typed);
+        return Typed::new(engine, component, pre).map(Arc::new).map(Guest::Typed);
     };
     recognised.map_err(|error| {
         let detail = "the component's export is not what its name and version stand for";

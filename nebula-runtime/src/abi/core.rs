@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use wasmtime::{Extern, ExternType, FuncType, InstancePre, Linker, Module, ModuleExport, Store, Val, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
-use super::{Call, imports_wasi, number, some_of, stdio, unlinkable, wasi_linker};
+use super::{Answer, Call, imports_wasi, number, some_of, stdio, unlinkable, wasi_linker};
 use crate::{
-    ErrorKind, Event, Export, FunctionConfig, FunctionRef, InvokeError, Response,
+    ErrorKind, Event, Export, FunctionConfig, FunctionRef, Invocation, InvokeError, Response,
     engine::{Engine, Host, fault, supervise},
 };
 
@@ -54,34 +54,39 @@ impl Core {
         Ok(Self { engine, instance, initialize: module.get_export_index("_initialize"), functions, exports })
     }
 
-    pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
-        let Call { invocation, deployment, limits, began, stderr, place: _place } = call;
-        let config = &deployment.manifest.config;
-        let function = self.function(&invocation.function, config)?;
-        let report = invocation.report;
-        let (params, bytes_in) = params(function, invocation.event, limits.max_request.as_u64()).await?;
-        report.update(|report| report.bytes_in = bytes_in);
-        // Pinned where it is made: it is large, and handing it on would copy it.
-        let guest = pin!(async {
-            match &self.instance {
-                Instance::Pure(pre) => {
-                    let mut store = self.engine.store((), limits.memory, &report);
-                    let ran = self.run(pre, &mut store, began, function, &params).await;
-                    ran.map_err(|error| fault(error, store.data()))
+    /// Not an `async fn`: that would carry the whole of `call`, which is large, beside the parts of it that are needed.
+    pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
+        let Call { invocation, deployment, limits, began, stderr, place } = call;
+        let Invocation { function: reference, event, id, report, .. } = invocation;
+        Box::pin(async move {
+            let _place = place;
+            let config = &deployment.manifest.config;
+            let function = self.function(&reference, config)?;
+            let (values, bytes_in) = params(function, event, limits.max_request.as_u64()).await?;
+            report.update(|report| report.bytes_in = bytes_in);
+            // Pinned where it is made: it is large, and handing it on would copy it.
+            let guest = pin!(async {
+                match &self.instance {
+                    Instance::Pure(pre) => {
+                        let mut store = self.engine.store((), limits.memory, &report);
+                        let ran = self.run(pre, &mut store, began, function, values).await;
+                        ran.map_err(|error| fault(error, store.data()))
+                    }
+                    Instance::Wasi(pre) => {
+                        let wasi = stdio::without_input(config, &id, stderr)?.build_p1();
+                        let mut store = self.engine.store(wasi, limits.memory, &report);
+                        let ran = self.run(pre, &mut store, began, function, values).await;
+                        ran.map_err(|error| fault(error, store.data()))
+                    }
                 }
-                Instance::Wasi(pre) => {
-                    let wasi = stdio::without_input(config, &invocation.id, stderr)?.build_p1();
-                    let mut store = self.engine.store(wasi, limits.memory, &report);
-                    let ran = self.run(pre, &mut store, began, function, &params).await;
-                    ran.map_err(|error| fault(error, store.data()))
-                }
-            }
-        });
-        let results = supervise(guest, began, limits.timeout, report.clone()).await?;
-        let body = json(&results)
-            .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error))?;
-        report.update(|report| report.bytes_out = body.len() as u64);
-        Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))
+            });
+            let values = supervise(guest, began, limits.timeout, report.clone()).await?;
+            let body = json(values.get(function.params.len()..).unwrap_or_default()).map_err(|error| {
+                InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error)
+            })?;
+            report.update(|report| report.bytes_out = body.len() as u64);
+            Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))
+        })
     }
 
     /// The function that a call names, or the one that it means without naming it.
@@ -109,13 +114,14 @@ impl Core {
         InvokeError::new(ErrorKind::NotFound, detail)
     }
 
+    /// Calls `function` with the first of `values`, its parameters, and gives them back with its results behind them.
     async fn run<W: Send + 'static>(
         &self,
         pre: &InstancePre<Host<W>>,
         store: &mut Store<Host<W>>,
         began: Instant,
         function: &Function,
-        params: &[Val],
+        mut values: Vec<Val>,
     ) -> wasmtime::Result<Vec<Val>> {
         let instance = pre.instantiate_async(&mut *store).await?;
         let mut function_of = |export| instance.get_module_export(&mut *store, &export).and_then(Extern::into_func);
@@ -125,9 +131,9 @@ impl Core {
         store.data().instantiated(began);
         let callee = instance.get_module_export(&mut *store, &function.export).and_then(Extern::into_func);
         let callee = callee.ok_or_else(|| wasmtime::format_err!("export {:?} is gone", function.name))?;
-        let mut results = vec![Val::I32(0); function.results];
-        callee.call_async(&mut *store, params, &mut results).await?;
-        Ok(results)
+        let (params, results) = values.split_at_mut(function.params.len());
+        callee.call_async(&mut *store, params, results).await?;
+        Ok(values)
     }
 }
 
@@ -155,14 +161,14 @@ fn signature(module: &Module, name: &str) -> Option<Export> {
     })
 }
 
-/// The call's parameters, and how many bytes they came in.
+/// The call's parameters, with room for its results behind them, and how many bytes they came in.
 async fn params(function: &Function, event: Event, max_request: u64) -> Result<(Vec<Val>, u64), InvokeError> {
     let (input, arguments) = event.into_parts();
     let body = input.into_body();
     if arguments.is_empty() {
-        let body = match body.as_whole() {
-            Some(bytes) if bytes.len() as u64 <= max_request => bytes.clone(),
-            _ => Box::pin(body.collect(max_request)).await?,
+        let body = match body.limited(max_request).into_whole() {
+            Ok(bytes) => bytes,
+            Err(body) => Box::pin(body.collect(u64::MAX)).await?,
         };
         return Ok((params_of_body(function, &body)?, body.len() as u64));
     }
@@ -207,24 +213,27 @@ fn params_of<T: AsRef<str>>(
         return Err(invalid(format!("{} takes {wanted} {plural} ({}), got {got}", function.name, types.join(", "))));
     }
     let pairs = arguments.iter().zip(&function.params).enumerate();
-    pairs
-        .map(|(index, (text, ty))| parse(text.as_ref(), ty).map_err(|error| invalid(format!("arg {index}: {error}"))))
-        .collect()
+    let mut values = Vec::with_capacity(function.params.len() + function.results);
+    for (index, (text, ty)) in pairs {
+        values.push(parse(text.as_ref(), ty).map_err(|error| invalid(format!("arg {index}: {error}")))?);
+    }
+    values.resize(function.params.len() + function.results, Val::I32(0));
+    Ok(values)
 }
 
 /// One number as it is, several as an array, none as `null`.
-fn json(results: &[Val]) -> io::Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(24);
+fn json(results: &[Val]) -> io::Result<Bytes> {
     match results {
-        [] => out.extend_from_slice(b"null"),
-        [result] => number::write_json(result, &mut out)?,
+        [] => Ok(Bytes::from_static(b"null")),
+        [result] => number::json(result),
         results => {
+            let mut out = Vec::new();
             for (index, result) in results.iter().enumerate() {
                 out.push(if index == 0 { b'[' } else { b',' });
                 number::write_json(result, &mut out)?;
             }
             out.push(b']');
+            Ok(out.into())
         }
     }
-    Ok(out)
 }

@@ -16,6 +16,7 @@ mod typed;
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 pub(crate) use http::Instances;
 pub(crate) use outgoing::Outgoing;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
@@ -28,13 +29,17 @@ use crate::{
     engine::{Code, Engine, Host},
 };
 
-/// Loaded code that can be called: one for each module, shared by all its invocations.
+/// Loaded code that can be called: one for each module, shared by all its invocations. Cheap to clone.
+#[derive(Clone)]
 pub(crate) enum Guest {
-    Core(core::Core),
-    Command(command::Command),
-    Http(http::Http),
-    Typed(typed::Typed),
+    Core(Arc<core::Core>),
+    Command(Arc<command::Command>),
+    Http(Arc<http::Http>),
+    Typed(Arc<typed::Typed>),
 }
+
+/// What becomes of a call.
+pub(crate) type Answer = BoxFuture<'static, Result<Response, InvokeError>>;
 
 /// One call of a guest.
 pub(crate) struct Call {
@@ -67,9 +72,9 @@ impl Guest {
     pub(crate) fn recognise(engine: Arc<Engine>, code: Code) -> Result<Self, InvokeError> {
         Ok(match code {
             Code::Module(module) if module.get_export("_start").is_some() => {
-                Self::Command(command::Command::module(engine, &module)?)
+                Self::Command(Arc::new(command::Command::module(engine, &module)?))
             }
-            Code::Module(module) => Self::Core(core::Core::new(engine, &module)?),
+            Code::Module(module) => Self::Core(Arc::new(core::Core::new(engine, &module)?)),
             Code::Component(component) => component::recognise(engine, &component)?,
         })
     }
@@ -80,13 +85,12 @@ impl Guest {
     /// - A fresh instance serves each call.
     /// - Dropping the future, or the response's body, stops the guest and frees its instance.
     /// - The call notes in the invocation's report what it measures.
-    pub(crate) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
+    pub(crate) fn call(self, call: Call) -> Answer {
         match self {
-            // Part of the invocation's own future: for the cheapest of guests, an allocation counts.
-            Self::Core(core) => core.call(call).await,
-            Self::Command(command) => Box::pin(command.call(call)).await,
-            Self::Http(http) => Box::pin(http.call(call)).await,
-            Self::Typed(typed) => Box::pin(typed.call(call)).await,
+            Self::Core(core) => core.call(call),
+            Self::Command(command) => Box::pin(async move { command.call(call).await }),
+            Self::Http(http) => Box::pin(async move { http.call(call).await }),
+            Self::Typed(typed) => Box::pin(async move { typed.call(call).await }),
         }
     }
 }

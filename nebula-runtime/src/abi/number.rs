@@ -6,6 +6,7 @@
 
 use std::{fmt, io};
 
+use bytes::Bytes;
 use wasmtime::{Val, ValType};
 
 /// A text that is not a number of the wanted type.
@@ -46,6 +47,18 @@ pub(crate) fn parse_json(json: &str, ty: &ValType) -> Result<Val, NotANumber> {
         _ if matches!(ty, ValType::I32 | ValType::I64) => parse(whole(json), ty),
         _ => parse(json, ty),
     }
+}
+
+/// A number as JSON.
+pub(crate) fn json(value: &Val) -> io::Result<Bytes> {
+    /// More than any number takes: the longest are floats, such as `-1.7976931348623157e308`.
+    const LONGEST: usize = 32;
+
+    let mut text = [0; LONGEST];
+    let mut rest = text.as_mut_slice();
+    write_json(value, &mut rest)?;
+    let left = rest.len();
+    Ok(Bytes::copy_from_slice(text.get(..LONGEST - left).unwrap_or_default()))
 }
 
 /// Writes a number as JSON.

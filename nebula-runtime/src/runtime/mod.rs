@@ -7,10 +7,10 @@ mod package;
 #[cfg(feature = "compiler")]
 mod publish;
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout_at},
@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     Catalog, ErrorKind, FunctionInfo, FunctionRef, GuestStderr, Invocation, InvokeError, Invoker, Limits, Response,
     Start,
-    abi::{Call, Guest},
+    abi::{Answer, Call, Guest},
     body::too_large,
     deployments::{Deployment, Deployments, store_failure},
     engine::{CodeSource, EngineError, Engines, Flavour},
@@ -178,7 +178,7 @@ impl Runtime {
         Ok(Ready { deployment, guest, place, began })
     }
 
-    async fn guest(&self, deployment: &Deployment) -> Result<Arc<Guest>, InvokeError> {
+    async fn guest(&self, deployment: &Deployment) -> Result<Guest, InvokeError> {
         let (store, digest) = (self.store.clone(), deployment.manifest.module);
         self.loader.load(digest, async move { store.module(&digest).await.map_err(store_failure) }).await
     }
@@ -187,32 +187,46 @@ impl Runtime {
 /// All that a call of a function needs.
 struct Ready {
     deployment: Arc<Deployment>,
-    guest: Arc<Guest>,
+    guest: Guest,
     place: OwnedSemaphorePermit,
     /// When there was nothing left to wait for.
     began: Instant,
 }
 
-#[async_trait]
-impl Invoker for Runtime {
-    async fn invoke(&self, mut invocation: Invocation) -> Result<Response, InvokeError> {
-        let arrived = Instant::now();
-        if invocation.deadline.is_some_and(|deadline| deadline <= arrived) {
-            let detail = "the deadline had passed before the function was started";
-            return Err(InvokeError::new(ErrorKind::Timeout, detail));
+impl Ready {
+    fn call(self, invocation: Invocation, stderr: GuestStderr) -> Answer {
+        let Self { deployment, guest, place, began } = self;
+        if let Err(error) = refuse_large(&invocation, &deployment) {
+            return Box::pin(ready(Err(error)));
         }
-        let ready = match self.ready(&invocation, arrived) {
-            Some(ready) => ready,
-            // On the heap, so that this rarer future does not make each invocation's larger.
-            None => Box::pin(self.prepare(&mut invocation, arrived)).await?,
-        };
-        let Ready { deployment, guest, place, began } = ready;
-        refuse_large(&invocation, &deployment)?;
         let mut limits = deployment.limits;
         if let Some(deadline) = invocation.deadline {
             limits.timeout = limits.timeout.min(deadline - began);
         }
-        guest.call(Call { invocation, deployment, limits, began, stderr: self.stderr, place }).await
+        guest.call(Call { invocation, deployment, limits, began, stderr, place })
+    }
+}
+
+impl Invoker for Runtime {
+    /// What `#[async_trait]` makes of an `async fn`, by hand: that one's future would hold the invocation, and the guest's
+    /// own future, and be copied to the heap with both.
+    fn invoke<'a, 'call>(&'a self, mut invocation: Invocation) -> BoxFuture<'call, Result<Response, InvokeError>>
+    where
+        'a: 'call,
+        Self: 'call,
+    {
+        let arrived = Instant::now();
+        if invocation.deadline.is_some_and(|deadline| deadline <= arrived) {
+            let detail = "the deadline had passed before the function was started";
+            return Box::pin(ready(Err(InvokeError::new(ErrorKind::Timeout, detail))));
+        }
+        match self.ready(&invocation, arrived) {
+            Some(ready) => ready.call(invocation, self.stderr),
+            None => Box::pin(async move {
+                let ready = self.prepare(&mut invocation, arrived).await?;
+                ready.call(invocation, self.stderr).await
+            }),
+        }
     }
 }
 

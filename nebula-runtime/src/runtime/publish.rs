@@ -144,8 +144,8 @@ fn binary(module: Bytes) -> Result<Bytes, InvokeError> {
 }
 
 /// What can be called of a guest. On a thread that may be held for a while: a large component is read once more for it.
-async fn describe(guest: &Arc<Guest>, module: &Bytes) -> Result<Vec<Export>, InvokeError> {
-    let (guest, module) = (Arc::clone(guest), module.clone());
+async fn describe(guest: &Guest, module: &Bytes) -> Result<Vec<Export>, InvokeError> {
+    let (guest, module) = (guest.clone(), module.clone());
     let described = spawn_blocking(move || guest.describe(&module)).await;
     described.map_err(|panic| InvokeError::new(ErrorKind::Internal, "failed to describe the module").with_source(panic))
 }

@@ -118,9 +118,9 @@ async fn params(signature: &Signature, event: Event, max_request: u64) -> Result
     let body = input.into_body();
     let budget = spread(max_request);
     let (params, size) = if arguments.is_empty() {
-        let body = match body.as_whole() {
-            Some(bytes) if bytes.len() as u64 <= max_request => bytes.clone(),
-            _ => Box::pin(body.collect(max_request)).await?,
+        let body = match body.limited(max_request).into_whole() {
+            Ok(bytes) => bytes,
+            Err(body) => Box::pin(body.collect(u64::MAX)).await?,
         };
         (arguments::of_body(&signature.params, &body, budget), body.len() as u64)
     } else if body.is_known_empty() {
