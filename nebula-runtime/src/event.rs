@@ -10,12 +10,13 @@ use crate::Body;
 pub struct Event {
     input: Input,
     arguments: Vec<String>,
+    mount: usize,
 }
 
 /// Where an event's bytes come from.
 #[derive(Debug)]
 pub enum Input {
-    /// An HTTP request. Its path is the part that is the function's own: `/a/b` of `/api/f/a/b`.
+    /// An HTTP request, as it came. [`Event::mount`] tells which part of its path is the function's own.
     Http(Box<http::Request<Body>>),
     /// Bytes without a request around them.
     Payload {
@@ -37,12 +38,12 @@ impl Default for Input {
 impl Event {
     /// An HTTP request.
     pub fn http(request: http::Request<Body>) -> Self {
-        Self { input: Input::Http(Box::new(request)), arguments: Vec::new() }
+        Self { input: Input::Http(Box::new(request)), ..Self::default() }
     }
 
     /// A bare payload of this media type.
     pub fn payload(body: impl Into<Body>, media_type: Option<http::HeaderValue>) -> Self {
-        Self { input: Input::Payload { body: body.into(), media_type, fields: None }, arguments: Vec::new() }
+        Self { input: Input::Payload { body: body.into(), media_type, fields: None }, ..Self::default() }
     }
 
     /// A bare payload in JSON.
@@ -55,6 +56,22 @@ impl Event {
     pub fn with_arguments(mut self, arguments: impl IntoIterator<Item: Into<String>>) -> Self {
         self.arguments = arguments.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// The same event, of a function that is mounted at the first `length` bytes of its request's path. What is behind them
+    /// is the function's own: `/a/b` of `/api/f/a/b`.
+    #[must_use]
+    pub fn mounted_at(mut self, length: usize) -> Self {
+        self.mount = length;
+        self
+    }
+
+    /// The path at which the function is mounted, `/api/f`: empty where all of a request's path is the function's own.
+    pub fn mount(&self) -> &str {
+        match &self.input {
+            Input::Http(request) => request.uri().path().get(..self.mount).unwrap_or_default(),
+            Input::Payload { .. } => "",
+        }
     }
 
     /// The same event with what its sender says of a bare payload. A function that speaks HTTP sees it as header fields, a
@@ -104,7 +121,3 @@ impl Input {
 /// A request's extension: who sent it, as far as the server sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub std::net::IpAddr);
-
-/// A request's extension: the path under which its function is mounted, `/api/treats`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MountPrefix(pub String);

@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, Uri};
 use nebula_runtime::{
-    Catalog, Ending, Event, Invocation, InvocationId, InvokeError, Invoker, MountPrefix, ReportHandle, TraceContext,
+    Catalog, Ending, Event, Invocation, InvocationId, InvokeError, Invoker, ReportHandle, TraceContext,
 };
 
 use crate::{given::Given, metrics::Metrics, openapi, problem::Problem, reply, routes::Route, target::Target, upload};
@@ -146,19 +146,17 @@ impl Api {
         request: Request,
         given: Given,
     ) -> Result<Option<Invocation>, InvokeError> {
-        let (mut parts, body) = request.into_parts();
-        let target =
-            route.as_ref().map_or_else(|| Target::of(&parts.uri), |route| Target::below(&parts.uri, route.prefix()));
+        let uri = request.uri();
+        let target = route.as_ref().map_or_else(|| Target::of(uri), |route| Target::below(uri, route.prefix()));
         let Some(target) = target else {
             return Ok(None);
         };
-        let function = route.map_or_else(|| target.function(), |route| Ok(route.function().clone()))?;
-        let arguments = target.arguments()?;
-        let trace = trace(&parts.headers).unwrap_or(given.trace);
-        parts.extensions.insert(MountPrefix(target.mount().to_owned()));
-        parts.uri = target.own_uri()?;
-        let request = Request::from_parts(parts, upload::receive(body, self.body_stall));
-        let mut invocation = Invocation::with_id(function, Event::http(request).with_arguments(arguments), given.id);
+        let function = route.as_ref().map_or_else(|| target.function(), |route| Ok(route.function().clone()))?;
+        let (arguments, mount) = (target.arguments()?, target.mount().len());
+        let trace = trace(request.headers()).unwrap_or(given.trace);
+        let request = request.map(|body| upload::receive(body, self.body_stall));
+        let event = Event::http(request).mounted_at(mount).with_arguments(arguments);
+        let mut invocation = Invocation::with_id(function, event, given.id);
         invocation.trace = trace;
         invocation.deadline = given.deadline;
         invocation.ending = self.ending;

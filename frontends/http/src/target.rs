@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, str::Utf8Error};
 
-use http::{Uri, uri::PathAndQuery};
+use http::Uri;
 use nebula_runtime::{ErrorKind, FunctionRef, InvokeError};
 use percent_encoding::percent_decode_str;
 
@@ -19,25 +19,23 @@ pub(crate) struct Target<'a> {
     mount: &'a str,
     function: &'a str,
     /// `/{*input}`, or nothing.
-    path: &'a str,
-    /// `/{*input}?{query}`, or a part of it.
-    rest: &'a str,
+    input: &'a str,
 }
 
 impl<'a> Target<'a> {
     /// The target of a request to `uri`; `None` where the path is not below [`PREFIX`].
     pub(crate) fn of(uri: &'a Uri) -> Option<Self> {
-        let whole = uri.path_and_query()?.as_str();
-        let behind = uri.path().strip_prefix(PREFIX)?;
+        let path = uri.path();
+        let behind = path.strip_prefix(PREFIX)?;
         let function = behind.split_once('/').map_or(behind, |(function, _)| function);
-        let end = PREFIX.len() + function.len();
-        Some(Self { mount: whole.get(..end)?, function, path: uri.path().get(end..)?, rest: whole.get(end..)? })
+        let (mount, input) = path.split_at_checked(PREFIX.len() + function.len())?;
+        Some(Self { mount, function, input })
     }
 
     /// The target of a request to `uri` below `prefix`, where a function of its own is; `None` where it is not there.
     pub(crate) fn below(uri: &'a Uri, prefix: &str) -> Option<Self> {
-        let (whole, end) = (uri.path_and_query()?.as_str(), prefix.len());
-        Some(Self { mount: whole.get(..end)?, function: "", path: uri.path().get(end..)?, rest: whole.get(end..)? })
+        let (mount, input) = uri.path().split_at_checked(prefix.len())?;
+        Some(Self { mount, function: "", input })
     }
 
     /// The path up to and with the function: what CGI calls `SCRIPT_NAME`.
@@ -59,7 +57,7 @@ impl<'a> Target<'a> {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] where one does not decode to UTF-8.
     pub(crate) fn arguments(&self) -> Result<Vec<String>, InvokeError> {
-        let Some(input) = self.path.strip_prefix('/').filter(|input| !input.is_empty()) else {
+        let Some(input) = self.input.strip_prefix('/').filter(|input| !input.is_empty()) else {
             return Ok(Vec::new());
         };
         let parts = input.strip_suffix('/').unwrap_or(input).split('/').enumerate();
@@ -69,21 +67,6 @@ impl<'a> Target<'a> {
                 .map_err(|error| undecodable(&format!("argument {} of the path", index + 1), error))
         };
         parts.map(argument).collect()
-    }
-
-    /// The function's own part of the URI: its path from `/` on, and the query.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] where it is not a URI; none is known of a part of one.
-    pub(crate) fn own_uri(&self) -> Result<Uri, InvokeError> {
-        let own = match self.rest {
-            "" => Ok(PathAndQuery::from_static("/")),
-            rest if rest.starts_with('/') => rest.parse(),
-            query => format!("/{query}").parse(),
-        };
-        own.map(Uri::from).map_err(|error| {
-            InvokeError::new(ErrorKind::InvalidInput, "the request's path is not valid").with_source(error)
-        })
     }
 }
 
@@ -100,35 +83,35 @@ fn undecodable(subject: &str, error: Utf8Error) -> InvokeError {
 mod tests {
     use super::*;
 
-    /// What a path comes to: mount, function, arguments, own URI.
-    fn read(uri: &str) -> Option<(String, String, Vec<String>, String)> {
+    /// What a path comes to: mount, function, arguments.
+    fn read(uri: &str) -> Option<(String, String, Vec<String>)> {
         let uri = uri.parse::<Uri>().unwrap();
         let target = Target::of(&uri)?;
         let function = target.function().unwrap().to_string();
-        Some((target.mount().to_owned(), function, target.arguments().unwrap(), target.own_uri().unwrap().to_string()))
+        Some((target.mount().to_owned(), function, target.arguments().unwrap()))
     }
 
     #[test]
     fn a_path_is_cut_first_and_decoded_after() {
-        let cases: [(&str, &str, &str, &[&str], &str); 14] = [
-            ("/api/f", "/api/f", "f", &[], "/"),
-            ("/api/f/", "/api/f", "f", &[], "/"),
-            ("/api/f?x=1/2", "/api/f", "f", &[], "/?x=1/2"),
-            ("/api/f/?x=1", "/api/f", "f", &[], "/?x=1"),
-            ("/api/f/10", "/api/f", "f", &["10"], "/10"),
-            ("/api/f/10/", "/api/f", "f", &["10"], "/10/"),
-            ("/api/f/a/b?x=/api/g/", "/api/f", "f", &["a", "b"], "/a/b?x=/api/g/"),
-            ("/api/f//", "/api/f", "f", &[""], "//"),
-            ("/api/f//b", "/api/f", "f", &["", "b"], "//b"),
-            ("/api/f/a%2Fb/c", "/api/f", "f", &["a/b", "c"], "/a%2Fb/c"),
-            ("/api/f/%E2%82%AC+%zz%20", "/api/f", "f", &["€+%zz "], "/%E2%82%AC+%zz%20"),
-            ("/api/calc:add@prod/1", "/api/calc:add@prod", "calc:add@prod", &["1"], "/1"),
-            ("/api/calc%3Aadd%403/1", "/api/calc%3Aadd%403", "calc:add@3", &["1"], "/1"),
-            ("http://host:1/api/f/1", "/api/f", "f", &["1"], "/1"),
+        let cases: [(&str, &str, &str, &[&str]); 14] = [
+            ("/api/f", "/api/f", "f", &[]),
+            ("/api/f/", "/api/f", "f", &[]),
+            ("/api/f?x=1/2", "/api/f", "f", &[]),
+            ("/api/f/?x=1", "/api/f", "f", &[]),
+            ("/api/f/10", "/api/f", "f", &["10"]),
+            ("/api/f/10/", "/api/f", "f", &["10"]),
+            ("/api/f/a/b?x=/api/g/", "/api/f", "f", &["a", "b"]),
+            ("/api/f//", "/api/f", "f", &[""]),
+            ("/api/f//b", "/api/f", "f", &["", "b"]),
+            ("/api/f/a%2Fb/c", "/api/f", "f", &["a/b", "c"]),
+            ("/api/f/%E2%82%AC+%zz%20", "/api/f", "f", &["€+%zz "]),
+            ("/api/calc:add@prod/1", "/api/calc:add@prod", "calc:add@prod", &["1"]),
+            ("/api/calc%3Aadd%403/1", "/api/calc%3Aadd%403", "calc:add@3", &["1"]),
+            ("http://host:1/api/f/1", "/api/f", "f", &["1"]),
         ];
-        for (path, mount, function, arguments, own) in cases {
+        for (path, mount, function, arguments) in cases {
             let arguments = arguments.iter().copied().map(str::to_owned).collect();
-            assert_eq!(read(path), Some((mount.to_owned(), function.to_owned(), arguments, own.to_owned())), "{path}");
+            assert_eq!(read(path), Some((mount.to_owned(), function.to_owned(), arguments)), "{path}");
         }
     }
 

@@ -7,8 +7,7 @@ use axum::{Router, body::to_bytes};
 use http::{HeaderName, HeaderValue, Request};
 use nebula_http::{Given, refusal};
 use nebula_runtime::{
-    Body, Digest, ErrorKind, Input, Invocation, InvocationId, InvokeError, MountPrefix, Overload, Start, TraceContext,
-    invoker_fn,
+    Body, Digest, ErrorKind, Input, Invocation, InvocationId, InvokeError, Overload, Start, TraceContext, invoker_fn,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -37,10 +36,10 @@ async fn told(invocation: Invocation) -> Value {
     let header = |value: &Option<HeaderValue>| value.as_ref().map(|value| value.to_str().unwrap().to_owned());
     let trace = [header(&invocation.trace.parent), header(&invocation.trace.state)];
     let (function, id) = (invocation.function.to_string(), invocation.id.to_string());
+    let mount = invocation.event.mount().to_owned();
     let (input, arguments) = invocation.event.into_parts();
     let Input::Http(request) = input else { panic!("an HTTP event") };
-    let MountPrefix(mount) = request.extensions().get().unwrap();
-    let (method, uri, mount) = (request.method().to_string(), request.uri().to_string(), mount.clone());
+    let (method, uri) = (request.method().to_string(), request.uri().to_string());
     let headers: Vec<_> =
         request.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap())).collect();
     let headers = json!(headers);
@@ -69,8 +68,8 @@ async fn a_function_is_told_the_whole_request() {
         .unwrap();
     let (_, _, body) = answer(telling(), request).await;
     let expected = json!({
-        "function": "calc:add@prod", "id_length": 32, "arguments": ["1", "a/b"], "method": "PUT", "uri": "/1/a%2Fb?x=1&y",
-        "mount": "/api/calc:add@prod", "body": "the body", "trace": ["00-1-2-01", "vendor=1"],
+        "function": "calc:add@prod", "id_length": 32, "arguments": ["1", "a/b"], "method": "PUT",
+        "uri": "/api/calc:add@prod/1/a%2Fb?x=1&y", "mount": "/api/calc:add@prod", "body": "the body", "trace": ["00-1-2-01", "vendor=1"],
         "headers": [["x-own", "1"], ["traceparent", "00-1-2-01"], ["tracestate", "vendor=1"]],
     });
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected);

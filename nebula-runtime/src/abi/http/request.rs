@@ -20,10 +20,7 @@ use http_body_util::BodyExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::{
-    Body, ErrorKind, Event, Input, InvokeError,
-    event::{ClientAddress, MountPrefix},
-};
+use crate::{Body, ErrorKind, Event, Input, InvokeError, event::ClientAddress};
 
 /// What a path's segment need not escape (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -37,9 +34,10 @@ pub(super) struct Upload {
 
 /// The request of an event, with a body of at most `limit` bytes, and what becomes of that.
 pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBody>, Arc<Upload>), InvokeError> {
+    let mount = event.mount().to_owned();
     let (input, arguments) = event.into_parts();
     let request = match input {
-        Input::Http(request) => forwarded(*request),
+        Input::Http(request) => below(&mount, forwarded(*request))?,
         Input::Payload { body, media_type, fields } => {
             let mut request = bare(body, media_type, &arguments)?;
             request.headers_mut().extend(fields.map(|fields| *fields).unwrap_or_default());
@@ -70,12 +68,33 @@ fn bare(body: Body, media_type: Option<HeaderValue>, arguments: &[String]) -> Re
     Ok(request)
 }
 
-/// The request with what the server knows of its way: from whom, to which host and by which scheme it came, and the
-/// path's part that was taken off.
+/// The request as a function mounted there sees it: with the rest of its path, and told what was taken off.
+fn below(mount: &str, mut request: http::Request<Body>) -> Result<http::Request<Body>, InvokeError> {
+    const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+    if mount.is_empty() {
+        return Ok(request);
+    }
+    let whole = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let own = match whole.get(mount.len()..).unwrap_or_default() {
+        "" => Ok(PathAndQuery::from_static("/")),
+        own if own.starts_with('/') => own.parse(),
+        query => format!("/{query}").parse(),
+    };
+    let own = own.map_err(|error| {
+        InvokeError::new(ErrorKind::InvalidInput, "the request's path is not valid").with_source(error)
+    })?;
+    *request.uri_mut() = Uri::from(own);
+    if let Ok(prefix) = HeaderValue::try_from(mount) {
+        request.headers_mut().insert(PREFIX, prefix);
+    }
+    Ok(request)
+}
+
+/// The request with what the server knows of its way: from whom, to which host and by which scheme it came.
 fn forwarded(mut request: http::Request<Body>) -> http::Request<Body> {
     const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
     const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-    const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
     const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
     if let Some(ClientAddress(client)) = request.extensions().get() {
@@ -89,12 +108,6 @@ fn forwarded(mut request: http::Request<Body>) -> http::Request<Body> {
         if let Some(host) = request.headers().get(HOST).cloned() {
             request.headers_mut().entry(FORWARDED_HOST).or_insert(host);
         }
-    }
-    if let Some(MountPrefix(prefix)) = request.extensions().get()
-        && !prefix.is_empty()
-        && let Ok(prefix) = HeaderValue::try_from(prefix)
-    {
-        request.headers_mut().insert(PREFIX, prefix);
     }
     request
 }
@@ -160,5 +173,32 @@ impl http_body::Body for Intake {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mounted_function_sees_the_rest_of_the_path_and_what_was_taken_off() {
+        let cases = [
+            ("/api/f", "/api/f", "/"),
+            ("/api/f", "/api/f/", "/"),
+            ("/api/f", "/api/f?x=1/2", "/?x=1/2"),
+            ("/api/f", "/api/f/?x=1", "/?x=1"),
+            ("/api/f", "/api/f/a/b?x=/api/g/", "/a/b?x=/api/g/"),
+            ("/api/f", "/api/f//", "//"),
+            ("/api/f", "/api/f//b", "//b"),
+            ("/api/f", "/api/f/%E2%82%AC+%zz%20", "/%E2%82%AC+%zz%20"),
+            ("/api/calc%3Aadd%403", "/api/calc%3Aadd%403/1", "/1"),
+            ("/api/f", "http://host:1/api/f/1", "/1"),
+            ("", "/shop?x=1", "/shop?x=1"),
+        ];
+        for (mount, uri, own) in cases {
+            let request = below(mount, http::Request::get(uri).body(Body::empty()).unwrap()).unwrap();
+            let prefix = request.headers().get("x-forwarded-prefix").map_or("", |prefix| prefix.to_str().unwrap());
+            assert_eq!((request.uri().to_string().as_str(), prefix), (own, mount), "{uri}");
+        }
     }
 }
