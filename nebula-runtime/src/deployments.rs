@@ -44,6 +44,8 @@ struct Function {
     /// When the record was last seen to be so: milliseconds since the epoch.
     seen: AtomicU64,
     refreshing: AtomicBool,
+    /// The latest of the versions, which most references mean: found without a lock.
+    latest: OnceLock<Arc<Deployment>>,
     versions: Mutex<BTreeMap<u64, Arc<Deployment>>>,
 }
 
@@ -166,7 +168,8 @@ impl Inner {
         }
         // Versions do not change: what runs goes on under the same gate.
         let versions = Mutex::new(known.map(|known| known.versions().clone()).unwrap_or_default());
-        let function = Arc::new(Function { record, seen: now.into(), refreshing: AtomicBool::new(false), versions });
+        let (refreshing, latest) = (AtomicBool::new(false), OnceLock::new());
+        let function = Arc::new(Function { record, seen: now.into(), refreshing, latest, versions });
         self.known.insert(name.clone(), Arc::clone(&function));
         Ok(function)
     }
@@ -198,10 +201,15 @@ impl Inner {
 impl Function {
     /// The version that `reference` means, if it was asked for before.
     fn ready(&self, reference: &FunctionRef) -> Option<Arc<Deployment>> {
+        let is_latest = *reference.version() == VersionRef::Latest;
+        if let Some(latest) = self.latest.get().filter(|_| is_latest) {
+            return Some(Arc::clone(latest));
+        }
         let (version, entry) = self.record.resolve(reference.version())?;
         let deployment = self.versions().get(&version).cloned()?;
         // A name that was removed and published anew may have another version of the same number.
-        (deployment.manifest_digest == entry.manifest).then_some(deployment)
+        let deployment = (deployment.manifest_digest == entry.manifest).then_some(deployment)?;
+        Some(if is_latest { Arc::clone(self.latest.get_or_init(|| deployment)) } else { deployment })
     }
 
     fn versions(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Deployment>>> {

@@ -17,7 +17,7 @@ use crate::{ErrorKind, InvokeError, ReportHandle};
 /// Guests yield at each tick of the epoch clock, so the timer has its turn even beside one that spins. Dropping the
 /// future stops the guest where it is.
 pub(crate) fn supervise<F>(guest: F, began: Instant, timeout: Duration, report: ReportHandle) -> Supervised<F> {
-    let clock = Clock { report, began, polled: began, on_thread: Duration::ZERO };
+    let clock = Clock { report, began, whole: Duration::ZERO, on_thread: Duration::ZERO };
     Supervised { guest, clock, timeout, timer: None }
 }
 
@@ -58,18 +58,18 @@ pub(crate) fn timed_out(timeout: Duration) -> InvokeError {
 struct Clock {
     report: ReportHandle,
     began: Instant,
-    /// When the last poll ended; at first, when it all began.
-    polled: Instant,
+    /// From when it all began to the last poll's end.
+    whole: Duration,
     on_thread: Duration,
 }
 
 impl Clock {
     fn measure<T>(&mut self, poll: impl FnOnce() -> T) -> T {
         // The first poll follows at once, and most guests need no second: that saves them a look at the clock.
-        let from = if self.polled == self.began { self.began } else { Instant::now() };
+        let before = if self.whole.is_zero() { Duration::ZERO } else { self.began.elapsed() };
         let polled = poll();
-        self.polled = Instant::now();
-        self.on_thread += self.polled - from;
+        self.whole = self.began.elapsed();
+        self.on_thread += self.whole - before;
         polled
     }
 }
@@ -78,7 +78,7 @@ impl Drop for Clock {
     fn drop(&mut self) {
         self.report.update(|report| {
             report.cpu = self.on_thread;
-            report.running = (self.polled - self.began).saturating_sub(report.instantiating);
+            report.running = self.whole.saturating_sub(report.instantiating);
         });
     }
 }
