@@ -10,6 +10,7 @@ use std::{
 };
 
 use quick_cache::sync::Cache;
+use tokio::runtime::Handle;
 
 use crate::{
     Digest, ErrorKind, FunctionInfo, FunctionName, FunctionRef, InvokeError, Limits, Overload, VersionRef,
@@ -119,11 +120,13 @@ impl Deployments {
         (age < STALE).then_some(known)
     }
 
-    /// Reads the record again without making anyone wait.
+    /// Reads the record again without making anyone wait. An invocation that is made outside of Tokio, to be awaited in it,
+    /// leaves that to the next one.
     fn refresh(&self, name: &FunctionName, known: &Arc<Function>) {
+        let Ok(tokio) = Handle::try_current() else { return };
         if !known.refreshing.swap(true, Relaxed) {
             let (inner, name, known) = (Arc::clone(&self.0), name.clone(), Arc::clone(known));
-            tokio::spawn(async move {
+            tokio.spawn(async move {
                 drop(inner.reread(&name, Some(&known)).await);
                 known.refreshing.store(false, Relaxed);
             });

@@ -176,10 +176,28 @@ fn check_export(config: &FunctionConfig, guest: &Guest, exports: &[Export]) -> R
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{
+        fs,
+        time::{Duration, Instant},
+    };
 
     use super::*;
     use crate::{Event, Invocation, Invoker as _, StoreUrl};
+
+    #[test]
+    fn an_invocation_may_be_made_outside_of_tokio_and_awaited_in_it() {
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = Runtime::builder(Store::memory()).concurrency(1).build().unwrap();
+        let wasm = "(module (func (export \"seven\") (result i32) (i32.const 7)))";
+        let name: FunctionName = "seven".parse().unwrap();
+        tokio.block_on(runtime.publish(&name, wasm.into(), FunctionConfig::default(), None)).unwrap();
+        let invoke = || runtime.invoke(Invocation::new(name.clone(), Event::default()));
+        tokio.block_on(invoke()).unwrap();
+        // Old enough to be read again by the way.
+        let later = Instant::now() + Duration::from_secs(1);
+        assert!(runtime.deployments.ready(&name.clone().into(), later).is_some());
+        assert_eq!(tokio.block_on(invoke()).unwrap().body.into_whole().unwrap(), "7");
+    }
 
     #[tokio::test]
     async fn publishing_again_restores_each_blob_that_is_corrupt_or_gone() {
