@@ -9,6 +9,8 @@ use crate::{Invocation, InvokeError, Response};
 /// Runs functions. Frontends call it; the [`Runtime`](crate::Runtime) and every layer around it are one.
 ///
 /// # Contract
+/// - **Calling** may do what needs no waiting, and takes the invocation's place and time from then on: await the future at
+///   once. It may be called outside of Tokio, and the future awaited in it.
 /// - **Dropping** the future, or the response's body, stops the guest within one tick of the epoch clock and frees its
 ///   instance.
 /// - **The body** of a response may be given while the guest still runs; the guest goes on as the body is read, no faster.
