@@ -118,6 +118,8 @@ impl Environment {
         command.env("AWS_LAMBDA_RUNTIME_API", api.address());
         command.env("AWS_LAMBDA_FUNCTION_NAME", "treats").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
         command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128").stdin(Stdio::null()).stdout(Stdio::null());
+        // A report of each of many thousand calls.
+        command.stderr(Stdio::null());
         let began = Instant::now();
         let process = command.spawn().with_context(|| format!("failed to start {}", program.display()))?;
         let start = api.wait_for_next().map(|asked| asked - began);

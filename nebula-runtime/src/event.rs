@@ -1,5 +1,7 @@
 //! What happened: the input of one invocation.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http_body::{Body as _, SizeHint};
 
@@ -11,6 +13,7 @@ pub struct Event {
     input: Input,
     arguments: Vec<String>,
     mount: usize,
+    client: Option<IpAddr>,
 }
 
 /// Where an event's bytes come from.
@@ -66,6 +69,18 @@ impl Event {
         self
     }
 
+    /// The same event with who sent its request, as far as the server sees.
+    #[must_use]
+    pub fn from_client(mut self, client: IpAddr) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Who sent the request, if that is known.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
     /// The path at which the function is mounted, `/api/f`: empty where all of a request's path is the function's own.
     pub fn mount(&self) -> &str {
         match &self.input {
@@ -118,6 +133,3 @@ impl Input {
     }
 }
 
-/// A request's extension: who sent it, as far as the server sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress(pub std::net::IpAddr);

@@ -59,7 +59,7 @@ pub use config::{Batch, DirGrant, FunctionConfig, Reuse};
 pub use digest::{Digest, InvalidDigest};
 pub use engine::EngineError;
 pub use error::{ErrorKind, InvokeError, Overload};
-pub use event::{ClientAddress, Event, Input};
+pub use event::{Event, Input};
 pub use function::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef};
 pub use hosts::{HostPattern, InvalidHost};
 pub use invocation::{Delivery, Ending, Invocation, InvocationId, TraceContext};

@@ -13,7 +13,8 @@ use nebula_runtime::{
     Catalog, Ending, Event, Invocation, InvocationId, InvokeError, Invoker, ReportHandle, TraceContext,
 };
 
-use crate::{given::Given, metrics::Metrics, openapi, problem::Problem, reply, routes::Route, target::Target, upload};
+use crate::{
+    given::{ClientAddress, Given}, metrics::Metrics, openapi, problem::Problem, reply, routes::Route, target::Target, upload};
 
 /// How long a client that is to send more of its request's body may send nothing: 20 s. Less than a function's default
 /// time-out, so that it is the client who is named, and not the function that waited for it.
@@ -91,11 +92,17 @@ impl Api {
 
     /// Calls the function that the request's path names.
     pub(crate) async fn answer(&self, request: Request) -> Response {
-        self.answer_at(None, request).await
+        let client = request.extensions().get().copied();
+        self.answer_at(None, client, request).await
     }
 
     /// Calls the function of a place of its own.
-    pub(crate) async fn answer_at(&self, route: Option<Route>, mut request: Request) -> Response {
+    pub(crate) async fn answer_at(
+        &self,
+        route: Option<Route>,
+        client: Option<ClientAddress>,
+        mut request: Request,
+    ) -> Response {
         if openapi::is_wanted(request.method(), request.headers())
             && let Some(description) = self.description(request.uri()).await
         {
@@ -103,7 +110,7 @@ impl Api {
         }
         let given = request.extensions_mut().remove::<Given>().unwrap_or_default();
         let id = given.id.clone();
-        match self.invocation(route, request, given) {
+        match self.invocation(route, client, request, given) {
             Ok(Some(invocation)) => self.invoke(invocation, &id).await,
             Ok(None) => Problem::of_status(StatusCode::NOT_FOUND, "functions are at /api/{function}").into_response(),
             Err(error) => refuse(&error, &id, None),
@@ -143,6 +150,7 @@ impl Api {
     fn invocation(
         &self,
         route: Option<Route>,
+        client: Option<ClientAddress>,
         request: Request,
         given: Given,
     ) -> Result<Option<Invocation>, InvokeError> {
@@ -155,7 +163,10 @@ impl Api {
         let (arguments, mount) = (target.arguments()?, target.mount().len());
         let trace = trace(request.headers()).unwrap_or(given.trace);
         let request = request.map(|body| upload::receive(body, self.body_stall));
-        let event = Event::http(request).mounted_at(mount).with_arguments(arguments);
+        let mut event = Event::http(request).mounted_at(mount).with_arguments(arguments);
+        if let Some(ClientAddress(client)) = client {
+            event = event.from_client(client);
+        }
         let mut invocation = Invocation::with_id(function, event, given.id);
         invocation.trace = trace;
         invocation.deadline = given.deadline;

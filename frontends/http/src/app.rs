@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Router, extract::Request, response::Response};
 use tower::Service as _;
 
-use crate::{Site, target};
+use crate::{ClientAddress, Site, target};
 
 /// What [`serve`](crate::serve) serves: a [`Site`], or any router.
 #[derive(Clone)]
@@ -18,11 +18,19 @@ impl App {
     /// Answers one request. A site's functions are called past the router, which would cost a request as much as
     /// everything else that is done for it here: extensions, two boxes, and a match that is made again after it.
     pub async fn answer(&self, request: Request) -> Response {
+        self.answer_to(None, request).await
+    }
+
+    /// Answers one request of `client`.
+    pub(crate) async fn answer_to(&self, client: Option<ClientAddress>, mut request: Request) -> Response {
         if let Some(site) = &self.site {
             let route = site.routes().find(request.uri(), request.headers());
             if route.is_some() || request.uri().path().starts_with(target::PREFIX) {
-                return site.api().answer_at(route, request).await;
+                return site.api().answer_at(route, client, request).await;
             }
+        }
+        if let Some(client) = client {
+            request.extensions_mut().insert(client);
         }
         match self.router.clone().call(request).await {
             Ok(response) => response,

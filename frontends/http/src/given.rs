@@ -1,5 +1,7 @@
 //! What a platform that carries requests decides for their invocations.
 
+use std::net::IpAddr;
+
 use nebula_runtime::{InvocationId, TraceContext};
 use tokio::time::Instant;
 
@@ -20,3 +22,7 @@ impl Default for Given {
         Self { id: InvocationId::random(), deadline: None, trace: TraceContext::default() }
     }
 }
+
+/// A request's extension: who sent it, as far as the server sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);

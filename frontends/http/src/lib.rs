@@ -48,7 +48,7 @@ mod upload;
 
 pub use api::{Api, BODY_STALL, refusal, router};
 pub use app::App;
-pub use given::Given;
+pub use given::{ClientAddress, Given};
 pub use metrics::Metrics;
 pub use routes::{InvalidRoute, Route, Routes};
 pub use server::{BindError, ServerConfig, Stopped, bind, raise_descriptor_limit, serve};

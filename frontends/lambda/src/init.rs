@@ -1,7 +1,8 @@
 //! An environment's beginning and its end.
 
-use std::{error::Error, io::Write as _, time::Duration};
+use std::{error::Error, io::Write as _, panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt as _;
 use http::{Method, Uri};
 use lambda_runtime::Diagnostic;
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
@@ -51,8 +52,8 @@ pub(crate) async fn register_shutdown(shutdown: Shutdown) {
         drop(std::io::stdout().flush());
     };
     // The runtime panics where it cannot register. An emulator may know no extensions.
-    let registered = tokio::spawn(lambda_runtime::spawn_graceful_shutdown_handler(hook)).await;
-    if registered.is_err() {
+    let registering = AssertUnwindSafe(lambda_runtime::spawn_graceful_shutdown_handler(hook));
+    if registering.catch_unwind().await.is_err() {
         tracing::warn!("no extension could be registered: the environment will end without notice");
     }
 }

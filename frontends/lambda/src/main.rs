@@ -1,10 +1,10 @@
 //! `bootstrap`: the program of a package on AWS Lambda. It runs what `nebula package lambda` compiled, and compiles nothing.
 
-use std::{error::Error, iter::successors, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{error::Error, iter::successors, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use nebula_lambda::{Config, report_init_error, start_log};
 use nebula_runtime::{FunctionRef, Package};
-use tokio::runtime::Builder;
+use tokio::{runtime::Builder, time::sleep};
 
 /// How many tasks a thread runs before it looks after timers and sockets: as in `nebula serve`, because a guest that spins
 /// gives its thread back only every millisecond.
@@ -13,6 +13,10 @@ const EVENT_INTERVAL: u32 = 13;
 /// How many instances there is room for in each invocation: a batch calls its function for several records at once, and a
 /// guest may go on after its response.
 const INSTANCES: u32 = 16;
+
+/// How long the first event is asked for before its function is loaded: done at the same time, each of the two would slow the
+/// other down. An event that is there already does not wait for this.
+const HEAD_START: Duration = Duration::from_millis(1);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -61,8 +65,11 @@ async fn start(concurrency: u32) -> Result<(Config, Arc<nebula_runtime::Runtime>
     let runtime = Arc::new(package.runtime().concurrency(concurrency.saturating_mul(INSTANCES)).build()?);
     if let Some(function) = config.function.clone().or_else(|| only(&package)) {
         let runtime = Arc::clone(&runtime);
-        // Meanwhile the first event is asked for. A failure is that of the invocation which needs the function.
-        tokio::spawn(async move { runtime.load(&function).await });
+        // A failure is that of the invocation which needs the function.
+        tokio::spawn(async move {
+            sleep(HEAD_START).await;
+            runtime.load(&function).await
+        });
     }
     Ok((config, runtime))
 }

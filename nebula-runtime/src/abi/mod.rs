@@ -89,7 +89,7 @@ impl Guest {
         match self {
             Self::Core(core) => core.call(call),
             Self::Command(command) => Box::pin(async move { command.call(call).await }),
-            Self::Http(http) => Box::pin(async move { http.call(call).await }),
+            Self::Http(http) => http.call(call),
             Self::Typed(typed) => Box::pin(async move { typed.call(call).await }),
         }
     }

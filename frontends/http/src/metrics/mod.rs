@@ -26,7 +26,7 @@ struct Inner {
     registry: Registry,
     families: Families,
     /// The series of each function that was called, so that a report costs one look-up and no label.
-    functions: RwLock<HashMap<FunctionName, Arc<Series>>>,
+    functions: RwLock<HashMap<FunctionName, Series>>,
     /// The series of every name that is nobody's.
     nobody: Series,
     in_flight: Gauge,
@@ -49,7 +49,12 @@ impl Metrics {
             // No such function: its name is the caller's invention.
             return self.0.nobody.record(report);
         }
-        self.series(report.function.name()).record(report);
+        let name = report.function.name();
+        if let Some(series) = self.0.functions.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return series.record(report);
+        }
+        let mut functions = self.0.functions.write().unwrap_or_else(PoisonError::into_inner);
+        functions.entry(name.clone()).or_insert_with(|| self.0.families.series(name.to_string())).record(report);
     }
 
     /// [`Metrics::record`] as [`Observed`](nebula_runtime::Observed) takes it.
@@ -69,16 +74,7 @@ impl Metrics {
     /// Counts an invocation as going on until the value is dropped.
     pub(crate) fn enter(&self) -> InFlight {
         self.0.in_flight.inc();
-        InFlight(self.clone())
-    }
-
-    fn series(&self, name: &FunctionName) -> Arc<Series> {
-        let known = self.0.functions.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        known.unwrap_or_else(|| {
-            let mut functions = self.0.functions.write().unwrap_or_else(PoisonError::into_inner);
-            let series = || Arc::new(self.0.families.series(name.to_string()));
-            Arc::clone(functions.entry(name.clone()).or_insert_with(series))
-        })
+        InFlight(self.0.in_flight.clone())
     }
 }
 
@@ -95,11 +91,11 @@ impl fmt::Debug for Metrics {
 }
 
 /// An invocation that goes on.
-pub(crate) struct InFlight(Metrics);
+pub(crate) struct InFlight(Gauge);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.0.in_flight.dec();
+        self.0.dec();
     }
 }
 

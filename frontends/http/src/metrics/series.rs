@@ -141,6 +141,10 @@ impl Usage {
         self.cpu.inc_by(report.cpu.as_secs_f64());
         self.bytes_in.inc_by(report.bytes_in);
         self.bytes_out.inc_by(report.bytes_out);
-        self.peak_memory.inner().fetch_max(i64::try_from(report.peak_memory).unwrap_or(i64::MAX), Ordering::Relaxed);
+        let peak = i64::try_from(report.peak_memory).unwrap_or(i64::MAX);
+        // Most reports are no peak, and to read takes less than to compare and write.
+        if peak > self.peak_memory.get() {
+            self.peak_memory.inner().fetch_max(peak, Ordering::Relaxed);
+        }
     }
 }

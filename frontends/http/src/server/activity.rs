@@ -24,7 +24,9 @@ pub(super) struct Activity(Mutex<State>);
 
 struct State {
     phase: Phase,
-    since: Instant,
+    /// When the phase was first looked at: a connection is looked at whenever it has been polled, so no phase begins long
+    /// before that, and most end without a look at the clock.
+    since: Option<Instant>,
     /// Since when the client does not read.
     unread: Option<Instant>,
     /// The request's body was not read to its end.
@@ -43,18 +45,17 @@ enum Phase {
     Closing,
 }
 
-/// What follows from the wait of a connection.
+/// How long a connection may go on waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It may wait on; look again then.
-    Until(Instant),
-    /// It has waited long enough.
-    End(&'static str),
+pub(super) struct Wait {
+    pub(super) until: Instant,
+    /// Why the connection ends then, if it does.
+    pub(super) end: Option<&'static str>,
 }
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State { phase: Phase::Head, since: Instant::now(), unread: None, upload_left: false }))
+        Self(Mutex::new(State { phase: Phase::Head, since: None, unread: None, upload_left: false }))
     }
 
     /// Bytes came.
@@ -68,8 +69,7 @@ impl Activity {
     /// A whole request head came.
     pub(super) fn serving(&self) {
         let mut state = self.lock();
-        // No time is needed here, and reading the clock is half the cost of a phase.
-        state.phase = Phase::Serving;
+        state.enter(Phase::Serving);
         state.upload_left = false;
     }
 
@@ -101,7 +101,7 @@ impl Activity {
         state.unread = None;
         if state.phase == Phase::Idle {
             // To read the last answer slowly is not to be idle.
-            state.since = Instant::now();
+            state.since = None;
         }
     }
 
@@ -113,17 +113,23 @@ impl Activity {
         self.lock().phase == Phase::Serving
     }
 
-    /// Whether the connection may wait on at `now`.
-    pub(super) fn verdict(&self, config: &ServerConfig, now: Instant) -> Verdict {
-        let state = self.lock();
-        let (end, why) = match (state.unread, state.phase) {
-            (Some(since), _) => (since + config.write_stall, "the client does not read"),
-            (None, Phase::Head) => (state.since + config.header_timeout, "the request's head did not come"),
-            (None, Phase::Idle) => (state.since + config.idle_timeout, "no further request came"),
-            (None, Phase::Closing) => (state.since + LINGER, "the client does not close"),
-            (None, Phase::Serving) => return Verdict::Until(now + LOOK),
+    /// How long the connection may go on waiting.
+    pub(super) fn wait(&self, config: &ServerConfig) -> Wait {
+        let mut state = self.lock();
+        let since = state.unread.unwrap_or_else(|| *state.since.get_or_insert_with(Instant::now));
+        let (limit, end) = match (state.unread, state.phase) {
+            (Some(_), _) => (config.write_stall, Some("the client does not read")),
+            (None, Phase::Head) => (config.header_timeout, Some("the request's head did not come")),
+            (None, Phase::Idle) => (config.idle_timeout, Some("no further request came")),
+            (None, Phase::Closing) => (LINGER, Some("the client does not close")),
+            (None, Phase::Serving) => (LOOK, None),
         };
-        if now < end { Verdict::Until(end) } else { Verdict::End(why) }
+        Wait { until: since + limit, end }
+    }
+
+    /// Lets a wait that has no end begin anew.
+    pub(super) fn look_again(&self) {
+        self.lock().since = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -135,6 +141,6 @@ impl Activity {
 impl State {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
-        self.since = Instant::now();
+        self.since = None;
     }
 }

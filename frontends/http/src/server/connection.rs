@@ -12,7 +12,6 @@ use axum::body::Body;
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use nebula_runtime::ClientAddress;
 use tokio::{
     net::TcpStream,
     select,
@@ -21,11 +20,11 @@ use tokio::{
 
 use super::{
     ServerConfig,
-    activity::{Activity, Verdict},
+    activity::{Activity, Wait},
     body::Watched,
     socket::Socket,
 };
-use crate::{App, Shutdown};
+use crate::{App, ClientAddress, Shutdown};
 
 /// The most that is kept of a connection's bytes: of a request's head, and of an answer that is not sent yet. A fifth of
 /// hyper's default, for there may be many thousands of connections.
@@ -63,18 +62,20 @@ async fn watch(activity: &Activity, config: &ServerConfig) -> &'static str {
     // Polled whenever the connection is, which is when what it waits for can have changed.
     poll_fn(|context| {
         loop {
-            let next = match activity.verdict(config, Instant::now()) {
-                Verdict::Until(next) => next,
-                Verdict::End(why) => return Poll::Ready(why),
-            };
+            let Wait { until, end } = activity.wait(config);
             // The timer is only ever moved forward here, so that a connection that is kept busy leaves it alone.
-            if next < timer.deadline() {
-                timer.as_mut().reset(next);
+            if until < timer.deadline() {
+                timer.as_mut().reset(until);
             }
             if timer.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
-            timer.as_mut().reset(next);
+            match end {
+                // It was set for an earlier wait.
+                _ if timer.deadline() < until => timer.as_mut().reset(until),
+                Some(why) => return Poll::Ready(why),
+                None => activity.look_again(),
+            }
         }
     })
     .await
@@ -87,9 +88,6 @@ async fn answer(
     activity: Arc<Activity>,
 ) -> Result<Response<Watched<Body>>, Infallible> {
     activity.serving();
-    let mut request = request.map(|body| Body::new(Watched::new(body, &activity, Activity::leave_upload)));
-    if let Some(client) = client {
-        request.extensions_mut().insert(client);
-    }
-    Ok(app.answer(request).await.map(|body| Watched::new(body, &activity, Activity::answer)))
+    let request = request.map(|body| Body::new(Watched::new(body, &activity, Activity::leave_upload)));
+    Ok(app.answer_to(client, request).await.map(|body| Watched::new(body, &activity, Activity::answer)))
 }

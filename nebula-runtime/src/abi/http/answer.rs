@@ -15,11 +15,10 @@ use http_body::{Body as _, Frame};
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, oneshot},
-    task::yield_now,
 };
 use wasmtime_wasi_http::WasiBody;
 
-use super::{Head, request::Upload, reuse::Fate};
+use super::{Head, request::Upload, reuse::Course};
 use crate::{Body, Ending, ErrorKind, InvokeError, ReportHandle, Response, engine::Supervised};
 
 /// A guest at work. What it read and wrote is noted in the report when it is dropped.
@@ -32,7 +31,7 @@ pub(super) struct Running {
     /// Dropped when the response has been read: the guest's store waits for that.
     reading: Option<oneshot::Sender<()>>,
     /// That of such an instance.
-    fate: Option<Fate>,
+    course: Option<Arc<Course>>,
     failure: Option<InvokeError>,
     /// Where the function was let in.
     place: Option<OwnedSemaphorePermit>,
@@ -53,23 +52,22 @@ impl Running {
         report: ReportHandle,
     ) -> Self {
         let (guest, reading) = guest.unzip();
-        Self { guest, reading, fate: None, failure: None, place: Some(place), ending, upload, written: 0, report }
+        Self { guest, reading, course: None, failure: None, place: Some(place), ending, upload, written: 0, report }
     }
 
     /// Waits for the response of an instance that serves others as well.
-    pub(super) async fn shared(&mut self, handling: impl Future<Output = (Head, Option<Fate>)>) -> Head {
-        let (head, fate) = handling.await;
-        self.fate = fate;
+    pub(super) async fn shared(&mut self, handling: impl Future<Output = (Head, Option<Arc<Course>>)>) -> Head {
+        let (head, course) = handling.await;
+        self.course = course;
         match self.upload.take_failure() {
             Some(broken) => Err(broken),
             None => head,
         }
     }
 
-    /// What became of an instance that serves others as well, if that has ended.
+    /// What an instance that serves others as well failed with.
     fn instance_failure(&self) -> Option<InvokeError> {
-        let (kind, detail) = self.fate.as_ref()?.borrow().clone()?;
-        Some(InvokeError::new(kind, detail))
+        self.course.as_ref()?.failure()
     }
 
     /// Runs the guest until it has answered.
@@ -157,6 +155,9 @@ fn no_response() -> InvokeError {
 /// How many parts of a body are waited for before the response begins, as long as the guest makes them without waiting.
 const EARLY: usize = 4;
 
+/// How many turns of its instance a response is given to become whole, before it begins without.
+const TURNS: usize = 4;
+
 /// A response's body. Polling it runs the guest.
 struct Answer {
     body: WasiBody,
@@ -177,11 +178,16 @@ impl Answer {
     /// nothing. A guest that waits is not waited for.
     async fn into_body(mut self) -> Body {
         let mut made = self.poll_whole();
-        if made.is_pending() && self.running.fate.is_some() {
-            // An instance that serves others has a task of its own, and one turn to make what it has at hand. Without, each
-            // such response would leave in two pieces.
-            yield_now().await;
-            made = self.poll_whole();
+        if let Some(course) = self.running.course.clone() {
+            // An instance that serves others has a task of its own, perhaps on another thread. Without a few turns of that,
+            // most such responses would leave in two pieces.
+            for _ in 0..TURNS {
+                if made.is_ready() {
+                    break;
+                }
+                course.turn().await;
+                made = self.poll_whole();
+            }
         }
         match made {
             Poll::Ready(Some(bytes)) => {

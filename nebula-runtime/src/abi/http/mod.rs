@@ -5,7 +5,10 @@ mod answer;
 mod request;
 mod reuse;
 
-use std::{future::poll_fn, sync::Arc};
+use std::{
+    future::{poll_fn, ready},
+    sync::Arc,
+};
 
 use answer::Running;
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -20,12 +23,12 @@ use wasmtime_wasi_http::{
 };
 
 use super::{
-    Call,
+    Answer, Call,
     component::{Pre, System},
     stdio,
 };
 use crate::{
-    ErrorKind, FunctionRef, GuestStderr, InvokeError, Response,
+    ErrorKind, FunctionRef, GuestStderr, Invocation, InvokeError,
     deployments::Deployment,
     engine::{Engine, Host, fault, supervise},
 };
@@ -55,36 +58,42 @@ impl Http {
         Ok(Self { engine, handler: Arc::new(Handler::Concurrent(ServicePre::new(pre)?)) })
     }
 
-    pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
+    /// Not an `async fn`: that would carry the whole of `call`, which is large, and the futures of both ways.
+    pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
         let Call { invocation, deployment, limits, began, stderr, place } = call;
-        let config = &deployment.manifest.config;
-        if let Some(export) = invocation.function.export() {
-            let name = invocation.function.name();
-            let detail = format!("function {name} handles HTTP requests and has no export {export:?}");
-            return Err(InvokeError::new(ErrorKind::NotFound, detail));
+        let Invocation { function, event, id, ending, report, .. } = invocation;
+        if let Some(export) = function.export() {
+            let detail = format!("function {} handles HTTP requests and has no export {export:?}", function.name());
+            return Box::pin(ready(Err(InvokeError::new(ErrorKind::NotFound, detail))));
         }
-        let (request, upload) = request::request(invocation.event, limits.max_request.as_u64())?;
+        let (request, upload) = match request::request(event, limits.max_request.as_u64()) {
+            Ok(request) => request,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
         let bodiless = request.method() == http::Method::HEAD;
-        let max_response = config.limits.max_response.map(|_| limits.max_response.as_u64());
-        let report = invocation.report;
-        if let Some(instances) = self.instances(&deployment, &invocation.function, stderr) {
-            let mut running = Running::new(None, upload, place, invocation.ending, report.clone());
-            let head = running.shared(instances.handle(request, limits.timeout, report)).await?;
-            return Ok(running.respond(head, bodiless, max_response).await);
+        let max_response = deployment.manifest.config.limits.max_response.map(|_| limits.max_response.as_u64());
+        if let Some(instances) = self.instances(&deployment, &function, stderr) {
+            return Box::pin(async move {
+                let mut running = Running::new(None, upload, place, ending, report.clone());
+                let head = running.shared(instances.handle(request, limits.timeout, report)).await?;
+                Ok(running.respond(head, bodiless, max_response).await)
+            });
         }
-        let wasi = stdio::without_input(config, &invocation.id, stderr)?;
-        let mut store = self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &report);
-        let (answer, mut head) = oneshot::channel();
-        let (reading, read) = oneshot::channel();
-        let handler = Arc::clone(&self.handler);
-        let guest: BoxFuture<'static, _> = Box::pin(async move {
-            let ran = handler.run(&mut store, request, answer, read, began).await;
-            ran.map_err(|error| fault(error, store.data()))
-        });
-        let guest = supervise(guest, began, limits.timeout, report.clone());
-        let mut running = Running::new(Some((guest, reading)), upload, place, invocation.ending, report);
-        let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
-        Ok(running.respond(head, bodiless, max_response).await)
+        Box::pin(async move {
+            let wasi = stdio::without_input(&deployment.manifest.config, &id, stderr)?;
+            let mut store = self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &report);
+            let (answer, mut head) = oneshot::channel();
+            let (reading, read) = oneshot::channel();
+            let handler = Arc::clone(&self.handler);
+            let guest: BoxFuture<'static, _> = Box::pin(async move {
+                let ran = handler.run(&mut store, request, answer, read, began).await;
+                ran.map_err(|error| fault(error, store.data()))
+            });
+            let guest = supervise(guest, began, limits.timeout, report.clone());
+            let mut running = Running::new(Some((guest, reading)), upload, place, ending, report);
+            let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
+            Ok(running.respond(head, bodiless, max_response).await)
+        })
     }
 
     /// Whether its standard lets an instance serve more than one request.

@@ -1,6 +1,7 @@
 //! An event as the request that a guest sees.
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -20,7 +21,7 @@ use http_body_util::BodyExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::{Body, ErrorKind, Event, Input, InvokeError, event::ClientAddress};
+use crate::{Body, ErrorKind, Event, Input, InvokeError};
 
 /// What a path's segment need not escape (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -34,10 +35,10 @@ pub(super) struct Upload {
 
 /// The request of an event, with a body of at most `limit` bytes, and what becomes of that.
 pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBody>, Arc<Upload>), InvokeError> {
-    let mount = event.mount().to_owned();
+    let (mount, client) = (event.mount().to_owned(), event.client());
     let (input, arguments) = event.into_parts();
     let request = match input {
-        Input::Http(request) => below(&mount, forwarded(*request))?,
+        Input::Http(request) => below(&mount, forwarded(client, *request))?,
         Input::Payload { body, media_type, fields } => {
             let mut request = bare(body, media_type, &arguments)?;
             request.headers_mut().extend(fields.map(|fields| *fields).unwrap_or_default());
@@ -46,7 +47,7 @@ pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBod
     };
     let upload = Arc::<Upload>::default();
     let (mut parts, body) = request.into_parts();
-    parts.uri = absolute(&parts.uri, parts.headers.get(HOST));
+    parts.uri = absolute(parts.uri, parts.headers.get(HOST));
     let body = Intake { body: body.limited(limit), upload: Arc::clone(&upload) };
     Ok((http::Request::from_parts(parts, body.boxed_unsync()), upload))
 }
@@ -92,12 +93,12 @@ fn below(mount: &str, mut request: http::Request<Body>) -> Result<http::Request<
 }
 
 /// The request with what the server knows of its way: from whom, to which host and by which scheme it came.
-fn forwarded(mut request: http::Request<Body>) -> http::Request<Body> {
+fn forwarded(client: Option<IpAddr>, mut request: http::Request<Body>) -> http::Request<Body> {
     const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
     const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
     const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-    if let Some(ClientAddress(client)) = request.extensions().get() {
+    if let Some(client) = client {
         // A proxy before this server has begun the list.
         let before = request.headers().get(FOR).and_then(|list| list.to_str().ok());
         let list = before.map_or_else(|| client.to_string(), |before| format!("{before}, {client}"));
@@ -113,16 +114,17 @@ fn forwarded(mut request: http::Request<Body>) -> http::Request<Body> {
 }
 
 /// The same address with a scheme and an authority, which `wasi:http` wants to be there.
-fn absolute(uri: &Uri, host: Option<&HeaderValue>) -> Uri {
+fn absolute(uri: Uri, host: Option<&HeaderValue>) -> Uri {
     if uri.authority().is_some() && uri.scheme().is_some() {
-        return uri.clone();
+        return uri;
     }
     let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    let mut parts = uri.clone().into_parts();
+    let mut parts = uri.into_parts();
     parts.scheme = Some(Scheme::HTTP);
     parts.authority = parts.authority.or(host).or_else(|| Some(Authority::from_static("localhost")));
     parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
-    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+    // With all three parts there is nothing to refuse.
+    Uri::from_parts(parts).unwrap_or_default()
 }
 
 impl Upload {

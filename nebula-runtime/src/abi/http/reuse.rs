@@ -14,9 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, task::AtomicWaker};
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{Notify, oneshot},
     time::{Sleep, sleep, timeout},
 };
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, component::GuestTaskId};
@@ -52,8 +52,44 @@ pub(super) struct Pool {
     pub(super) reuse: Reuse,
 }
 
-/// Why an instance ended, for the requests that it still had; `None` while it has not.
-pub(super) type Fate = watch::Receiver<Option<(ErrorKind, String)>>;
+/// How it goes with one instance, as its requests see it.
+#[derive(Default)]
+pub(super) struct Course {
+    worker: AtomicWaker,
+    /// Tells that a turn is over, or the instance.
+    turned: Notify,
+    /// Whether its time was over before its requests were done.
+    late: AtomicBool,
+    /// Set when it has ended, with what it failed the requests with that it still had.
+    end: OnceLock<Option<(ErrorKind, String)>>,
+}
+
+impl Course {
+    /// Gives the instance a turn, and waits until it has done all that it can in that.
+    pub(super) async fn turn(&self) {
+        let turned = self.turned.notified();
+        if self.end.get().is_none() {
+            self.worker.wake();
+            turned.await;
+        }
+    }
+
+    /// What the instance failed with, if it did.
+    pub(super) fn failure(&self) -> Option<InvokeError> {
+        let (kind, detail) = self.end.get()?.as_ref()?;
+        Some(InvokeError::new(*kind, detail.clone()))
+    }
+
+    async fn has_ended(&self) {
+        loop {
+            let turned = self.turned.notified();
+            if self.end.get().is_some() {
+                return;
+            }
+            turned.await;
+        }
+    }
+}
 
 /// What goes with a request: whether it is still wanted, and its report.
 pub(super) struct Ticket {
@@ -61,7 +97,7 @@ pub(super) struct Ticket {
     abandoned: oneshot::Receiver<()>,
     report: ReportHandle,
     /// That of the instance that took the request.
-    fate: Arc<OnceLock<Fate>>,
+    course: Arc<OnceLock<Arc<Course>>>,
 }
 
 impl Instances {
@@ -69,31 +105,31 @@ impl Instances {
         Self(ProxyHandler::new(pool))
     }
 
-    /// Has an instance answer a request within `limit`. Gives the fate of that instance, which the response's body shares.
+    /// Has an instance answer a request within `limit`. Gives the course of that instance, which the response's body shares.
     pub(super) async fn handle(
         &self,
         request: http::Request<WasiBody>,
         limit: Duration,
         report: ReportHandle,
-    ) -> (Head, Option<Fate>) {
-        let fate = Arc::<OnceLock<Fate>>::default();
+    ) -> (Head, Option<Arc<Course>>) {
+        let course = Arc::<OnceLock<Arc<Course>>>::default();
         // Dropped with this future, or when it is done.
         let (_waiting, abandoned) = oneshot::channel();
-        let ticket = Ticket { abandoned, report, fate: Arc::clone(&fate) };
+        let ticket = Ticket { abandoned, report, course: Arc::clone(&course) };
         let handled = timeout(limit, self.0.handle(ticket, request)).await;
-        let mut fate = fate.get().cloned();
+        let course = course.get().cloned();
         let head = match handled {
             Err(_) => Err(timed_out(limit)),
             Ok(Ok(head)) => Ok(head),
             Ok(Err(error)) if error.is::<ExpirationError>() => Err(timed_out(limit)),
-            Ok(Err(error)) => Err(failure(error, fate.as_mut()).await),
+            Ok(Err(error)) => Err(failure(error, course.as_deref()).await),
         };
-        (head, fate)
+        (head, course)
     }
 }
 
 /// What a request failed with: by itself, or together with its instance.
-async fn failure(error: wasmtime::Error, fate: Option<&mut Fate>) -> InvokeError {
+async fn failure(error: wasmtime::Error, course: Option<&Course>) -> InvokeError {
     if let Some(code) = error.downcast_ref::<ErrorCode>() {
         return refused(code);
     }
@@ -103,11 +139,11 @@ async fn failure(error: wasmtime::Error, fate: Option<&mut Fate>) -> InvokeError
             false => InvokeError::new(ErrorKind::GuestFault, format!("the function failed to start: {}", error.error)),
         };
     }
-    if let Some(fate) = fate
-        && let Ok(ended) = fate.wait_for(Option::is_some).await
-        && let Some((kind, detail)) = &*ended
-    {
-        return InvokeError::new(*kind, detail.clone());
+    if let Some(course) = course {
+        course.has_ended().await;
+        if let Some(failure) = course.failure() {
+            return failure;
+        }
     }
     InvokeError::new(ErrorKind::GuestFault, format!("the function failed: {}", error.root_cause())).with_source(error)
 }
@@ -124,10 +160,9 @@ impl HandlerState for Pool {
         let report = ReportHandle::new(id, self.function.clone());
         let mut store = self.engine.store(System::new(wasi, self.outgoing.clone()), self.limits.memory, &report);
         let service = self.service.instantiate_async(&mut store).await?;
-        let late = Arc::<AtomicBool>::default();
-        let state = Worker { reuse: self.reuse, late: Arc::clone(&late), fate: watch::Sender::new(None) };
-        let (timeout, idle) = (self.limits.timeout, self.reuse.idle);
-        let expiration = Expiration { timeout, idle, late, timer: Box::pin(sleep(idle)) };
+        let state = Worker { reuse: self.reuse, course: Arc::default() };
+        let (timeout, idle, course) = (self.limits.timeout, self.reuse.idle, Arc::clone(&state.course));
+        let expiration = Expiration { timeout, idle, course, timer: Box::pin(sleep(idle)) };
         Ok(Instance { store, proxy: Proxy::P3(service), view: |host| host.http(), expiration, state })
     }
 }
@@ -135,9 +170,7 @@ impl HandlerState for Pool {
 /// One instance, as it takes requests.
 pub(super) struct Worker {
     reuse: Reuse,
-    /// Whether its time was over before its requests were done.
-    late: Arc<AtomicBool>,
-    fate: watch::Sender<Option<(ErrorKind, String)>>,
+    course: Arc<Course>,
 }
 
 impl WorkerState for Worker {
@@ -163,16 +196,16 @@ impl WorkerState for Worker {
         let memory = store.data().limiter.memory();
         ticket.report.update(|report| report.peak_memory = memory);
         // A ticket is of one request, so nobody has set it before.
-        let _ = ticket.fate.set(self.fate.subscribe());
+        let _ = ticket.course.set(Arc::clone(&self.course));
         // No timer of its own: whoever waits for the answer has one.
         Box::pin(ticket.abandoned.map(drop))
     }
 
     fn drop(&self, store: Store<Host<System>>, ended: wasmtime::Result<()>) {
-        let fate = match ended {
+        let failure = match ended {
             // It has served its number, and was idle: it failed nobody.
             Ok(()) => None,
-            Err(_) if self.late.load(Relaxed) => {
+            Err(_) if self.course.late.load(Relaxed) => {
                 Some((ErrorKind::Timeout, "the function's instance did not end in time (timeout)".to_owned()))
             }
             Err(error) => {
@@ -180,8 +213,10 @@ impl WorkerState for Worker {
                 Some((fault.kind(), format!("{}; it ended every request of its instance", fault.detail())))
             }
         };
-        self.fate.send_replace(fate);
-        // Only now: with the store go the bodies, whose readers ask for the fate then.
+        // An instance ends once.
+        let _ = self.course.end.set(failure);
+        self.course.turned.notify_waiters();
+        // Only now: with the store go the bodies, whose readers ask for the failure then.
         drop(store);
     }
 }
@@ -190,12 +225,15 @@ impl WorkerState for Worker {
 pub(super) struct Expiration {
     timeout: Duration,
     idle: Duration,
-    late: Arc<AtomicBool>,
+    course: Arc<Course>,
     timer: Pin<Box<Sleep>>,
 }
 
 impl WorkerExpiration for Expiration {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
+        // A worker asks this whenever its instance has done all that it can.
+        self.course.worker.register(context.waker());
+        self.course.turned.notify_waiters();
         let limit = match status {
             WorkerStatus::Idle => self.idle,
             // What a request did not get done by its own deadline, it never will: `start` is that of the last one.
@@ -208,7 +246,7 @@ impl WorkerExpiration for Expiration {
         }
         while self.timer.as_mut().poll(context).is_ready() {
             if self.timer.deadline() >= end {
-                self.late.store(status != WorkerStatus::Idle, Relaxed);
+                self.course.late.store(status != WorkerStatus::Idle, Relaxed);
                 return Poll::Ready(());
             }
             self.timer.as_mut().reset(end);
