@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::body::Body;
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -37,17 +38,19 @@ pub(super) async fn serve(stream: TcpStream, app: Arc<App>, config: Arc<ServerCo
     let client = stream.peer_addr().ok().map(|address| ClientAddress(address.ip().to_canonical()));
     let activity = Arc::new(Activity::new());
     let socket = TokioIo::new(Socket::new(stream, Arc::clone(&activity)));
-    let service = service_fn(|request| answer(Arc::clone(&app), request, client, Arc::clone(&activity)));
+    let service = service_fn(|request| answer(&app, request, client, &activity));
     // Hyper's own time-out has one length for idle connections and half-sent heads, and starts a timer for each request.
     let serving =
         http1::Builder::new().header_read_timeout(None).max_buf_size(BUFFER).serve_connection(socket, service);
     let mut serving = pin!(serving);
     let mut watching = pin!(watch(&activity, &config));
+    // Looked at when it wakes the connection, and not with each request: all connections share its locks.
+    let mut draining = FuturesUnordered::from_iter([shutdown.draining()]);
     select! {
         biased;
         _ = &mut serving => return,
         why = &mut watching => return tracing::debug!(why, "connection ended"),
-        () = shutdown.draining() => serving.as_mut().graceful_shutdown(),
+        _ = draining.next() => serving.as_mut().graceful_shutdown(),
     }
     select! {
         biased;
@@ -82,12 +85,12 @@ async fn watch(activity: &Activity, config: &ServerConfig) -> &'static str {
 }
 
 async fn answer(
-    app: Arc<App>,
+    app: &App,
     request: Request<Incoming>,
     client: Option<ClientAddress>,
-    activity: Arc<Activity>,
+    activity: &Arc<Activity>,
 ) -> Result<Response<Watched<Body>>, Infallible> {
     activity.serving();
-    let request = request.map(|body| Body::new(Watched::new(body, &activity, Activity::leave_upload)));
-    Ok(app.answer_to(client, request).await.map(|body| Watched::new(body, &activity, Activity::answer)))
+    let request = request.map(|body| Body::new(Watched::new(body, activity, Activity::leave_upload)));
+    Ok(app.answer_to(client, request).await.map(|body| Watched::new(body, activity, Activity::answer)))
 }

@@ -16,6 +16,9 @@ use tokio::{
 
 use super::activity::Activity;
 
+/// Up to this many bytes, an answer's head and body are written as one: to gather them costs the kernel more than a copy.
+const SMALL: usize = 1024;
+
 /// A socket that tells [`Activity`] when bytes come and when the client does not read.
 pub(super) struct Socket {
     stream: TcpStream,
@@ -83,7 +86,15 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        let written = if length <= SMALL {
+            let mut small = [MaybeUninit::uninit(); SMALL];
+            let mut whole = ReadBuf::uninit(&mut small);
+            slices.iter().for_each(|slice| whole.put_slice(slice));
+            Pin::new(&mut self.stream).poll_write(context, whole.filled())
+        } else {
+            Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        };
         self.saw_write(&written);
         written
     }

@@ -156,7 +156,7 @@ fn no_response() -> InvokeError {
 const EARLY: usize = 4;
 
 /// How many turns of its instance a response is given to become whole, before it begins without.
-const TURNS: usize = 4;
+const TURNS: usize = 8;
 
 /// A response's body. Polling it runs the guest.
 struct Answer {

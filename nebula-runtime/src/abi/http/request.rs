@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Uri,
     header::{CONTENT_TYPE, HOST},
     uri::{Authority, PathAndQuery, Scheme},
 };
@@ -38,7 +38,11 @@ pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBod
     let (mount, client) = (event.mount().to_owned(), event.client());
     let (input, arguments) = event.into_parts();
     let request = match input {
-        Input::Http(request) => below(&mount, forwarded(client, *request))?,
+        Input::Http(mut request) => {
+            forward(client, request.headers_mut());
+            mount_below(&mount, &mut request)?;
+            *request
+        }
         Input::Payload { body, media_type, fields } => {
             let mut request = bare(body, media_type, &arguments)?;
             request.headers_mut().extend(fields.map(|fields| *fields).unwrap_or_default());
@@ -69,12 +73,12 @@ fn bare(body: Body, media_type: Option<HeaderValue>, arguments: &[String]) -> Re
     Ok(request)
 }
 
-/// The request as a function mounted there sees it: with the rest of its path, and told what was taken off.
-fn below(mount: &str, mut request: http::Request<Body>) -> Result<http::Request<Body>, InvokeError> {
+/// Makes the request that of a function mounted there: with the rest of its path, and told what was taken off.
+fn mount_below(mount: &str, request: &mut http::Request<Body>) -> Result<(), InvokeError> {
     const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
     if mount.is_empty() {
-        return Ok(request);
+        return Ok(());
     }
     let whole = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
     let own = match whole.get(mount.len()..).unwrap_or_default() {
@@ -89,28 +93,28 @@ fn below(mount: &str, mut request: http::Request<Body>) -> Result<http::Request<
     if let Ok(prefix) = HeaderValue::try_from(mount) {
         request.headers_mut().insert(PREFIX, prefix);
     }
-    Ok(request)
+    Ok(())
 }
 
-/// The request with what the server knows of its way: from whom, to which host and by which scheme it came.
-fn forwarded(client: Option<IpAddr>, mut request: http::Request<Body>) -> http::Request<Body> {
+/// Adds what the server knows of the request's way: from whom, to which host and by which scheme it came.
+fn forward(client: Option<IpAddr>, headers: &mut HeaderMap) {
     const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
     const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
     const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-    if let Some(client) = client {
-        // A proxy before this server has begun the list.
-        let before = request.headers().get(FOR).and_then(|list| list.to_str().ok());
-        let list = before.map_or_else(|| client.to_string(), |before| format!("{before}, {client}"));
-        if let Ok(list) = HeaderValue::try_from(list) {
-            request.headers_mut().insert(FOR, list);
-        }
-        request.headers_mut().entry(PROTO).or_insert(HeaderValue::from_static("http"));
-        if let Some(host) = request.headers().get(HOST).cloned() {
-            request.headers_mut().entry(FORWARDED_HOST).or_insert(host);
-        }
+    let Some(client) = client else { return };
+    // These and the prefix.
+    headers.reserve(4);
+    // A proxy before this server has begun the list.
+    let before = headers.get(FOR).and_then(|list| list.to_str().ok());
+    let list = before.map_or_else(|| client.to_string(), |before| format!("{before}, {client}"));
+    if let Ok(list) = HeaderValue::try_from(list) {
+        headers.insert(FOR, list);
     }
-    request
+    headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
+    if let Some(host) = headers.get(HOST).cloned() {
+        headers.entry(FORWARDED_HOST).or_insert(host);
+    }
 }
 
 /// The same address with a scheme and an authority, which `wasi:http` wants to be there.
@@ -198,7 +202,8 @@ mod tests {
             ("", "/shop?x=1", "/shop?x=1"),
         ];
         for (mount, uri, own) in cases {
-            let request = below(mount, http::Request::get(uri).body(Body::empty()).unwrap()).unwrap();
+            let mut request = http::Request::get(uri).body(Body::empty()).unwrap();
+            mount_below(mount, &mut request).unwrap();
             let prefix = request.headers().get("x-forwarded-prefix").map_or("", |prefix| prefix.to_str().unwrap());
             assert_eq!((request.uri().to_string().as_str(), prefix), (own, mount), "{uri}");
         }
