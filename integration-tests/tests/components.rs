@@ -1,7 +1,13 @@
 //! Components in a server: where they are mounted, what they may reach, what they share, what they are made of.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fmt::Write as _, io::Write as _, net::TcpStream, ops::Deref, thread};
+use std::{
+    fmt::Write as _,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    ops::Deref,
+    thread,
+};
 
 use http::Request;
 use nebula_integration_tests::{Answered, Guest, Nebula, Project, Server};
@@ -124,6 +130,24 @@ fn a_trap_and_a_timeout_end_their_instance_and_tell_its_other_requests_why() {
         };
         let expected = (status, Value::from(kind));
         assert_eq!(answered, [expected.clone(), expected], "{path}");
+    }
+}
+
+#[test]
+fn an_instance_that_is_used_again_answers_as_it_goes() {
+    let server = serve(&[("http3-echo", "reuse = {}")], "");
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    client.write_all(b"POST /api/http3-echo HTTP/1.1\r\nhost: nebula\r\ncontent-length: 12\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    // Each piece is sent when the one before has come back.
+    for piece in ["first,", "second"] {
+        client.write_all(piece.as_bytes()).unwrap();
+        while !String::from_utf8_lossy(&answer).contains(piece) {
+            let mut more = [0; 1024];
+            let read = client.read(&mut more).unwrap();
+            assert!(read > 0, "{}", String::from_utf8_lossy(&answer));
+            answer.extend(more.get(..read).unwrap());
+        }
     }
 }
 

@@ -14,7 +14,15 @@ use nebula_runtime::{
 };
 
 use crate::{
-    given::{ClientAddress, Given}, metrics::Metrics, openapi, problem::Problem, reply, routes::Route, target::Target, upload};
+    given::{ClientAddress, Given},
+    metrics::Metrics,
+    openapi,
+    problem::Problem,
+    reply,
+    routes::Route,
+    target::Target,
+    upload,
+};
 
 /// How long a client that is to send more of its request's body may send nothing: 20 s. Less than a function's default
 /// time-out, so that it is the client who is named, and not the function that waited for it.
