@@ -64,28 +64,30 @@ impl Core {
             let function = self.function(&reference, config)?;
             let (values, bytes_in) = params(function, event, limits.max_request.as_u64()).await?;
             report.update(|report| report.bytes_in = bytes_in);
-            // Pinned where it is made: it is large, and handing it on would copy it.
-            let guest = pin!(async {
-                match &self.instance {
-                    Instance::Pure(pre) => {
-                        let mut store = self.engine.store((), limits.memory, &report);
-                        let ran = self.run(pre, &mut store, began, function, values).await;
-                        ran.map_err(|error| fault(error, store.data()))
+            let values = {
+                // Pinned where it is made: it is large, and handing it on would copy it.
+                let guest = pin!(async {
+                    match &self.instance {
+                        Instance::Pure(pre) => {
+                            let mut store = self.engine.store((), limits.memory, &report);
+                            let ran = self.run(pre, &mut store, began, function, values).await;
+                            ran.map_err(|error| fault(error, store.data()))
+                        }
+                        Instance::Wasi(pre) => {
+                            let wasi = stdio::without_input(config, &id, stderr)?.build_p1();
+                            let mut store = self.engine.store(wasi, limits.memory, &report);
+                            let ran = self.run(pre, &mut store, began, function, values).await;
+                            ran.map_err(|error| fault(error, store.data()))
+                        }
                     }
-                    Instance::Wasi(pre) => {
-                        let wasi = stdio::without_input(config, &id, stderr)?.build_p1();
-                        let mut store = self.engine.store(wasi, limits.memory, &report);
-                        let ran = self.run(pre, &mut store, began, function, values).await;
-                        ran.map_err(|error| fault(error, store.data()))
-                    }
-                }
-            });
-            let values = supervise(guest, began, limits.timeout, report.clone()).await?;
+                });
+                supervise(guest, began, limits.timeout, report.clone()).await?
+            };
             let body = json(values.get(function.params.len()..).unwrap_or_default()).map_err(|error| {
                 InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error)
             })?;
             report.update(|report| report.bytes_out = body.len() as u64);
-            Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))
+            Ok(Response::new(HeaderValue::from_static("application/json"), body, report))
         })
     }
 

@@ -101,6 +101,8 @@ impl ResourceLimiter for Limiter {
 impl Drop for Limiter {
     fn drop(&mut self) {
         // Linear memory only grows, so what there is at the end is the peak.
-        self.report.update(|report| report.peak_memory = self.memory as u64);
+        if self.memory > 0 {
+            self.report.update(|report| report.peak_memory = self.memory as u64);
+        }
     }
 }
