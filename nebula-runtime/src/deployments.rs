@@ -16,6 +16,7 @@ use crate::{
     Digest, ErrorKind, FunctionInfo, FunctionName, FunctionRef, InvokeError, Limits, Overload, VersionRef,
     abi::{Instances, Outgoing},
     admission::Gate,
+    cache::cache,
     store::{FunctionRecord, Manifest, Store, StoreError},
 };
 
@@ -66,7 +67,7 @@ pub(crate) struct Deployment {
 impl Deployments {
     pub(crate) fn new(store: Store, defaults: Limits, ceilings: Limits) -> Self {
         let epoch = Instant::now();
-        Self(Arc::new(Inner { store, defaults, ceilings, epoch, known: Cache::new(REMEMBERED) }))
+        Self(Arc::new(Inner { store, defaults, ceilings, epoch, known: cache(REMEMBERED) }))
     }
 
     /// The version that `reference` means, at most [`STALE`] ago.

@@ -26,6 +26,7 @@
 mod abi;
 mod admission;
 mod body;
+mod cache;
 mod catalog;
 mod composition;
 mod config;

@@ -17,6 +17,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     Digest, ErrorKind, InvokeError,
     abi::Guest,
+    cache::cache,
     engine::{CodeSource, Engines},
 };
 
@@ -33,7 +34,7 @@ type Loading = Shared<BoxFuture<'static, Result<Guest, Arc<InvokeError>>>>;
 impl Loader {
     /// Keeps at most `capacity` guests in memory.
     pub(crate) fn new(engines: Arc<Engines>, code: Arc<dyn CodeSource>, capacity: usize) -> Self {
-        Self { engines, code, loaded: Cache::new(capacity), loading: Arc::default() }
+        Self { engines, code, loaded: cache(capacity), loading: Arc::default() }
     }
 
     /// The guest `digest`, if it is in memory.

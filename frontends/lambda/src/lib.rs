@@ -10,7 +10,7 @@
 //! nebula_lambda::start_log(&config)?;
 //! let package = Package::open("/var/task".as_ref()).await?;
 //! let runtime = Arc::new(package.runtime().concurrency(1).build()?);
-//! nebula_lambda::run(config, runtime.clone(), runtime).await?;
+//! nebula_lambda::run(config, runtime.clone(), runtime, async {}).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -55,6 +55,7 @@ use lambda_runtime::service_fn;
 use lambda_runtime_api_client::PooledClient;
 use nebula_http::{Api, App, Metrics, Route, Routes, Shutdown, Site};
 use nebula_runtime::{Catalog, Ending, FunctionRef, InvokeError, Invoker, Observed, Report};
+use tokio::task::yield_now;
 
 pub use config::{Config, InvalidConfig, InvokeMode, LogConfig, LogFormat};
 pub use init::report_init_error;
@@ -64,6 +65,9 @@ use crate::{handler::Handler, stream::Streaming};
 
 /// The name of this frontend in reports.
 const FRONTEND: &str = "lambda";
+
+/// How many turns of its thread the question for the first event has to itself: about as many as its connection takes.
+const AHEAD: usize = 4;
 
 /// Why an environment ends.
 #[derive(Debug, thiserror::Error)]
@@ -81,10 +85,16 @@ pub enum Error {
 }
 
 /// Serves the events of an environment with the functions of `invoker`, which `catalog` lists, until the environment ends.
+/// `meanwhile` is done while the first event is asked for, and not before: it would slow that down.
 ///
 /// # Errors
 /// Where the function that is configured is not in the catalog, of which Lambda is told, and where the Runtime API fails.
-pub async fn run(config: Config, invoker: Arc<dyn Invoker>, catalog: Arc<dyn Catalog>) -> Result<(), Error> {
+pub async fn run(
+    config: Config,
+    invoker: Arc<dyn Invoker>,
+    catalog: Arc<dyn Catalog>,
+    meanwhile: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
     let function = match function(config.function.clone(), &*catalog).await {
         Ok(function) => function,
         Err(error) => {
@@ -103,6 +113,12 @@ pub async fn run(config: Config, invoker: Arc<dyn Invoker>, catalog: Arc<dyn Cat
         deadline_margin: config.deadline_margin,
     });
     init::register_shutdown(shutdown).await;
+    tokio::spawn(async move {
+        for _ in 0..AHEAD {
+            yield_now().await;
+        }
+        meanwhile.await;
+    });
     serve(&config, handler).await
 }
 

@@ -1,10 +1,10 @@
 //! `bootstrap`: the program of a package on AWS Lambda. It runs what `nebula package lambda` compiled, and compiles nothing.
 
-use std::{error::Error, iter::successors, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, iter::successors, path::PathBuf, process::ExitCode, sync::Arc};
 
 use nebula_lambda::{Config, report_init_error, start_log};
-use nebula_runtime::{FunctionRef, Package};
-use tokio::{runtime::Builder, time::sleep};
+use nebula_runtime::{FunctionRef, Package, Runtime};
+use tokio::runtime::Builder;
 
 /// How many tasks a thread runs before it looks after timers and sockets: as in `nebula serve`, because a guest that spins
 /// gives its thread back only every millisecond.
@@ -13,10 +13,6 @@ const EVENT_INTERVAL: u32 = 13;
 /// How many instances there is room for in each invocation: a batch calls its function for several records at once, and a
 /// guest may go on after its response.
 const INSTANCES: u32 = 16;
-
-/// How long the first event is asked for before its function is loaded: done at the same time, each of the two would slow the
-/// other down. An event that is there already does not wait for this.
-const HEAD_START: Duration = Duration::from_millis(1);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -46,32 +42,33 @@ fn concurrency() -> u32 {
 }
 
 async fn serve(concurrency: u32) -> Result<(), Failure> {
-    let (config, runtime) = match start(concurrency).await {
+    let (config, runtime, first) = match start(concurrency).await {
         Ok(started) => started,
         Err(error) => {
             report_init_error(&*error, std::env::var("AWS_LAMBDA_RUNTIME_API").ok().as_deref()).await;
             return Err(error);
         }
     };
+    let loaded = Arc::clone(&runtime);
+    let load = async move {
+        if let Some(function) = first {
+            // A failure is that of the invocation which needs the function.
+            drop(loaded.load(&function).await);
+        }
+    };
     // What fails from here on, it tells Lambda itself.
-    nebula_lambda::run(config, Arc::clone(&runtime) as _, runtime).await?;
+    nebula_lambda::run(config, Arc::clone(&runtime) as _, runtime, load).await?;
     Ok(())
 }
 
-async fn start(concurrency: u32) -> Result<(Config, Arc<nebula_runtime::Runtime>), Failure> {
+/// The environment's configuration, the package's runtime, and the function that events are for, if one is.
+async fn start(concurrency: u32) -> Result<(Config, Arc<Runtime>, Option<FunctionRef>), Failure> {
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     start_log(&config)?;
     let package = Package::open(&folder()?).await?;
     let runtime = Arc::new(package.runtime().concurrency(concurrency.saturating_mul(INSTANCES)).build()?);
-    if let Some(function) = config.function.clone().or_else(|| only(&package)) {
-        let runtime = Arc::clone(&runtime);
-        // A failure is that of the invocation which needs the function.
-        tokio::spawn(async move {
-            sleep(HEAD_START).await;
-            runtime.load(&function).await
-        });
-    }
-    Ok((config, runtime))
+    let function = config.function.clone().or_else(|| only(&package));
+    Ok((config, runtime, function))
 }
 
 /// The function of a package that has no other.
