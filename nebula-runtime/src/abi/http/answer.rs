@@ -30,7 +30,7 @@ pub(super) struct Running {
     guest: Option<Guest>,
     /// Dropped when the response has been read: the guest's store waits for that.
     reading: Option<oneshot::Sender<()>>,
-    /// That of such an instance.
+    /// How it goes with an instance that serves others as well.
     course: Option<Arc<Course>>,
     failure: Option<InvokeError>,
     /// Where the function was let in.
@@ -178,16 +178,12 @@ impl Answer {
     /// nothing. A guest that waits is not waited for.
     async fn into_body(mut self) -> Body {
         let mut made = self.poll_whole();
-        if let Some(course) = self.running.course.clone() {
-            // An instance that serves others has a task of its own, perhaps on another thread. Without a few turns of that,
-            // most such responses would leave in two pieces.
-            for _ in 0..TURNS {
-                if made.is_ready() {
-                    break;
-                }
-                course.turn().await;
-                made = self.poll_whole();
-            }
+        // An instance that serves others has a task of its own, perhaps on another thread. Without a few turns of that, most
+        // such responses would leave in two pieces.
+        for _ in 0..TURNS {
+            let Some(course) = self.running.course.as_ref().filter(|_| made.is_pending()) else { break };
+            course.turn().await;
+            made = self.poll_whole();
         }
         match made {
             Poll::Ready(Some(bytes)) => {

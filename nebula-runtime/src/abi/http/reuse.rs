@@ -55,6 +55,7 @@ pub(super) struct Pool {
 /// How it goes with one instance, as its requests see it.
 #[derive(Default)]
 pub(super) struct Course {
+    /// Wakes the task that runs it.
     worker: AtomicWaker,
     /// Tells that a turn is over, or the instance.
     turned: Notify,
