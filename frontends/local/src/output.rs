@@ -7,7 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task,
+};
 
 use crate::LocalError;
 
@@ -42,8 +45,11 @@ pub(crate) fn write_in_thread(mut stdout: Box<dyn Write + Send>) -> Result<(Writ
 impl Writer {
     /// Writes `bytes` after everything before.
     pub(crate) async fn write(&self, bytes: impl Into<Bytes>) {
-        // The thread leaves its end only after a failure, which `Written` tells.
-        let _ = self.0.send(bytes.into()).await;
+        if self.0.send(bytes.into()).await.is_err() {
+            // The thread has left its failure for `Written`. A closed channel never makes its sender wait: without this,
+            // whoever writes without end would not come to look there.
+            task::yield_now().await;
+        }
     }
 }
 
@@ -60,5 +66,43 @@ impl Written {
     pub(crate) async fn finish(self, writer: Writer) -> io::Result<()> {
         drop(writer);
         self.0.await.unwrap_or(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_writes_without_end_learns_of_a_failure() {
+        let (writer, mut written) = write_in_thread(Box::new(Closed)).unwrap();
+        let endless = async {
+            writer.write("y").await;
+            // Until the failure is there, without a look at it in between.
+            while !writer.0.is_closed() {
+                thread::yield_now();
+            }
+            loop {
+                writer.write("y").await;
+            }
+        };
+        let failure = tokio::select! {
+            biased;
+            failure = written.failed() => failure,
+            () = endless => unreachable!(),
+        };
+        assert_eq!(failure.kind(), io::ErrorKind::BrokenPipe);
     }
 }
