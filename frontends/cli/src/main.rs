@@ -26,10 +26,6 @@ use failure::Failure;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How many tasks a thread runs before it looks after timers and sockets. A guest that spins gives its thread back every
-/// millisecond; with Tokio's 61, timers and sockets could then wait for 61 of these turns.
-const EVENT_INTERVAL: u32 = 13;
-
 fn main() -> ExitCode {
     let code = run(Cli::parse()).unwrap_or_else(|failure| {
         print::error(&failure);
@@ -41,7 +37,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<u8, Failure> {
     log::start(&cli.global.log)?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.enable_all().event_interval(EVENT_INTERVAL).build().map_err(Failure::Threads)?;
+    let runtime = builder.enable_all().build().map_err(Failure::Threads)?;
     let code = runtime.block_on(cli.command.execute(&cli.global));
     // What still blocks a thread, such as a compilation that nobody waits for, ends with the process.
     runtime.shutdown_background();

@@ -6,10 +6,6 @@ use nebula_lambda::{Config, report_init_error, start_log};
 use nebula_runtime::{FunctionRef, Package, Runtime};
 use tokio::runtime::Builder;
 
-/// How many tasks a thread runs before it looks after timers and sockets: as in `nebula serve`, because a guest that spins
-/// gives its thread back only every millisecond.
-const EVENT_INTERVAL: u32 = 13;
-
 /// How many instances there is room for in each invocation: a batch calls its function for several records at once, and a
 /// guest may go on after its response.
 const INSTANCES: u32 = 16;
@@ -20,7 +16,7 @@ fn main() -> ExitCode {
     let concurrency = concurrency();
     // One thread where there is one invocation at a time: more would only have to be started.
     let mut threads = if concurrency > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    let served = match threads.enable_all().event_interval(EVENT_INTERVAL).build() {
+    let served = match threads.enable_all().build() {
         Ok(threads) => threads.block_on(serve(concurrency)),
         Err(error) => Err(error.into()),
     };

@@ -26,8 +26,10 @@ pub(crate) use host::Host;
 pub(crate) use precompiled::Precompiled;
 pub(crate) use supervise::{Supervised, supervise, timed_out};
 use ticker::Ticker;
+use tokio::task::yield_now;
 use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store, component::Component,
+    Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store, UpdateDeadline,
+    component::Component,
 };
 
 use crate::{ByteSize, Digest, InvokeError, ReportHandle};
@@ -163,7 +165,9 @@ impl Engine {
         let mut store = Store::new(&self.wasmtime, host);
         store.limiter(|host| &mut host.limiter);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        // Tokio's own way of yielding: the thread looks after timers and sockets before the guest has its next turn. After
+        // Wasmtime's, it would do so only every 61 turns.
+        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now()))));
         store
     }
 
