@@ -36,8 +36,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<u8, Failure> {
     log::start(&cli.global.log)?;
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.enable_all().build().map_err(Failure::Threads)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::Threads)?;
     let code = runtime.block_on(cli.command.execute(&cli.global));
     // What still blocks a thread, such as a compilation that nobody waits for, ends with the process.
     runtime.shutdown_background();
