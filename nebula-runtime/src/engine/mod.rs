@@ -42,6 +42,9 @@ const TABLES: u32 = 3;
 /// Stacks per invocation of a guest that runs tasks of its own.
 const STACKS: u32 = 4;
 
+/// The most that a guest's calls may have of a stack, in bytes.
+const GUEST_STACK: usize = 512 << 10;
+
 /// How much of a slot stays mapped for its next guest. Giving pages back costs a system call and an interrupt of every
 /// other core for each request; most guests touch less than this.
 const KEEP_RESIDENT: usize = 256 << 10;
@@ -161,14 +164,31 @@ impl Engine {
 
     /// A store for one guest, under its limits and the clock.
     pub(crate) fn store<W: 'static>(&self, wasi: W, max_memory: ByteSize, report: &ReportHandle) -> Store<Host<W>> {
-        let host = Host::new(wasi, max_memory, report.clone(), self.ticker.tick_for_guest());
-        let mut store = Store::new(&self.wasmtime, host);
-        store.limiter(|host| &mut host.limiter);
-        store.set_epoch_deadline(1);
+        let mut store = self.unyielding_store(wasi, max_memory, report);
         // Tokio's own way of yielding: the thread looks after timers and sockets before the guest has its next turn. After
         // Wasmtime's, it would do so only every 61 turns.
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now()))));
         store
+    }
+
+    /// A store for a guest that does not yield at the next tick, but ends there with [`wasmtime::Trap::Interrupt`].
+    pub(crate) fn unyielding_store<W: 'static>(
+        &self,
+        wasi: W,
+        max_memory: ByteSize,
+        report: &ReportHandle,
+    ) -> Store<Host<W>> {
+        let host = Host::new(wasi, max_memory, report.clone(), self.ticker.tick_for_guest());
+        let mut store = Store::new(&self.wasmtime, host);
+        store.limiter(|host| &mut host.limiter);
+        store.set_epoch_deadline(1);
+        store
+    }
+
+    /// Whether a guest can run on this very thread: what is left of its stack is well over what a guest may use of it. A guest
+    /// that meets the end of a thread's stack takes the process with it.
+    pub(crate) fn fits_thread(&self) -> bool {
+        stacker::remaining_stack().is_some_and(|left| left >= 2 * GUEST_STACK)
     }
 
     #[expect(unsafe_code, reason = "loading compiled code is running it: the one audited place")]
@@ -193,6 +213,7 @@ impl Engine {
 fn config(flavour: Flavour) -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
+    config.max_wasm_stack(GUEST_STACK);
     config.concurrency_support(flavour == Flavour::Concurrent);
     config
 }

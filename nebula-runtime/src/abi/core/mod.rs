@@ -1,17 +1,19 @@
 //! Core modules: numeric exports, called with numbers.
 
-use std::{io, pin::pin, sync::Arc};
+mod brief;
+mod values;
 
-use bytes::Bytes;
+use std::{pin::pin, sync::Arc};
+
 use http::HeaderValue;
-use serde_json::value::RawValue;
+use brief::Brevity;
 use tokio::time::Instant;
-use wasmtime::{Extern, ExternType, FuncType, InstancePre, Linker, Module, ModuleExport, Store, Val, ValType};
+use wasmtime::{Extern, ExternType, Func, FuncType, InstancePre, Linker, Module, ModuleExport, Store, Val, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use super::{Answer, Call, imports_wasi, number, some_of, stdio, unlinkable, wasi_linker};
 use crate::{
-    ErrorKind, Event, Export, FunctionConfig, FunctionRef, Invocation, InvokeError, Response,
+    ErrorKind, Export, FunctionConfig, FunctionRef, Invocation, InvokeError, Response,
     engine::{Engine, Host, fault, supervise},
 };
 
@@ -34,6 +36,7 @@ struct Function {
     export: ModuleExport,
     params: Vec<ValType>,
     results: usize,
+    brevity: Brevity,
 }
 
 impl Core {
@@ -62,28 +65,37 @@ impl Core {
             let _place = place;
             let config = &deployment.manifest.config;
             let function = self.function(&reference, config)?;
-            let (values, bytes_in) = params(function, event, limits.max_request.as_u64()).await?;
+            let (mut values, bytes_in) = values::params(function, event, limits.max_request.as_u64()).await?;
             report.update(|report| report.bytes_in = bytes_in);
-            let values = {
+            {
+                let mut run = Run { core: &self, function, values: &mut values, began };
                 // Pinned where it is made: it is large, and handing it on would copy it.
                 let guest = pin!(async {
                     match &self.instance {
                         Instance::Pure(pre) => {
+                            if function.brevity.is_likely() && self.engine.fits_thread() {
+                                let mut store = self.engine.unyielding_store((), limits.memory, &report);
+                                let attempt = run.at_once(pre, &mut store);
+                                if function.brevity.has_ended(&attempt, began) {
+                                    return attempt.map_err(|error| fault(error, store.data()));
+                                }
+                                run.began = Instant::now();
+                            }
                             let mut store = self.engine.store((), limits.memory, &report);
-                            let ran = self.run(pre, &mut store, began, function, values).await;
+                            let ran = run.yielding(pre, &mut store).await;
                             ran.map_err(|error| fault(error, store.data()))
                         }
                         Instance::Wasi(pre) => {
                             let wasi = stdio::without_input(config, &id, stderr)?.build_p1();
                             let mut store = self.engine.store(wasi, limits.memory, &report);
-                            let ran = self.run(pre, &mut store, began, function, values).await;
+                            let ran = run.yielding(pre, &mut store).await;
                             ran.map_err(|error| fault(error, store.data()))
                         }
                     }
                 });
-                supervise(guest, began, limits.timeout, report.clone()).await?
-            };
-            let body = json(values.get(function.params.len()..).unwrap_or_default()).map_err(|error| {
+                supervise(guest, began, limits.timeout, report.clone()).await?;
+            }
+            let body = values::json(values.get(function.params.len()..).unwrap_or_default()).map_err(|error| {
                 InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error)
             })?;
             report.update(|report| report.bytes_out = body.len() as u64);
@@ -115,27 +127,56 @@ impl Core {
         };
         InvokeError::new(ErrorKind::NotFound, detail)
     }
+}
 
-    /// Calls `function` with the first of `values`, its parameters, and gives them back with its results behind them.
-    async fn run<W: Send + 'static>(
-        &self,
+/// One call of a function.
+struct Run<'a> {
+    core: &'a Core,
+    function: &'a Function,
+    /// The function's parameters, and behind them room for its results.
+    values: &'a mut [Val],
+    began: Instant,
+}
+
+impl Run<'_> {
+    async fn yielding<W: Send + 'static>(
+        &mut self,
         pre: &InstancePre<Host<W>>,
         store: &mut Store<Host<W>>,
-        began: Instant,
-        function: &Function,
-        mut values: Vec<Val>,
-    ) -> wasmtime::Result<Vec<Val>> {
+    ) -> wasmtime::Result<()> {
         let instance = pre.instantiate_async(&mut *store).await?;
-        let mut function_of = |export| instance.get_module_export(&mut *store, &export).and_then(Extern::into_func);
-        if let Some(initialize) = self.initialize.and_then(&mut function_of) {
+        if let Some(initialize) = self.initialize(store, instance) {
             initialize.call_async(&mut *store, &[], &mut []).await?;
         }
-        store.data().instantiated(began);
-        let callee = instance.get_module_export(&mut *store, &function.export).and_then(Extern::into_func);
-        let callee = callee.ok_or_else(|| wasmtime::format_err!("export {:?} is gone", function.name))?;
-        let (params, results) = values.split_at_mut(function.params.len());
-        callee.call_async(&mut *store, params, results).await?;
-        Ok(values)
+        store.data().instantiated(self.began);
+        let callee = self.callee(store, instance)?;
+        let (params, results) = self.values.split_at_mut(self.function.params.len());
+        callee.call_async(&mut *store, params, results).await
+    }
+
+    /// The same on this thread's own stack, from which the guest cannot yield.
+    fn at_once(&mut self, pre: &InstancePre<Host<()>>, store: &mut Store<Host<()>>) -> wasmtime::Result<()> {
+        let instance = pre.instantiate(&mut *store)?;
+        if let Some(initialize) = self.initialize(store, instance) {
+            initialize.call(&mut *store, &[], &mut [])?;
+        }
+        store.data().instantiated(self.began);
+        let callee = self.callee(store, instance)?;
+        let (params, results) = self.values.split_at_mut(self.function.params.len());
+        callee.call(&mut *store, params, results)
+    }
+
+    fn initialize<W: 'static>(&self, store: &mut Store<Host<W>>, instance: wasmtime::Instance) -> Option<Func> {
+        instance.get_module_export(store, self.core.initialize.as_ref()?)?.into_func()
+    }
+
+    fn callee<W: 'static>(
+        &self,
+        store: &mut Store<Host<W>>,
+        instance: wasmtime::Instance,
+    ) -> wasmtime::Result<Func> {
+        let callee = instance.get_module_export(store, &self.function.export).and_then(Extern::into_func);
+        callee.ok_or_else(|| wasmtime::format_err!("export {:?} is gone", self.function.name))
     }
 }
 
@@ -143,7 +184,8 @@ impl Function {
     fn new(module: &Module, name: &str, ty: &ExternType) -> Option<Self> {
         let ty = ty.func().filter(|_| name != "_initialize").filter(|ty| is_callable(ty))?;
         let export = module.get_export_index(name)?;
-        Some(Self { name: name.to_owned(), export, params: ty.params().collect(), results: ty.results().len() })
+        let (params, results) = (ty.params().collect(), ty.results().len());
+        Some(Self { name: name.to_owned(), export, params, results, brevity: Brevity::default() })
     }
 }
 
@@ -161,81 +203,4 @@ fn signature(module: &Module, name: &str) -> Option<Export> {
         results: names(&mut ty.results()),
         typed: None,
     })
-}
-
-/// The call's parameters, with room for its results behind them, and how many bytes they came in.
-async fn params(function: &Function, event: Event, max_request: u64) -> Result<(Vec<Val>, u64), InvokeError> {
-    let (input, arguments) = event.into_parts();
-    let body = input.into_body();
-    if arguments.is_empty() {
-        let body = match body.limited(max_request).into_whole() {
-            Ok(bytes) => bytes,
-            Err(body) => Box::pin(body.collect(u64::MAX)).await?,
-        };
-        return Ok((params_of_body(function, &body)?, body.len() as u64));
-    }
-    if !body.is_known_empty() {
-        let detail = "the event has arguments both in its path and in its body; give them in one of the two";
-        return Err(InvokeError::new(ErrorKind::InvalidInput, detail));
-    }
-    let size = arguments.iter().map(|argument| argument.len() as u64).sum();
-    Ok((params_of(function, &arguments, number::parse)?, size))
-}
-
-fn params_of_body(function: &Function, body: &Bytes) -> Result<Vec<Val>, InvokeError> {
-    let text = std::str::from_utf8(body).map_err(|_| not_numbers("it is not UTF-8"))?.trim();
-    if text.is_empty() || text == "null" {
-        return params_of::<&str>(function, &[], number::parse_json);
-    }
-    if text.starts_with('[') {
-        let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| not_numbers(&error.to_string()))?;
-        let items: Vec<_> = items.into_iter().map(RawValue::get).collect();
-        return params_of(function, &items, number::parse_json);
-    }
-    if text.starts_with('{') {
-        return Err(not_numbers("it is an object"));
-    }
-    params_of(function, &[text], number::parse_json)
-}
-
-fn not_numbers(why: &str) -> InvokeError {
-    InvokeError::new(ErrorKind::InvalidInput, format!("expected a JSON number or an array of numbers: {why}"))
-}
-
-fn params_of<T: AsRef<str>>(
-    function: &Function,
-    arguments: &[T],
-    parse: fn(&str, &ValType) -> Result<Val, number::NotANumber>,
-) -> Result<Vec<Val>, InvokeError> {
-    let invalid = |detail| InvokeError::new(ErrorKind::InvalidInput, detail);
-    if arguments.len() != function.params.len() {
-        let types: Vec<_> = function.params.iter().map(ToString::to_string).collect();
-        let (wanted, got) = (function.params.len(), arguments.len());
-        let plural = if wanted == 1 { "argument" } else { "arguments" };
-        return Err(invalid(format!("{} takes {wanted} {plural} ({}), got {got}", function.name, types.join(", "))));
-    }
-    let pairs = arguments.iter().zip(&function.params).enumerate();
-    let mut values = Vec::with_capacity(function.params.len() + function.results);
-    for (index, (text, ty)) in pairs {
-        values.push(parse(text.as_ref(), ty).map_err(|error| invalid(format!("arg {index}: {error}")))?);
-    }
-    values.resize(function.params.len() + function.results, Val::I32(0));
-    Ok(values)
-}
-
-/// One number as it is, several as an array, none as `null`.
-fn json(results: &[Val]) -> io::Result<Bytes> {
-    match results {
-        [] => Ok(Bytes::from_static(b"null")),
-        [result] => number::json(result),
-        results => {
-            let mut out = Vec::new();
-            for (index, result) in results.iter().enumerate() {
-                out.push(if index == 0 { b'[' } else { b',' });
-                number::write_json(result, &mut out)?;
-            }
-            out.push(b']');
-            Ok(out.into())
-        }
-    }
 }
