@@ -84,12 +84,37 @@ fn a_functions_own_requests_go_where_they_are_allowed_and_a_refusal_says_which_l
 
 #[test]
 fn an_instance_is_used_again_where_that_is_asked_for_and_only_as_often() {
-    let server = serve(&[("http3-trap", "reuse = { max_requests = 3, max_concurrent = 1, idle = \"1m\" }")], "");
-    let counts: Vec<_> = (0..7).map(|_| count(&server)).collect();
-    assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1"]);
-    let fresh = serve(&[("http3-trap", "")], "");
-    let counts: Vec<_> = (0..3).map(|_| count(&fresh)).collect();
-    assert_eq!(counts, ["1", "1", "1"]);
+    for concurrent in [1, 16] {
+        let reuse = format!("reuse = {{ max_requests = 3, max_concurrent = {concurrent}, idle = \"1m\" }}");
+        let server = serve(&[("http3-trap", &reuse)], "");
+        let counts: Vec<_> = (0..7).map(|_| count(&server)).collect();
+        assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1"]);
+    }
+    for never in ["", "reuse = { idle = \"1ns\" }"] {
+        let server = serve(&[("http3-trap", never)], "");
+        let counts: Vec<_> = (0..3).map(|_| count(&server)).collect();
+        assert_eq!(counts, ["1", "1", "1"]);
+    }
+}
+
+#[test]
+fn an_instance_that_failed_or_whose_client_left_serves_nobody_else() {
+    let server = serve(&[("http3-trap", "reuse = { idle = \"1m\" }\ntimeout = \"1s\"")], "");
+    for (path, kind) in [("trap", "guest_fault"), ("spin", "timeout")] {
+        assert_eq!(count(&server), "1");
+        assert_eq!(problem(&server.get(&format!("/api/http3-trap/{path}"))).1, kind);
+    }
+    assert_eq!(count(&server), "1");
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    client.write_all(b"GET /api/http3-trap/slow?ms=60000 HTTP/1.1\r\nhost: nebula\r\n\r\n").unwrap();
+    wait_for_one_in_flight(&server);
+    // That one is taken.
+    assert_eq!(count(&server), "1");
+    drop(client);
+    while !server.get("/metrics").text().contains("nebula_in_flight 0\n") {
+        thread::yield_now();
+    }
+    assert_eq!(count(&server), "2");
 }
 
 /// How many requests the instance has had that answers.
@@ -122,7 +147,8 @@ fn beside(server: &Server, path: &str) -> Option<[(u16, Value); 2]> {
 fn a_trap_and_a_timeout_end_their_instance_and_tell_its_other_requests_why() {
     for (path, status, kind) in [("trap", 502, "guest_fault"), ("spin", 504, "timeout")] {
         let answered = loop {
-            let server = serve(&[("http3-trap", "reuse = { idle = \"1m\" }\ntimeout = \"2s\"")], "");
+            let server =
+                serve(&[("http3-trap", "reuse = { max_concurrent = 16, idle = \"1m\" }\ntimeout = \"2s\"")], "");
             if let Some(answered) = beside(&server, path) {
                 assert_eq!(count(&server), "1");
                 break answered;
@@ -135,7 +161,12 @@ fn a_trap_and_a_timeout_end_their_instance_and_tell_its_other_requests_why() {
 
 #[test]
 fn an_instance_that_is_used_again_answers_as_it_goes() {
-    let server = serve(&[("http3-echo", "reuse = {}")], "");
+    for reuse in ["reuse = {}", "reuse = { max_concurrent = 16 }"] {
+        answers_as_it_goes(&serve(&[("http3-echo", reuse)], ""));
+    }
+}
+
+fn answers_as_it_goes(server: &Server) {
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(b"POST /api/http3-echo HTTP/1.1\r\nhost: nebula\r\ncontent-length: 12\r\n\r\n").unwrap();
     let mut answer = Vec::new();
@@ -154,7 +185,7 @@ fn an_instance_that_is_used_again_answers_as_it_goes() {
 #[test]
 fn a_request_that_nobody_waits_for_any_more_retires_its_instance() {
     let abandoned = loop {
-        let server = serve(&[("http3-trap", "reuse = { idle = \"1m\" }")], "");
+        let server = serve(&[("http3-trap", "reuse = { max_concurrent = 16, idle = \"1m\" }")], "");
         assert_eq!(count(&server), "1");
         let mut client = TcpStream::connect(server.address()).unwrap();
         client.write_all(b"GET /api/http3-trap/slow?ms=60000 HTTP/1.1\r\nhost: nebula\r\n\r\n").unwrap();

@@ -54,13 +54,14 @@ pub enum Batch {
     Item,
 }
 
-/// How an instance is used again. Its requests share its memory, and its end if it fails.
+/// How an instance is used again. Its requests share its memory, and those that it serves at once its end if it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Reuse {
     /// After how many requests an instance is replaced.
     pub max_requests: NonZeroU32,
-    /// How many requests it serves at once.
+    /// How many requests it serves at once: one, if nothing else is said. More of them need fewer instances where the
+    /// function waits for others.
     pub max_concurrent: NonZeroU32,
     /// How long it waits for the next one.
     #[serde(with = "humantime_serde")]
@@ -70,8 +71,7 @@ pub struct Reuse {
 impl Default for Reuse {
     fn default() -> Self {
         const REQUESTS: NonZeroU32 = NonZeroU32::new(128).unwrap();
-        const CONCURRENT: NonZeroU32 = NonZeroU32::new(16).unwrap();
-        Self { max_requests: REQUESTS, max_concurrent: CONCURRENT, idle: Duration::from_secs(1) }
+        Self { max_requests: REQUESTS, max_concurrent: NonZeroU32::MIN, idle: Duration::from_secs(1) }
     }
 }
 

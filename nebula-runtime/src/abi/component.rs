@@ -6,9 +6,18 @@ use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::{Guest, command::Command, http::Http, outgoing::Outgoing, typed::Typed, unlinkable};
+use super::{
+    Guest,
+    command::Command,
+    http::Http,
+    outgoing::Outgoing,
+    stdio::{self, Stderr},
+    typed::Typed,
+    unlinkable,
+};
 use crate::{
     ErrorKind, InvokeError,
+    deployments::Deployment,
     engine::{Engine, Host},
 };
 
@@ -21,6 +30,12 @@ pub(crate) struct System {
 }
 
 impl System {
+    /// What a deployment grants, for a guest that reads no stdin.
+    pub(super) fn without_input(deployment: &Deployment, stderr: &Stderr) -> Result<Self, InvokeError> {
+        let wasi = stdio::without_input(&deployment.manifest.config, stderr)?;
+        Ok(Self::new(wasi, deployment.outgoing.clone()))
+    }
+
     pub(super) fn new(mut wasi: WasiCtxBuilder, outgoing: Outgoing) -> Self {
         Self { wasi: wasi.build(), table: ResourceTable::new(), http: WasiHttpCtx::new(), outgoing }
     }

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, future::BoxFuture};
-use http::{Uri, uri::Scheme};
+use http::{HeaderName, Uri, uri::Scheme};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -27,7 +27,7 @@ use tokio::{
     time::{Sleep, sleep, timeout},
 };
 use tower::Service;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
     FunctionName,
@@ -136,6 +136,12 @@ impl Inner {
 }
 
 impl WasiHttpHooks for Outgoing {
+    /// The same as without this, which allocates for each header that it is asked about.
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        static FORBIDDEN: [HeaderName; 9] = DEFAULT_FORBIDDEN_HEADERS;
+        FORBIDDEN.contains(name)
+    }
+
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,

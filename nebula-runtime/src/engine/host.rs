@@ -14,7 +14,8 @@ pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
 pub(crate) struct Host<W> {
     pub(crate) wasi: W,
     pub(crate) limiter: Limiter,
-    _ticking: Ticking,
+    /// `None` while the guest waits for its next invocation.
+    ticking: Option<Ticking>,
 }
 
 /// Counts what a guest allocates, refuses what is over its limit, and notes the peak in the report.
@@ -39,7 +40,20 @@ impl<W> Host<W> {
     pub(crate) fn new(wasi: W, max_memory: ByteSize, report: ReportHandle, ticking: Ticking) -> Self {
         let max_memory = usize::try_from(max_memory.as_u64()).unwrap_or(usize::MAX);
         let limiter = Limiter { report, max_memory, memory: 0, table_elements: 0, refused: None };
-        Self { wasi, limiter, _ticking: ticking }
+        Self { wasi, limiter, ticking: Some(ticking) }
+    }
+
+    /// Ends the guest's part in an invocation, where it is to have a part in others.
+    pub(crate) fn pause(&mut self) {
+        self.limiter.note_peak();
+        self.ticking = None;
+    }
+
+    /// Begins the guest's part in a further invocation.
+    pub(super) fn resume(&mut self, report: ReportHandle, ticking: Ticking) {
+        self.limiter.report = report;
+        self.limiter.refused = None;
+        self.ticking = Some(ticking);
     }
 
     /// Notes that the guest's instance, which was `began` to be made then, is there.
@@ -63,6 +77,13 @@ impl Limiter {
     /// What the guest was refused last. A guest that fails after that most likely failed because of it.
     pub(crate) fn refused(&self) -> Option<Refused> {
         self.refused
+    }
+
+    fn note_peak(&self) {
+        // Linear memory only grows, so what there is at the end is the peak.
+        if self.memory > 0 {
+            self.report.update(|report| report.peak_memory = self.memory as u64);
+        }
     }
 
     /// The total after an allocation grows from `current` to `desired`, if it is within `max`.
@@ -100,9 +121,6 @@ impl ResourceLimiter for Limiter {
 
 impl Drop for Limiter {
     fn drop(&mut self) {
-        // Linear memory only grows, so what there is at the end is the peak.
-        if self.memory > 0 {
-            self.report.update(|report| report.peak_memory = self.memory as u64);
-        }
+        self.note_peak();
     }
 }

@@ -26,7 +26,10 @@ pub(crate) use host::Host;
 pub(crate) use precompiled::Precompiled;
 pub(crate) use supervise::{Supervised, supervise, timed_out};
 use ticker::Ticker;
-use tokio::task::yield_now;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::yield_now,
+};
 use wasmtime::{
     Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store, UpdateDeadline,
     component::Component,
@@ -85,6 +88,8 @@ pub(crate) struct Engine {
     wasmtime: wasmtime::Engine,
     flavour: Flavour,
     ticker: Ticker,
+    /// Places for instances that wait for their next invocation.
+    waiting: Arc<Semaphore>,
 }
 
 /// How many invocations there may be at once, and the memory that each may have.
@@ -141,6 +146,13 @@ impl Engines {
     }
 }
 
+impl Size {
+    /// How many instances may wait for their next invocation, beside those at work: only concurrent guests have such.
+    fn waiting(self, flavour: Flavour) -> u32 {
+        if flavour == Flavour::Concurrent { self.concurrency } else { 0 }
+    }
+}
+
 impl Engine {
     fn new(size: Size, flavour: Flavour) -> Result<Self, EngineError> {
         let wasmtime = pooled(size, flavour).or_else(|error| {
@@ -149,7 +161,8 @@ impl Engine {
         });
         let wasmtime = wasmtime.map_err(|error| EngineError::Wasmtime(error.into()))?;
         let ticker = Ticker::start(wasmtime.clone()).map_err(EngineError::Clock)?;
-        Ok(Self { wasmtime, flavour, ticker })
+        let waiting = Arc::new(Semaphore::new(size.waiting(flavour) as usize));
+        Ok(Self { wasmtime, flavour, ticker, waiting })
     }
 
     /// Whether guests may run tasks of their own.
@@ -183,6 +196,17 @@ impl Engine {
         store.limiter(|host| &mut host.limiter);
         store.set_epoch_deadline(1);
         store
+    }
+
+    /// Begins a further invocation of a guest whose part in the last one has ended.
+    pub(crate) fn resume<W: 'static>(&self, store: &mut Store<Host<W>>, report: &ReportHandle) {
+        store.data_mut().resume(report.clone(), self.ticker.tick_for_guest());
+        store.set_epoch_deadline(1);
+    }
+
+    /// Room for an instance that waits for its next invocation, if there is any.
+    pub(crate) fn place_to_wait(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.waiting).try_acquire_owned().ok()
     }
 
     /// Whether a guest can run on this very thread: what is left of its stack is well over what a guest may use of it. A guest
@@ -219,11 +243,12 @@ fn config(flavour: Flavour) -> Config {
 }
 
 fn pooled(size: Size, flavour: Flavour) -> wasmtime::Result<wasmtime::Engine> {
-    let slots = |each: u32| size.concurrency.saturating_mul(each);
+    let instances = size.concurrency.saturating_add(size.waiting(flavour));
+    let slots = |each: u32| instances.saturating_mul(each);
     let stacks = if flavour == Flavour::Concurrent { STACKS } else { 1 };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(slots(CORE_INSTANCES))
-        .total_component_instances(size.concurrency)
+        .total_component_instances(instances)
         .total_memories(slots(MEMORIES))
         .total_tables(slots(TABLES))
         .total_stacks(slots(stacks))

@@ -1,20 +1,25 @@
 //! Core modules: numeric exports, called with numbers.
 
-mod brief;
+mod brevity;
+mod run;
 mod values;
 
 use std::{pin::pin, sync::Arc};
 
+use brevity::Brevity;
 use http::HeaderValue;
-use brief::Brevity;
-use tokio::time::Instant;
-use wasmtime::{Extern, ExternType, Func, FuncType, InstancePre, Linker, Module, ModuleExport, Store, Val, ValType};
+use run::Run;
+use wasmtime::{ExternType, FuncType, InstancePre, Linker, Module, ModuleExport, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
-use super::{Answer, Call, imports_wasi, number, some_of, stdio, unlinkable, wasi_linker};
+use super::{
+    Answer, Call, imports_wasi, number, some_of,
+    stdio::{self, Stderr},
+    unlinkable, wasi_linker,
+};
 use crate::{
     ErrorKind, Export, FunctionConfig, FunctionRef, Invocation, InvokeError, Response,
-    engine::{Engine, Host, fault, supervise},
+    engine::{Engine, Host, supervise},
 };
 
 /// A core module that exports functions of numbers.
@@ -68,28 +73,15 @@ impl Core {
             let (mut values, bytes_in) = values::params(function, event, limits.max_request.as_u64()).await?;
             report.update(|report| report.bytes_in = bytes_in);
             {
-                let mut run = Run { core: &self, function, values: &mut values, began };
+                let memory = limits.memory;
+                let mut run = Run { core: &self, function, values: &mut values, began, memory, report: &report };
                 // Pinned where it is made: it is large, and handing it on would copy it.
                 let guest = pin!(async {
                     match &self.instance {
-                        Instance::Pure(pre) => {
-                            if function.brevity.is_likely() && self.engine.fits_thread() {
-                                let mut store = self.engine.unyielding_store((), limits.memory, &report);
-                                let attempt = run.at_once(pre, &mut store);
-                                if function.brevity.has_ended(&attempt, began) {
-                                    return attempt.map_err(|error| fault(error, store.data()));
-                                }
-                                run.began = Instant::now();
-                            }
-                            let mut store = self.engine.store((), limits.memory, &report);
-                            let ran = run.yielding(pre, &mut store).await;
-                            ran.map_err(|error| fault(error, store.data()))
-                        }
+                        Instance::Pure(pre) => run.pure(pre).await,
                         Instance::Wasi(pre) => {
-                            let wasi = stdio::without_input(config, &id, stderr)?.build_p1();
-                            let mut store = self.engine.store(wasi, limits.memory, &report);
-                            let ran = run.yielding(pre, &mut store).await;
-                            ran.map_err(|error| fault(error, store.data()))
+                            let wasi = stdio::without_input(config, &Stderr::new(&id, stderr))?.build_p1();
+                            run.yielding(pre, wasi).await
                         }
                     }
                 });
@@ -129,57 +121,6 @@ impl Core {
     }
 }
 
-/// One call of a function.
-struct Run<'a> {
-    core: &'a Core,
-    function: &'a Function,
-    /// The function's parameters, and behind them room for its results.
-    values: &'a mut [Val],
-    began: Instant,
-}
-
-impl Run<'_> {
-    async fn yielding<W: Send + 'static>(
-        &mut self,
-        pre: &InstancePre<Host<W>>,
-        store: &mut Store<Host<W>>,
-    ) -> wasmtime::Result<()> {
-        let instance = pre.instantiate_async(&mut *store).await?;
-        if let Some(initialize) = self.initialize(store, instance) {
-            initialize.call_async(&mut *store, &[], &mut []).await?;
-        }
-        store.data().instantiated(self.began);
-        let callee = self.callee(store, instance)?;
-        let (params, results) = self.values.split_at_mut(self.function.params.len());
-        callee.call_async(&mut *store, params, results).await
-    }
-
-    /// The same on this thread's own stack, from which the guest cannot yield.
-    fn at_once(&mut self, pre: &InstancePre<Host<()>>, store: &mut Store<Host<()>>) -> wasmtime::Result<()> {
-        let instance = pre.instantiate(&mut *store)?;
-        if let Some(initialize) = self.initialize(store, instance) {
-            initialize.call(&mut *store, &[], &mut [])?;
-        }
-        store.data().instantiated(self.began);
-        let callee = self.callee(store, instance)?;
-        let (params, results) = self.values.split_at_mut(self.function.params.len());
-        callee.call(&mut *store, params, results)
-    }
-
-    fn initialize<W: 'static>(&self, store: &mut Store<Host<W>>, instance: wasmtime::Instance) -> Option<Func> {
-        instance.get_module_export(store, self.core.initialize.as_ref()?)?.into_func()
-    }
-
-    fn callee<W: 'static>(
-        &self,
-        store: &mut Store<Host<W>>,
-        instance: wasmtime::Instance,
-    ) -> wasmtime::Result<Func> {
-        let callee = instance.get_module_export(store, &self.function.export).and_then(Extern::into_func);
-        callee.ok_or_else(|| wasmtime::format_err!("export {:?} is gone", self.function.name))
-    }
-}
-
 impl Function {
     fn new(module: &Module, name: &str, ty: &ExternType) -> Option<Self> {
         let ty = ty.func().filter(|_| name != "_initialize").filter(|ty| is_callable(ty))?;
@@ -203,4 +144,23 @@ fn signature(module: &Module, name: &str) -> Option<Export> {
         results: names(&mut ty.results()),
         typed: None,
     })
+}
+
+#[cfg(all(test, feature = "compiler"))]
+mod tests {
+    use std::thread;
+
+    use crate::{ErrorKind, Event, FunctionConfig, FunctionName, Invocation, Invoker as _, Runtime, Store};
+
+    #[test]
+    fn a_guest_that_overflows_its_stack_does_no_harm_to_a_thread_with_a_smaller_one() {
+        const ENDLESS: &[u8] = b"(module (func $f (export \"f\") (result i32) (i32.add (i32.const 1) (call $f))))";
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = Runtime::builder(Store::memory()).concurrency(1).build().unwrap();
+        let name: FunctionName = "endless".parse().unwrap();
+        tokio.block_on(runtime.publish(&name, ENDLESS.into(), FunctionConfig::default(), None)).unwrap();
+        let call = move || tokio.block_on(runtime.invoke(Invocation::new(name, Event::default()))).map(drop);
+        let called = thread::Builder::new().stack_size(400 << 10).spawn(call).unwrap().join().unwrap();
+        assert_eq!(called.unwrap_err().kind(), ErrorKind::LimitExceeded);
+    }
 }

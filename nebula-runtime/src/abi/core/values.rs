@@ -10,7 +10,11 @@ use super::{super::number, Function};
 use crate::{ErrorKind, Event, InvokeError};
 
 /// The call's parameters, with room for its results behind them, and how many bytes they came in.
-pub(super) async fn params(function: &Function, event: Event, max_request: u64) -> Result<(Vec<Val>, u64), InvokeError> {
+pub(super) async fn params(
+    function: &Function,
+    event: Event,
+    max_request: u64,
+) -> Result<(Vec<Val>, u64), InvokeError> {
     let (input, arguments) = event.into_parts();
     let body = input.into_body();
     if arguments.is_empty() {

@@ -18,7 +18,7 @@ use tokio::{
 };
 use wasmtime_wasi_http::WasiBody;
 
-use super::{Head, request::Upload, reuse::Course};
+use super::{Head, request::Upload, shared::Course};
 use crate::{Body, Ending, ErrorKind, InvokeError, ReportHandle, Response, engine::Supervised};
 
 /// A guest at work. What it read and wrote is noted in the report when it is dropped.
@@ -199,8 +199,12 @@ impl Answer {
     fn poll_whole(&mut self) -> Poll<Option<Bytes>> {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..EARLY {
-            self.running.poll_guest(&mut context);
-            match ready!(Pin::new(&mut self.body).poll_frame(&mut context)) {
+            let mut polled = Pin::new(&mut self.body).poll_frame(&mut context);
+            if polled.is_pending() {
+                self.running.poll_guest(&mut context);
+                polled = Pin::new(&mut self.body).poll_frame(&mut context);
+            }
+            match ready!(polled) {
                 Some(Ok(frame)) => self.early.push_back(frame),
                 Some(Err(error)) => {
                     self.running.failure.get_or_insert_with(|| broken(&error));

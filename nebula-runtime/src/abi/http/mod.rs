@@ -2,30 +2,35 @@
 //! response comes out as the guest makes it, and both bodies stream.
 
 mod answer;
+mod idle;
 mod request;
-mod reuse;
+mod shared;
 
 use std::{
     future::{poll_fn, ready},
+    num::NonZeroU32,
     sync::Arc,
 };
 
 use answer::Running;
 use futures_util::{FutureExt as _, future::BoxFuture};
-pub(crate) use reuse::Instances;
-use reuse::Pool;
+use idle::{Idle, Instance};
+use shared::{Pool, Shared};
 use tokio::{sync::oneshot, time::Instant};
 use wasmtime::Store;
 use wasmtime_wasi_http::{
     WasiBody, WasiHttpView as _,
     p2::bindings::{ProxyPre, http::types::Scheme},
-    p3::{Request, bindings::ServicePre},
+    p3::{
+        Request,
+        bindings::{Service, ServicePre},
+    },
 };
 
 use super::{
     Answer, Call,
     component::{Pre, System},
-    stdio,
+    stdio::Stderr,
 };
 use crate::{
     ErrorKind, FunctionRef, GuestStderr, Invocation, InvokeError,
@@ -44,6 +49,15 @@ enum Handler {
     Plain(ProxyPre<Host<System>>),
     /// `wasi:http/handler` 0.3.
     Concurrent(ServicePre<Host<System>>),
+}
+
+/// The instances of a deployment, where they serve more than one request each.
+#[derive(Clone)]
+pub(crate) enum Instances {
+    /// One after another.
+    OneByOne(Arc<Idle>),
+    /// Several at once.
+    Shared(Shared),
 }
 
 /// A response's head, and its body on its way; or why the guest made none.
@@ -72,22 +86,36 @@ impl Http {
         };
         let bodiless = request.method() == http::Method::HEAD;
         let max_response = deployment.manifest.config.limits.max_response.map(|_| limits.max_response.as_u64());
-        if let Some(instances) = self.instances(&deployment, &function, stderr) {
-            return Box::pin(async move {
-                let mut running = Running::new(None, upload, place, ending, report.clone());
-                let head = running.shared(instances.handle(request, limits.timeout, report)).await?;
-                Ok(running.respond(head, bodiless, max_response).await)
-            });
-        }
+        let idle = match self.instances(&deployment, &function, stderr) {
+            Some(Instances::Shared(instances)) => {
+                return Box::pin(async move {
+                    let mut running = Running::new(None, upload, place, ending, report.clone());
+                    let head = running.shared(instances.handle(request, limits.timeout, report)).await?;
+                    Ok(running.respond(head, bodiless, max_response).await)
+                });
+            }
+            Some(Instances::OneByOne(idle)) => Some(idle),
+            None => None,
+        };
         Box::pin(async move {
-            let wasi = stdio::without_input(&deployment.manifest.config, &id, stderr)?;
-            let mut store = self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &report);
+            let mut instance = match idle.as_ref().and_then(|idle| idle.take(began, &id, &report)) {
+                Some(instance) => instance,
+                None => {
+                    let stderr = Stderr::new(&id, stderr);
+                    let system = System::without_input(&deployment, &stderr)?;
+                    Instance::new(self.engine.store(system, limits.memory, &report), stderr)
+                }
+            };
             let (answer, mut head) = oneshot::channel();
             let (reading, read) = oneshot::channel();
             let handler = Arc::clone(&self.handler);
             let guest: BoxFuture<'static, _> = Box::pin(async move {
-                let ran = handler.run(&mut store, request, answer, read, began).await;
-                ran.map_err(|error| fault(error, store.data()))
+                let ran = handler.run(&mut instance, Exchange { request, answer, read }, began).await;
+                ran.map_err(|error| fault(error, instance.store.data()))?;
+                if let Some(idle) = idle {
+                    idle.keep(instance);
+                }
+                Ok(())
             });
             let guest = supervise(guest, began, limits.timeout, report.clone());
             let mut running = Running::new(Some((guest, reading)), upload, place, ending, report);
@@ -108,8 +136,12 @@ impl Http {
             return None;
         };
         let instances = deployment.instances.get_or_init(|| {
-            Instances::new(Pool {
-                engine: Arc::clone(&self.engine),
+            let engine = Arc::clone(&self.engine);
+            if reuse.max_concurrent == NonZeroU32::MIN {
+                return Instances::OneByOne(Arc::new(Idle::new(engine, reuse)));
+            }
+            Instances::Shared(Shared::new(Pool {
+                engine,
                 service: service.clone(),
                 function: function.clone(),
                 config: deployment.manifest.config.clone(),
@@ -117,58 +149,85 @@ impl Http {
                 limits: deployment.limits,
                 stderr,
                 reuse,
-            })
+            }))
         });
         Some(instances.clone())
     }
 }
 
+/// A request on its way to a guest, and what comes back.
+struct Exchange {
+    request: http::Request<WasiBody>,
+    answer: oneshot::Sender<Head>,
+    /// Ends when the response has been read, or its reader has gone.
+    read: oneshot::Receiver<()>,
+}
+
 impl Handler {
     /// Runs the guest to its end, which may be long after it has answered.
-    async fn run(
-        &self,
-        store: &mut Store<Host<System>>,
-        request: http::Request<WasiBody>,
-        answer: oneshot::Sender<Head>,
-        read: oneshot::Receiver<()>,
-        began: Instant,
-    ) -> wasmtime::Result<()> {
+    async fn run(&self, instance: &mut Instance, exchange: Exchange, began: Instant) -> wasmtime::Result<()> {
         match self {
-            Self::Plain(pre) => {
-                let proxy = pre.instantiate_async(&mut *store).await?;
-                store.data().instantiated(began);
-                let mut view = store.data_mut().http();
-                let request = view.new_incoming_request(Scheme::Http, request)?;
-                let answer = view.new_response_outparam_from_callback(move |head| {
-                    // Whoever waited for it may be gone.
-                    drop(answer.send(head.map_err(|code| refused(&code))));
-                })?;
-                proxy.wasi_http_incoming_handler().call_handle(store, request, answer).await
-            }
+            Self::Plain(pre) => run_plain(pre, &mut instance.store, exchange, began).await,
             Self::Concurrent(pre) => {
-                let service = pre.instantiate_async(&mut *store).await?;
-                store.data().instantiated(began);
-                let ran = store.run_concurrent(async move |accessor| {
-                    let (request, sent) = accessor.with(|mut host| {
-                        let (request, sent) = Request::from_http(host.get().http().hooks, request);
-                        (request, sent.boxed())
-                    });
-                    let head = match service.handle(accessor, request).await? {
-                        Ok(response) => Ok(accessor.with(|host| response.into_http(host, sent))?),
-                        Err(code) => Err(refused(&code)),
-                    };
-                    drop(answer.send(head));
-                    // The tasks that write the body, and what else the guest has to do.
-                    poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-                    // Trailers that nobody but the host holds any more still pass through the store: it stays until the
-                    // response has been read, or its reader has gone.
-                    let _ = read.await;
-                    Ok(())
-                });
-                ran.await?
+                let service = match instance.service.take() {
+                    Some(service) => service,
+                    None => {
+                        let service = pre.instantiate_async(&mut instance.store).await?;
+                        instance.store.data().instantiated(began);
+                        service
+                    }
+                };
+                let takes_more = run_concurrent(&service, &mut instance.store, exchange).await?;
+                instance.service = takes_more.then_some(service);
+                Ok(())
             }
         }
     }
+}
+
+async fn run_plain(
+    pre: &ProxyPre<Host<System>>,
+    store: &mut Store<Host<System>>,
+    Exchange { request, answer, .. }: Exchange,
+    began: Instant,
+) -> wasmtime::Result<()> {
+    let proxy = pre.instantiate_async(&mut *store).await?;
+    store.data().instantiated(began);
+    let mut view = store.data_mut().http();
+    let request = view.new_incoming_request(Scheme::Http, request)?;
+    let answer = view.new_response_outparam_from_callback(move |head| {
+        // Whoever waited for it may be gone.
+        drop(answer.send(head.map_err(|code| refused(&code))));
+    })?;
+    proxy.wasi_http_incoming_handler().call_handle(store, request, answer).await
+}
+
+/// Gives back whether the guest takes a further call.
+async fn run_concurrent(
+    service: &Service,
+    store: &mut Store<Host<System>>,
+    Exchange { request, answer, read }: Exchange,
+) -> wasmtime::Result<bool> {
+    let handler = *service.wasi_http_handler().func_handle().func();
+    let ran = store.run_concurrent(async |accessor| {
+        let (request, sent) = accessor.with(|mut host| {
+            let (request, sent) = Request::from_http(host.get().http().hooks, request);
+            (request, sent.boxed())
+        });
+        let head = match service.handle(accessor, request).await? {
+            Ok(response) => Ok(accessor.with(|host| response.into_http(host, sent))?),
+            Err(code) => Err(refused(&code)),
+        };
+        drop(answer.send(head));
+        // The tasks that write the body, and what else the guest has to do.
+        poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+        // Trailers that nobody but the host holds any more still pass through the store.
+        let _ = read.await;
+        // A guest that takes no call now never will, for nothing of it goes on.
+        let takes_more = poll_fn(|context| accessor.poll_ready_for_concurrent_call(handler, context));
+        Ok(takes_more.now_or_never().is_some())
+    });
+    ran.await?
 }
 
 /// The failure of a guest that answered with an error code instead of a response.

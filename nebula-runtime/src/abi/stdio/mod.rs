@@ -11,19 +11,13 @@ pub(super) use stdin::Stdin;
 pub(super) use stdout::{Stdout, WINDOW};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
-use super::GuestStderr;
-use crate::{ErrorKind, FunctionConfig, InvocationId, InvokeError};
+use crate::{ErrorKind, FunctionConfig, InvokeError};
 
 /// The system interface of a guest that is given what its configuration grants, and no input.
-pub(super) fn without_input(
-    config: &FunctionConfig,
-    id: &InvocationId,
-    stderr: GuestStderr,
-) -> Result<WasiCtxBuilder, InvokeError> {
+pub(super) fn without_input(config: &FunctionConfig, stderr: &Stderr) -> Result<WasiCtxBuilder, InvokeError> {
     let mut wasi = granted(config)?;
-    let log = Stderr::new(id, stderr);
     // Its result is what it returns: what it prints is for the developer.
-    wasi.stdout(log.clone()).stderr(log);
+    wasi.stdout(stderr.clone()).stderr(stderr.clone());
     Ok(wasi)
 }
 

@@ -37,11 +37,27 @@ struct Logging {
 
 impl Stderr {
     pub(in crate::abi) fn new(id: &InvocationId, target: GuestStderr) -> Self {
-        Self(Arc::new(Mutex::new(Logging { id: id.clone(), target, line: BytesMut::new(), left: MAX_LOGGED })))
+        Self(Arc::new(Mutex::new(Logging::new(id, target))))
+    }
+
+    /// Ends the line that is being written, as the invocation has ended.
+    pub(in crate::abi) fn end_line(&self) {
+        lock(&self.0).end_line();
+    }
+
+    /// What is written from now on is another invocation's.
+    pub(in crate::abi) fn pass_to(&self, id: &InvocationId) {
+        let mut logging = lock(&self.0);
+        let target = logging.target;
+        *logging = Logging::new(id, target);
     }
 }
 
 impl Logging {
+    fn new(id: &InvocationId, target: GuestStderr) -> Self {
+        Self { id: id.clone(), target, line: BytesMut::new(), left: MAX_LOGGED }
+    }
+
     fn write(&mut self, bytes: &[u8]) {
         match self.target {
             // A stderr that is closed is no reason to fail.
@@ -71,6 +87,13 @@ impl Logging {
         }
     }
 
+    fn end_line(&mut self) {
+        let line = self.line.split();
+        if !line.is_empty() {
+            self.emit(&line);
+        }
+    }
+
     fn emit(&self, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
         tracing::info!(target: "nebula::guest", invocation_id = %self.id, "{line}");
@@ -79,9 +102,7 @@ impl Logging {
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        if !self.line.is_empty() {
-            self.emit(&self.line);
-        }
+        self.end_line();
     }
 }
 

@@ -45,7 +45,7 @@ use wasmtime::{
 use super::{
     Call,
     component::{Pre, System},
-    stdio,
+    stdio::Stderr,
 };
 use crate::{
     ErrorKind, Event, InvokeError, Response,
@@ -78,8 +78,8 @@ impl Typed {
         let report = invocation.report;
         let (params, bytes_in) = params(signature, invocation.event, limits.max_request.as_u64()).await?;
         report.update(|report| report.bytes_in = bytes_in);
-        let wasi = stdio::without_input(config, &invocation.id, stderr)?;
-        let mut store = self.engine.store(System::new(wasi, deployment.outgoing.clone()), limits.memory, &report);
+        let system = System::without_input(&deployment, &Stderr::new(&invocation.id, stderr))?;
+        let mut store = self.engine.store(system, limits.memory, &report);
         store.set_hostcall_fuel(spread(limits.max_response.as_u64()));
         // Pinned where it is made: it is large, and handing it on would copy it.
         let guest = pin!(async {

@@ -43,3 +43,31 @@ impl Brevity {
         !interrupted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interrupted() -> wasmtime::Result<()> {
+        Err(Trap::Interrupt.into())
+    }
+
+    #[test]
+    fn a_call_that_was_not_brief_keeps_the_next_ones_from_being_attempted() {
+        let brevity = Brevity::default();
+        assert!(brevity.is_likely());
+        assert!(!brevity.has_ended(&interrupted(), Instant::now() - 2 * BRIEF));
+        assert!((0..AGAIN_AFTER).all(|_| !brevity.is_likely()));
+        assert!(brevity.is_likely());
+    }
+
+    #[test]
+    fn neither_a_result_nor_a_failure_of_its_own_says_that_a_call_was_not_brief() {
+        let brevity = Brevity::default();
+        let long_ago = Instant::now() - 2 * BRIEF;
+        for attempt in [Ok(()), Err(Trap::UnreachableCodeReached.into())] {
+            assert!(brevity.has_ended(&attempt, long_ago));
+            assert!(brevity.is_likely());
+        }
+    }
+}

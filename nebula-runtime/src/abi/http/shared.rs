@@ -1,5 +1,5 @@
-//! Instances that serve more than one request: of handlers of WASI 0.3, whose standard allows it, where the configuration
-//! asks for it.
+//! Instances that serve several requests at once: of handlers of WASI 0.3, whose standard allows it, where the configuration
+//! asks for it. Each has a task of its own.
 //!
 //! Which instance takes which request is for [`ProxyHandler`] to say. Here is what it asks: how to make an instance, how
 //! much one takes, when it has had its time, and what its requests are told when it fails.
@@ -32,13 +32,17 @@ use wasmtime_wasi_http::{
 use super::{Head, refused};
 use crate::{
     ErrorKind, FunctionConfig, FunctionRef, GuestStderr, InvocationId, InvokeError, Limits, ReportHandle, Reuse,
-    abi::{Outgoing, component::System, stdio},
+    abi::{
+        Outgoing,
+        component::System,
+        stdio::{self, Stderr},
+    },
     engine::{Engine, Host, fault, no_room, timed_out},
 };
 
 /// The instances of one deployment. Clones are the same instances.
 #[derive(Clone)]
-pub(crate) struct Instances(ProxyHandler<Pool>);
+pub(crate) struct Shared(ProxyHandler<Pool>);
 
 /// What each of the instances is made of.
 pub(super) struct Pool {
@@ -101,7 +105,7 @@ pub(super) struct Ticket {
     course: Arc<OnceLock<Arc<Course>>>,
 }
 
-impl Instances {
+impl Shared {
     pub(super) fn new(pool: Pool) -> Self {
         Self(ProxyHandler::new(pool))
     }
@@ -157,7 +161,7 @@ impl HandlerState for Pool {
     async fn instantiate(&self) -> wasmtime::Result<Instance<Host<System>, Expiration, Worker>> {
         // An instance has a name of its own, since it serves many invocations.
         let id = InvocationId::random();
-        let wasi = stdio::without_input(&self.config, &id, self.stderr)?;
+        let wasi = stdio::without_input(&self.config, &Stderr::new(&id, self.stderr))?;
         let report = ReportHandle::new(id, self.function.clone());
         let mut store = self.engine.store(System::new(wasi, self.outgoing.clone()), self.limits.memory, &report);
         let service = self.service.instantiate_async(&mut store).await?;
