@@ -64,6 +64,10 @@ pub struct Expect {
     /// The media type, where it is not that of `json` (`application/json`), of `text` (`text/plain; charset=utf-8`), or of
     /// anything else (`application/octet-stream`).
     pub media_type: Option<String>,
+    /// The HTTP status of a result, where it is not 200.
+    pub status: Option<u16>,
+    /// Header fields of a result beside its media type; the values of one that is there more than once are joined by `, `.
+    pub headers: BTreeMap<String, String>,
     /// The failure's kind.
     pub error: Option<ErrorKind>,
     /// A part of what is said about the failure.

@@ -1,5 +1,8 @@
 //! What a frontend shows of a call.
 
+use std::collections::BTreeMap;
+
+use http::HeaderMap;
 use nebula_runtime::{ErrorKind, Report};
 use serde::Deserialize;
 
@@ -10,6 +13,8 @@ use crate::Content;
 pub struct Observed {
     /// The HTTP status.
     pub status: Option<u16>,
+    /// Of the header fields, those that are expected.
+    pub headers: BTreeMap<String, String>,
     /// The exit code of the process, or of the guest where there is no process but its own.
     pub exit_code: Option<i32>,
     /// What kind of failure it is called.
@@ -37,9 +42,10 @@ impl Observed {
     }
 
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let Self { status, exit_code, error, detail, media_type, content, broken_off, stderr, report } = self;
+        let Self { status, headers, exit_code, error, detail, media_type, content, broken_off, stderr, report } = self;
         let mut lines = vec![
             ("status", format!("{status:?}")),
+            ("headers", format!("{headers:?}")),
             ("exit code", format!("{exit_code:?}")),
             ("error", format!("{error:?}")),
             ("detail", format!("{detail:?}")),
@@ -123,6 +129,15 @@ impl Reported {
         }
         self
     }
+}
+
+/// Those of `headers` that are expected, as [`Observed::headers`] has them.
+pub(crate) fn named(headers: &HeaderMap, expected: &Observed) -> BTreeMap<String, String> {
+    let joined = |name: &String| {
+        let values: Vec<_> = headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
+        (!values.is_empty()).then(|| (name.clone(), values.join(", ")))
+    };
+    expected.headers.keys().filter_map(joined).collect()
 }
 
 /// `expected` where `text` contains it, and `text` where it does not: so that texts of which only a part is known can be

@@ -1,6 +1,6 @@
 //! The runtime in a program of one's own.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use http_body_util::BodyExt as _;
 use nebula_runtime::{
@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::PLACEHOLDERS;
 use crate::{
     Case, Content, Function, Guest, Nebula, Observed, Project, Reported,
-    observed::{containing, normalized},
+    observed::{containing, named, normalized},
 };
 
 /// A runtime with functions published in it.
@@ -93,6 +93,7 @@ fn config(entry: &Table, project: &Project) -> FunctionConfig {
 fn failed(error: &InvokeError, expected: &Observed) -> Observed {
     Observed {
         status: None,
+        headers: BTreeMap::new(),
         exit_code: error.exit_code(),
         error: Some(error.kind()),
         detail: containing(error.detail(), expected.detail.as_deref()),
@@ -105,6 +106,7 @@ fn failed(error: &InvokeError, expected: &Observed) -> Observed {
 }
 
 async fn whole(response: Response, id: &str, expected: &Observed) -> Observed {
+    let (status, headers) = (response.status, named(&response.headers, expected));
     let media_type = response.media_type.as_ref().map(|value| value.to_str().unwrap().to_owned());
     let (mut body, mut received, mut failure) = (response.body, Vec::new(), None);
     while let Some(frame) = body.frame().await {
@@ -116,7 +118,8 @@ async fn whole(response: Response, id: &str, expected: &Observed) -> Observed {
     let failure = failure.map(|error| failed(&error, expected));
     let received = normalized(&received, &[(id, PLACEHOLDERS[0])]);
     Observed {
-        status: None,
+        status: Some(status.as_u16()),
+        headers,
         exit_code: failure.as_ref().and_then(|failure| failure.exit_code),
         error: failure.as_ref().and_then(|failure| failure.error),
         detail: failure.as_ref().and_then(|failure| failure.detail.clone()),

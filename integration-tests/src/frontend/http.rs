@@ -9,7 +9,7 @@ use ureq::SendBody;
 use super::PLACEHOLDERS;
 use crate::{
     Answered, Case, Content, Function, Guest, Nebula, Observed, Project, Reported, Server,
-    observed::{containing, normalized},
+    observed::{containing, named, normalized},
 };
 
 /// A server of some functions.
@@ -29,7 +29,7 @@ pub(super) fn expected(all: Observed) -> Observed {
         ..report
     });
     Observed {
-        status: Some(all.error.filter(|_| !begins).map_or(200, status)),
+        status: all.error.filter(|_| !begins).map(status).or(all.status),
         exit_code: None,
         // The status is gone when a response breaks off, and nothing more can be said.
         error: all.error.filter(|_| !begins),
@@ -79,11 +79,12 @@ impl Http {
         let id = answered.header("nebula-invocation-id").expect("every answer names its invocation").to_owned();
         let report: Reported = serde_json::from_value(self.server.report(&id)).unwrap();
         check_headers(&answered.headers, &report);
-        let problem = (answered.status >= 400).then(|| problem(&answered, &id));
+        let problem = is_problem(&answered).then(|| problem(&answered, &id));
         let placeholders = [(id.as_str(), PLACEHOLDERS[0]), (self.server.address(), PLACEHOLDERS[1])];
         let content = Content::read(&normalized(&answered.body, &placeholders), &expected.content);
         Observed {
             status: Some(answered.status),
+            headers: named(&answered.headers, expected),
             exit_code: None,
             error: problem.as_ref().map(|problem| problem.kind),
             detail: problem.as_ref().and_then(|problem| containing(&problem.detail, expected.detail.as_deref())),
@@ -136,11 +137,15 @@ pub(super) fn check_headers(headers: &HeaderMap, report: &Reported) {
     assert!(timing.starts_with(&format!("start;desc={}, queued;dur=", report.start)), "{timing}");
 }
 
+/// Whether an answer is a problem: a function may well answer with the status of one.
+pub(super) fn is_problem(answered: &Answered) -> bool {
+    answered.header("content-type") == Some("application/problem+json")
+}
+
 /// The problem that an answer is, whose parts all say the same.
 pub(super) fn problem(answered: &Answered, id: &str) -> Problem {
     let problem: Problem =
         serde_json::from_slice(&answered.body).unwrap_or_else(|error| panic!("{error}: {}", answered.text()));
-    assert_eq!(answered.header("content-type"), Some("application/problem+json"));
     assert_eq!(problem.r#type, format!("urn:nebula:error:{}", problem.kind));
     assert_eq!((problem.status, problem.invocation_id.as_str()), (answered.status, id));
     assert!(StatusCode::from_u16(problem.status).is_ok() && !problem.title.is_empty());

@@ -1,7 +1,7 @@
 //! Events of AWS Lambda.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, OnceLock},
 };
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, value::RawValue};
 use super::{PLACEHOLDERS, http};
 use crate::{
     Answered, Case, Content, Event, Function, Guest, Lambda, Observed, Package, Reported,
-    observed::{containing, normalized},
+    observed::{containing, named, normalized},
 };
 
 /// Environments of one package.
@@ -35,7 +35,7 @@ pub(super) fn expected_whole(all: Observed) -> Observed {
     Observed {
         detail: all.detail.clone(),
         error,
-        status: Some(error.map_or(200, http::status)),
+        status: error.map(http::status).or(all.status),
         media_type: all.media_type.clone().filter(|_| error.is_none()),
         content: if error.is_some() { Content::EMPTY } else { all.content.clone() },
         broken_off: false,
@@ -55,7 +55,8 @@ pub(super) fn expected_of_an_event(all: Observed, case: &Case) -> Observed {
         (None, Some(media_type)) => all.content.as_value(media_type),
         _ => Content::EMPTY,
     };
-    let mut expected = Observed { content, media_type: None, broken_off: false, ..expected(all) };
+    let (status, headers) = (None, BTreeMap::new());
+    let mut expected = Observed { status, headers, content, media_type: None, broken_off: false, ..expected(all) };
     // White space around an event is not a part of it.
     let (sent, trimmed) = (case.bytes().len() as u64, case.json_line().unwrap_or_default().trim().len() as u64);
     if let Some(report) = &mut expected.report {
@@ -131,6 +132,7 @@ impl Lambdas {
         };
         Observed {
             status: None,
+            headers: BTreeMap::new(),
             exit_code: None,
             error: failure.as_ref().and_then(Failure::kind),
             detail: failure.as_ref().and_then(|failure| failure.detail(expected)),
@@ -221,13 +223,14 @@ fn seen(lambda: &Lambda, id: &str, answered: &Answered, expected: &Observed) -> 
     if answered.headers.contains_key("server-timing") {
         http::check_headers(&answered.headers, &report);
     }
-    let problem = (answered.status >= 400).then(|| http::problem(answered, id));
+    let problem = http::is_problem(answered).then(|| http::problem(answered, id));
     let content = Content::read(
         &normalized(&answered.body, &[(id, PLACEHOLDERS[0]), (HOST, PLACEHOLDERS[1])]),
         &expected.content,
     );
     Observed {
         status: Some(answered.status),
+        headers: named(&answered.headers, expected),
         exit_code: None,
         error: problem.as_ref().map(|problem| problem.kind),
         detail: problem.as_ref().and_then(|problem| containing(&problem.detail, expected.detail.as_deref())),

@@ -1,7 +1,8 @@
 //! `nebula run` on published functions.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, slice, sync::OnceLock};
 
+use ::http::{HeaderMap, HeaderName, HeaderValue};
 use nebula_runtime::ErrorKind;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -9,7 +10,7 @@ use serde_json::{Value, value::RawValue};
 use super::PLACEHOLDERS;
 use crate::{
     Case, Content, Function, Guest, Nebula, Observed, Project, Ran, Reported,
-    observed::{containing, normalized},
+    observed::{containing, named, normalized},
 };
 
 /// A store with functions in it.
@@ -22,7 +23,7 @@ pub(super) struct Local {
 /// What is expected of a result that is written as it is.
 pub(super) fn expected_as_it_is(all: Observed) -> Observed {
     // What a guest wrote before it failed is on stdout already.
-    Observed { exit_code: Some(exit_code(&all)), media_type: None, broken_off: false, report: None, ..all }
+    Observed { content: all.content.clone(), ..expected_in_a_process(all) }
 }
 
 /// What is expected of a result that is a JSON value on a line.
@@ -32,7 +33,13 @@ pub(super) fn expected_in_a_line(all: Observed) -> Observed {
         // Of one that breaks off, nothing is written but the failure.
         _ => Content::EMPTY,
     };
-    Observed { exit_code: Some(exit_code(&all)), media_type: None, content, broken_off: false, report: None, ..all }
+    Observed { content, ..expected_in_a_process(all) }
+}
+
+/// What a process shows, but for the result.
+fn expected_in_a_process(all: Observed) -> Observed {
+    let (status, headers, exit_code) = (None, BTreeMap::new(), Some(exit_code(&all)));
+    Observed { status, headers, exit_code, media_type: None, broken_off: false, report: None, ..all }
 }
 
 /// What is expected of a whole response on a line.
@@ -41,7 +48,8 @@ pub(super) fn expected_in_full(all: Observed, case: &Case) -> Observed {
     // A function that is not there is found out before there is an invocation.
     let report = all.report.clone().filter(|_| !case.expect.unresolved);
     Observed {
-        status: whole.then_some(200),
+        status: all.status.filter(|_| whole),
+        headers: all.headers.clone(),
         media_type: all.media_type.clone().filter(|_| whole),
         report: report.map(|report| Reported { frontend: "local".to_owned(), ..report }),
         ..expected_in_a_line(all)
@@ -82,6 +90,19 @@ struct Line<'a> {
 struct Failure {
     kind: ErrorKind,
     detail: String,
+}
+
+impl Line<'_> {
+    fn fields(&self) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        for (name, value) in &self.headers {
+            for value in value.as_array().map_or(slice::from_ref(value), Vec::as_slice) {
+                let value = HeaderValue::try_from(value.as_str().unwrap()).unwrap();
+                fields.append(HeaderName::try_from(name).unwrap(), value);
+            }
+        }
+        fields
+    }
 }
 
 impl Local {
@@ -128,6 +149,7 @@ impl Local {
         let content = body.map(|body| Content::read_value(str::from_utf8(&body).unwrap(), &expected.content));
         Observed {
             status: line.status,
+            headers: named(&line.fields(), expected),
             media_type: line.headers.get("content-type").map(|value| value.as_str().unwrap().to_owned()),
             report: line.report.map(|report| report.comparable_to(expected)),
             ..seen(&ran, line.error, content.unwrap_or(Content::EMPTY), expected)
@@ -169,6 +191,7 @@ fn one_event(case: &Case) -> Vec<&'static str> {
 fn seen(ran: &Ran, failure: Option<Failure>, content: Content, expected: &Observed) -> Observed {
     Observed {
         status: None,
+        headers: BTreeMap::new(),
         exit_code: Some(ran.exit_code),
         error: failure.as_ref().map(|failure| failure.kind),
         detail: failure.and_then(|failure| containing(&failure.detail, expected.detail.as_deref())),

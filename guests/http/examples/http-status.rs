@@ -1,0 +1,20 @@
+//! Answers with the status that its path names, `/418`, and with two fields of one name.
+
+use http::{begin, path};
+use wasip2::http::types::{IncomingRequest, ResponseOutparam};
+
+wasip2::http::proxy::export!(Status);
+
+struct Status;
+
+impl wasip2::exports::http::incoming_handler::Guest for Status {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let path = path(&request);
+        let status = path.trim_start_matches('/').parse().unwrap_or(200);
+        let headers = [("content-type", "text/plain; charset=utf-8"), ("x-part", "one"), ("x-part", "two")];
+        let response = begin(out, status, &headers);
+        // A client that has left needs no answer.
+        let _ = response.write(path.as_bytes());
+        response.finish(None);
+    }
+}
