@@ -43,6 +43,13 @@ impl<W> Host<W> {
         Self { wasi, limiter, ticking: Some(ticking) }
     }
 
+    /// Notes that a tick has met the guest.
+    pub(super) fn met_by_tick(&mut self) {
+        if let Some(ticking) = &mut self.ticking {
+            ticking.met();
+        }
+    }
+
     /// Ends the guest's part in an invocation, where it is to have a part in others.
     pub(crate) fn pause(&mut self) {
         self.limiter.note_peak();

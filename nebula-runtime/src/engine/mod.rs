@@ -180,7 +180,10 @@ impl Engine {
         let mut store = self.unyielding_store(wasi, max_memory, report);
         // Tokio's own way of yielding: the thread looks after timers and sockets before the guest has its next turn. After
         // Wasmtime's, it would do so only every 61 turns.
-        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now()))));
+        store.epoch_deadline_callback(|mut guest| {
+            guest.data_mut().met_by_tick();
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now())))
+        });
         store
     }
 

@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 use wasmtime::Trap;
 
-/// What a call may take and be called brief. One that takes this long is met by a tick, and is run twice, once in twenty
+/// What a call may take and be called brief. One that takes this long may be met by a tick, and run twice, once in twenty
 /// times: it would lose more by that than it can gain.
 const BRIEF: Duration = Duration::from_micros(50);
 
