@@ -10,6 +10,7 @@ use std::{
     future::{poll_fn, ready},
     num::NonZeroU32,
     sync::Arc,
+    time::Duration,
 };
 
 use answer::Running;
@@ -33,7 +34,7 @@ use super::{
     stdio::Stderr,
 };
 use crate::{
-    ErrorKind, FunctionRef, GuestStderr, Invocation, InvokeError,
+    ErrorKind, FunctionRef, GuestStderr, Invocation, InvokeError, Reuse,
     deployments::Deployment,
     engine::{Engine, Host, fault, supervise},
 };
@@ -59,6 +60,9 @@ pub(crate) enum Instances {
     /// Several at once.
     Shared(Shared),
 }
+
+/// No instance waits for longer, and a clock can still tell when that is.
+const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// A response's head, and its body on its way; or why the guest made none.
 type Head = Result<http::Response<WasiBody>, InvokeError>;
@@ -137,6 +141,7 @@ impl Http {
         };
         let instances = deployment.instances.get_or_init(|| {
             let engine = Arc::clone(&self.engine);
+            let reuse = Reuse { idle: reuse.idle.min(FOREVER), ..reuse };
             if reuse.max_concurrent == NonZeroU32::MIN {
                 return Instances::OneByOne(Arc::new(Idle::new(engine, reuse)));
             }
