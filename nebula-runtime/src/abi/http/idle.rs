@@ -6,6 +6,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use tokio::{
@@ -108,10 +109,13 @@ impl Idle {
 
 /// Ends instances that have waited for long enough, as long as there are any that wait.
 async fn retire(idle: Weak<Idle>) {
+    /// Instances may wait for days, and be gone with their deployment long before: then this is to end, too.
+    const LOOK: Duration = Duration::from_mins(1);
+
     while let Some((expired, next)) = idle.upgrade().map(|idle| idle.expired()) {
         drop(expired);
         match next {
-            Some(next) => sleep_until(next).await,
+            Some(next) => sleep_until(next.min(Instant::now() + LOOK)).await,
             None => return,
         }
     }
