@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use nebula_runtime::ErrorKind;
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{Content, Frontend, Payload};
+use crate::{Content, Frontend, Payload, Picture};
 
 /// One call of a function, and what comes of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,7 +44,8 @@ pub struct Request {
     pub chunked: bool,
 }
 
-/// What comes of a call: a result as one of `json`, `text`, `hex`, `png` and `same`, or an error.
+/// What comes of a call: a result as one of `json`, `text`, `hex`, `png` and `same`, or an error. All of it is compared as a
+/// whole.
 ///
 /// What a report says follows from the call where the case does not say it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -57,8 +58,8 @@ pub struct Expect {
     pub text: Option<String>,
     /// Bytes.
     pub hex: Option<String>,
-    /// A picture of this width and height.
-    pub png: Option<[u32; 2]>,
+    /// A picture.
+    pub png: Option<Picture>,
     /// The body that was sent.
     pub same: bool,
     /// The media type, where it is not that of `json` (`application/json`), of `text` (`text/plain; charset=utf-8`), or of
@@ -66,15 +67,17 @@ pub struct Expect {
     pub media_type: Option<String>,
     /// The HTTP status of a result, where it is not 200.
     pub status: Option<u16>,
-    /// Header fields of a result beside its media type; the values of one that is there more than once are joined by `, `.
+    /// All header fields that the guest sets beside its media type; the values of one that is there more than once are joined
+    /// by `, `.
     pub headers: BTreeMap<String, String>,
     /// The failure's kind.
     pub error: Option<ErrorKind>,
-    /// A part of what is said about the failure.
+    /// What is said about the failure.
     pub detail: Option<String>,
     /// The guest's exit code.
     pub exit_code: Option<i32>,
-    /// What the guest wrote before it failed: seen where its output is passed on while it runs.
+    /// What the guest wrote before it failed: seen where its output is passed on while it runs. Of a response that breaks off,
+    /// all that it would have been.
     pub written: Option<Payload>,
     /// The guest fails after more than is held back for a failure: its response begins and breaks off.
     pub breaks_off: bool,
@@ -124,11 +127,11 @@ impl Expect {
     pub fn content(&self, case: &Case) -> Content {
         let octets = |payload: &Payload| Content::of_bytes(&payload.bytes());
         match self {
-            Self { breaks_off: true, .. } => Content::Some,
+            Self { breaks_off: true, written: Some(written), .. } => Content::BeginningOf(written.bytes().into_owned()),
             Self { json: Some(json), .. } => Content::of_json(json),
             Self { text: Some(text), .. } => Content::Text(text.clone()),
             Self { hex: Some(hex), .. } => octets(&Payload::Hex { hex: hex.clone() }),
-            Self { png: Some(size), .. } => Content::Png(*size),
+            Self { png: Some(picture), .. } => Content::Png(picture.clone()),
             Self { same: true, .. } if self.media_type() == "application/json" => {
                 Content::of_json(str::from_utf8(&case.bytes()).unwrap())
             }

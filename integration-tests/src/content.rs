@@ -3,7 +3,8 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::de::IgnoredAny;
+use nebula_runtime::Digest;
+use serde::{Deserialize, de::IgnoredAny};
 
 /// What a body says, however its frontend writes it.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,10 +15,20 @@ pub enum Content {
     Text(String),
     /// Bytes.
     Octets(Vec<u8>),
-    /// A picture of this width and height.
-    Png([u32; 2]),
-    /// The beginning of something: how much of it came is a matter of time.
-    Some,
+    /// A picture.
+    Png(Picture),
+    /// Some bytes from the beginning of these: how many came is a matter of time.
+    BeginningOf(Vec<u8>),
+}
+
+/// A picture, however it is compressed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Picture {
+    /// Its width and its height, in pixels.
+    pub size: [u32; 2],
+    /// The SHA-256 of its pixels' bytes, row by row.
+    pub pixels: Digest,
 }
 
 impl Content {
@@ -29,8 +40,9 @@ impl Content {
         let text = str::from_utf8(bytes).ok();
         match (expected, text) {
             (Self::Json(_), Some(text)) => compact(text).map_or_else(|| Self::Text(text.to_owned()), Self::Json),
-            (Self::Png(_), _) => dimensions(bytes).map_or_else(|| Self::Octets(bytes.to_vec()), Self::Png),
-            (Self::Some, _) => Self::Some,
+            (Self::Png(_), _) => picture(bytes).map_or_else(|| Self::Octets(bytes.to_vec()), Self::Png),
+            (Self::BeginningOf(all), _) if !bytes.is_empty() && all.starts_with(bytes) => expected.clone(),
+            (Self::BeginningOf(_), _) => Self::of_bytes(bytes),
             (Self::Text(_) | Self::Octets(_) | Self::Json(_), _) => Self::of_bytes(bytes),
         }
     }
@@ -48,7 +60,7 @@ impl Content {
     /// The same as the JSON value that one line of `nebula run` has for it, whose media type is `media_type`.
     pub fn as_value(&self, media_type: &str) -> Self {
         match self {
-            Self::Json(_) | Self::Some => self.clone(),
+            Self::Json(_) | Self::BeginningOf(_) => self.clone(),
             Self::Text(text) if media_type.starts_with("text/") => Self::Json(serde_json::to_string(text).unwrap()),
             Self::Text(text) => Self::of_base64(text.as_bytes()),
             Self::Octets(bytes) => Self::of_base64(bytes),
@@ -82,8 +94,8 @@ impl fmt::Debug for Content {
             Self::Json(text) => write!(f, "JSON {text}"),
             Self::Text(text) => write!(f, "text {text:?}"),
             Self::Octets(bytes) => write!(f, "{} octets from {:02x?}", bytes.len(), &bytes[..bytes.len().min(40)]),
-            Self::Png([width, height]) => write!(f, "a PNG of {width} by {height}"),
-            Self::Some => f.write_str("the beginning of something"),
+            Self::Png(picture) => write!(f, "a PNG: {picture:?}"),
+            Self::BeginningOf(bytes) => write!(f, "the beginning of {:?}", Self::of_bytes(bytes)),
         }
     }
 }
@@ -102,12 +114,12 @@ fn compact(text: &str) -> Option<String> {
     Some(text.chars().filter(|letter| keep(letter)).collect())
 }
 
-/// The width and height of a PNG that can be decoded to its end.
-fn dimensions(bytes: &[u8]) -> Option<[u32; 2]> {
+/// The picture of a PNG that can be decoded to its end.
+fn picture(bytes: &[u8]) -> Option<Picture> {
     let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().ok()?;
     let mut pixels = vec![0; reader.output_buffer_size()?];
     let frame = reader.next_frame(&mut pixels).ok()?;
-    Some([frame.width, frame.height])
+    Some(Picture { size: [frame.width, frame.height], pixels: Digest::of(&pixels) })
 }
 
 #[cfg(test)]

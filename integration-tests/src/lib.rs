@@ -26,7 +26,7 @@ mod runtime_api;
 mod server;
 
 pub use case::{Case, Expect, Request};
-pub use content::Content;
+pub use content::{Content, Picture};
 pub use frontend::{Fixture, Frontend};
 pub use guest::{Function, Guest, Refused};
 pub use lambda::{Lambda, bootstrap};

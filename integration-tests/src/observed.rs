@@ -13,7 +13,7 @@ use crate::Content;
 pub struct Observed {
     /// The HTTP status.
     pub status: Option<u16>,
-    /// Of the header fields, those that are expected.
+    /// The header fields of the guest: all but those that a frontend adds by itself, and the media type.
     pub headers: BTreeMap<String, String>,
     /// The exit code of the process, or of the guest where there is no process but its own.
     pub exit_code: Option<i32>,
@@ -131,13 +131,24 @@ impl Reported {
     }
 }
 
-/// Those of `headers` that are expected, as [`Observed::headers`] has them.
-pub(crate) fn named(headers: &HeaderMap, expected: &Observed) -> BTreeMap<String, String> {
-    let joined = |name: &String| {
-        let values: Vec<_> = headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
-        (!values.is_empty()).then(|| (name.clone(), values.join(", ")))
-    };
-    expected.headers.keys().filter_map(joined).collect()
+/// What frontends add to an answer by themselves. Each of these is checked where a frontend observes it, or is the HTTP
+/// library's own.
+const OF_FRONTENDS: [&str; 8] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "nebula-digest",
+    "nebula-invocation-id",
+    "server-timing",
+    "transfer-encoding",
+];
+
+/// The header fields of the guest, as [`Observed::headers`] has them.
+pub(crate) fn of_guest(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let names = headers.keys().map(|name| name.as_str()).filter(|name| !OF_FRONTENDS.contains(name));
+    let values = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
+    names.map(|name| (name.to_owned(), values(name).join(", "))).collect()
 }
 
 /// `expected` where `text` contains it, and `text` where it does not: so that texts of which only a part is known can be

@@ -89,8 +89,8 @@ impl Event {
         }
     }
 
-    /// The same event with what its sender says of a bare payload. A function that speaks HTTP sees it as header fields, a
-    /// command as variables `HTTP_*`. Of an HTTP request, its own headers stand.
+    /// The same event with what its sender says of a bare payload. A function that speaks HTTP sees it as header
+    /// fields. Of an HTTP request, its own headers stand.
     #[must_use]
     pub fn with_fields(mut self, said: http::HeaderMap) -> Self {
         if let Input::Payload { fields, .. } = &mut self.input {

@@ -32,7 +32,7 @@
 //! `timeout`, with its report, before Lambda ends the environment. The X-Ray trace is its trace context where the request
 //! has none. An event that is no request comes with the Runtime API's fields (`Lambda-Runtime-Invoked-Function-Arn`,
 //! `-Trace-Id`, `-Client-Context`, `-Cognito-Identity`, `-Aws-Tenant-Id`): a function that speaks HTTP sees them as header
-//! fields, a command as variables such as `HTTP_LAMBDA_RUNTIME_CLIENT_CONTEXT`.
+//! fields.
 //!
 //! An environment of Lambda Managed Instances serves as many invocations at once as Lambda says
 //! (`AWS_LAMBDA_MAX_CONCURRENCY`).

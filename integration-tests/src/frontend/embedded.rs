@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::PLACEHOLDERS;
 use crate::{
     Case, Content, Function, Guest, Nebula, Observed, Project, Reported,
-    observed::{containing, named, normalized},
+    observed::{normalized, of_guest},
 };
 
 /// A runtime with functions published in it.
@@ -62,7 +62,7 @@ impl Embedded {
         let seen = self.tokio.block_on(async {
             match self.invoker.invoke(invocation).await {
                 Ok(response) => whole(response, &id, expected).await,
-                Err(error) => failed(&error, expected),
+                Err(error) => failed(&error),
             }
         });
         let report = Reported::from(&report.snapshot()).comparable_to(expected);
@@ -90,13 +90,13 @@ fn config(entry: &Table, project: &Project) -> FunctionConfig {
     FunctionConfig::deserialize(rest).unwrap()
 }
 
-fn failed(error: &InvokeError, expected: &Observed) -> Observed {
+fn failed(error: &InvokeError) -> Observed {
     Observed {
         status: None,
         headers: BTreeMap::new(),
         exit_code: error.exit_code(),
         error: Some(error.kind()),
-        detail: containing(error.detail(), expected.detail.as_deref()),
+        detail: Some(error.detail().to_owned()),
         media_type: None,
         content: Content::EMPTY,
         broken_off: false,
@@ -106,7 +106,7 @@ fn failed(error: &InvokeError, expected: &Observed) -> Observed {
 }
 
 async fn whole(response: Response, id: &str, expected: &Observed) -> Observed {
-    let (status, headers) = (response.status, named(&response.headers, expected));
+    let (status, headers) = (response.status, of_guest(&response.headers));
     let media_type = response.media_type.as_ref().map(|value| value.to_str().unwrap().to_owned());
     let (mut body, mut received, mut failure) = (response.body, Vec::new(), None);
     while let Some(frame) = body.frame().await {
@@ -115,7 +115,7 @@ async fn whole(response: Response, id: &str, expected: &Observed) -> Observed {
             Err(error) => failure = Some(error),
         }
     }
-    let failure = failure.map(|error| failed(&error, expected));
+    let failure = failure.map(|error| failed(&error));
     let received = normalized(&received, &[(id, PLACEHOLDERS[0])]);
     Observed {
         status: Some(status.as_u16()),

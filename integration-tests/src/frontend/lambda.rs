@@ -14,7 +14,7 @@ use serde_json::{Map, Value, value::RawValue};
 use super::{PLACEHOLDERS, http};
 use crate::{
     Answered, Case, Content, Event, Function, Guest, Lambda, Observed, Package, Reported,
-    observed::{containing, named, normalized},
+    observed::{containing, normalized, of_guest},
 };
 
 /// Environments of one package.
@@ -106,7 +106,7 @@ impl Lambdas {
         let failure = broken_off.then(|| Failure::of_trailers(&invoked.trailers));
         let seen = seen(lambda, &id, &answered, expected);
         match failure {
-            Some(failure) => Observed { error: failure.kind(), detail: failure.detail(expected), ..seen },
+            Some(failure) => Observed { error: failure.kind(), detail: Some(failure.error_message), ..seen },
             None => seen,
         }
     }
@@ -135,7 +135,7 @@ impl Lambdas {
             headers: BTreeMap::new(),
             exit_code: None,
             error: failure.as_ref().and_then(Failure::kind),
-            detail: failure.as_ref().and_then(|failure| failure.detail(expected)),
+            detail: failure.as_ref().map(|failure| failure.error_message.clone()),
             media_type: None,
             content,
             broken_off: false,
@@ -195,10 +195,6 @@ impl Failure {
     fn kind(&self) -> Option<ErrorKind> {
         serde_json::from_value(self.error_type.as_str().into()).ok()
     }
-
-    fn detail(&self, expected: &Observed) -> Option<String> {
-        containing(&self.error_message, expected.detail.as_deref())
-    }
 }
 
 /// A case as an event of a function URL.
@@ -230,10 +226,10 @@ fn seen(lambda: &Lambda, id: &str, answered: &Answered, expected: &Observed) -> 
     );
     Observed {
         status: Some(answered.status),
-        headers: named(&answered.headers, expected),
+        headers: of_guest(&answered.headers),
         exit_code: None,
         error: problem.as_ref().map(|problem| problem.kind),
-        detail: problem.as_ref().and_then(|problem| containing(&problem.detail, expected.detail.as_deref())),
+        detail: problem.as_ref().map(|problem| problem.detail.clone()),
         media_type: answered.header("content-type").filter(|_| problem.is_none()).map(str::to_owned),
         content: if problem.is_some() { Content::EMPTY } else { content },
         broken_off: answered.broken_off,

@@ -7,10 +7,9 @@ use nebula_runtime::ErrorKind;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use super::PLACEHOLDERS;
 use crate::{
     Case, Content, Function, Guest, Nebula, Observed, Project, Ran, Reported,
-    observed::{containing, named, normalized},
+    observed::{containing, of_guest},
 };
 
 /// A store with functions in it.
@@ -118,8 +117,7 @@ impl Local {
     pub(super) fn observe_as_it_is(&self, guest: &Guest, case: &Case, expected: &Observed) -> Observed {
         let ran = self.run(guest, case, &one_event(case), &case.bytes());
         let failure = failure_of(&ran.stderr);
-        let stdout = normalized(&ran.stdout, &own(&ran.stdout));
-        seen(&ran, failure, Content::read(&stdout, &expected.content), expected)
+        seen(&ran, failure, Content::read(&ran.stdout, &expected.content), expected)
     }
 
     /// The result of an event that is one line of a stream.
@@ -145,11 +143,10 @@ impl Local {
         let line: Line<'_> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         // Serde takes a `null` for nothing.
         let body = line.status.map(|_| line.body.map_or("null", RawValue::get));
-        let body = body.map(|body| normalized(body.as_bytes(), &own(&ran.stdout)));
-        let content = body.map(|body| Content::read_value(str::from_utf8(&body).unwrap(), &expected.content));
+        let content = body.map(|body| Content::read_value(body, &expected.content));
         Observed {
             status: line.status,
-            headers: named(&line.fields(), expected),
+            headers: of_guest(&line.fields()),
             media_type: line.headers.get("content-type").map(|value| value.as_str().unwrap().to_owned()),
             report: line.report.map(|report| report.comparable_to(expected)),
             ..seen(&ran, line.error, content.unwrap_or(Content::EMPTY), expected)
@@ -216,13 +213,4 @@ fn only_line(ran: &Ran) -> Option<&str> {
     let line = text.strip_suffix('\n');
     assert!(text.is_empty() || line.is_some_and(|line| !line.contains('\n')), "not one line: {text}");
     line
-}
-
-/// The id of the invocation, where a guest that was told of it says so, and what stands for it in a case.
-fn own(stdout: &[u8]) -> Vec<(&str, &'static str)> {
-    const NAME: &str = "\"NEBULA_INVOCATION_ID\":\"";
-    let text = str::from_utf8(stdout).unwrap_or_default();
-    let id = text.split(NAME).nth(1).and_then(|rest| rest.get(..32));
-    let id = id.filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    id.map(|id| (id, PLACEHOLDERS[0])).into_iter().collect()
 }

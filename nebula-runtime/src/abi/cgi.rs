@@ -4,30 +4,29 @@ use http::{HeaderName, header};
 
 use crate::{Body, Event, Input, InvocationId};
 
-/// The environment that tells a command of its event.
+/// The environment that tells a command of its request. A bare event adds nothing to it: a program that is granted nothing
+/// sees an empty environment.
 pub(super) fn variables(event: &Event, id: &InvocationId) -> Variables {
-    let mut variables = vec![("NEBULA_INVOCATION_ID".to_owned(), id.to_string())];
     match event.input() {
-        Input::Http(request) => add_request(&mut variables, request, event),
-        Input::Payload { media_type, fields, .. } => {
-            variables.extend(media_type.iter().map(|media_type| ("CONTENT_TYPE".to_owned(), text(media_type))));
-            fields.iter().for_each(|fields| add_fields(&mut variables, fields));
-        }
+        Input::Http(request) => of_request(request, event, id),
+        Input::Payload { .. } => Variables::new(),
     }
-    variables
 }
 
 type Variables = Vec<(String, String)>;
 
-fn add_request(variables: &mut Variables, request: &http::Request<Body>, event: &Event) {
+fn of_request(request: &http::Request<Body>, event: &Event, id: &InvocationId) -> Variables {
+    let mut variables = Variables::new();
     let mut set = |name: &str, value: String| variables.push((name.to_owned(), value));
+    set("NEBULA_INVOCATION_ID", id.to_string());
     set("GATEWAY_INTERFACE", "CGI/1.1".to_owned());
     set("SERVER_PROTOCOL", format!("{:?}", request.version()));
     set("REQUEST_METHOD", request.method().to_string());
     set("SCRIPT_NAME", event.mount().to_owned());
     set("PATH_INFO", path_info(event.arguments()));
     set("QUERY_STRING", request.uri().query().unwrap_or_default().to_owned());
-    add_fields(variables, request.headers());
+    add_fields(&mut variables, request.headers());
+    variables
 }
 
 fn add_fields(variables: &mut Variables, fields: &http::HeaderMap) {

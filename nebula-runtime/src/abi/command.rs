@@ -1,7 +1,7 @@
 //! WASI commands: the event on stdin, the result on stdout.
 
 use std::{
-    future::{Future as _, poll_fn},
+    future::{Future as _, poll_fn, ready},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -17,11 +17,14 @@ use wasmtime::{InstancePre, Module, Store};
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, p1::WasiP1Ctx, p2, p3};
 
 use super::{
-    Call, cgi,
+    Answer, Call, cgi,
     component::{Pre, System},
+    core::Core,
     stdio::{self, Stderr, Stdin, Stdout, WINDOW},
     unlinkable, wasi_linker,
 };
+#[cfg(feature = "compiler")]
+use crate::Export;
 use crate::{
     Body, Delivery, ErrorKind, FunctionConfig, InvokeError, ReportHandle, Response,
     deployments::Deployment,
@@ -32,6 +35,8 @@ use crate::{
 pub(crate) struct Command {
     engine: Arc<Engine>,
     instance: Instance,
+    /// Its functions of numbers, which are called where they are named: only a module can have some.
+    functions: Option<Arc<Core>>,
 }
 
 enum Instance {
@@ -49,26 +54,50 @@ enum Component {
 impl Command {
     pub(super) fn module(engine: Arc<Engine>, module: &Module) -> Result<Self, InvokeError> {
         let pre = wasi_linker(&engine)?.instantiate_pre(module).map_err(unlinkable)?;
-        Ok(Self { engine, instance: Instance::Module(Arc::new(pre)) })
+        let functions = Core::functions_of(Arc::clone(&engine), module)?;
+        let functions = (!functions.exports.is_empty()).then(|| Arc::new(functions));
+        Ok(Self { engine, instance: Instance::Module(Arc::new(pre)), functions })
     }
 
     pub(super) fn plain(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
         let component = Component::Plain(p2::bindings::CommandPre::new(pre)?);
-        Ok(Self { engine, instance: Instance::Component(Arc::new(component)) })
+        Ok(Self::component(engine, component))
     }
 
     pub(super) fn concurrent(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
         let component = Component::Concurrent(p3::bindings::CommandPre::new(pre)?);
-        Ok(Self { engine, instance: Instance::Component(Arc::new(component)) })
+        Ok(Self::component(engine, component))
     }
 
-    pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
+    fn component(engine: Arc<Engine>, component: Component) -> Self {
+        Self { engine, instance: Instance::Component(Arc::new(component)), functions: None }
+    }
+
+    /// Runs the command; or one of its functions, where the caller or the configuration names one.
+    pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
+        let config = &call.deployment.manifest.config;
+        let Some(export) = call.invocation.function.export().or(config.export.as_deref()) else {
+            return Box::pin(async move { self.start(call).await });
+        };
+        match &self.functions {
+            Some(functions) => Arc::clone(functions).call(call),
+            None => {
+                let name = call.invocation.function.name();
+                let detail = format!("function {name} is a command and has no export {export:?}: leave it out");
+                Box::pin(ready(Err(InvokeError::new(ErrorKind::NotFound, detail))))
+            }
+        }
+    }
+
+    /// Its functions of numbers, as a caller may name them.
+    #[cfg(feature = "compiler")]
+    pub(super) fn exports(&self) -> &[Export] {
+        self.functions.as_ref().map_or(&[], |functions| &functions.exports)
+    }
+
+    async fn start(&self, call: Call) -> Result<Response, InvokeError> {
         let Call { invocation, deployment, limits, began, stderr, place } = call;
         let config = &deployment.manifest.config;
-        if let Some(export) = invocation.function.export() {
-            let detail = format!("function {} is a command and has no export {export:?}", invocation.function.name());
-            return Err(InvokeError::new(ErrorKind::NotFound, detail));
-        }
         let variables = cgi::variables(&invocation.event, &invocation.id);
         let (input, arguments) = invocation.event.into_parts();
         let body = match input.into_body() {

@@ -18,7 +18,8 @@ impl Guest {
     pub(crate) fn describe(&self, binary: &[u8]) -> Vec<Export> {
         match self {
             Self::Core(core) => core.exports.to_vec(),
-            Self::Command(_) | Self::Http(_) => Vec::new(),
+            Self::Command(command) => command.exports().to_vec(),
+            Self::Http(_) => Vec::new(),
             Self::Typed(typed) => typed.describe(binary),
         }
     }
@@ -27,7 +28,8 @@ impl Guest {
     pub(crate) fn has_export(&self, name: &str) -> bool {
         match self {
             Self::Core(core) => core.exports.iter().any(|export| export.name == name),
-            Self::Command(_) | Self::Http(_) => false,
+            Self::Command(command) => command.exports().iter().any(|export| export.name == name),
+            Self::Http(_) => false,
             Self::Typed(typed) => typed.has_export(name),
         }
     }

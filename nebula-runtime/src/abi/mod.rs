@@ -12,6 +12,7 @@ mod http;
 mod number;
 mod outgoing;
 mod stdio;
+mod toolchain;
 mod typed;
 
 use std::sync::Arc;
@@ -88,7 +89,7 @@ impl Guest {
     pub(crate) fn call(self, call: Call) -> Answer {
         match self {
             Self::Core(core) => core.call(call),
-            Self::Command(command) => Box::pin(async move { command.call(call).await }),
+            Self::Command(command) => command.call(call),
             Self::Http(http) => http.call(call),
             Self::Typed(typed) => Box::pin(async move { typed.call(call).await }),
         }

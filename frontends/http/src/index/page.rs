@@ -58,7 +58,10 @@ fn article(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
     )?;
     match kind {
         Kind::Core => function.exports.iter().try_for_each(|export| core_form(f, function, export))?,
-        Kind::Command => stream_form(f, function, "stdin -> stdout")?,
+        Kind::Command => {
+            stream_form(f, function, "stdin -> stdout")?;
+            function.exports.iter().try_for_each(|export| core_form(f, function, export))?;
+        }
         Kind::Typed => function.exports.iter().try_for_each(|export| typed_form(f, function, export))?,
         Kind::Http => stream_form(f, function, "request -> response")?,
     }

@@ -29,21 +29,11 @@ pub(super) struct Parameter {
 pub(super) fn describe(function: &FunctionInfo, paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
     let name = function.name.as_str();
     match function.kind {
-        Kind::Core | Kind::Typed => {
-            for export in function.exports.iter().filter(|export| is_callable(export)) {
-                let target =
-                    if is_default(function, export) { name.to_owned() } else { format!("{name}:{}", export.name) };
-                let call = match &export.typed {
-                    Some(typed) => typed::call(name, typed),
-                    None => numeric::call(export),
-                };
-                schemas.extend(export.typed.iter().flat_map(|typed| typed::types(name, typed)));
-                add(name, &target, &call, paths);
-            }
-        }
+        Kind::Core | Kind::Typed => describe_exports(function, paths, schemas),
         Kind::Command => {
             let responses = answered(&json!({"*/*": {}}), None);
             paths.insert(path(name), whole(name, "Writes its standard output for its standard input", &responses));
+            describe_exports(function, paths, schemas);
         }
         Kind::Http => {
             let responses = json!({"default": {"description": "What the function answers", "content": {"*/*": {}}}});
@@ -53,12 +43,27 @@ pub(super) fn describe(function: &FunctionInfo, paths: &mut Map<String, Value>, 
     }
 }
 
+fn describe_exports(function: &FunctionInfo, paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
+    let name = function.name.as_str();
+    for export in function.exports.iter().filter(|export| is_callable(export)) {
+        let target = if is_default(function, export) { name.to_owned() } else { format!("{name}:{}", export.name) };
+        let call = match &export.typed {
+            Some(typed) => typed::call(name, typed),
+            None => numeric::call(export),
+        };
+        schemas.extend(export.typed.iter().flat_map(|typed| typed::types(name, typed)));
+        add(name, &target, &call, paths);
+    }
+}
+
 /// Whether a call that names no export means this one.
 fn is_default(function: &FunctionInfo, export: &Export) -> bool {
     let name = function.name.as_str();
     let mut callable = function.exports.iter().filter(|export| is_callable(export));
     match (&function.config.export, callable.next(), callable.next()) {
         (Some(configured), ..) => export.name == *configured,
+        // A caller that names none runs the command.
+        (None, ..) if function.kind == Kind::Command => false,
         (None, Some(_), None) => true,
         (None, ..) => export.name == name || function.kind == Kind::Core && export.name == name.replace('-', "_"),
     }

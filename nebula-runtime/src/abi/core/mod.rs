@@ -15,7 +15,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use super::{
     Answer, Call, imports_wasi, number, some_of,
     stdio::{self, Stderr},
-    unlinkable, wasi_linker,
+    toolchain, unlinkable, wasi_linker,
 };
 use crate::{
     ErrorKind, Export, FunctionConfig, FunctionRef, Invocation, InvokeError, Response,
@@ -46,6 +46,17 @@ struct Function {
 
 impl Core {
     pub(super) fn new(engine: Arc<Engine>, module: &Module) -> Result<Self, InvokeError> {
+        let core = Self::functions_of(engine, module)?;
+        if core.functions.is_empty() {
+            let detail =
+                "the module exports no function of numbers, no _start and no component; there is nothing to call";
+            return Err(InvokeError::new(ErrorKind::InvalidModule, detail));
+        }
+        Ok(core)
+    }
+
+    /// The same of a module that need not export any.
+    pub(super) fn functions_of(engine: Arc<Engine>, module: &Module) -> Result<Self, InvokeError> {
         let instance = if imports_wasi(module) {
             Instance::Wasi(wasi_linker(&engine)?.instantiate_pre(module).map_err(unlinkable)?)
         } else {
@@ -53,11 +64,6 @@ impl Core {
         };
         let functions: Vec<_> =
             module.exports().filter_map(|export| Function::new(module, export.name(), &export.ty())).collect();
-        if functions.is_empty() {
-            let detail =
-                "the module exports no function of numbers, no _start and no component; there is nothing to call";
-            return Err(InvokeError::new(ErrorKind::InvalidModule, detail));
-        }
         let exports = functions.iter().filter_map(|function| signature(module, &function.name)).collect();
         Ok(Self { engine, instance, initialize: module.get_export_index("_initialize"), functions, exports })
     }
@@ -123,7 +129,7 @@ impl Core {
 
 impl Function {
     fn new(module: &Module, name: &str, ty: &ExternType) -> Option<Self> {
-        let ty = ty.func().filter(|_| name != "_initialize").filter(|ty| is_callable(ty))?;
+        let ty = ty.func().filter(|_| !toolchain::owns(name)).filter(|ty| is_callable(ty))?;
         let export = module.get_export_index(name)?;
         let (params, results) = (ty.params().collect(), ty.results().len());
         Some(Self { name: name.to_owned(), export, params, results, brevity: Brevity::default() })

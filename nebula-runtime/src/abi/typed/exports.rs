@@ -8,7 +8,10 @@ use wasmtime::component::{
 };
 
 use super::shape::{MAX_PARTS_OF_ALL, Refusal, Signature};
-use crate::{ErrorKind, FunctionConfig, FunctionRef, InvokeError, abi::list_of};
+use crate::{
+    ErrorKind, FunctionConfig, FunctionRef, InvokeError,
+    abi::{list_of, toolchain},
+};
 
 /// The functions that a component exports.
 pub(super) struct Exports {
@@ -141,6 +144,9 @@ impl Function {
         ty: &ComponentFunc,
         left: &mut usize,
     ) -> Option<Self> {
+        if toolchain::owns_function(interface, name, ty) {
+            return None;
+        }
         let instance = match interface {
             Some(interface) => Some(component.get_export_index(None, interface)?),
             None => None,
