@@ -47,6 +47,7 @@ mod package;
 mod report;
 mod response;
 mod runtime;
+pub mod stderr;
 pub mod store;
 mod value;
 

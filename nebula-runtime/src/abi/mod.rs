@@ -61,7 +61,7 @@ pub enum GuestStderr {
     /// To the log, line by line, with the invocation's id.
     #[default]
     Log,
-    /// To this process's own stderr, as it is.
+    /// To this process's own stderr, as it is: see [`stderr`](crate::stderr). A guest waits for its reader.
     Inherit,
 }
 

@@ -1,10 +1,11 @@
-//! Stderr, into the log.
+//! Stderr, into the log or to this process's own.
 
 use std::{
+    future::poll_fn,
     io,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use wasmtime_wasi::{
 };
 
 use super::{WINDOW, lock};
-use crate::{InvocationId, abi::GuestStderr};
+use crate::{InvocationId, abi::GuestStderr, stderr};
 
 /// How much of a guest's stderr one invocation may put into the log.
 const MAX_LOGGED: usize = 64 << 10;
@@ -26,44 +27,54 @@ const MAX_LINE: usize = 4 << 10;
 
 /// A guest's stderr. Clones share one buffer.
 #[derive(Clone)]
-pub(in crate::abi) struct Stderr(Arc<Mutex<Logging>>);
+pub(in crate::abi) struct Stderr {
+    target: GuestStderr,
+    logging: Arc<Mutex<Logging>>,
+    /// Whether its guest has been told that there is room, and has not used it. Other guests may have, by now.
+    has_permit: bool,
+}
 
 struct Logging {
     id: InvocationId,
-    target: GuestStderr,
     line: BytesMut,
     left: usize,
 }
 
 impl Stderr {
     pub(in crate::abi) fn new(id: &InvocationId, target: GuestStderr) -> Self {
-        Self(Arc::new(Mutex::new(Logging::new(id, target))))
+        Self { target, logging: Arc::new(Mutex::new(Logging::new(id))), has_permit: false }
     }
 
     /// Ends the line that is being written, as the invocation has ended.
     pub(in crate::abi) fn end_line(&self) {
-        lock(&self.0).end_line();
+        lock(&self.logging).end_line();
     }
 
     /// What is written from now on is another invocation's.
     pub(in crate::abi) fn pass_to(&self, id: &InvocationId) {
-        let mut logging = lock(&self.0);
-        let target = logging.target;
-        *logging = Logging::new(id, target);
+        *lock(&self.logging) = Logging::new(id);
+    }
+
+    fn poll_permit(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.target == GuestStderr::Inherit && !self.has_permit {
+            ready!(stderr::poll_room(context));
+        }
+        self.has_permit = true;
+        Poll::Ready(())
+    }
+
+    fn write_now(&mut self, bytes: &[u8]) {
+        self.has_permit = false;
+        match self.target {
+            GuestStderr::Inherit => stderr::output(bytes),
+            GuestStderr::Log => lock(&self.logging).log(bytes),
+        }
     }
 }
 
 impl Logging {
-    fn new(id: &InvocationId, target: GuestStderr) -> Self {
-        Self { id: id.clone(), target, line: BytesMut::new(), left: MAX_LOGGED }
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        match self.target {
-            // A stderr that is closed is no reason to fail.
-            GuestStderr::Inherit => drop(io::Write::write_all(&mut io::stderr(), bytes)),
-            GuestStderr::Log => self.log(bytes),
-        }
+    fn new(id: &InvocationId) -> Self {
+        Self { id: id.clone(), line: BytesMut::new(), left: MAX_LOGGED }
     }
 
     fn log(&mut self, bytes: &[u8]) {
@@ -108,12 +119,14 @@ impl Drop for Logging {
 
 #[async_trait]
 impl Pollable for Stderr {
-    async fn ready(&mut self) {}
+    async fn ready(&mut self) {
+        poll_fn(|context| self.poll_permit(context)).await;
+    }
 }
 
 impl OutputStream for Stderr {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        lock(&self.0).write(&bytes);
+        self.write_now(&bytes);
         Ok(())
     }
 
@@ -122,13 +135,16 @@ impl OutputStream for Stderr {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(WINDOW)
+        let may_write = self.target == GuestStderr::Log || self.has_permit || stderr::has_room();
+        Ok(if may_write { WINDOW } else { 0 })
     }
 }
 
 impl AsyncWrite for Stderr {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        lock(&self.0).write(bytes);
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_permit(context));
+        let bytes = bytes.get(..WINDOW).unwrap_or(bytes);
+        self.write_now(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -1,0 +1,165 @@
+//! This process's stderr: the log, and what guests write there.
+//!
+//! Everything goes through one queue, which one thread writes in order. What is in it is written long before anybody notices;
+//! the queue is there for the day on which stderr cannot be written: its reader has gone, its disk is full, its pipe is open
+//! and nobody reads it. Then
+//! - a **line of the log** neither waits nor fails. One that finds the queue full, or that cannot be written, is lost. Lost lines
+//!   are counted ([`lines_lost`]), and the log says how many there were once it can be written again;
+//! - a **guest's output** ([`GuestStderr::Inherit`](crate::GuestStderr::Inherit)) makes the guest wait until there is room, and
+//!   is dropped only where writing fails.
+//!
+//! A program that logs hands [`log_writer`] to its subscriber, says what else it has to say by [`note`], and keeps a
+//! [`FlushAtExit`] in its `main`. The thread is started by the first line.
+
+mod queue;
+
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    fmt::Display,
+    future::poll_fn,
+    io::{self, Write as _},
+    panic::PanicHookInfo,
+    task::{Context, Poll},
+    thread,
+    time::Duration,
+};
+
+use self::queue::{Queue, Target};
+
+/// How long a process that ends waits for its log to be written.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a thread that panics waits for its message to be written: the panic may end the process.
+const PANIC_PATIENCE: Duration = Duration::from_millis(100);
+
+static QUEUE: Queue<Descriptor> = Queue::new(Descriptor);
+
+/// A writer for a subscriber of `tracing`: each write is one line of the log. It never waits and never fails.
+#[must_use]
+pub fn log_writer() -> impl io::Write {
+    LogWriter
+}
+
+/// Writes a line that is no part of the log, such as the address that a server listens on. It is lost only where stderr
+/// cannot be written, and then counted like a line of the log.
+pub fn note(line: impl Display) {
+    QUEUE.note(format!("{line}\n").into_bytes());
+}
+
+/// Tells of a panic, for [`std::panic::set_hook`]: the hook that is there otherwise writes to stderr itself, and waits for
+/// its reader.
+pub fn note_panic(panic: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let backtrace = Backtrace::capture();
+    let shown = if backtrace.status() == BacktraceStatus::Captured { format!("\n{backtrace}") } else { String::new() };
+    note(format_args!("thread '{}' {panic}{shown}", thread.name().unwrap_or("<unnamed>")));
+    QUEUE.flush(PANIC_PATIENCE);
+}
+
+/// How many lines of the log this process has lost so far.
+#[must_use]
+pub fn lines_lost() -> u64 {
+    QUEUE.lost()
+}
+
+/// Waits until all that has been put into the queue so far is written or lost.
+pub async fn written() {
+    let mark = QUEUE.mark();
+    poll_fn(|context| QUEUE.poll_written(mark, context)).await;
+}
+
+/// Writes what guests wrote to stderr.
+pub(crate) fn output(bytes: &[u8]) {
+    QUEUE.output(bytes);
+}
+
+/// Whether guests may write more to stderr, or have to wait for its reader.
+pub(crate) fn poll_room(context: &mut Context<'_>) -> Poll<()> {
+    QUEUE.poll_room(context)
+}
+
+/// The same, for a guest that does not wait.
+pub(crate) fn has_room() -> bool {
+    QUEUE.has_room()
+}
+
+/// Empties the queue when it is dropped, which is to be at the end of `main`. That takes two seconds at most, but for a process
+/// whose output stderr is.
+#[derive(Debug)]
+pub struct FlushAtExit {
+    waits_for_reader: bool,
+}
+
+impl FlushAtExit {
+    /// For a server, or another process whose stderr is a log: one that cannot be written does not keep it from ending.
+    #[must_use]
+    pub fn within_patience() -> Self {
+        Self { waits_for_reader: false }
+    }
+
+    /// For a process whose stderr is output, which nobody wants to lose: it waits for as long as its reader takes.
+    #[must_use]
+    pub fn waiting_for_reader() -> Self {
+        Self { waits_for_reader: true }
+    }
+}
+
+impl Drop for FlushAtExit {
+    fn drop(&mut self) {
+        if self.waits_for_reader {
+            QUEUE.wait_written(QUEUE.mark());
+        }
+        QUEUE.flush(PATIENCE);
+    }
+}
+
+struct LogWriter;
+
+impl io::Write for LogWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        QUEUE.line(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The process's stderr itself.
+struct Descriptor;
+
+impl Target for Descriptor {
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match io::stderr().write(bytes) {
+                // Others who have it open, a terminal's for example, may have made it so that writes do not wait.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait_until_writable()?,
+                written => return written,
+            }
+        }
+    }
+
+    fn tell_lost(&self, lines: u64) {
+        match lines {
+            1 => tracing::warn!("1 line of the log was lost"),
+            _ => tracing::warn!("{lines} lines of the log were lost"),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn wait_until_writable() -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    let stderr = io::stderr();
+    match poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(unix))]
+fn wait_until_writable() -> io::Result<()> {
+    Err(io::ErrorKind::WouldBlock.into())
+}
