@@ -1,5 +1,6 @@
 //! What Prometheus is told: counters and times of each function, and how much goes on now.
 
+mod log;
 mod series;
 
 use std::{
@@ -8,6 +9,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use log::LinesLost;
 use nebula_runtime::{FunctionName, Report, ReportSink};
 use prometheus_client::{encoding::text, metrics::gauge::Gauge, registry::Registry};
 use series::{Families, Series};
@@ -39,6 +41,7 @@ impl Metrics {
         let families = Families::register(&mut registry);
         let in_flight = Gauge::default();
         registry.register("in_flight", "Invocations that go on now", in_flight.clone());
+        registry.register_collector(Box::new(LinesLost));
         let nobody = families.series(String::new());
         Self(Arc::new(Inner { registry, families, functions: RwLock::default(), nobody, in_flight }))
     }
@@ -147,6 +150,7 @@ mod tests {
             "nebula_invocations_total{function=\"treats\",outcome=\"cancelled\"} 1",
             "nebula_invocations_total{function=\"treats\",outcome=\"ok\"} 2",
             "nebula_invocations_total{function=\"treats\",outcome=\"timeout\"} 1",
+            "nebula_log_lines_lost_total 0",
             "nebula_peak_memory_bytes{function=\"treats\"} 64",
             "nebula_request_bytes_total{function=\"treats\"} 12",
             "nebula_response_bytes_total{function=\"treats\"} 20",
@@ -160,7 +164,11 @@ mod tests {
         for number in 0..1_000 {
             metrics.record(&report(&format!("made-up-{number}"), None, Outcome::Failed(ErrorKind::NotFound)));
         }
-        let expected = ["nebula_in_flight 0", "nebula_invocations_total{function=\"\",outcome=\"not_found\"} 1000"];
+        let expected = [
+            "nebula_in_flight 0",
+            "nebula_invocations_total{function=\"\",outcome=\"not_found\"} 1000",
+            "nebula_log_lines_lost_total 0",
+        ];
         assert_eq!(samples(&metrics), expected);
     }
 
