@@ -1,8 +1,12 @@
 //! The log on stderr.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    panic,
+};
 
 use clap::{Args, ValueEnum};
+use nebula_runtime::stderr;
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
@@ -36,11 +40,13 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts logging for the whole process.
+/// Starts logging for the whole process. What is logged waits in a queue: see [`stderr`].
 pub(crate) fn start(options: &LogOptions) -> Result<(), Failure> {
     let invalid = |error| Failure::Usage(format!("invalid log filter {:?}: {error}", options.log));
     let filter = EnvFilter::builder().parse(&options.log).map_err(invalid)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    panic::set_hook(Box::new(stderr::note_panic));
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr::log_writer).log_internal_errors(false);
     let started = match options.log_format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),

@@ -20,14 +20,17 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use cli::Cli;
+use cli::{Cli, Command};
 use failure::Failure;
+use nebula_runtime::stderr::FlushAtExit;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let code = run(Cli::parse()).unwrap_or_else(|failure| {
+    let cli = Cli::parse();
+    let _flush = flush_at_exit(&cli.command);
+    let code = run(cli).unwrap_or_else(|failure| {
         print::error(&failure);
         failure.exit_code()
     });
@@ -41,4 +44,12 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     // What still blocks a thread, such as a compilation that nobody waits for, ends with the process.
     runtime.shutdown_background();
     code
+}
+
+fn flush_at_exit(command: &Command) -> FlushAtExit {
+    match command {
+        // What its guests write to stderr is output, and how it went stands behind that.
+        Command::Run(_) => FlushAtExit::waiting_for_reader(),
+        _ => FlushAtExit::within_patience(),
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
 };
 
-use nebula_runtime::FunctionInfo;
+use nebula_runtime::{FunctionInfo, stderr};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -53,9 +53,9 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// Writes one line to stderr. There is nobody to tell if that fails.
+/// Writes one line to stderr, behind what has been written there so far. There is nobody to tell if that fails.
 pub(crate) fn note(line: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    stderr::note(line);
 }
 
 /// Writes a failure and its causes to stderr.
