@@ -1,12 +1,10 @@
-//! An environment's beginning and its end.
+//! An environment that cannot begin.
 
-use std::{error::Error, io::Write as _, panic::AssertUnwindSafe, time::Duration};
+use std::{error::Error, time::Duration};
 
-use futures_util::FutureExt as _;
 use http::{Method, Uri};
 use lambda_runtime::Diagnostic;
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
-use nebula_http::Shutdown;
 use tokio::time::timeout;
 
 /// How long Lambda may take to hear that an environment cannot start.
@@ -41,19 +39,4 @@ fn diagnostic(error: &(dyn Error + 'static)) -> Vec<u8> {
     let diagnostic = Diagnostic { error_type: "Nebula.InitError".to_owned(), error_message };
     // Two strings always serialize.
     serde_json::to_vec(&diagnostic).unwrap_or_default()
-}
-
-/// Ends the process at SIGTERM, as soon as what it logged is written. Lambda sends one only where an extension is
-/// registered; without, it ends the process as it likes.
-pub(crate) async fn register_shutdown(shutdown: Shutdown) {
-    let hook = move || async move {
-        shutdown.drain();
-        // Standard error is not buffered. Whatever stands on standard output is a guest's.
-        drop(std::io::stdout().flush());
-    };
-    // The runtime panics where it cannot register. An emulator may know no extensions.
-    let registering = AssertUnwindSafe(lambda_runtime::spawn_graceful_shutdown_handler(hook));
-    if registering.catch_unwind().await.is_err() {
-        tracing::warn!("no extension could be registered: the environment will end without notice");
-    }
 }

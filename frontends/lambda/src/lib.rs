@@ -7,6 +7,7 @@
 //! use nebula_runtime::Package;
 //!
 //! let config = nebula_lambda::Config::from_vars(|name| std::env::var(name).ok())?;
+//! let _flush = nebula_runtime::stderr::FlushAtExit::within_patience();
 //! nebula_lambda::start_log(&config)?;
 //! let package = Package::open("/var/task".as_ref()).await?;
 //! let runtime = Arc::new(package.runtime().concurrency(1).build()?);
@@ -42,6 +43,8 @@ mod batch;
 mod config;
 mod context;
 mod event;
+mod extension;
+mod flush;
 mod handler;
 mod init;
 mod log;
@@ -61,7 +64,11 @@ pub use config::{Config, InvalidConfig, InvokeMode, LogConfig, LogFormat};
 pub use init::report_init_error;
 pub use log::start_log;
 
-use crate::{handler::Handler, stream::Streaming};
+use crate::{
+    flush::{Flushing, flush},
+    handler::Handler,
+    stream::Streaming,
+};
 
 /// The name of this frontend in reports.
 const FRONTEND: &str = "lambda";
@@ -112,7 +119,8 @@ pub async fn run(
         function,
         deadline_margin: config.deadline_margin,
     });
-    init::register_shutdown(shutdown).await;
+    let client = PooledClient::builder().with_endpoint(config.runtime_api.clone()).build();
+    extension::register_shutdown(shutdown, client).await;
     tokio::spawn(async move {
         for _ in 0..AHEAD {
             yield_now().await;
@@ -131,11 +139,12 @@ async fn serve(config: &Config, handler: Arc<Handler>) -> Result<(), Error> {
         })
     };
     let runtime = lambda_runtime::Runtime::new(service);
+    flush().await;
     let ended = match config.invoke_mode {
-        InvokeMode::Buffered => AssertUnwindSafe(runtime.run_concurrent()).catch_unwind().await,
+        InvokeMode::Buffered => AssertUnwindSafe(runtime.layer(Flushing).run_concurrent()).catch_unwind().await,
         InvokeMode::ResponseStream => {
             let client = Arc::new(PooledClient::builder().with_endpoint(config.runtime_api.clone()).build());
-            let runtime = runtime.layer(Streaming { handler, client });
+            let runtime = runtime.layer(Streaming { handler, client }).layer(Flushing);
             AssertUnwindSafe(runtime.run_concurrent()).catch_unwind().await
         }
     };

@@ -1,7 +1,8 @@
 //! The log on stderr, which Lambda takes to CloudWatch.
 
-use std::io;
+use std::panic;
 
+use nebula_runtime::stderr;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -9,15 +10,17 @@ use crate::{
     config::{LogConfig, LogFormat},
 };
 
-/// Starts logging for the whole process. Lines are written at once: nothing is to be flushed when Lambda freezes or ends the
-/// environment. A process that logs already goes on as it does.
+/// Starts logging for the whole process. What is logged waits in a queue (see [`stderr`]), which [`run`](crate::run) empties
+/// before Lambda freezes the environment, and [`FlushAtExit`](stderr::FlushAtExit) before it ends. A process that logs already
+/// goes on as it does.
 ///
 /// # Errors
 /// Where the filter is none.
 pub fn start_log(config: &Config) -> Result<(), InvalidConfig> {
     let LogConfig { filter, format } = &config.log;
     let filter = EnvFilter::builder().parse(filter).map_err(|error| config.log.invalid_filter(error))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
+    panic::set_hook(Box::new(stderr::note_panic));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr::log_writer).with_ansi(false);
     let started = match format {
         // CloudWatch notes the time of each line.
         LogFormat::Text => log.without_time().try_init(),

@@ -3,7 +3,10 @@
 use std::{error::Error, iter::successors, path::PathBuf, process::ExitCode, sync::Arc};
 
 use nebula_lambda::{Config, report_init_error, start_log};
-use nebula_runtime::{FunctionRef, Package, Runtime};
+use nebula_runtime::{
+    FunctionRef, Package, Runtime,
+    stderr::{self, FlushAtExit},
+};
 use tokio::runtime::Builder;
 
 /// How many instances there is room for in each invocation: a batch calls its function for several records at once, and a
@@ -13,6 +16,7 @@ const INSTANCES: u32 = 16;
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
+    let _flush = FlushAtExit::within_patience();
     let concurrency = concurrency();
     // One thread where there is one invocation at a time: more would only have to be started.
     let mut threads = if concurrency > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
@@ -25,7 +29,7 @@ fn main() -> ExitCode {
         Err(error) => {
             let chain = successors(Some(&*error as &(dyn Error + 'static)), |&error| error.source());
             let chain: Vec<_> = chain.map(ToString::to_string).collect();
-            eprintln!("error: {}", chain.join(": "));
+            stderr::note(format_args!("error: {}", chain.join(": ")));
             ExitCode::FAILURE
         }
     }

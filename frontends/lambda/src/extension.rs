@@ -1,0 +1,70 @@
+//! An extension that does nothing: Lambda sends SIGTERM only to an environment that has one.
+//!
+//! `lambda_runtime` has such an extension too. Its task prints to stderr when the signal comes, which panics where nobody reads
+//! that, waits for ever where the pipe is full, and either way does not end the process.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use lambda_runtime::Error;
+use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
+use nebula_http::Shutdown;
+use nebula_runtime::stderr;
+use tokio::{
+    select,
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
+
+/// How long a process that ends waits for its log to be written: Lambda kills it two seconds after the signal.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
+const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
+
+/// Ends the process at SIGTERM, as soon as what it logged is written. Lambda sends one only where an extension is
+/// registered; without, it ends the process as it likes.
+pub(crate) async fn register_shutdown(shutdown: Shutdown, client: PooledClient) {
+    match register(&client).await {
+        Ok((extension, signals)) => {
+            tokio::spawn(end_at_signal(shutdown, signals));
+            // Asking for an event says that the extension has started. None ever comes.
+            tokio::spawn(async move { drop(client.call(extension).await) });
+        }
+        // An emulator may know no extensions.
+        Err(error) => {
+            tracing::warn!(error, "no extension could be registered: the environment will end without notice");
+        }
+    }
+}
+
+/// Registers an extension, and gives the question for its first event, and the signals that end the process.
+async fn register(client: &PooledClient) -> Result<(http::Request<Body>, [Signal; 2]), Error> {
+    let request = build_request()
+        .method(Method::POST)
+        .uri("/2020-01-01/extension/register")
+        // It is to differ from the names of all other extensions of the function.
+        .header(NAME, "nebula-shutdown")
+        .body(Body::from(r#"{"events":[]}"#.to_owned()))?;
+    let registered = client.call(request).await?;
+    if !registered.status().is_success() {
+        return Err(format!("Lambda answered with {}", registered.status()).into());
+    }
+    let identifier: Option<&HeaderValue> = registered.headers().get(IDENTIFIER);
+    let identifier = identifier.ok_or("Lambda gave the extension no identifier")?;
+    let next = build_request().uri("/2020-01-01/extension/event/next").header(IDENTIFIER, identifier);
+    let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    Ok((next.body(Body::empty())?, signals))
+}
+
+async fn end_at_signal(shutdown: Shutdown, [mut terminate, mut interrupt]: [Signal; 2]) {
+    let signal = select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!(signal, "the environment ends");
+    shutdown.drain();
+    // What cannot be written by then is lost.
+    drop(timeout(PATIENCE, stderr::written()).await);
+    std::process::exit(0);
+}
