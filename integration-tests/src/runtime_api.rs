@@ -76,6 +76,9 @@ struct Shared {
     /// What it was told, by what that was about.
     told: Mutex<HashMap<String, Value>>,
     is_told: Condvar,
+    /// How often it was asked for an event.
+    asked: Mutex<usize>,
+    is_asked: Condvar,
 }
 
 impl Event {
@@ -182,6 +185,14 @@ impl RuntimeApi {
         self.offer(event).recv_timeout(PATIENCE).ok()
     }
 
+    /// Waits until it was asked for an event so often.
+    pub fn wait_until_asked(&self, times: usize) {
+        let asked = self.shared.asked.lock().unwrap();
+        let waiting = self.shared.is_asked.wait_timeout_while(asked, PATIENCE, |asked| *asked < times);
+        let (asked, _) = waiting.unwrap();
+        assert!(*asked >= times, "it was asked {asked} times");
+    }
+
     /// What it was told by an `extension` that registered, or of an `init_error`, once it was.
     pub fn wait_for(&self, what: &str) -> Value {
         let told = self.shared.told.lock().unwrap();
@@ -238,6 +249,8 @@ impl Server {
     }
 
     async fn next(&self) -> Response<Full<Bytes>> {
+        *self.shared.asked.lock().unwrap() += 1;
+        self.shared.is_asked.notify_all();
         let Some(event) = self.events.lock().await.recv().await else { return std::future::pending().await };
         let mut response = Response::builder().header("lambda-runtime-aws-request-id", event.id);
         for (name, value) in event.headers {

@@ -3,21 +3,16 @@
 //! `lambda_runtime` has such an extension too. Its task prints to stderr when the signal comes, which panics where nobody reads
 //! that, waits for ever where the pipe is full, and either way does not end the process.
 
-use std::time::Duration;
-
 use http::{HeaderName, HeaderValue, Method};
 use lambda_runtime::Error;
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use nebula_http::Shutdown;
-use nebula_runtime::stderr;
 use tokio::{
     select,
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
 };
 
-/// How long a process that ends waits for its log to be written: Lambda kills it two seconds after the signal.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::flush::flush;
 
 const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
 const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
@@ -64,7 +59,6 @@ async fn end_at_signal(shutdown: Shutdown, [mut terminate, mut interrupt]: [Sign
     };
     tracing::info!(signal, "the environment ends");
     shutdown.drain();
-    // What cannot be written by then is lost.
-    drop(timeout(PATIENCE, stderr::written()).await);
+    flush().await;
     std::process::exit(0);
 }

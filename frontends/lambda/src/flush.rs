@@ -12,10 +12,10 @@ use lambda_runtime::{Error, LambdaInvocation, Service, tower::Layer};
 use nebula_runtime::stderr;
 use tokio::time::timeout;
 
-/// How long an event waits for the lines of the one before it. What is not written by then is written later, or lost.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long the next event, or the process's end, waits for the log: Lambda kills a process two seconds after SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Waits until what has been logged so far is written, for a moment at most.
+/// Waits until what has been logged so far is written, or cannot be written for now.
 pub(crate) async fn flush() {
     drop(timeout(PATIENCE, stderr::written()).await);
 }

@@ -9,6 +9,7 @@ mod concurrency;
 mod descriptors;
 mod hostile;
 mod kill;
+mod log;
 #[cfg(target_os = "linux")]
 mod memory;
 mod shutdown;

@@ -14,7 +14,7 @@ use nebula_integration_tests::Project;
 
 pub(crate) use self::{
     client::{Answer, Client},
-    process::{Server, command_of},
+    process::{Log, Server, command_of},
 };
 
 /// How long anything may take before the test fails: much longer than it ever does.

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _},
     process::{Child, ChildStderr, Command, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread::{self, JoinHandle},
@@ -11,6 +11,9 @@ use std::{
 use nebula_integration_tests::{Nebula, Project};
 
 use super::{Answer, Client, PATIENCE, eventually};
+
+/// The log of a server, of which the test reads as much as it likes.
+pub(crate) type Log = BufReader<ChildStderr>;
 
 /// A `nebula serve` process. Dropping it kills it.
 pub(crate) struct Server {
@@ -26,16 +29,58 @@ impl Server {
         Self::spawn(serve(project))
     }
 
+    /// One whose log is read until it listens. The rest of the log is for the test to read, or not.
+    pub(crate) fn start_unread(project: &Project, options: &[&str]) -> (Self, Log) {
+        let mut command = serve(project);
+        let mut process = command.args(options).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let mut lines = log.by_ref().lines().map_while(Result::ok);
+        let address = lines.find_map(|line| announced(&line)).expect("a server that listens");
+        (Self { process, address, log: Arc::default(), reading: None }, log)
+    }
+
+    /// One whose log is on a disk that is full.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_with_full_disk(project: &Project, options: &[&str]) -> Self {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let process = serve(project).args(options).stderr(full).spawn().unwrap();
+        let mut server = Self { process, address: String::new(), log: Arc::default(), reading: None };
+        let port = eventually("a server that listens", || {
+            assert_eq!(server.process.try_wait().unwrap(), None, "it has ended");
+            server.listening_port()
+        });
+        server.address = format!("127.0.0.1:{port}");
+        server
+    }
+
+    /// The port that it listens on, as the system says.
+    #[cfg(target_os = "linux")]
+    fn listening_port(&self) -> Option<u16> {
+        /// The state of a socket that listens in proc_pid_net(5).
+        const LISTENING: &str = "0A";
+
+        let process = std::path::PathBuf::from(format!("/proc/{}", self.process.id()));
+        let descriptors = std::fs::read_dir(process.join("fd")).unwrap().map_while(Result::ok);
+        let links: Vec<_> = descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok()).collect();
+        let is_own = |inode| links.iter().any(|link| link.as_os_str() == OsStr::new(&format!("socket:[{inode}]")));
+        let sockets = std::fs::read_to_string(process.join("net/tcp")).unwrap();
+        sockets.lines().find_map(|socket| {
+            let fields: Vec<_> = socket.split_whitespace().collect();
+            let (_, port) = fields[1].split_once(':')?;
+            (fields[3] == LISTENING && is_own(fields[9])).then(|| u16::from_str_radix(port, 16).unwrap())
+        })
+    }
+
     /// One that may have so many files open at most.
     pub(crate) fn start_with_descriptors(project: &Project, limit: u32) -> Self {
         let (serve, limited) = (serve(project), format!("ulimit -n {limit} && exec \"$0\" \"$@\""));
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", &limited]).arg(serve.get_program());
-        Self::spawn(like(&serve, shell))
+        Self::spawn(quiet(like(&serve, shell)))
     }
 
     fn spawn(mut command: Command) -> Self {
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let (log, (announce, announced)) = (Arc::default(), mpsc::channel());
         let reading = read(process.stderr.take().unwrap(), Arc::clone(&log), announce);
         let address =
@@ -62,8 +107,13 @@ impl Server {
 
     /// How many invocations go on, as the server's metrics say.
     pub(crate) fn in_flight(&self) -> u64 {
+        self.metric("nebula_in_flight")
+    }
+
+    /// The value of a metric without labels.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
         let (_, metrics) = self.get("/metrics").summary();
-        metrics.lines().find_map(|line| line.strip_prefix("nebula_in_flight ")?.parse().ok()).unwrap()
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()).unwrap()
     }
 
     /// Waits until so many invocations go on.
@@ -133,16 +183,29 @@ fn like(original: &Command, mut command: Command) -> Command {
 }
 
 fn serve(project: &Project) -> Command {
-    Nebula::built().command(project, ["serve", "--listen", "127.0.0.1:0"])
+    quiet(Nebula::built().command(project, ["serve", "--listen", "127.0.0.1:0"]))
+}
+
+/// `command` without input, whose output nobody wants.
+fn quiet(mut command: Command) -> Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// The address that a line of the log announces.
+fn announced(line: &str) -> Option<String> {
+    let (_, address) = line.split_once("listening on http://")?;
+    // In JSON a quotation mark follows.
+    address.split('"').next().map(str::to_owned)
 }
 
 /// Reads the log, and announces the address that is in it.
 fn read(stderr: ChildStderr, log: Arc<Mutex<String>>, announce: mpsc::Sender<String>) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            if let Some((_, address)) = line.split_once("listening on http://") {
+            if let Some(address) = announced(&line) {
                 // Nobody waits for a second one.
-                let _ = announce.send(address.to_owned());
+                let _ = announce.send(address);
             }
             let mut log = log.lock().unwrap();
             log.push_str(&line);
