@@ -11,8 +11,11 @@ use serde_json::json;
 
 use crate::support::{Log, Server, eventually, project};
 
-/// How much `noisy` writes to stderr: more than a pipe holds, and what the log takes of one invocation at most.
+/// How much `noisy` writes to stderr: more than a pipe holds.
 const NOISE: usize = 4 * 65_536;
+
+/// How many lines of it one invocation puts into the log.
+const NOISE_LOGGED: usize = 16;
 
 /// A command that writes so much to stderr, and exits with 7; where its input begins with `0`, it sleeps for a moment instead,
 /// and exits with 0.
@@ -197,7 +200,8 @@ fn guests_that_wait_for_the_reader_of_stderr_keep_no_other_from_running() {
 fn environment() -> (Child, RuntimeApi, Package, Project) {
     let project = functions();
     let treats = Guest::named("treats").unwrap().functions.remove(0);
-    let noisy = Function { name: "noisy".to_owned(), source: project.join("noisy.wat"), ..treats };
+    let config = toml::Table::from_iter([("batch".to_owned(), "item".into())]);
+    let noisy = Function { name: "noisy".to_owned(), source: project.join("noisy.wat"), config, ..treats };
     let (package, api) = (Package::new(&[noisy]), RuntimeApi::start());
     let mut command = bootstrap(package.folder(), api.address());
     let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -209,23 +213,35 @@ fn assert_guest_faults(api: &RuntimeApi) {
     assert_eq!(api.invoke(Event::new("1")).unwrap().json(), told);
 }
 
+/// A batch of so many records.
+fn batch(records: usize) -> Event {
+    let record = |id| json!({ "eventSource": "aws:sqs", "messageId": format!("record {id}"), "body": "1" });
+    Event::new(json!({ "Records": (0..records).map(record).collect::<Vec<_>>() }).to_string())
+}
+
 #[test]
 fn what_an_event_logged_is_written_before_the_next_one_is_asked_for() {
+    /// Together they log ten times as much as a pipe holds, and less than waits to be written.
+    const RECORDS: usize = 10;
+
     let (mut process, api, _package, _project) = environment();
+    let failed = api.invoke(batch(RECORDS)).unwrap().json();
+    assert_eq!(failed["batchItemFailures"].as_array().unwrap().len(), RECORDS);
+    // Read only now: there is much left to be written when the answer is there.
     let mut stderr = process.stderr.take().unwrap();
     let reading = thread::spawn(move || {
-        let mut log = String::new();
-        stderr.read_to_string(&mut log).map(|_| log).unwrap()
+        let mut log = Vec::new();
+        stderr.read_to_end(&mut log).map(|_| log).unwrap()
     });
-    assert_guest_faults(&api);
     // Lambda freezes it now. What it has not written is not there.
     api.wait_until_asked(2);
     process.kill().unwrap();
     let (log, status) = (reading.join().unwrap(), process.wait().unwrap());
-    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> = log.split(|byte| *byte == b'\n').flat_map(serde_json::from_slice).collect();
     let messages: Vec<_> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
     let noise = messages.iter().filter(|message| message.starts_with('x')).count();
-    assert!(noise == 16 && messages.contains(&"REPORT"), "{status}: {messages:#?}");
+    let reports = messages.iter().filter(|message| **message == "REPORT").count();
+    assert_eq!((noise, reports), (RECORDS * NOISE_LOGGED, RECORDS), "{status}");
 }
 
 #[test]
