@@ -40,7 +40,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts logging for the whole process. What is logged waits in a queue: see [`stderr`].
+/// Starts logging for the whole process. A line of the log waits in a queue: see [`stderr`].
 pub(crate) fn start(options: &LogOptions) -> Result<(), Failure> {
     let invalid = |error| Failure::Usage(format!("invalid log filter {:?}: {error}", options.log));
     let filter = EnvFilter::builder().parse(&options.log).map_err(invalid)?;

@@ -1,9 +1,9 @@
 //! An extension that does nothing: Lambda sends SIGTERM only to an environment that has one.
 //!
-//! `lambda_runtime` has such an extension too. Its task prints to stderr when the signal comes, which panics where nobody reads
-//! that, waits for ever where the pipe is full, and either way does not end the process.
+//! `lambda_runtime` has such an extension too. It prints to stderr when the signal comes: that panics where stderr's
+//! reader has gone, and waits for ever where its pipe is full. In both cases the process would not end.
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, Method};
 use lambda_runtime::Error;
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use nebula_http::Shutdown;
@@ -33,20 +33,19 @@ pub(crate) async fn register_shutdown(shutdown: Shutdown, client: PooledClient) 
     }
 }
 
-/// Registers an extension, and gives the question for its first event, and the signals that end the process.
+/// Registers an extension. Returns the request for its first event, and the signals that end the process.
 async fn register(client: &PooledClient) -> Result<(http::Request<Body>, [Signal; 2]), Error> {
     let request = build_request()
         .method(Method::POST)
         .uri("/2020-01-01/extension/register")
-        // It is to differ from the names of all other extensions of the function.
+        // Each extension of a function has a name of its own.
         .header(NAME, "nebula-shutdown")
         .body(Body::from(r#"{"events":[]}"#.to_owned()))?;
     let registered = client.call(request).await?;
     if !registered.status().is_success() {
         return Err(format!("Lambda answered with {}", registered.status()).into());
     }
-    let identifier: Option<&HeaderValue> = registered.headers().get(IDENTIFIER);
-    let identifier = identifier.ok_or("Lambda gave the extension no identifier")?;
+    let identifier = registered.headers().get(IDENTIFIER).ok_or("Lambda gave the extension no identifier")?;
     let next = build_request().uri("/2020-01-01/extension/event/next").header(IDENTIFIER, identifier);
     let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     Ok((next.body(Body::empty())?, signals))

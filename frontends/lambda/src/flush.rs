@@ -1,5 +1,5 @@
-//! The log is written before the next event is asked for: then Lambda freezes the environment, and with it the thread that
-//! writes.
+//! The log is written before the next event is asked for: Lambda then freezes the environment, and with it the thread
+//! that writes.
 
 use std::{
     future::Future,
@@ -20,7 +20,7 @@ pub(crate) async fn flush() {
     drop(timeout(PATIENCE, stderr::written()).await);
 }
 
-/// A layer of the Lambda runtime that waits for the log behind each answer.
+/// A layer of the Lambda runtime that waits, after each answer, until the log is written.
 #[derive(Clone)]
 pub(crate) struct Flushing;
 

@@ -10,9 +10,9 @@ use crate::{
     config::{LogConfig, LogFormat},
 };
 
-/// Starts logging for the whole process. What is logged waits in a queue (see [`stderr`]), which [`run`](crate::run) empties
-/// before Lambda freezes the environment, and [`FlushAtExit`](stderr::FlushAtExit) before it ends. A process that logs already
-/// goes on as it does.
+/// Starts logging for the whole process. A line of the log waits in a queue (see [`stderr`]). [`run`](crate::run) empties
+/// the queue before Lambda freezes the environment, and [`FlushAtExit`](stderr::FlushAtExit) before the process ends. A
+/// process that logs already goes on as it does.
 ///
 /// # Errors
 /// Where the filter is none.

@@ -17,8 +17,8 @@ const NOISE: usize = 4 * 65_536;
 /// How many lines of it one invocation puts into the log.
 const NOISE_LOGGED: usize = 16;
 
-/// A command that writes so much to stderr, and exits with 7; where its input begins with `0`, it sleeps for a moment instead,
-/// and exits with 0.
+/// A command that writes so much to stderr, and exits with 7. Where its input begins with `0`, it sleeps for a moment
+/// instead, and exits with 0.
 const NOISY: &str = r#"
 (module
   (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))

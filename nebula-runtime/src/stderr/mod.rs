@@ -1,15 +1,14 @@
 //! This process's stderr: the log, and what guests write there.
 //!
-//! Everything goes through one queue, which one thread writes in order. What is in it is written long before anybody notices;
-//! the queue is there for the day on which stderr cannot be written: its reader has gone, its disk is full, its pipe is open
-//! and nobody reads it. Then
-//! - a **line of the log** neither waits nor fails. One that finds the queue full, or that cannot be written, is lost. Lost lines
-//!   are counted ([`lines_lost`]), and the log says how many there were once it can be written again;
-//! - a **guest's output** ([`GuestStderr::Inherit`](crate::GuestStderr::Inherit)) makes the guest wait until there is room, and
-//!   is dropped only where writing fails.
+//! Everything goes through one queue, and one thread writes it in order. The queue is there for the day on which stderr
+//! cannot be written: its disk is full, its reader has gone, or its pipe is open and nobody reads it. Then
+//! - a **line of the log** neither waits nor fails. A line that finds the queue full, or that cannot be written, is
+//!   lost. Lost lines are counted ([`lines_lost`]). The log says how many there were when the queue has been written;
+//! - a **guest's output** ([`GuestStderr::Inherit`](crate::GuestStderr::Inherit)) makes the guest wait until there is
+//!   room. It is dropped only where writing fails.
 //!
-//! A program that logs hands [`log_writer`] to its subscriber, says what else it has to say by [`note`], and keeps a
-//! [`FlushAtExit`] in its `main`. The thread is started by the first line.
+//! A program gives [`log_writer`] to its subscriber of `tracing`, writes everything else by [`note`], and keeps a
+//! [`FlushAtExit`] in its `main`. The first line starts the thread.
 
 mod queue;
 
@@ -40,14 +39,14 @@ pub fn log_writer() -> impl io::Write {
     LogWriter
 }
 
-/// Writes a line that is no part of the log, such as the address that a server listens on. It is lost only where stderr
-/// cannot be written, and then counted like a line of the log.
+/// Writes a line that is no part of the log, such as the address that a server listens on. It always has room. Where
+/// stderr cannot be written, it is lost, and counted like a line of the log.
 pub fn note(line: impl Display) {
     QUEUE.note(format!("{line}\n").into_bytes());
 }
 
-/// Tells of a panic, for [`std::panic::set_hook`]: the hook that is there otherwise writes to stderr itself, and waits for
-/// its reader.
+/// Tells of a panic, for [`std::panic::set_hook`]: the standard library's own hook writes to stderr directly, and so waits
+/// for its reader.
 pub fn note_panic(panic: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let backtrace = Backtrace::capture();
@@ -83,21 +82,20 @@ pub(crate) fn has_room() -> bool {
     QUEUE.has_room()
 }
 
-/// Empties the queue when it is dropped, which is to be at the end of `main`. That takes two seconds at most, but for a process
-/// whose output stderr is.
+/// Empties the queue when it is dropped, at the end of `main`.
 #[derive(Debug)]
 pub struct FlushAtExit {
     waits_for_reader: bool,
 }
 
 impl FlushAtExit {
-    /// For a server, or another process whose stderr is a log: one that cannot be written does not keep it from ending.
+    /// For a process whose stderr is a log, such as a server. It waits for two seconds at most.
     #[must_use]
     pub fn within_patience() -> Self {
         Self { waits_for_reader: false }
     }
 
-    /// For a process whose stderr is output, which nobody wants to lose: it waits for as long as its reader takes.
+    /// For a process whose stderr is output. It waits until its reader has read.
     #[must_use]
     pub fn waiting_for_reader() -> Self {
         Self { waits_for_reader: true }

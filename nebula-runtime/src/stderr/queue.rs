@@ -12,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-/// How many bytes of lines wait to be written: what a busy server logs in the time in which its thread is not scheduled.
+/// How many bytes of lines may wait to be written: as many as a busy server logs while its thread is not scheduled.
 pub(super) const LINES_ROOM: usize = 1 << 20;
 
-/// How far guests may be ahead of their reader before they wait, as with stdout.
+/// How many bytes of output may wait before guests do.
 pub(super) const OUTPUT_ROOM: usize = 64 << 10;
 
 /// What a queue's thread writes to.
@@ -37,7 +37,7 @@ pub(super) struct Queue<T> {
     state: Mutex<State>,
     /// The thread waits for it.
     has_entries: Condvar,
-    /// Threads that wait for something to be written, or for the queue to be empty, wait for it.
+    /// Threads wait for it, for something to be written or for the queue to be empty.
     progress: Condvar,
 }
 
@@ -170,8 +170,8 @@ impl<T: Target> Queue<T> {
         self.write_on(state);
     }
 
-    /// Puts a guest's output at the end. The guest has been told that there is room; several may have been told at once, so
-    /// that each may be ahead by one write more.
+    /// Puts a guest's output at the end, also where there is no room: the guest was told that there is. Several guests may
+    /// have been told at once, so the bound is exceeded by one write of each.
     pub(super) fn output(&'static self, bytes: &[u8]) {
         let mut state = self.lock();
         match state.entries.back_mut() {
@@ -309,7 +309,7 @@ impl State {
         (self.untold > 0 && !self.failing).then(|| mem::take(&mut self.untold))
     }
 
-    /// Everyone who may have waited for a write that has just ended. They look again whether it was theirs.
+    /// The tasks that may have waited for a write that has just ended. Each looks again, and may wait on.
     fn take_waiting(&mut self) -> Vec<Waker> {
         let mut waiting = mem::take(&mut self.flushing);
         if self.has_room() {
@@ -319,9 +319,9 @@ impl State {
     }
 }
 
-/// Lets a task wait, once, until something `is_so`.
-fn wait(waiting: &mut Vec<Waker>, is_so: bool, context: &Context<'_>) -> Poll<()> {
-    if is_so {
+/// Lets a task wait where it has to: its waker joins those that are waiting.
+fn wait(waiting: &mut Vec<Waker>, is_over: bool, context: &Context<'_>) -> Poll<()> {
+    if is_over {
         return Poll::Ready(());
     }
     if !waiting.iter().any(|waiter| waiter.will_wake(context.waker())) {
