@@ -35,7 +35,7 @@ impl Server {
         let mut process = command.args(options).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap());
         let mut lines = log.by_ref().lines().map_while(Result::ok);
-        let address = lines.find_map(|line| announced(&line)).expect("a server that listens");
+        let address = lines.find_map(|line| announced(&line)).unwrap_or_else(|| panic!("no server"));
         (Self { process, address, log: Arc::default(), reading: None }, log)
     }
 
