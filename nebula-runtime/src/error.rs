@@ -1,6 +1,6 @@
 //! Why an invocation failed: one closed list of kinds that every frontend maps exactly once.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -116,6 +116,11 @@ impl InvokeError {
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// One caller's copy of a failure that several callers are told.
+    pub(crate) fn shared(error: Arc<Self>) -> Self {
+        Self::new(error.kind(), error.detail()).with_source(error)
     }
 
     /// The same failure with the code the guest exited with.

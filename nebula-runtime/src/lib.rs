@@ -35,6 +35,7 @@ mod digest;
 mod engine;
 mod error;
 mod event;
+mod flight;
 mod function;
 mod hosts;
 mod invocation;
@@ -49,6 +50,7 @@ mod response;
 mod runtime;
 pub mod stderr;
 pub mod store;
+mod sync;
 mod value;
 
 pub use abi::GuestStderr;

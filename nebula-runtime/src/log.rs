@@ -72,7 +72,7 @@ impl InvokeError {
 }
 
 /// What caused an error, the nearest cause first.
-fn causes(error: &InvokeError) -> String {
+pub(crate) fn causes(error: &InvokeError) -> String {
     let chain = std::iter::successors(error.source(), |&cause| cause.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

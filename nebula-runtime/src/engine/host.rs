@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{WasiCtxView, WasiView, p1::WasiP1Ctx};
 
-use super::ticker::Ticking;
+use super::clock::Ticking;
 use crate::{ByteSize, ReportHandle};
 
 /// The most elements that all tables of one guest may have together; an element is a pointer.

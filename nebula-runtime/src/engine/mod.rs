@@ -2,6 +2,7 @@
 //!
 //! Only this module, [`abi`](crate::abi) and the limits know Wasmtime.
 
+mod clock;
 #[cfg(feature = "compiler")]
 mod compiler;
 mod fault;

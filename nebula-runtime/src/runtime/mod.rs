@@ -7,18 +7,19 @@ mod package;
 #[cfg(feature = "compiler")]
 mod publish;
 
-use std::{future::ready, sync::Arc};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture};
 use tokio::{
     sync::OwnedSemaphorePermit,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
-    Catalog, ErrorKind, FunctionInfo, FunctionRef, GuestStderr, Invocation, InvokeError, Invoker, Limits, Response,
-    Start,
+    Catalog, Digest, ErrorKind, FunctionInfo, FunctionRef, GuestStderr, Invocation, InvokeError, Invoker, Limits,
+    Response, Start,
     abi::{Answer, Call, Guest},
     body::too_large,
     deployments::{Deployment, Deployments, store_failure},
@@ -143,13 +144,13 @@ impl Runtime {
     /// # Errors
     /// As that invocation would fail.
     pub async fn load(&self, function: &FunctionRef) -> Result<(), InvokeError> {
-        let deployment = self.deployments.get(function, Instant::now().into_std()).await?;
+        let deployment = self.deployments.get(function, Instant::now()).await?;
         self.guest(&deployment).await.map(drop)
     }
 
     /// All that a call of the function needs, where it is here already and nothing is to be waited for.
     fn ready(&self, invocation: &Invocation, arrived: Instant) -> Option<Ready> {
-        let deployment = self.deployments.ready(&invocation.function, arrived.into_std())?;
+        let deployment = self.deployments.ready(&invocation.function, arrived)?;
         let guest = self.loader.loaded(&deployment.manifest.module)?;
         let place = deployment.gate.try_enter()?;
         note(invocation, &deployment, Start::Warm);
@@ -161,7 +162,7 @@ impl Runtime {
     ///
     /// The invocation is borrowed for itself alone because its body, which others may not look at, is not `Sync`.
     async fn prepare(&self, invocation: &mut Invocation, arrived: Instant) -> Result<Ready, InvokeError> {
-        let deployment = self.deployments.get(&invocation.function, arrived.into_std()).await?;
+        let deployment = self.deployments.get(&invocation.function, arrived).await?;
         let loaded = self.loader.loaded(&deployment.manifest.module);
         note(invocation, &deployment, if loaded.is_some() { Start::Warm } else { Start::Cold });
         refuse_large(invocation, &deployment)?;
@@ -180,7 +181,7 @@ impl Runtime {
 
     async fn guest(&self, deployment: &Deployment) -> Result<Guest, InvokeError> {
         let (store, digest) = (self.store.clone(), deployment.manifest.module);
-        self.loader.load(digest, async move { store.module(&digest).await.map_err(store_failure) }).await
+        self.loader.load(digest, async move { read_module(&store, &digest).await }).await
     }
 }
 
@@ -260,6 +261,14 @@ fn note(invocation: &Invocation, deployment: &Deployment, start: Start) {
 fn refuse_large(invocation: &Invocation, deployment: &Deployment) -> Result<(), InvokeError> {
     let limit = deployment.limits.max_request.as_u64();
     if invocation.event.size_hint().lower() > limit { Err(too_large(limit)) } else { Ok(()) }
+}
+
+/// Reads a module that is to be compiled, so long as a caller can wait for that: a module is large, and may come from afar.
+async fn read_module(store: &Store, digest: &Digest) -> Result<Bytes, InvokeError> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    let late = || InvokeError::new(ErrorKind::Unavailable, "the store does not answer; try again later");
+    timeout(PATIENCE, store.module(digest)).await.map_err(|_| late())?.map_err(store_failure)
 }
 
 async fn within<T>(

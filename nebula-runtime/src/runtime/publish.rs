@@ -65,8 +65,7 @@ impl Runtime {
         check_reuse(&config, &guest)?;
         let version = NewVersion { module, kind, exports, config, composition };
         let published = self.store.publish(name, version, alias).await.map_err(store_failure)?;
-        self.deployments.forget(name);
-        let info = self.inspect(&name.clone().into()).await?;
+        let info = self.deployments.stored(&name.clone().into()).await?;
         Ok(Published { info, changed: published.changed })
     }
 
@@ -80,7 +79,7 @@ impl Runtime {
         composition: Option<&Composition>,
         alias: Option<&AliasName>,
     ) -> Result<Option<FunctionInfo>, InvokeError> {
-        match self.inspect(&name.clone().into()).await {
+        match self.deployments.stored(&name.clone().into()).await {
             Ok(info) => {
                 let same = info.digest == *digest && info.config == *config && info.composition.as_ref() == composition;
                 let aliased = alias.is_none_or(|alias| info.aliases.contains(alias));
@@ -105,7 +104,7 @@ impl Runtime {
         }
         let (mut imports, mut components) = (Vec::new(), Vec::new());
         for (import, function) in &config.imports {
-            let info = self.inspect(function).await.map_err(|error| {
+            let info = self.deployments.stored(function).await.map_err(|error| {
                 let detail = format!("imports: {import:?} is to be function {function}: {}", error.detail());
                 InvokeError::new(error.kind(), detail).with_source(error)
             })?;
@@ -176,10 +175,9 @@ fn check_export(config: &FunctionConfig, guest: &Guest, exports: &[Export]) -> R
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs,
-        time::{Duration, Instant},
-    };
+    use std::{fs, time::Duration};
+
+    use tokio::time::Instant;
 
     use super::*;
     use crate::{Event, Invocation, Invoker as _, StoreUrl};

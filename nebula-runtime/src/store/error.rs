@@ -29,6 +29,12 @@ pub enum StoreError {
         /// What the system answered.
         source: io::Error,
     },
+    /// What is at the store's place is no store: an empty folder, as an unmounted disk leaves it, or none.
+    #[error("there is no store at {store}: its nebula-store.json is missing")]
+    Gone {
+        /// The store.
+        store: StoreUrl,
+    },
     /// The store was written by a newer Nebula.
     #[error(
         "{object} in store {store} has format {found} and this Nebula knows formats up to {supported}; \

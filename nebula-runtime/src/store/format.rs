@@ -5,7 +5,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    StoreError,
+    StoreError, StoreUrl,
     backend::{Backend, Put},
 };
 
@@ -36,6 +36,17 @@ pub(super) async fn check(backend: &Backend) -> Result<(), StoreError> {
     }
     let bytes = found.map(|object| object.bytes).unwrap_or_default();
     decode(backend, &path, &bytes).map(|Marker { .. }| ())
+}
+
+/// Refuses a store that is not there any more, or is another one by now. A store in memory needs no marker: it is there as
+/// long as its handles are.
+pub(super) async fn recheck(backend: &Backend) -> Result<(), StoreError> {
+    let path = Path::from(MARKER);
+    match backend.get(&path).await? {
+        Some(object) => decode(backend, &path, &object.bytes).map(|Marker { .. }| ()),
+        None if *backend.url() == StoreUrl::MEMORY => Ok(()),
+        None => Err(StoreError::Gone { store: backend.url().clone() }),
+    }
 }
 
 /// The document in an object's bytes. One of a newer format is refused for that, and not for what else is new in it.

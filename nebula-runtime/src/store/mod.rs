@@ -104,6 +104,15 @@ impl Store {
         Self { backend: Arc::new(Backend::memory()) }
     }
 
+    /// Whether the store is there, and is one that this build understands: one small read, however much is published.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] where there is none any more, [`StoreError::Unavailable`] where it is out of reach, and as
+    /// [`Store::open`].
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        format::recheck(&self.backend).await
+    }
+
     /// Publishes a version as the latest of its function, and points `alias` to it.
     ///
     /// What is the latest version already is not published again. What was a version earlier is: as a new version, of the

@@ -5,6 +5,7 @@ mod answer;
 mod idle;
 mod request;
 mod shared;
+mod waiting;
 
 use std::{
     future::{poll_fn, ready},

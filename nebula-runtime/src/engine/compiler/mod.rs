@@ -1,6 +1,7 @@
 //! Compiling modules: each once on a machine that keeps the code.
 
 mod code_cache;
+mod compilations;
 
 use std::{
     hash::Hash as _,
@@ -11,6 +12,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use code_cache::CodeCache;
+use compilations::Compilations;
 use futures_util::future::BoxFuture;
 use tokio::task::{JoinError, spawn_blocking};
 use wasmtime::{Module, component::Component};
@@ -20,7 +22,10 @@ use crate::{Digest, ErrorKind, InvokeError};
 
 /// Compiles what is not in its cache.
 #[derive(Clone)]
-pub(crate) struct Compiler(Arc<Caches>);
+pub(crate) struct Compiler {
+    caches: Arc<Caches>,
+    compilations: Compilations,
+}
 
 /// Where code is kept, if anywhere.
 struct Caches {
@@ -32,7 +37,8 @@ struct Caches {
 impl Compiler {
     /// A compiler that keeps the code in a folder, or keeps none.
     pub(crate) fn new(cache: Option<PathBuf>) -> Self {
-        Self(Arc::new(Caches { root: cache, plain: OnceLock::new(), concurrent: OnceLock::new() }))
+        let caches = Arc::new(Caches { root: cache, plain: OnceLock::new(), concurrent: OnceLock::new() });
+        Self { caches, compilations: Compilations::one_for_each_core() }
     }
 
     /// Compiles a module for the baseline of a processor, which may be another than this machine's.
@@ -55,12 +61,13 @@ impl CodeSource for Compiler {
         digest: Digest,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<Loaded, InvokeError> {
-        let (caches, mapping) = (Arc::clone(&self.0), Arc::clone(&engines));
+        let (caches, mapping) = (Arc::clone(&self.caches), Arc::clone(&engines));
         if let Some(loaded) = spawn_blocking(move || caches.map(&mapping, &digest)).await.map_err(panicked)? {
             return Ok(loaded);
         }
-        let (caches, wasm) = (Arc::clone(&self.0), wasm.await?);
-        let compiled = spawn_blocking(move || caches.compile(&engines, &digest, &wasm)).await.map_err(panicked)?;
+        let (caches, wasm) = (Arc::clone(&self.caches), wasm.await?);
+        let compile = move || caches.compile(&engines, &digest, &wasm);
+        let compiled = self.compilations.run(compile).await.map_err(panicked)?;
         compiled.map_err(|error| {
             let detail =
                 format!("the module is not valid WebAssembly, or uses what Nebula does not support: {error:#}");

@@ -1,0 +1,80 @@
+//! How many modules are compiled at once.
+
+use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
+
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, spawn_blocking},
+};
+
+/// Room for a number of compilations at once: each takes a core for itself, and memory in proportion to its module. More of
+/// them would end no sooner, and guests would wait longer for a core.
+#[derive(Clone)]
+pub(super) struct Compilations(Arc<Semaphore>);
+
+impl Compilations {
+    pub(super) fn one_for_each_core() -> Self {
+        Self::at_once(available_parallelism().map_or(1, NonZeroUsize::get))
+    }
+
+    fn at_once(count: usize) -> Self {
+        Self(Arc::new(Semaphore::new(count)))
+    }
+
+    /// Runs a compilation on a thread that may be held for a while, once there is room for it. It goes on, and keeps its
+    /// room, when nobody waits for it any more.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        compile: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        // The semaphore is never closed.
+        let room = Arc::clone(&self.0).acquire_owned().await;
+        let compiling = spawn_blocking(move || {
+            let _room = room;
+            compile()
+        });
+        compiling.await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    };
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn compilations_wait_for_room() {
+        const COMPILATIONS: usize = 12;
+        const AT_ONCE: usize = 2;
+
+        let compilations = Compilations::at_once(AT_ONCE);
+        let running = Arc::new(AtomicUsize::new(0));
+        let (begun, has_begun) = mpsc::channel();
+        let (finish, may_finish) = mpsc::channel();
+        let may_finish = Arc::new(std::sync::Mutex::new(may_finish));
+        let compile = |number| {
+            let (running, begun, may_finish) = (Arc::clone(&running), begun.clone(), Arc::clone(&may_finish));
+            compilations.run(move || {
+                begun.send(running.fetch_add(1, SeqCst) + 1).unwrap();
+                may_finish.lock().unwrap().recv().unwrap();
+                running.fetch_sub(1, SeqCst);
+                number
+            })
+        };
+        let all = tokio::spawn(join_all((0..COMPILATIONS).map(compile).map(tokio::spawn).collect::<Vec<_>>()));
+        let mut most = 0;
+        for _ in 0..COMPILATIONS {
+            most = most.max(has_begun.recv().unwrap());
+            finish.send(()).unwrap();
+        }
+        let all: Vec<usize> = all.await.unwrap().into_iter().map(|done| done.unwrap().unwrap()).collect();
+        assert_eq!(all, (0..COMPILATIONS).collect::<Vec<_>>());
+        assert!(most <= AT_ONCE, "{most} at once");
+    }
+}

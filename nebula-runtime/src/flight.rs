@@ -1,0 +1,106 @@
+//! Work that many callers ask for and that is done once.
+
+use std::{collections::HashMap, hash::Hash};
+
+use futures_util::{FutureExt as _, future::Shared};
+use tokio::sync::oneshot;
+
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, spawn};
+
+/// Work that is done once at a time for each key. All callers that ask for it meanwhile wait for the same result.
+///
+/// - The work is a task of its own: it goes on when every caller has left.
+/// - The result is told to the callers that wait, and not kept. Work whose result is to be kept puts it where `kept` of
+///   [`SingleFlight::start`] finds it: a caller then finds the result there, or waits for it, and never starts the work again.
+/// - A caller that was told a result and asks again starts the work anew.
+pub(crate) struct SingleFlight<Key: Eq + Hash, Value> {
+    flights: Arc<Mutex<Flights<Key, Value>>>,
+}
+
+/// The result of some work, for each caller that waits for it: an error where the task ended without one, because it
+/// panicked or its Tokio runtime was shut down.
+pub(crate) type Flight<Value> = Shared<oneshot::Receiver<Value>>;
+
+struct Flights<Key, Value> {
+    started: u64,
+    under_way: HashMap<Key, (u64, Flight<Value>)>,
+}
+
+impl<Key, Value> SingleFlight<Key, Value>
+where
+    Key: Clone + Eq + Hash + Send + 'static,
+    Value: Clone + Send + Sync + 'static,
+{
+    pub(crate) fn new() -> Self {
+        Self { flights: Arc::new(Mutex::new(Flights { started: 0, under_way: HashMap::new() })) }
+    }
+
+    /// The work for `key` that is under way.
+    pub(crate) fn under_way(&self, key: &Key) -> Option<Flight<Value>> {
+        lock(&self.flights).under_way.get(key).map(|(_, flight)| flight.clone())
+    }
+
+    /// The work for `key` that is under way; else what `kept` finds; else `work`, which begins at once.
+    ///
+    /// Needs a Tokio runtime.
+    pub(crate) fn start(
+        &self,
+        key: &Key,
+        kept: impl FnOnce() -> Option<Value>,
+        work: impl Future<Output = Value> + Send + 'static,
+    ) -> Flight<Value> {
+        let (tell, told) = oneshot::channel();
+        let told = told.shared();
+        let mut flights = lock(&self.flights);
+        if let Some((_, flight)) = flights.under_way.get(key) {
+            return flight.clone();
+        }
+        // Looked for under the lock: between a look before it and this, the work may have come to its end.
+        if let Some(kept) = kept() {
+            // It is received by `told`.
+            let _ = tell.send(kept);
+            return told;
+        }
+        flights.started += 1;
+        let number = flights.started;
+        flights.under_way.insert(key.clone(), (number, told.clone()));
+        drop(flights);
+        let landing = Landing { flights: Arc::clone(&self.flights), key: key.clone(), number, tell: Some(tell) };
+        // Without the lock: a Tokio runtime that is being shut down drops the task, and so the landing, right here.
+        spawn(async move { landing.tell(work.await) });
+        told
+    }
+}
+
+/// The end of some work, however it comes: its entry is taken away, and only then are the callers told. A caller that asks
+/// again because of what it was told is not to find the old entry.
+struct Landing<Key: Eq + Hash, Value> {
+    flights: Arc<Mutex<Flights<Key, Value>>>,
+    key: Key,
+    number: u64,
+    tell: Option<oneshot::Sender<Value>>,
+}
+
+impl<Key: Eq + Hash, Value> Landing<Key, Value> {
+    fn tell(mut self, value: Value) {
+        let tell = self.tell.take();
+        drop(self);
+        // All callers may have left.
+        let _ = tell.map(|tell| tell.send(value));
+    }
+}
+
+impl<Key: Eq + Hash, Value> Drop for Landing<Key, Value> {
+    fn drop(&mut self) {
+        let mut flights = lock(&self.flights);
+        // A newer one is another task's.
+        if flights.under_way.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
+            flights.under_way.remove(&self.key);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No panic can come between two writes.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
