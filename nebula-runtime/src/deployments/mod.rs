@@ -2,8 +2,6 @@
 
 mod function;
 mod reading;
-#[cfg(test)]
-mod tests;
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},

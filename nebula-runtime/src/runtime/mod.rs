@@ -6,6 +6,8 @@ mod compose;
 mod package;
 #[cfg(feature = "compiler")]
 mod publish;
+#[cfg(test)]
+mod tests;
 
 use std::{future::ready, sync::Arc, time::Duration};
 

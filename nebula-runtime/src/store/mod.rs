@@ -15,6 +15,8 @@ mod blob;
 pub mod conformance;
 mod error;
 mod excerpt;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod folder;
 mod format;
 mod functions;

@@ -60,20 +60,22 @@ mod tests {
         let may_finish = Arc::new(std::sync::Mutex::new(may_finish));
         let compile = |number| {
             let (running, begun, may_finish) = (Arc::clone(&running), begun.clone(), Arc::clone(&may_finish));
-            compilations.run(move || {
+            let compile = move || {
                 begun.send(running.fetch_add(1, SeqCst) + 1).unwrap();
                 may_finish.lock().unwrap().recv().unwrap();
                 running.fetch_sub(1, SeqCst);
                 number
-            })
+            };
+            let compilations = compilations.clone();
+            tokio::spawn(async move { compilations.run(compile).await.unwrap() })
         };
-        let all = tokio::spawn(join_all((0..COMPILATIONS).map(compile).map(tokio::spawn).collect::<Vec<_>>()));
+        let all: Vec<_> = (0..COMPILATIONS).map(compile).collect();
         let mut most = 0;
         for _ in 0..COMPILATIONS {
             most = most.max(has_begun.recv().unwrap());
             finish.send(()).unwrap();
         }
-        let all: Vec<usize> = all.await.unwrap().into_iter().map(|done| done.unwrap().unwrap()).collect();
+        let all: Vec<usize> = join_all(all).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(all, (0..COMPILATIONS).collect::<Vec<_>>());
         assert!(most <= AT_ONCE, "{most} at once");
     }

@@ -1,0 +1,65 @@
+//! Publishes beside other publishers, and beside callers.
+
+use super::*;
+use crate::{AliasName, LimitSettings, store::faulty::Faulty};
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_is_compared_with_what_the_store_has_and_not_with_what_is_remembered() {
+    let store = Store::memory();
+    let (here, elsewhere) = (runtime(&store), runtime(&store));
+    assert_eq!(publish(&here, "f", 1).await, 1);
+    assert_eq!(call(&here, "f").await.unwrap(), "1");
+    assert_eq!(publish(&elsewhere, "f", 2).await, 2);
+    assert_eq!(publish(&here, "f", 1).await, 3);
+    assert_eq!(call(&here, "f").await.unwrap(), "1");
+    assert_eq!(store.record(&name("f")).await.unwrap().unwrap().latest().map(|(number, _)| number), Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_component_is_linked_to_what_the_store_has_and_not_to_what_is_remembered() {
+    let part = |number: u32| {
+        Bytes::from(format!(
+            "(component
+                (core module $m (func (export \"get\") (result i32) (i32.const {number})))
+                (core instance $i (instantiate $m))
+                (func $get (result u32) (canon lift (core func $i \"get\")))
+                (instance $numbers (export \"get\" (func $get)))
+                (export \"test:numbers/numbers\" (instance $numbers)))"
+        ))
+    };
+    let whole = "(component
+        (import \"test:numbers/numbers\" (instance $numbers (export \"get\" (func (result u32)))))
+        (core func $get (canon lower (func $numbers \"get\")))
+        (core module $m (import \"\" \"get\" (func (result i32))) (export \"answer\" (func 0)))
+        (core instance $i (instantiate $m (with \"\" (instance (export \"get\" (func $get))))))
+        (func (export \"answer\") (result u32) (canon lift (core func $i \"answer\"))))";
+    let store = Store::memory();
+    let (here, elsewhere) = (runtime(&store), runtime(&store));
+    let none = FunctionConfig::default;
+    here.publish(&name("part"), part(1), none(), None).await.unwrap();
+    here.inspect(&name("part").into()).await.unwrap();
+    elsewhere.publish(&name("part"), part(2), none(), None).await.unwrap();
+    let linked = FunctionConfig { imports: [("test:numbers/numbers".into(), name("part").into())].into(), ..none() };
+    here.publish(&name("whole"), whole.into(), linked, None).await.unwrap();
+    assert_eq!(call(&here, "whole").await.unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_keeps_its_places_when_its_function_is_published_again() {
+    let (_, store) = Faulty::store().await;
+    let (runtime, prod): (_, AliasName) = (runtime(&store), "prod".parse().unwrap());
+    let limits = LimitSettings { concurrency: Some(1), ..LimitSettings::default() };
+    let config = FunctionConfig { limits, ..FunctionConfig::default() };
+    runtime.publish(&name("f"), answer(1), config.clone(), None).await.unwrap();
+    let first = runtime.deployments.get(&name("f").into(), Instant::now()).await.unwrap();
+    let place = first.gate.try_enter().unwrap();
+    // The record changes, and the version stays.
+    assert!(runtime.publish(&name("f"), answer(1), config.clone(), Some(&prod)).await.unwrap().changed);
+    assert_eq!(call(&runtime, "f").await, Err(ErrorKind::Overloaded));
+    // Another version has places of its own.
+    runtime.publish(&name("f"), answer(2), config, None).await.unwrap();
+    assert_eq!(call(&runtime, "f").await.unwrap(), "2");
+    assert_eq!(call(&runtime, "f@prod").await, Err(ErrorKind::Overloaded));
+    drop(place);
+    assert_eq!(call(&runtime, "f@prod").await.unwrap(), "1");
+}
