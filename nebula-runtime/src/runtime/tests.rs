@@ -30,8 +30,11 @@ async fn publish(runtime: &Runtime, function: &str, number: u32) -> u64 {
 
 /// What a caller is answered, or the kind of failure that it is told.
 async fn call(runtime: &Runtime, function: &str) -> Result<String, ErrorKind> {
+    /// So that a call that never ends fails its test.
+    const LONGEST: Duration = Duration::from_mins(1);
+
     let invocation = Invocation::new(function.parse::<FunctionRef>().unwrap(), Event::default());
-    let response = runtime.invoke(invocation).await.map_err(|error| error.kind())?;
+    let response = timeout(LONGEST, runtime.invoke(invocation)).await.unwrap().map_err(|error| error.kind())?;
     Ok(String::from_utf8(response.body.collect(100).await.unwrap().to_vec()).unwrap())
 }
 

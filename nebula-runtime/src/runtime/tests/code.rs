@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use futures_util::{FutureExt as _, future::join_all};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::sleep};
 
 use super::*;
 use crate::engine::{Compiler, Loaded};
@@ -61,12 +61,20 @@ async fn call_and_leave(runtime: &Runtime) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_goes_on_when_every_caller_has_left() {
+async fn a_load_goes_on_when_every_caller_has_left_and_puts_the_module_into_memory_itself() {
     let slow = Slow::new(0);
     let runtime = runtime_of(&slow).await;
     call_and_leave(&runtime).await;
     call_and_leave(&runtime).await;
     slow.may_begin.add_permits(1);
+    let deployment = runtime.deployments.get(&name("f").into(), Instant::now()).await.unwrap();
+    let loaded = async {
+        while runtime.loader.loaded(&deployment.manifest.module).is_none() {
+            // Virtual time does not pass while a thread compiles.
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), loaded).await.unwrap();
     assert_eq!(call(&runtime, "f").await.unwrap(), "7");
     assert_eq!(call(&runtime, "f").await.unwrap(), "7");
     assert_eq!(slow.loads(), 1);
