@@ -14,17 +14,15 @@ use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, spawn};
 ///   [`SingleFlight::start`] finds it: a caller then finds the result there, or waits for it, and never starts the work again.
 /// - A caller that was told a result and asks again starts the work anew.
 pub(crate) struct SingleFlight<Key: Eq + Hash, Value> {
-    flights: Arc<Mutex<Flights<Key, Value>>>,
+    under_way: Arc<UnderWay<Key, Value>>,
 }
+
+/// The work that is under way. An entry is taken away by the [`Landing`] of its own task, and by nothing else.
+type UnderWay<Key, Value> = Mutex<HashMap<Key, Flight<Value>>>;
 
 /// The result of some work, for each caller that waits for it: an error where the task ended without one, because it
 /// panicked or its Tokio runtime was shut down.
 pub(crate) type Flight<Value> = Shared<oneshot::Receiver<Value>>;
-
-struct Flights<Key, Value> {
-    started: u64,
-    under_way: HashMap<Key, (u64, Flight<Value>)>,
-}
 
 impl<Key, Value> SingleFlight<Key, Value>
 where
@@ -32,12 +30,12 @@ where
     Value: Clone + Send + Sync + 'static,
 {
     pub(crate) fn new() -> Self {
-        Self { flights: Arc::new(Mutex::new(Flights { started: 0, under_way: HashMap::new() })) }
+        Self { under_way: Arc::new(Mutex::new(HashMap::new())) }
     }
 
     /// The work for `key` that is under way.
     pub(crate) fn under_way(&self, key: &Key) -> Option<Flight<Value>> {
-        lock(&self.flights).under_way.get(key).map(|(_, flight)| flight.clone())
+        lock(&self.under_way).get(key).cloned()
     }
 
     /// The work for `key` that is under way; else what `kept` finds; else `work`, which begins at once.
@@ -51,8 +49,8 @@ where
     ) -> Flight<Value> {
         let (tell, told) = oneshot::channel();
         let told = told.shared();
-        let mut flights = lock(&self.flights);
-        if let Some((_, flight)) = flights.under_way.get(key) {
+        let mut under_way = lock(&self.under_way);
+        if let Some(flight) = under_way.get(key) {
             return flight.clone();
         }
         // Looked for under the lock: between a look before it and this, the work may have come to its end.
@@ -61,11 +59,9 @@ where
             let _ = tell.send(kept);
             return told;
         }
-        flights.started += 1;
-        let number = flights.started;
-        flights.under_way.insert(key.clone(), (number, told.clone()));
-        drop(flights);
-        let landing = Landing { flights: Arc::clone(&self.flights), key: key.clone(), number, tell: Some(tell) };
+        under_way.insert(key.clone(), told.clone());
+        drop(under_way);
+        let landing = Landing { under_way: Arc::clone(&self.under_way), key: key.clone(), tell: Some(tell) };
         // Without the lock: a Tokio runtime that is being shut down drops the task, and so the landing, right here.
         spawn(async move { landing.tell(work.await) });
         told
@@ -75,9 +71,8 @@ where
 /// The end of some work, however it comes: its entry is taken away, and only then are the callers told. A caller that asks
 /// again because of what it was told is not to find the old entry.
 struct Landing<Key: Eq + Hash, Value> {
-    flights: Arc<Mutex<Flights<Key, Value>>>,
+    under_way: Arc<UnderWay<Key, Value>>,
     key: Key,
-    number: u64,
     tell: Option<oneshot::Sender<Value>>,
 }
 
@@ -92,11 +87,7 @@ impl<Key: Eq + Hash, Value> Landing<Key, Value> {
 
 impl<Key: Eq + Hash, Value> Drop for Landing<Key, Value> {
     fn drop(&mut self) {
-        let mut flights = lock(&self.flights);
-        // A newer one is another task's.
-        if flights.under_way.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
-            flights.under_way.remove(&self.key);
-        }
+        lock(&self.under_way).remove(&self.key);
     }
 }
 

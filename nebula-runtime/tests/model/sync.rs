@@ -5,14 +5,40 @@ use std::cell::Cell;
 pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic};
 
 pub(crate) mod thread {
-    //! Threads for which time passes as others go on.
+    //! Threads that are never woken without a reason, as others may be, and for which time passes as others go on.
 
     use std::time::Duration;
 
-    pub(crate) use shuttle::thread::{Thread, park, yield_now};
+    use shuttle::sync::{Arc, Condvar, Mutex};
+
+    shuttle::thread_local! {
+        static CURRENT: Thread = Thread::default();
+    }
+
+    /// A thread that may wait.
+    #[derive(Clone, Default)]
+    pub(crate) struct Thread(Arc<(Mutex<bool>, Condvar)>);
+
+    impl Thread {
+        pub(crate) fn unpark(&self) {
+            let (woken, waking) = &*self.0;
+            *woken.lock().unwrap() = true;
+            waking.notify_one();
+        }
+    }
+
+    pub(crate) fn current() -> Thread {
+        CURRENT.with(Thread::clone)
+    }
+
+    pub(crate) fn park() {
+        let Thread(shared) = current();
+        let (woken, waking) = &*shared;
+        *waking.wait_while(woken.lock().unwrap(), |woken| !*woken).unwrap() = false;
+    }
 
     pub(crate) fn park_timeout(_: Duration) {
-        yield_now();
+        shuttle::thread::yield_now();
     }
 }
 

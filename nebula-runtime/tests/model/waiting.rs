@@ -34,26 +34,42 @@ impl Drop for Thing {
     }
 }
 
-/// Looks until nothing is left to look after.
-fn look_until_the_end(mut watch: Watch<Thing>) {
-    let late = Instant::now() + Duration::from_secs(60);
-    while watch.look(late).1.is_some() {}
+/// When the time of what waits is over. No run takes so long.
+const SOON: Duration = Duration::from_mins(1);
+
+fn soon() -> Instant {
+    Instant::now() + SOON
+}
+
+/// Looks until nothing is left to look after, at first before its time.
+fn look_until_the_end(mut watch: Watch<Thing>, watches: &AtomicUsize) {
+    let mut times = [Instant::now()].into_iter().chain(std::iter::repeat(soon() + SOON));
+    loop {
+        assert_eq!(watches.fetch_add(1, SeqCst), 0, "there is one watch at a time");
+        thread::yield_now();
+        // With the last look the watch ends, and another one may begin.
+        watches.fetch_sub(1, SeqCst);
+        if watch.look(times.next().unwrap()).1.is_none() {
+            return;
+        }
+    }
 }
 
 #[test]
 fn whatever_is_kept_ends_when_its_time_is_over() {
     let run = || {
         let (waiting, count) = (Arc::new(Waiting::new()), Arc::new(AtomicUsize::new(0)));
-        let keepers = [0, 1].map(|_| {
-            let (waiting, count) = (Arc::clone(&waiting), Arc::clone(&count));
+        let watches = Arc::new(AtomicUsize::new(0));
+        let keepers = [0, 1, 2].map(|_| {
+            let (waiting, count, watches) = (Arc::clone(&waiting), Arc::clone(&count), Arc::clone(&watches));
             thread::spawn(move || {
-                for _ in 0..2 {
-                    waiting.keep(Thing::new(&count), Instant::now()).into_iter().for_each(look_until_the_end);
-                    drop(waiting.take(Instant::now() - Duration::from_secs(1)));
-                }
+                let given = waiting.keep(Thing::new(&count), soon());
+                given.into_iter().for_each(|watch| look_until_the_end(watch, &watches));
             })
         });
+        let taken = waiting.take(Instant::now());
         keepers.into_iter().for_each(|keeper| keeper.join().unwrap());
+        drop(taken);
         assert_eq!(count.load(SeqCst), 0, "nothing is left without a watch");
     };
     shuttle::check_random(run, RUNS);
@@ -66,32 +82,11 @@ fn a_watch_that_is_dropped_is_given_anew() {
         let keepers = [0, 1].map(|_| {
             let (waiting, count) = (Arc::clone(&waiting), Arc::clone(&count));
             // As by a task that ends with its Tokio runtime.
-            thread::spawn(move || drop(waiting.keep(Thing::new(&count), Instant::now())))
+            thread::spawn(move || drop(waiting.keep(Thing::new(&count), soon())))
         });
         keepers.into_iter().for_each(|keeper| keeper.join().unwrap());
-        look_until_the_end(waiting.keep(Thing::new(&count), Instant::now()).unwrap());
+        look_until_the_end(waiting.keep(Thing::new(&count), soon()).unwrap(), &AtomicUsize::new(0));
         assert_eq!(count.load(SeqCst), 0);
-    };
-    shuttle::check_random(run, RUNS);
-}
-
-#[test]
-fn there_is_one_watch_at_a_time() {
-    let run = || {
-        let (waiting, count) = (Arc::new(Waiting::new()), Arc::new(AtomicUsize::new(0)));
-        let watches = Arc::new(AtomicUsize::new(0));
-        // Their time is not over, so a watch never is, but by being dropped.
-        let until = Instant::now() + Duration::from_secs(120);
-        let keepers = [0, 1, 2].map(|_| {
-            let (waiting, count, watches) = (Arc::clone(&waiting), Arc::clone(&count), Arc::clone(&watches));
-            thread::spawn(move || {
-                let Some(mut given) = waiting.keep(Thing::new(&count), until) else { return };
-                assert_eq!(watches.fetch_add(1, SeqCst), 0);
-                assert_eq!(given.look(Instant::now()).1, Some(until));
-                watches.fetch_sub(1, SeqCst);
-            })
-        });
-        keepers.into_iter().for_each(|keeper| keeper.join().unwrap());
     };
     shuttle::check_random(run, RUNS);
 }
