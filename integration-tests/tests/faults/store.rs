@@ -12,7 +12,7 @@ use std::{
 
 use nebula_integration_tests::{Nebula, Project, Ran};
 
-use crate::support::{Server, command_of, guest, project};
+use crate::support::{Server, command_of, eventually, guest, project};
 
 /// A project whose store has `treats`, and a `nebula` whose compiled code nobody else uses.
 fn published() -> (Project, Nebula) {
@@ -114,6 +114,54 @@ fn a_damaged_function_hurts_no_other_one_of_its_server() {
     assert_eq!(server.get("/api/add/1/2").failure(), (500, "internal".to_owned()));
     assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
     assert_eq!(server.get("/healthz").status, 200);
+}
+
+/// What an unmounted disk leaves behind: an empty folder.
+#[test]
+fn a_store_that_is_moved_away_takes_no_function_with_it_and_comes_back() {
+    let (project, nebula) = published();
+    let (store, elsewhere) = (project.join("store"), project.join("elsewhere"));
+    let server = Server::start(&project);
+    let treats = |server: &Server| server.get("/api/treats/10").summary();
+    assert_eq!(treats(&server), (200, "10".to_owned()));
+    assert_eq!(server.get("/api/none").failure(), (404, "not_found".to_owned()));
+
+    fs::rename(&store, &elsewhere).unwrap();
+    fs::create_dir(&store).unwrap();
+    eventually("a server that has looked for its store", || {
+        assert_eq!(treats(&server), (200, "10".to_owned()));
+        server.log().contains("the last known version is served").then_some(())
+    });
+    for name in ["/api/other", "/api/add/1/2"] {
+        assert_eq!(server.get(name).failure(), (503, "unavailable".to_owned()));
+        assert_eq!(treats(&server), (200, "10".to_owned()));
+    }
+    assert_eq!(server.get("/healthz").status, 200);
+
+    fs::remove_dir(&store).unwrap();
+    fs::rename(&elsewhere, &store).unwrap();
+    let _ = nebula.publish(&project, "add", &guest("add"), &[]).successful();
+    assert_eq!(server.get("/api/add/1/2").summary(), (200, "3".to_owned()));
+    assert_eq!(server.get("/api/none").failure(), (404, "not_found".to_owned()));
+    assert_eq!(treats(&server), (200, "10".to_owned()));
+    assert_eq!(server.log().matches("the last known version is served").count(), 1, "{}", server.log());
+}
+
+/// A function that is in use is worth more than the damage of its record.
+#[test]
+fn a_record_that_is_emptied_does_not_stop_the_function_and_is_said_once() {
+    let (project, _) = published();
+    let server = Server::start(&project);
+    assert_eq!(server.get("/api/treats/10").status, 200);
+    fs::write(project.join("store/functions/treats.json"), "").unwrap();
+    eventually("a server that has read the record", || {
+        assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
+        server.log().contains("the last known version is served").then_some(())
+    });
+    for _ in 0..200 {
+        assert_eq!(server.get("/api/treats/10").status, 200);
+    }
+    assert_eq!(server.log().matches("the last known version is served").count(), 1, "{}", server.log());
 }
 
 #[test]
