@@ -34,6 +34,7 @@ where
     }
 
     /// The work for `key` that is under way.
+    #[cfg(feature = "compiler")]
     pub(crate) fn under_way(&self, key: &Key) -> Option<Flight<Value>> {
         lock(&self.under_way).get(key).cloned()
     }

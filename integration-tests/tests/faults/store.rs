@@ -8,6 +8,7 @@ use std::{
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use nebula_integration_tests::{Nebula, Project, Ran};
@@ -145,6 +146,27 @@ fn a_store_that_is_moved_away_takes_no_function_with_it_and_comes_back() {
     assert_eq!(server.get("/api/none").failure(), (404, "not_found".to_owned()));
     assert_eq!(treats(&server), (200, "10".to_owned()));
     assert_eq!(server.log().matches("the last known version is served").count(), 1, "{}", server.log());
+}
+
+/// A pipe in place of a record: whoever opens it waits for a writer.
+#[test]
+fn a_store_that_hangs_takes_no_function_with_it() {
+    let (project, nebula) = published();
+    let _ = nebula.publish(&project, "add", &guest("add"), &[]).successful();
+    let server = Server::start(&project);
+    assert_eq!(server.get("/api/treats/10").status, 200);
+    for function in ["treats", "add"] {
+        let record = project.join(format!("store/functions/{function}.json"));
+        fs::rename(&record, record.with_extension("kept")).unwrap();
+        assert!(Command::new("mkfifo").arg(&record).status().unwrap().success());
+    }
+    eventually("a server that has waited for its store", || {
+        assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
+        server.log().contains("the last known version is served").then_some(())
+    });
+    assert_eq!(server.get("/api/add/1/2").failure(), (503, "unavailable".to_owned()));
+    assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
+    assert_eq!(server.get("/healthz").status, 200);
 }
 
 /// A function that is in use is worth more than the damage of its record.

@@ -24,7 +24,7 @@ use crate::{
     store::{Manifest, Store, StoreError},
 };
 
-pub(crate) use self::function::Deployment;
+pub(crate) use self::{function::Deployment, reading::no_answer};
 
 /// Up to this age, what is known of a function is taken as it is.
 const FRESH: Duration = Duration::from_millis(500);

@@ -191,7 +191,8 @@ pub(super) async fn in_time<T: Clone>(work: Flight<Shared<T>>) -> Result<T, Invo
     }
 }
 
-fn no_answer() -> InvokeError {
+/// The store has not answered for as long as a caller can wait.
+pub(crate) fn no_answer() -> InvokeError {
     InvokeError::new(ErrorKind::Unavailable, "the store does not answer; try again later")
 }
 

@@ -6,7 +6,7 @@ mod compose;
 mod package;
 #[cfg(feature = "compiler")]
 mod publish;
-#[cfg(test)]
+#[cfg(all(test, feature = "compiler"))]
 mod tests;
 
 use std::{future::ready, sync::Arc, time::Duration};
@@ -24,7 +24,7 @@ use crate::{
     Response, Start,
     abi::{Answer, Call, Guest},
     body::too_large,
-    deployments::{Deployment, Deployments, store_failure},
+    deployments::{Deployment, Deployments, no_answer, store_failure},
     engine::{CodeSource, EngineError, Engines, Flavour},
     loader::Loader,
     store::Store,
@@ -269,8 +269,7 @@ fn refuse_large(invocation: &Invocation, deployment: &Deployment) -> Result<(), 
 async fn read_module(store: &Store, digest: &Digest) -> Result<Bytes, InvokeError> {
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    let late = || InvokeError::new(ErrorKind::Unavailable, "the store does not answer; try again later");
-    timeout(PATIENCE, store.module(digest)).await.map_err(|_| late())?.map_err(store_failure)
+    timeout(PATIENCE, store.module(digest)).await.map_err(|_| no_answer())?.map_err(store_failure)
 }
 
 async fn within<T>(

@@ -228,6 +228,18 @@ async fn a_busy_function_moves_to_a_version_only_once_that_can_be_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_module_that_does_not_come_is_given_up_and_asked_for_again() {
+    let (faulty, store) = Faulty::store().await;
+    let (runtime, other) = (runtime(&store), runtime(&store));
+    publish(&other, "f", 7).await;
+    runtime.inspect(&name("f").into()).await.unwrap();
+    faulty.set(Loses);
+    assert_seen(see(&runtime, "f").await, (Err(ErrorKind::Unavailable), 10_000), "a module that does not come");
+    faulty.set(Fault::None);
+    assert_seen(see(&runtime, "f").await, ANSWER, "once it comes");
+}
+
+#[tokio::test(start_paused = true)]
 async fn that_a_function_cannot_be_read_is_logged_once() {
     for fault in [Empties, Gone, Hangs] {
         let (faulty, store) = Faulty::store().await;
