@@ -39,14 +39,44 @@ impl Compilations {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        atomic::{AtomicUsize, Ordering::SeqCst},
-        mpsc,
+    use std::{
+        future::ready,
+        sync::{
+            atomic::{AtomicUsize, Ordering::SeqCst},
+            mpsc,
+        },
+        time::Duration,
     };
 
-    use futures_util::future::join_all;
+    use bytes::Bytes;
+    use futures_util::{FutureExt as _, future::join_all};
+    use tokio::time::timeout;
 
     use super::*;
+    use crate::{
+        ByteSize, Digest,
+        engine::{CodeSource as _, Compiler, Engines},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn compiling_waits_for_room_and_code_that_is_kept_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let compiler = Compiler::new(Some(folder.path().to_owned()));
+        let engines = Arc::new(Engines::new(1, ByteSize::mib(1)));
+        let load = async |text: &str| {
+            let wasm = Bytes::from(wat::parse_str(text).unwrap());
+            let load = compiler.load(Arc::clone(&engines), Digest::of(&wasm), ready(Ok(wasm)).boxed());
+            // In virtual time, which does not pass while a thread compiles.
+            timeout(Duration::from_mins(1), load).await
+        };
+        assert!(load("(module)").await.unwrap().is_ok());
+        let places = u32::try_from(compiler.compilations.0.available_permits()).unwrap();
+        let all = compiler.compilations.0.acquire_many(places).await.unwrap();
+        assert!(load("(module)").await.unwrap().is_ok());
+        assert!(load("(module (memory 1))").await.is_err(), "no room, and compiled all the same");
+        drop(all);
+        assert!(load("(module (memory 1))").await.unwrap().is_ok());
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn compilations_wait_for_room() {
