@@ -90,11 +90,14 @@ impl Deployments {
     /// decided by memory undoes what another process has written.
     #[cfg(feature = "compiler")]
     pub(crate) async fn stored(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
-        let function = self.0.read_anew(reference.name()).await?;
+        let name = reference.name();
+        let function = self.0.read_anew(name).await?;
         let (version, entry) =
             function.record.resolve(reference.version()).ok_or_else(|| no_such_version(reference))?;
-        let manifest = self.0.reader.manifest(&entry.manifest).await?;
-        Ok(info(reference.name(), &function, version, &manifest))
+        // Its manifest is read as well: that what is known can be called does not mean that it is still whole in the store.
+        let deployment = self.0.reader.deployment(name, version, entry.manifest).await?;
+        let deployment = function.deploy(deployment);
+        Ok(info(name, &function, version, &deployment.manifest))
     }
 
     /// The function `name`: as it is known, where that is not too old, else as it is read. As it is known, too, where it

@@ -69,8 +69,7 @@ impl Reader {
         self.read(read).await?.ok_or_else(|| no_such_function(name))
     }
 
-    /// A version's manifest.
-    pub(super) async fn manifest(&self, digest: &Digest) -> Result<Manifest, InvokeError> {
+    async fn manifest(&self, digest: &Digest) -> Result<Manifest, InvokeError> {
         let (store, digest) = (self.store.clone(), *digest);
         self.read(async move { store.manifest(&digest).await }).await
     }
@@ -89,7 +88,13 @@ impl Reader {
         reading.await.map_err(stopped)?.map_err(store_failure)
     }
 
-    async fn deployment(&self, name: &FunctionName, version: u64, digest: Digest) -> Result<Deployment, InvokeError> {
+    /// A version, read from the store.
+    pub(super) async fn deployment(
+        &self,
+        name: &FunctionName,
+        version: u64,
+        digest: Digest,
+    ) -> Result<Deployment, InvokeError> {
         let manifest = self.manifest(&digest).await?;
         let limits = self.defaults.with(&manifest.config.limits).at_most(&self.ceilings);
         let gate = Gate::new(limits.concurrency, Overload::Function);
