@@ -48,12 +48,12 @@ where
         kept: impl FnOnce() -> Option<Value>,
         work: impl Future<Output = Value> + Send + 'static,
     ) -> Flight<Value> {
-        let (tell, told) = oneshot::channel();
-        let told = told.shared();
         let mut under_way = lock(&self.under_way);
         if let Some(flight) = under_way.get(key) {
             return flight.clone();
         }
+        let (tell, told) = oneshot::channel();
+        let told = told.shared();
         // Looked for under the lock: between a look before it and this, the work may have come to its end.
         if let Some(kept) = kept() {
             // It is received by `told`.

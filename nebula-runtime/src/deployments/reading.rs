@@ -152,8 +152,10 @@ impl Inner {
         read: Result<Arc<Function>, InvokeError>,
     ) -> Shared<Arc<Function>> {
         match (&read, known) {
-            (Ok(function), _) => {
-                function.seen.store(began, Relaxed);
+            (Ok(function), known) => {
+                // An answer that is late counts from when its callers went on without it: they are not to wait for the next.
+                let went_on = known.map_or(0, |known| known.seen.load(Relaxed));
+                function.seen.store(began.max(went_on), Relaxed);
                 function.is_well(name);
                 self.absent.remove(name);
                 self.known.insert(name.clone(), Arc::clone(function));
