@@ -1,11 +1,15 @@
-//! Fetches `?url=http://…`, and answers with what it gets: the status, the media type and the body. Where it gets nothing,
-//! with 502 and the error's code.
+//! Fetches `?url=http://…`, and answers with what it gets: the status, the media type and the body. Where it gets
+//! nothing, with 502 and the error's code. It waits no longer than `&connect=`, `&first-byte=` and `&between-bytes=`
+//! milliseconds.
 
-use http::{answer, begin, query};
+use http::{answer, begin, number, query};
 use wasip2::{
     http::{
         outgoing_handler,
-        types::{ErrorCode, Fields, IncomingRequest, IncomingResponse, OutgoingRequest, ResponseOutparam, Scheme},
+        types::{
+            ErrorCode, Fields, IncomingRequest, IncomingResponse, OutgoingRequest, RequestOptions, ResponseOutparam,
+            Scheme,
+        },
     },
     io::streams::StreamError,
 };
@@ -16,10 +20,11 @@ struct Fetch;
 
 impl wasip2::exports::http::incoming_handler::Guest for Fetch {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let options = options(&request);
         let Some(request) = query(&request, "url").and_then(|url| get(&url)) else {
             return answer(out, 400, "?url= is no URL of http or https");
         };
-        match fetch(request) {
+        match fetch(request, options) {
             Ok(response) => pass_on(&response, out),
             Err(code) => answer(out, 502, &code.to_string()),
         }
@@ -41,8 +46,17 @@ fn get(url: &str) -> Option<OutgoingRequest> {
     Some(request)
 }
 
-fn fetch(request: OutgoingRequest) -> Result<IncomingResponse, ErrorCode> {
-    let response = outgoing_handler::handle(request, None)?;
+fn options(request: &IncomingRequest) -> RequestOptions {
+    let nanoseconds = |name| query(request, name).map(|_| number(request, name, 0) * 1_000_000);
+    let options = RequestOptions::new();
+    options.set_connect_timeout(nanoseconds("connect")).expect("it may be set");
+    options.set_first_byte_timeout(nanoseconds("first-byte")).expect("it may be set");
+    options.set_between_bytes_timeout(nanoseconds("between-bytes")).expect("it may be set");
+    options
+}
+
+fn fetch(request: OutgoingRequest, options: RequestOptions) -> Result<IncomingResponse, ErrorCode> {
+    let response = outgoing_handler::handle(request, Some(options))?;
     response.subscribe().block();
     response.get().expect("it is there").expect("it is taken once")
 }

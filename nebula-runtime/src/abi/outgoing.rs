@@ -6,20 +6,23 @@ use std::{
     future::Future,
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{
+    FutureExt as _, TryFutureExt as _,
+    future::{BoxFuture, Either, select},
+};
 use http::{HeaderName, Uri, uri::Scheme};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::Client,
+    client::legacy::{Client, connect::capture_connection},
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use tokio::{
@@ -60,19 +63,32 @@ impl Outgoing {
             self.refuse(&if is_default { host.to_owned() } else { format!("{host}:{port}") });
             return Err(Error::HttpRequestDenied);
         }
-        let wait = options.and_then(|options| Some(options.connect_timeout? + options.first_byte_timeout?));
-        let sent = self.0.client()?.request(request);
-        let response = match wait {
-            Some(wait) => timeout(wait, sent).await.map_err(|_| Error::ConnectionReadTimeout)?,
-            None => sent.await,
-        };
-        let response = response.map_err(|error| self.failure(error))?;
-        let between = options.and_then(|options| options.between_bytes_timeout);
+        let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout: between } =
+            options.unwrap_or_default();
+        let response = self.response(request, connect_timeout, first_byte_timeout).await?;
         let body = |body: hyper::body::Incoming| match between {
             Some(between) => Timely { body, between, waiting: None }.boxed_unsync(),
             None => body.map_err(Error::Hyper).boxed_unsync(),
         };
         Ok((response.map(body), Box::new(async { Ok(()) })))
+    }
+
+    /// The head of the response, where the connection is there within `connect`, and the head within `first_byte` after
+    /// that.
+    async fn response(
+        &self,
+        mut request: http::Request<WasiBody>,
+        connect: Option<Duration>,
+        first_byte: Option<Duration>,
+    ) -> Result<http::Response<hyper::body::Incoming>, Error> {
+        let mut connection = capture_connection(&mut request);
+        let mut sent = pin!(self.0.client()?.request(request).map_err(|error| self.failure(error)));
+        // One that is kept from an earlier request is there at once.
+        let connected = pin!(async move { drop(connection.wait_for_connection_metadata().await) });
+        match within(connect, select(sent.as_mut(), connected)).await.ok_or(Error::ConnectionTimeout)? {
+            Either::Left((response, _)) => response,
+            Either::Right(((), sent)) => within(first_byte, sent).await.ok_or(Error::ConnectionReadTimeout)?,
+        }
     }
 
     /// What a request failed with, in the guest's terms.
@@ -149,6 +165,14 @@ impl WasiHttpHooks for Outgoing {
         _received: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         Box::new(self.clone().send(request, options))
+    }
+}
+
+/// What `work` gives, if it does so within `limit`.
+async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        Some(limit) => timeout(limit, work).await.ok(),
+        None => Some(work.await),
     }
 }
 
