@@ -17,9 +17,9 @@ const TENANT_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-tenant
 
 /// The invocation's id, its deadline less `margin`, and its trace.
 pub(crate) fn given(context: &Context, margin: Duration) -> Given {
-    let deadline = Instant::now() + left(context).saturating_sub(margin);
+    let deadline = Instant::now().checked_add(left(context).saturating_sub(margin));
     let trace = context.xray_trace_id.as_deref().and_then(trace).unwrap_or_default();
-    Given { id: InvocationId::given(context.request_id.as_str()), deadline: Some(deadline), trace }
+    Given { id: InvocationId::given(context.request_id.as_str()), deadline, trace }
 }
 
 /// The time that is left.

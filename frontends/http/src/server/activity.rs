@@ -16,6 +16,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long what a client still sends is thrown away after the last answer, so that it gets to read that.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// No connection waits for longer.
+const FOREVER: Duration = Duration::from_hours(24 * 365);
+
 /// What a connection waits for, as its socket and its service see it.
 ///
 /// One value beside one timer, and not a timer for each wait: a request on a connection that is kept alive then starts
@@ -124,7 +127,8 @@ impl Activity {
             (None, Phase::Closing) => (LINGER, Some("the client does not close")),
             (None, Phase::Serving) => (LOOK, None),
         };
-        Wait { until: since + limit, end }
+        // No embedder's word for "never" is too long for a clock.
+        Wait { until: since + limit.min(FOREVER), end }
     }
 
     /// Lets a wait that has no end begin anew.
@@ -142,5 +146,43 @@ impl State {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.since = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Why the connection would end, and after how long from now.
+    fn end(activity: &Activity, config: &ServerConfig) -> (Option<&'static str>, Duration) {
+        let Wait { until, end } = activity.wait(config);
+        (end, until - Instant::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_client_that_bytes_wait_for_is_slow() {
+        let (activity, config) = (Activity::new(), ServerConfig::default());
+        activity.serving();
+        assert_eq!(end(&activity, &config), (None, LOOK), "the function has nothing to send");
+        activity.blocked();
+        let stalled = (Some("the client does not read"), config.write_stall);
+        assert_eq!(end(&activity, &config), stalled);
+        activity.unblocked();
+        tokio::time::advance(2 * config.write_stall).await;
+        activity.look_again();
+        assert_eq!(end(&activity, &config), (None, LOOK), "the client has read everything, and the function goes on");
+        activity.blocked();
+        assert_eq!(end(&activity, &config), stalled, "it has as long again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_limit_is_too_long_for_a_clock() {
+        let never = Duration::MAX;
+        let config =
+            ServerConfig { header_timeout: never, idle_timeout: never, write_stall: never, ..ServerConfig::default() };
+        let activity = Activity::new();
+        assert_eq!(end(&activity, &config).1, FOREVER);
+        activity.blocked();
+        assert_eq!(end(&activity, &config).1, FOREVER);
     }
 }
