@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
-use crate::{Event, FunctionRef, ReportHandle, digest::Hex};
+use crate::{Event, FunctionRef, Guards, ReportHandle, digest::Hex};
 
 /// One call of one function.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Invocation {
     pub ending: Ending,
     /// What is known about the invocation so far; each layer adds what it knows.
     pub report: ReportHandle,
+    /// What is kept until the guest has ended.
+    pub guards: Guards,
 }
 
 /// When a response may begin, for guests whose success is known only at their end.
@@ -68,7 +70,18 @@ impl Invocation {
             delivery: Delivery::Settled,
             ending: Ending::WithGuest,
             report,
+            guards: Guards::default(),
         }
+    }
+
+    /// Keeps `guard` until the guest has ended, and drops it then: a place in a queue, a span, a count of what goes on.
+    ///
+    /// - The guest may end before its response's last byte has been read, or go on after that.
+    /// - It is dropped on every path: with the invocation, where a layer or the runtime refuses that; with the guest,
+    ///   where its caller leaves; and with the task of a guest that goes on by itself.
+    /// - The values are dropped in the opposite order, those of the inner layers first. Dropping one must not block.
+    pub fn attach(&mut self, guard: impl Send + 'static) {
+        self.guards.add(guard);
     }
 }
 

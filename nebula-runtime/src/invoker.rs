@@ -17,6 +17,10 @@ use crate::{Invocation, InvokeError, Response};
 ///   A failure after that is the body's last item.
 /// - **The report** is complete when the body has ended or the error was returned. A layer that answers or refuses without
 ///   asking the next one still sees that it is.
+/// - **Guards**: what a layer [attached](Invocation::attach) to the invocation is dropped when the guest has ended,
+///   also of a guest that goes on after its response. The runtime sees to that. An invoker that runs something else
+///   instead keeps [`Invocation::guards`] until that has ended; one that needs them no more drops them with the
+///   invocation.
 /// - **Sharing**: an invoker serves any number of invocations at once, and one never disturbs another.
 #[async_trait]
 pub trait Invoker: Send + Sync {

@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct Limits {
     /// Linear memory, in bytes.
     pub memory: ByteSize,
-    /// Time from the instance's start to the end of its response.
+    /// Time from the instance's start to the end of its response, without the time for which the guest waits for its
+    /// reader. `Duration::MAX` is no limit.
     pub timeout: Duration,
     /// Size of a request.
     pub max_request: ByteSize,
-    /// Size of a response.
+    /// Size of a response. A response that an HTTP handler streams is limited only where its function or the ceilings
+    /// say so.
     pub max_response: ByteSize,
     /// Invocations of the function at once.
     pub concurrency: u32,
@@ -111,5 +113,12 @@ mod tests {
             let json = serde_json::to_string(&settings).unwrap();
             prop_assert_eq!(serde_json::from_str::<LimitSettings>(&json).unwrap(), settings, "{}", json);
         }
+    }
+
+    #[test]
+    fn the_longest_timeout_reads_back() {
+        let settings = LimitSettings { timeout: Some(Duration::MAX), ..LimitSettings::default() };
+        let json = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<LimitSettings>(&json).unwrap(), settings, "{json}");
     }
 }

@@ -149,7 +149,7 @@ impl Package {
     pub fn runtime(&self) -> RuntimeBuilder {
         RuntimeBuilder::new(self.store.clone(), Arc::new(Precompiled::new(&self.code)))
             .defaults(Limits::default().with(&self.limits))
-            .ceilings(Limits::CEILINGS.with(&self.ceilings))
+            .ceilings(self.ceilings)
             .engine_at_first_load()
     }
 }

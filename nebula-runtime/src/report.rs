@@ -42,7 +42,8 @@ pub struct Report {
     /// Time to make the instance, in microseconds.
     #[serde(rename = "instantiating_us", serialize_with = "as_micros")]
     pub instantiating: Duration,
-    /// Time from the instance's first instruction to the invocation's end, in microseconds.
+    /// Time from the instance's first instruction to the invocation's end, in microseconds. Time for which the guest
+    /// waited for its reader is not part of it.
     #[serde(rename = "running_us", serialize_with = "as_micros")]
     pub running: Duration,
     /// Time for which the guest held a thread, in microseconds.

@@ -141,12 +141,12 @@ impl Api {
         })
     }
 
-    async fn invoke(&self, invocation: Invocation, id: &InvocationId) -> Response {
-        let in_flight = self.metrics.enter();
+    async fn invoke(&self, mut invocation: Invocation, id: &InvocationId) -> Response {
+        invocation.attach(self.metrics.enter());
         let report = invocation.report.clone();
         match self.invoker.invoke(invocation).await {
             Ok(response) => {
-                let mut sent = reply::send(response, id, in_flight);
+                let mut sent = reply::send(response, id);
                 reply::annotate(sent.headers_mut(), id, Some(&report));
                 sent
             }

@@ -14,19 +14,19 @@ use http::{
 use http_body::{Body as _, Frame, SizeHint};
 use nebula_runtime::{Body, InvocationId, InvokeError, ReportHandle, Response, Start};
 
-use crate::{metrics::InFlight, text::Text};
+use crate::text::Text;
 
 const INVOCATION_ID: HeaderName = HeaderName::from_static("nebula-invocation-id");
 const DIGEST: HeaderName = HeaderName::from_static("nebula-digest");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// The answer as Axum takes it. `in_flight` is kept for as long as the body streams.
-pub(crate) fn send(mut response: Response, id: &InvocationId, in_flight: InFlight) -> axum::response::Response {
+/// The answer as Axum takes it.
+pub(crate) fn send(mut response: Response, id: &InvocationId) -> axum::response::Response {
     let headers = response.take_headers();
     let Response { status, body, .. } = response;
     let mut sent = axum::response::Response::new(match body.into_whole() {
         Ok(bytes) => axum::body::Body::from(bytes),
-        Err(body) => axum::body::Body::new(streamed(body, id.clone(), in_flight)),
+        Err(body) => axum::body::Body::new(streamed(body, id.clone())),
     });
     *sent.status_mut() = status;
     let sized = sent.body().size_hint().exact().is_some_and(|size| size > 0);
@@ -36,9 +36,8 @@ pub(crate) fn send(mut response: Response, id: &InvocationId, in_flight: InFligh
 }
 
 /// A body that streams while its function may still run.
-fn streamed(body: Body, id: InvocationId, in_flight: InFlight) -> Streamed {
+fn streamed(body: Body, id: InvocationId) -> Streamed {
     let body = body.on_end(move |ended| {
-        drop(in_flight);
         // The headers are gone, so that the client learns of it by the connection's end: hyper cuts it on an error.
         if let Err(error) = ended {
             error.log(&id);

@@ -12,15 +12,16 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use http_body::Frame;
 use serde::de::IgnoredAny;
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 use wasmtime::{InstancePre, Module, Store};
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, p1::WasiP1Ctx, p2, p3};
 
 use super::{
-    Answer, Call, cgi,
+    Answer, Call, Held, cgi,
     component::{Pre, System},
     core::Core,
     stdio::{self, Stderr, Stdin, Stdout, WINDOW},
+    streaming::{self, Work},
     unlinkable, wasi_linker,
 };
 #[cfg(feature = "compiler")]
@@ -96,7 +97,8 @@ impl Command {
     }
 
     async fn start(&self, call: Call) -> Result<Response, InvokeError> {
-        let Call { invocation, deployment, limits, began, stderr, place } = call;
+        let allowance = call.allowance();
+        let Call { invocation, deployment, limits, began, stderr, held, .. } = call;
         let config = &deployment.manifest.config;
         let variables = cgi::variables(&invocation.event, &invocation.id);
         let (input, arguments) = invocation.event.into_parts();
@@ -110,10 +112,10 @@ impl Command {
         wasi.envs(&variables).arg(invocation.function.name().as_str()).args(&config.args);
         wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(Stderr::new(&invocation.id, stderr));
         let guest = self.run(wasi, &deployment, &invocation.report, began);
-        let guest = supervise(guest, began, limits.timeout, invocation.report.clone());
+        let guest = supervise(guest, began, allowance, invocation.report.clone());
         let immediate = invocation.delivery == Delivery::Immediate || config.content_type.is_some();
-        let running = Running { guest: Some(guest), stdin, stdout, report: invocation.report, _place: place };
-        running.respond(immediate, config).await
+        let running = Running { guest: Some((guest, held)), stdin, stdout, report: invocation.report };
+        running.respond(immediate, config, allowance.due(began)).await
     }
 
     fn run(&self, mut wasi: WasiCtxBuilder, deployment: &Deployment, report: &ReportHandle, began: Instant) -> Run {
@@ -182,17 +184,21 @@ fn exited_well(error: wasmtime::Error) -> wasmtime::Result<()> {
 
 /// A command at work. What it read and wrote is noted in the report when it is dropped.
 struct Running {
-    /// `None` once it has ended.
-    guest: Option<Supervised<Run>>,
+    /// And what is kept for it; `None` once it has ended.
+    guest: Option<(Supervised<Run>, Held)>,
     stdin: Stdin,
     stdout: Stdout,
     report: ReportHandle,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Running {
     /// Runs the guest until its response can begin: at its end, or once it has written enough.
-    async fn respond(mut self, immediate: bool, config: &FunctionConfig) -> Result<Response, InvokeError> {
+    async fn respond(
+        mut self,
+        immediate: bool,
+        config: &FunctionConfig,
+        due: Option<Instant>,
+    ) -> Result<Response, InvokeError> {
         let enough = if immediate { 1 } else { WINDOW };
         let failure = poll_fn(|context| self.poll_output(context, enough)).await.err();
         let report = self.report.clone();
@@ -206,14 +212,14 @@ impl Running {
         let media_type = media_type(config, &output, whole);
         let body = match whole {
             true => Body::from(output),
-            false => Body::stream(Streaming { output, running: self, failure }),
+            false => streaming::body(Output { bytes: output, running: self, failure }, due, report.clone()),
         };
         Ok(Response::new(media_type, body, report))
     }
 
     /// Runs the guest until it has ended or `enough` bytes of output are there.
     fn poll_output(&mut self, context: &mut Context<'_>, enough: usize) -> Poll<Result<(), InvokeError>> {
-        let Some(guest) = &mut self.guest else {
+        let Some((guest, _)) = &mut self.guest else {
             return Poll::Ready(Ok(()));
         };
         match Pin::new(guest).poll(context) {
@@ -238,14 +244,28 @@ impl Drop for Running {
     }
 }
 
-/// The body of a response that began before its guest had ended. Polling it runs the guest.
-struct Streaming {
-    output: Bytes,
+/// The output of a guest that had not ended when its response began.
+struct Output {
+    bytes: Bytes,
     failure: Option<InvokeError>,
     running: Running,
 }
 
-impl http_body::Body for Streaming {
+impl Work for Output {
+    fn held(&self) -> Option<&Held> {
+        self.running.guest.as_ref().map(|(_, held)| held)
+    }
+
+    fn pause(&mut self) {
+        if let Some((guest, _)) = &mut self.running.guest {
+            guest.pause();
+        }
+    }
+
+    fn stop(self: Box<Self>) {}
+}
+
+impl http_body::Body for Output {
     type Data = Bytes;
     type Error = InvokeError;
 
@@ -254,15 +274,15 @@ impl http_body::Body for Streaming {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
         let mut pending = false;
-        if self.output.is_empty() && self.failure.is_none() {
+        if self.bytes.is_empty() && self.failure.is_none() {
             match self.running.poll_output(context, 1) {
                 Poll::Ready(ended) => self.failure = ended.err(),
                 Poll::Pending => pending = true,
             }
-            self.output = self.running.stdout.take();
+            self.bytes = self.running.stdout.take();
         }
-        if !self.output.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.output)))));
+        if !self.bytes.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.bytes)))));
         }
         if pending { Poll::Pending } else { Poll::Ready(self.failure.take().map(Err)) }
     }

@@ -12,6 +12,7 @@ mod http;
 mod number;
 mod outgoing;
 mod stdio;
+mod streaming;
 mod toolchain;
 mod typed;
 
@@ -20,14 +21,16 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 pub(crate) use http::Instances;
 pub(crate) use outgoing::Outgoing;
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 use wasmtime::{Linker, Module, UnknownImportError};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use crate::{
-    ErrorKind, Export, Invocation, InvokeError, Limits, Response,
+    ByteSize, ErrorKind, Export, Guards, Invocation, InvokeError, Limits, Response,
     deployments::Deployment,
-    engine::{Code, Engine, Host},
+    engine::{Allowance, Code, Engine, Host},
+    gate::{Place, Registration},
+    overdue::Evict,
 };
 
 /// Loaded code that can be called: one for each module, shared by all its invocations. Cheap to clone.
@@ -46,13 +49,22 @@ pub(crate) type Answer = BoxFuture<'static, Result<Response, InvokeError>>;
 pub(crate) struct Call {
     pub(crate) invocation: Invocation,
     pub(crate) deployment: Arc<Deployment>,
-    /// The deployment's limits, and what is left until the invocation's deadline.
     pub(crate) limits: Limits,
+    /// How large a response may be that a guest of HTTP streams, in bytes, if that is limited.
+    pub(crate) max_stream: Option<ByteSize>,
     /// When the call's own time began: that of loading is over.
     pub(crate) began: Instant,
     pub(crate) stderr: GuestStderr,
-    /// Where the function was let in: to be kept for as long as the guest runs.
-    pub(crate) place: OwnedSemaphorePermit,
+    /// To be kept until the guest has ended.
+    pub(crate) held: Held,
+}
+
+/// What is kept until a guest has ended.
+pub(crate) struct Held {
+    /// What the layers attached to the invocation. Mostly to be dropped.
+    pub(crate) guards: Guards,
+    /// Where the function was let in.
+    pub(crate) place: Place,
 }
 
 /// Where a guest's stderr goes.
@@ -63,6 +75,22 @@ pub enum GuestStderr {
     Log,
     /// To this process's own stderr, as it is: see [`stderr`](crate::stderr). A guest waits for its reader.
     Inherit,
+}
+
+impl Call {
+    /// How long the guest may run.
+    fn allowance(&self) -> Allowance {
+        Allowance { timeout: self.limits.timeout, deadline: self.invocation.deadline }
+    }
+}
+
+impl Held {
+    /// Lets callers who queue for one of the places end `guest` from `due` on.
+    fn register(&self, due: Instant, guest: &Arc<dyn Evict>) -> Vec<Registration> {
+        let mut registrations = vec![self.place.register(due, guest)];
+        self.guards.each_place(&mut |place| registrations.push(place.register(due, guest)));
+        registrations
+    }
 }
 
 impl Guest {
@@ -84,6 +112,7 @@ impl Guest {
     ///
     /// # Contract, for each kind
     /// - A fresh instance serves each call.
+    /// - What the call [holds](Held) is dropped when the guest has ended, and not before its instance is free.
     /// - Dropping the future, or the response's body, stops the guest and frees its instance.
     /// - The call notes in the invocation's report what it measures.
     pub(crate) fn call(self, call: Call) -> Answer {

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     Digest, FunctionName, FunctionRef, InvokeError, Limits, VersionRef,
     abi::{Instances, Outgoing},
-    admission::Gate,
+    gate::Gate,
     log::causes,
     store::{FunctionRecord, Manifest},
 };

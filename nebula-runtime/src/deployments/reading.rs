@@ -20,8 +20,8 @@ use super::{
 use crate::{
     Digest, ErrorKind, FunctionName, InvokeError, Limits, Overload,
     abi::Outgoing,
-    admission::Gate,
     flight::Flight,
+    gate::Gate,
     store::{FunctionRecord, Manifest, Store, StoreError},
 };
 

@@ -4,7 +4,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::host::{Host, Refused};
-use crate::{ErrorKind, InvokeError, Overload, admission::RETRY_AFTER};
+use crate::{ErrorKind, InvokeError, Overload, gate::RETRY_AFTER};
 
 /// Makes the failure of an invocation out of what stopped its guest.
 ///

@@ -14,18 +14,16 @@ use std::{future::ready, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture};
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    Catalog, Digest, ErrorKind, FunctionInfo, FunctionRef, GuestStderr, Invocation, InvokeError, Invoker, Limits,
-    Response, Start,
-    abi::{Answer, Call, Guest},
+    ByteSize, Catalog, Digest, ErrorKind, FunctionInfo, FunctionRef, GuestStderr, Invocation, InvokeError, Invoker,
+    LimitSettings, Limits, Response, Start,
+    abi::{Answer, Call, Guest, Held},
     body::too_large,
     deployments::{Deployment, Deployments, no_answer, store_failure},
     engine::{CodeSource, EngineError, Engines, Flavour},
+    gate::Place,
     loader::Loader,
     store::Store,
 };
@@ -44,13 +42,15 @@ pub struct Runtime {
     loader: Loader,
     deployments: Deployments,
     stderr: GuestStderr,
+    /// How large a streamed response may be where its function does not say it.
+    max_stream: Option<ByteSize>,
 }
 
 /// How a [`Runtime`] is set up; what is not said is the default.
 pub struct RuntimeBuilder {
     store: Store,
     defaults: Limits,
-    ceilings: Limits,
+    ceilings: LimitSettings,
     code: Arc<dyn CodeSource>,
     stderr: GuestStderr,
     concurrency: u32,
@@ -64,7 +64,7 @@ impl RuntimeBuilder {
             store,
             code,
             defaults: Limits::default(),
-            ceilings: Limits::CEILINGS,
+            ceilings: LimitSettings::default(),
             stderr: GuestStderr::default(),
             concurrency: 256,
             loaded: 2_000,
@@ -86,10 +86,11 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Limits that no function exceeds, whatever it sets.
+    /// Limits that no function exceeds, whatever it sets: instead of those of [`Limits::CEILINGS`]. A `max_response`
+    /// among them limits responses that are streamed as well, of functions too that set no limit themselves.
     #[must_use]
-    pub fn ceilings(mut self, limits: Limits) -> Self {
-        self.ceilings = limits;
+    pub fn ceilings(mut self, ceilings: LimitSettings) -> Self {
+        self.ceilings = ceilings;
         self
     }
 
@@ -119,13 +120,15 @@ impl RuntimeBuilder {
     /// # Errors
     /// Where the engine cannot be set up. A cache folder that cannot be used is only logged.
     pub fn build(self) -> Result<Runtime, EngineError> {
-        let engines = Arc::new(Engines::new(self.concurrency, self.ceilings.memory));
+        let ceilings = Limits::CEILINGS.with(&self.ceilings);
+        let engines = Arc::new(Engines::new(self.concurrency, ceilings.memory));
         if self.engine_at_once {
             engines.engine(Flavour::Plain)?;
         }
         Ok(Runtime {
             loader: Loader::new(engines, self.code, self.loaded),
-            deployments: Deployments::new(self.store.clone(), self.defaults, self.ceilings),
+            deployments: Deployments::new(self.store.clone(), self.defaults, ceilings),
+            max_stream: self.ceilings.max_response,
             store: self.store,
             stderr: self.stderr,
         })
@@ -191,22 +194,22 @@ impl Runtime {
 struct Ready {
     deployment: Arc<Deployment>,
     guest: Guest,
-    place: OwnedSemaphorePermit,
+    place: Place,
     /// When there was nothing left to wait for.
     began: Instant,
 }
 
 impl Ready {
-    fn call(self, invocation: Invocation, stderr: GuestStderr) -> Answer {
+    fn call(self, mut invocation: Invocation, runtime: &Runtime) -> Answer {
         let Self { deployment, guest, place, began } = self;
         if let Err(error) = refuse_large(&invocation, &deployment) {
             return Box::pin(ready(Err(error)));
         }
-        let mut limits = deployment.limits;
-        if let Some(deadline) = invocation.deadline {
-            limits.timeout = limits.timeout.min(deadline - began);
-        }
-        guest.call(Call { invocation, deployment, limits, began, stderr, place })
+        let (limits, stderr) = (deployment.limits, runtime.stderr);
+        let own = deployment.manifest.config.limits.max_response.map(|_| limits.max_response);
+        let max_stream = own.or(runtime.max_stream);
+        let held = Held { guards: std::mem::take(&mut invocation.guards), place };
+        guest.call(Call { invocation, deployment, limits, max_stream, began, stderr, held })
     }
 }
 
@@ -224,10 +227,10 @@ impl Invoker for Runtime {
             return Box::pin(ready(Err(InvokeError::new(ErrorKind::Timeout, detail))));
         }
         match self.ready(&invocation, arrived) {
-            Some(ready) => ready.call(invocation, self.stderr),
+            Some(ready) => ready.call(invocation, self),
             None => Box::pin(async move {
                 let ready = self.prepare(&mut invocation, arrived).await?;
-                ready.call(invocation, self.stderr).await
+                ready.call(invocation, self).await
             }),
         }
     }

@@ -94,7 +94,7 @@ impl Serve {
 fn runtime(store: Store, places: &PlaceOptions, config: &Config) -> Result<Runtime, Failure> {
     let builder = Runtime::builder(store)
         .defaults(Limits::default().with(&config.limits))
-        .ceilings(Limits::CEILINGS.with(&config.ceilings))
+        .ceilings(config.ceilings)
         .code_cache(places.code_cache())
         .concurrency(config.concurrency.unwrap_or(CONCURRENCY));
     Ok(builder.build()?)

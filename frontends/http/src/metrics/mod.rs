@@ -40,7 +40,11 @@ impl Metrics {
         let mut registry = Registry::with_prefix("nebula");
         let families = Families::register(&mut registry);
         let in_flight = Gauge::default();
-        registry.register("in_flight", "Invocations that go on now", in_flight.clone());
+        registry.register(
+            "in_flight",
+            "Invocations whose guests run now, also after their response",
+            in_flight.clone(),
+        );
         registry.register_collector(Box::new(LinesLost));
         let nobody = families.series(String::new());
         Self(Arc::new(Inner { registry, families, functions: RwLock::default(), nobody, in_flight }))

@@ -70,10 +70,11 @@ impl Core {
 
     /// Not an `async fn`: that would carry the whole of `call`, which is large, beside the parts of it that are needed.
     pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
-        let Call { invocation, deployment, limits, began, stderr, place } = call;
+        let allowance = call.allowance();
+        let Call { invocation, deployment, limits, began, stderr, held, .. } = call;
         let Invocation { function: reference, event, id, report, .. } = invocation;
         Box::pin(async move {
-            let _place = place;
+            let _held = held;
             let config = &deployment.manifest.config;
             let function = self.function(&reference, config)?;
             let (mut values, bytes_in) = values::params(function, event, limits.max_request.as_u64()).await?;
@@ -91,7 +92,7 @@ impl Core {
                         }
                     }
                 });
-                supervise(guest, began, limits.timeout, report.clone()).await?;
+                supervise(guest, began, allowance, report.clone()).await?;
             }
             let body = values::json(values.get(function.params.len()..).unwrap_or_default()).map_err(|error| {
                 InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error)

@@ -1,155 +1,33 @@
-//! A guest's response on its way out, and the guest that may still be at work on it.
+//! A guest's response on its way out.
 
 use std::{
     collections::VecDeque,
-    future::Future as _,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body as _, Frame};
-use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, oneshot},
-};
 use wasmtime_wasi_http::WasiBody;
 
-use super::{Head, request::Upload, shared::Course};
-use crate::{Body, Ending, ErrorKind, InvokeError, ReportHandle, Response, engine::Supervised};
+use super::running::Running;
+use crate::{
+    Body, Ending, ErrorKind, InvokeError, Response,
+    abi::{
+        Held,
+        streaming::{self, Work},
+    },
+};
 
-/// A guest at work. What it read and wrote is noted in the report when it is dropped.
-///
-/// It is run by whoever waits for its response, and then by whoever reads that: it needs no task of its own, and stops
-/// when nobody wants its response any more.
-pub(super) struct Running {
-    /// `None` once it has ended, and of an instance that serves others as well.
-    guest: Option<Guest>,
-    /// Dropped when the response has been read: the guest's store waits for that.
-    reading: Option<oneshot::Sender<()>>,
-    /// How it goes with an instance that serves others as well.
-    course: Option<Arc<Course>>,
-    failure: Option<InvokeError>,
-    /// Where the function was let in.
-    place: Option<OwnedSemaphorePermit>,
-    ending: Ending,
-    upload: Arc<Upload>,
-    written: u64,
-    report: ReportHandle,
-}
-
-pub(super) type Guest = Supervised<BoxFuture<'static, Result<(), InvokeError>>>;
-
-impl Running {
-    pub(super) fn new(
-        guest: Option<(Guest, oneshot::Sender<()>)>,
-        upload: Arc<Upload>,
-        place: OwnedSemaphorePermit,
-        ending: Ending,
-        report: ReportHandle,
-    ) -> Self {
-        let (guest, reading) = guest.unzip();
-        Self { guest, reading, course: None, failure: None, place: Some(place), ending, upload, written: 0, report }
-    }
-
-    /// Waits for the response of an instance that serves others as well.
-    pub(super) async fn shared(&mut self, handling: impl Future<Output = (Head, Option<Arc<Course>>)>) -> Head {
-        let (head, course) = handling.await;
-        self.course = course;
-        match self.upload.take_failure() {
-            Some(broken) => Err(broken),
-            None => head,
-        }
-    }
-
-    /// What an instance that serves others as well failed with.
-    fn instance_failure(&self) -> Option<InvokeError> {
-        self.course.as_ref()?.failure()
-    }
-
-    /// Runs the guest until it has answered.
-    pub(super) fn poll_head(&mut self, head: &mut oneshot::Receiver<Head>, context: &mut Context<'_>) -> Poll<Head> {
-        self.poll_guest(context);
-        let polled = Pin::new(head).poll(context);
-        if let Some(broken) = self.upload.take_failure() {
-            // Whatever the guest makes of half a request is not the answer to it.
-            return Poll::Ready(Err(broken));
-        }
-        polled.map(|head| head.unwrap_or_else(|_| Err(self.failure.take().unwrap_or_else(no_response))))
-    }
-
-    /// Runs the guest for as long as it does not wait.
-    fn poll_guest(&mut self, context: &mut Context<'_>) {
-        if let Some(guest) = &mut self.guest
-            && let Poll::Ready(ended) = Pin::new(guest).poll(context)
-        {
-            self.guest = None;
-            self.failure = ended.err();
-        }
-    }
-
-    /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest.
-    fn detach(&mut self) {
-        self.reading = None;
-        if let (Some(guest), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
-            let (report, place) = (self.report.clone(), self.place.take());
-            runtime.spawn(async move {
-                if let Err(error) = guest.await {
-                    log_late(&report, &error);
-                }
-                drop(place);
-            });
-        }
-    }
-
-    /// What there is to wait for once the response is out.
-    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.reading = None;
-        if self.ending == Ending::WithBody {
-            self.detach();
-        }
-        self.poll_guest(context);
-        if self.guest.is_some() {
-            return Poll::Pending;
-        }
-        if let Some(error) = self.failure.take() {
-            log_late(&self.report, &error);
-        }
-        Poll::Ready(())
-    }
-
-    /// The response whose head is there.
-    pub(super) async fn respond(self, head: http::Response<WasiBody>, bodiless: bool, limit: Option<u64>) -> Response {
-        let (parts, body) = head.into_parts();
-        let report = self.report.clone();
-        let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let limit = limit.unwrap_or(u64::MAX);
-        let answer =
-            Answer { body, early: VecDeque::new(), running: self, limit, announced, heard: bodiless, over: false };
-        Response::of_parts(parts.status, parts.headers, answer.into_body().await, report)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.report.update(|report| {
-            report.bytes_in = self.upload.read();
-            report.bytes_out = self.written;
-        });
-    }
-}
-
-/// The response is out, whatever comes of the rest.
-fn log_late(report: &ReportHandle, error: &InvokeError) {
-    let id = report.update(|report| report.id.clone());
-    tracing::warn!(%id, %error, "the function failed after its response");
-}
-
-fn no_response() -> InvokeError {
-    InvokeError::new(ErrorKind::GuestFault, "the function ended without a response")
+/// The response of a guest whose head is there.
+pub(super) async fn respond(running: Running, head: http::Response<WasiBody>) -> Response {
+    let (parts, body) = head.into_parts();
+    let report = running.report.clone();
+    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let (limit, heard) = (running.terms.max.unwrap_or(u64::MAX), running.terms.bodiless);
+    let answer = Answer { body, early: VecDeque::new(), running, limit, announced, heard, over: false };
+    Response::of_parts(parts.status, parts.headers, answer.into_body().await, report)
 }
 
 /// How many parts of a body are waited for before the response begins, as long as the guest makes them without waiting.
@@ -181,7 +59,7 @@ impl Answer {
         // An instance that serves others has a task of its own, perhaps on another thread. Without a few turns of that, most
         // such responses would leave in two pieces.
         for _ in 0..TURNS {
-            let Some(course) = self.running.course.as_ref().filter(|_| made.is_pending()) else { break };
+            let Some(course) = self.running.course().filter(|_| made.is_pending()) else { break };
             course.turn().await;
             made = self.poll_whole();
         }
@@ -191,7 +69,10 @@ impl Answer {
                 self.heard = true;
                 Body::from(bytes)
             }
-            _ => Body::stream(self),
+            _ => {
+                let (due, report) = (self.running.terms.due, self.running.report.clone());
+                streaming::body(self, due, report)
+            }
         }
     }
 
@@ -222,7 +103,7 @@ impl Answer {
 
     fn is_fine(&self, whole: &Bytes) -> bool {
         let running = &self.running;
-        let over = running.guest.is_none() || running.ending == Ending::WithBody;
+        let over = running.guest.is_none() || running.terms.ending == Ending::WithBody;
         // An instance that serves others tells that it failed before its bodies end.
         let failed = running.failure.is_some() || running.instance_failure().is_some();
         over && !failed && whole.len() as u64 <= self.limit
@@ -257,6 +138,26 @@ impl Answer {
     }
 }
 
+impl Work for Answer {
+    fn held(&self) -> Option<&Held> {
+        let own = self.running.guest.as_ref().map(|(_, held)| held);
+        own.or_else(|| self.running.seat.as_ref()?.held())
+    }
+
+    fn pause(&mut self) {
+        if let Some((guest, _)) = &mut self.running.guest {
+            guest.pause();
+        }
+        if let Some(seat) = &mut self.running.seat {
+            seat.pause();
+        }
+    }
+
+    fn stop(mut self: Box<Self>) {
+        self.heard = false;
+    }
+}
+
 impl http_body::Body for Answer {
     type Data = Bytes;
     type Error = InvokeError;
@@ -265,6 +166,9 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+        if let Some(seat) = &mut self.running.seat {
+            seat.resume();
+        }
         if self.over {
             return self.running.poll_rest(context).map(|()| None);
         }

@@ -2,8 +2,10 @@
 //! response comes out as the guest makes it, and both bodies stream.
 
 mod answer;
+mod course;
 mod idle;
 mod request;
+mod running;
 mod shared;
 mod waiting;
 
@@ -14,9 +16,10 @@ use std::{
     time::Duration,
 };
 
-use answer::Running;
+use course::Seat;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use idle::{Idle, Instance};
+use running::{Running, Terms};
 use shared::{Pool, Shared};
 use tokio::{sync::oneshot, time::Instant};
 use wasmtime::Store;
@@ -79,7 +82,8 @@ impl Http {
 
     /// Not an `async fn`: that would carry the whole of `call`, which is large, and the futures of both ways.
     pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
-        let Call { invocation, deployment, limits, began, stderr, place } = call;
+        let allowance = call.allowance();
+        let Call { invocation, deployment, limits, max_stream, began, stderr, held } = call;
         let Invocation { function, event, id, ending, report, .. } = invocation;
         if let Some(export) = function.export() {
             let detail = format!("function {} handles HTTP requests and has no export {export:?}", function.name());
@@ -90,13 +94,15 @@ impl Http {
             Err(error) => return Box::pin(ready(Err(error))),
         };
         let bodiless = request.method() == http::Method::HEAD;
-        let max_response = deployment.manifest.config.limits.max_response.map(|_| limits.max_response.as_u64());
+        let terms = Terms { bodiless, max: max_stream.map(|max| max.as_u64()), due: allowance.due(began), ending };
         let idle = match self.instances(&deployment, &function, stderr) {
             Some(Instances::Shared(instances)) => {
                 return Box::pin(async move {
-                    let mut running = Running::new(None, upload, place, ending, report.clone());
-                    let head = running.shared(instances.handle(request, limits.timeout, report)).await?;
-                    Ok(running.respond(head, bodiless, max_response).await)
+                    let seat = Seat::new(held);
+                    let handling = instances.handle(request, began, allowance, seat.link(), report.clone());
+                    let mut running = Running::shared(seat, upload, terms, report);
+                    let head = running.shared_head(handling).await?;
+                    Ok(answer::respond(running, head).await)
                 });
             }
             Some(Instances::OneByOne(idle)) => Some(idle),
@@ -122,10 +128,10 @@ impl Http {
                 }
                 Ok(())
             });
-            let guest = supervise(guest, began, limits.timeout, report.clone());
-            let mut running = Running::new(Some((guest, reading)), upload, place, ending, report);
+            let guest = supervise(guest, began, allowance, report.clone());
+            let mut running = Running::own((guest, reading), held, upload, terms, report);
             let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
-            Ok(running.respond(head, bodiless, max_response).await)
+            Ok(answer::respond(running, head).await)
         })
     }
 

@@ -6,18 +6,15 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use futures_util::{FutureExt as _, task::AtomicWaker};
+use futures_util::FutureExt as _;
 use tokio::{
-    sync::{Notify, oneshot},
-    time::{Sleep, sleep, timeout},
+    sync::oneshot,
+    time::{self, Sleep, sleep, timeout_at},
 };
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, component::GuestTaskId};
 use wasmtime_wasi_http::{
@@ -29,7 +26,11 @@ use wasmtime_wasi_http::{
     p3::bindings::{ServicePre, http::types::ErrorCode},
 };
 
-use super::{Head, refused};
+use super::{
+    FOREVER, Head,
+    course::{Course, Link},
+    refused,
+};
 use crate::{
     ErrorKind, FunctionConfig, FunctionRef, GuestStderr, InvocationId, InvokeError, Limits, ReportHandle, Reuse,
     abi::{
@@ -37,7 +38,7 @@ use crate::{
         component::System,
         stdio::{self, Stderr},
     },
-    engine::{Engine, Host, fault, no_room, timed_out},
+    engine::{Allowance, Engine, Host, fault, no_room},
 };
 
 /// The instances of one deployment. Clones are the same instances.
@@ -56,53 +57,13 @@ pub(super) struct Pool {
     pub(super) reuse: Reuse,
 }
 
-/// How it goes with one instance, as its requests see it.
-#[derive(Default)]
-pub(super) struct Course {
-    /// Wakes the task that runs it.
-    worker: AtomicWaker,
-    /// Tells that a turn is over, or the instance.
-    turned: Notify,
-    /// Whether its time was over before its requests were done.
-    late: AtomicBool,
-    /// Set when it has ended, with what it failed the requests with that it still had.
-    end: OnceLock<Option<(ErrorKind, String)>>,
-}
-
-impl Course {
-    /// Gives the instance a turn, and waits until it has done all that it can in that.
-    pub(super) async fn turn(&self) {
-        let turned = self.turned.notified();
-        if self.end.get().is_none() {
-            self.worker.wake();
-            turned.await;
-        }
-    }
-
-    /// What the instance failed with, if it did.
-    pub(super) fn failure(&self) -> Option<InvokeError> {
-        let (kind, detail) = self.end.get()?.as_ref()?;
-        Some(InvokeError::new(*kind, detail.clone()))
-    }
-
-    async fn has_ended(&self) {
-        loop {
-            let turned = self.turned.notified();
-            if self.end.get().is_some() {
-                return;
-            }
-            turned.await;
-        }
-    }
-}
-
 /// What goes with a request: whether it is still wanted, and its report.
 pub(super) struct Ticket {
     /// Ends when nobody waits for the answer any more: its time was over, or its client left.
     abandoned: oneshot::Receiver<()>,
     report: ReportHandle,
-    /// That of the instance that took the request.
-    course: Arc<OnceLock<Arc<Course>>>,
+    /// Where to say which instance took the request.
+    link: Arc<Link>,
 }
 
 impl Shared {
@@ -110,26 +71,28 @@ impl Shared {
         Self(ProxyHandler::new(pool))
     }
 
-    /// Has an instance answer a request within `limit`. Gives the course of that instance, which the response's body shares.
+    /// Has an instance answer a request that `began` just now, and says by `link` which one took it.
     pub(super) async fn handle(
-        &self,
+        self,
         request: http::Request<WasiBody>,
-        limit: Duration,
+        began: time::Instant,
+        allowance: Allowance,
+        link: Arc<Link>,
         report: ReportHandle,
-    ) -> (Head, Option<Arc<Course>>) {
-        let course = Arc::<OnceLock<Arc<Course>>>::default();
+    ) -> Head {
         // Dropped with this future, or when it is done.
         let (_waiting, abandoned) = oneshot::channel();
-        let ticket = Ticket { abandoned, report, course: Arc::clone(&course) };
-        let handled = timeout(limit, self.0.handle(ticket, request)).await;
-        let course = course.get().cloned();
-        let head = match handled {
-            Err(_) => Err(timed_out(limit)),
-            Ok(Ok(head)) => Ok(head),
-            Ok(Err(error)) if error.is::<ExpirationError>() => Err(timed_out(limit)),
-            Ok(Err(error)) => Err(failure(error, course.as_deref()).await),
+        let ticket = Ticket { abandoned, report, link: Arc::clone(&link) };
+        let handling = self.0.handle(ticket, request);
+        let handled = match allowance.due(began) {
+            Some(due) => timeout_at(due, handling).await.map_err(|_| allowance.failure(began))?,
+            None => handling.await,
         };
-        (head, course)
+        match handled {
+            Ok(head) => Ok(head),
+            Err(error) if error.is::<ExpirationError>() => Err(allowance.failure(began)),
+            Err(error) => Err(failure(error, link.course().as_deref()).await),
+        }
     }
 }
 
@@ -166,8 +129,9 @@ impl HandlerState for Pool {
         let mut store = self.engine.store(System::new(wasi, self.outgoing.clone()), self.limits.memory, &report);
         let service = self.service.instantiate_async(&mut store).await?;
         let state = Worker { reuse: self.reuse, course: Arc::default() };
-        let (timeout, idle, course) = (self.limits.timeout, self.reuse.idle, Arc::clone(&state.course));
-        let expiration = Expiration { timeout, idle, course, timer: Box::pin(sleep(idle)) };
+        let (timeout, idle, course) = (self.limits.timeout.min(FOREVER), self.reuse.idle, Arc::clone(&state.course));
+        let timer = Box::pin(sleep(idle));
+        let expiration = Expiration { timeout, idle, course, timer, start: None, paused_before: Duration::ZERO };
         Ok(Instance { store, proxy: Proxy::P3(service), view: |host| host.http(), expiration, state })
     }
 }
@@ -200,8 +164,7 @@ impl WorkerState for Worker {
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let memory = store.data().limiter.memory();
         ticket.report.update(|report| report.peak_memory = memory);
-        // A ticket is of one request, so nobody has set it before.
-        let _ = ticket.course.set(Arc::clone(&self.course));
+        ticket.link.enter(&self.course);
         // No timer of its own: whoever waits for the answer has one.
         Box::pin(ticket.abandoned.map(drop))
     }
@@ -218,11 +181,10 @@ impl WorkerState for Worker {
                 Some((fault.kind(), format!("{}; it ended every request of its instance", fault.detail())))
             }
         };
-        // An instance ends once.
-        let _ = self.course.end.set(failure);
-        self.course.turned.notify_waiters();
+        self.course.fail(failure);
         // Only now: with the store go the bodies, whose readers ask for the failure then.
         drop(store);
+        self.course.release();
     }
 }
 
@@ -232,6 +194,9 @@ pub(super) struct Expiration {
     idle: Duration,
     course: Arc<Course>,
     timer: Pin<Box<Sleep>>,
+    /// Since when the instance is in its state, and for how long its readers had kept it waiting by then.
+    start: Option<Instant>,
+    paused_before: Duration,
 }
 
 impl WorkerExpiration for Expiration {
@@ -239,12 +204,8 @@ impl WorkerExpiration for Expiration {
         // A worker asks this whenever its instance has done all that it can.
         self.course.worker.register(context.waker());
         self.course.turned.notify_waiters();
-        let limit = match status {
-            WorkerStatus::Idle => self.idle,
-            // What a request did not get done by its own deadline, it never will: `start` is that of the last one.
-            WorkerStatus::Requests | WorkerStatus::PostReturn => self.timeout,
-        };
-        let end = (start + limit).into();
+        self.course.set_idle(status == WorkerStatus::Idle);
+        let Some(end) = self.end(status, start) else { return Poll::Pending };
         // An instance is polled many times a request: a timer that goes off too early is set again, and is else left alone.
         if end < self.timer.deadline() {
             self.timer.as_mut().reset(end);
@@ -257,5 +218,23 @@ impl WorkerExpiration for Expiration {
             self.timer.as_mut().reset(end);
         }
         Poll::Pending
+    }
+}
+
+impl Expiration {
+    /// When the instance has had its time; `None` while it waits for a reader, who wakes it.
+    fn end(&mut self, status: WorkerStatus, start: Instant) -> Option<time::Instant> {
+        let (paused, is_paused) = self.course.paused();
+        if self.start.replace(start) != Some(start) {
+            self.paused_before = paused;
+        }
+        let end = match status {
+            WorkerStatus::Idle => start + self.idle,
+            // What a request did not get done by its own deadline, it never will: `start` is that of the last one.
+            WorkerStatus::Requests => start + self.timeout,
+            WorkerStatus::PostReturn if is_paused => return None,
+            WorkerStatus::PostReturn => start + self.timeout + paused.saturating_sub(self.paused_before),
+        };
+        Some(end.into())
     }
 }

@@ -72,7 +72,8 @@ impl Typed {
     }
 
     pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
-        let Call { invocation, deployment, limits, began, stderr, place: _place } = call;
+        let allowance = call.allowance();
+        let Call { invocation, deployment, limits, began, stderr, held: _held, .. } = call;
         let config = &deployment.manifest.config;
         let (function, signature) = self.exports.find(&invocation.function, config)?;
         let report = invocation.report;
@@ -86,7 +87,7 @@ impl Typed {
             let ran = self.run(&mut store, began, function, signature, &params).await;
             ran.map_err(|error| fault(error, store.data()))
         });
-        let result = supervise(guest, began, limits.timeout, report.clone()).await?;
+        let result = supervise(guest, began, allowance, report.clone()).await?;
         let body = answer(signature, result.as_ref(), limits.max_response.as_u64())?;
         report.update(|report| report.bytes_out = body.len() as u64);
         Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))

@@ -1,0 +1,213 @@
+//! A guest at work on a request, and after it.
+
+use std::{
+    future::Future as _,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::{AbortHandle, Abortable, Aborted, BoxFuture};
+use tokio::{runtime::Handle, sync::oneshot, time::Instant};
+
+use super::{
+    Head,
+    course::{Course, Seat},
+    request::Upload,
+};
+use crate::{Ending, ErrorKind, InvokeError, ReportHandle, abi::Held, engine::Supervised, overdue::Evict};
+
+/// A guest at work. What it read and wrote is noted in the report when it is dropped.
+///
+/// It is run by whoever waits for its response, and then by whoever reads that: it needs no task of its own, and stops
+/// when nobody wants its response any more.
+pub(super) struct Running {
+    /// And what is kept for it; `None` once it has ended, and of an instance that serves others as well.
+    pub(super) guest: Option<(Guest, Held)>,
+    /// Dropped when the response has been read: the guest's store waits for that.
+    pub(super) reading: Option<oneshot::Sender<()>>,
+    /// The request's place in an instance that serves others as well.
+    pub(super) seat: Option<Seat>,
+    pub(super) failure: Option<InvokeError>,
+    pub(super) terms: Terms,
+    pub(super) upload: Arc<Upload>,
+    pub(super) written: u64,
+    pub(super) report: ReportHandle,
+}
+
+pub(super) type Guest = Supervised<BoxFuture<'static, Result<(), InvokeError>>>;
+
+/// What a response is held to, and its guest.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    /// Whether it has no body, as one to HEAD.
+    pub(super) bodiless: bool,
+    /// How large it may be, in bytes.
+    pub(super) max: Option<u64>,
+    /// When its guest is past its time.
+    pub(super) due: Option<Instant>,
+    /// When it ends, where the guest goes on after it.
+    pub(super) ending: Ending,
+}
+
+impl Running {
+    /// A guest of its own, and what ends when its response has been read.
+    pub(super) fn own(
+        (guest, reading): (Guest, oneshot::Sender<()>),
+        held: Held,
+        upload: Arc<Upload>,
+        terms: Terms,
+        report: ReportHandle,
+    ) -> Self {
+        let (guest, reading) = (Some((guest, held)), Some(reading));
+        Self { guest, reading, seat: None, failure: None, terms, upload, written: 0, report }
+    }
+
+    /// A request to an instance that serves others as well.
+    pub(super) fn shared(seat: Seat, upload: Arc<Upload>, terms: Terms, report: ReportHandle) -> Self {
+        Self { guest: None, reading: None, seat: Some(seat), failure: None, terms, upload, written: 0, report }
+    }
+
+    /// Waits for the response of an instance that serves others as well.
+    pub(super) async fn shared_head(&mut self, handling: impl Future<Output = Head>) -> Head {
+        let head = handling.await;
+        match self.upload.take_failure() {
+            Some(broken) => Err(broken),
+            None => head,
+        }
+    }
+
+    pub(super) fn course(&self) -> Option<Arc<Course>> {
+        self.seat.as_ref()?.course()
+    }
+
+    /// What an instance that serves others as well failed with.
+    pub(super) fn instance_failure(&self) -> Option<InvokeError> {
+        self.course()?.failure()
+    }
+
+    /// Runs the guest until it has answered.
+    pub(super) fn poll_head(&mut self, head: &mut oneshot::Receiver<Head>, context: &mut Context<'_>) -> Poll<Head> {
+        self.poll_guest(context);
+        let polled = Pin::new(head).poll(context);
+        if let Some(broken) = self.upload.take_failure() {
+            // Whatever the guest makes of half a request is not the answer to it.
+            return Poll::Ready(Err(broken));
+        }
+        polled.map(|head| head.unwrap_or_else(|_| Err(self.failure.take().unwrap_or_else(no_response))))
+    }
+
+    /// Runs the guest for as long as it does not wait.
+    pub(super) fn poll_guest(&mut self, context: &mut Context<'_>) {
+        if let Some((guest, _)) = &mut self.guest
+            && let Poll::Ready(ended) = Pin::new(guest).poll(context)
+        {
+            self.guest = None;
+            self.failure = ended.err();
+        }
+    }
+
+    /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest.
+    pub(super) fn detach(&mut self) {
+        self.reading = None;
+        if let (Some((guest, held)), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
+            runtime.spawn(go_on(guest, held, self.terms.due, self.report.clone()));
+        }
+    }
+
+    /// What there is to wait for once the response is out.
+    pub(super) fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.reading = None;
+        if self.terms.ending == Ending::WithBody {
+            self.detach();
+        }
+        self.poll_guest(context);
+        if self.guest.is_some() {
+            return Poll::Pending;
+        }
+        if let Some(error) = self.failure.take() {
+            log_late(&self.report, &error);
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.report.update(|report| {
+            report.bytes_in = self.upload.read();
+            report.bytes_out = self.written;
+        });
+    }
+}
+
+/// Runs a guest whose response is out to its end. Its reader may have taken so long that it is past its time by then:
+/// it goes on for what is its own, unless another call needs its place.
+async fn go_on(guest: Guest, held: Held, due: Option<Instant>, report: ReportHandle) {
+    let (abort, aborted) = AbortHandle::new_pair();
+    let overdue: Arc<dyn Evict> = Arc::new(Detached(abort));
+    let registrations = due.map(|due| held.register(due, &overdue));
+    match Abortable::new(guest, aborted).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log_late(&report, &error),
+        Err(Aborted) => {
+            let detail = "the function was past its timeout, and another call needed its place";
+            log_late(&report, &InvokeError::new(ErrorKind::Timeout, detail));
+        }
+    }
+    drop((held, registrations));
+}
+
+/// A guest in a task of its own.
+struct Detached(AbortHandle);
+
+impl Evict for Detached {
+    fn evict(&self) -> bool {
+        self.0.abort();
+        // Its task ends it.
+        false
+    }
+}
+
+/// The response is out, whatever comes of the rest.
+fn log_late(report: &ReportHandle, error: &InvokeError) {
+    let id = report.update(|report| report.id.clone());
+    tracing::warn!(%id, %error, "the function failed after its response");
+}
+
+fn no_response() -> InvokeError {
+    InvokeError::new(ErrorKind::GuestFault, "the function ended without a response")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use super::*;
+    use crate::{
+        Event, FunctionName, Guards, Invocation, Overload,
+        engine::{Allowance, supervise},
+        gate::Gate,
+    };
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guest_that_goes_on_past_its_time_does_so_while_nobody_needs_its_place() {
+        let gate = Gate::new(1, Overload::Function);
+        let held = Held { guards: Guards::default(), place: gate.try_enter().unwrap() };
+        let Invocation { function, report, .. } =
+            Invocation::new("f".parse::<FunctionName>().unwrap(), Event::default());
+        let (began, allowance) = (Instant::now(), Allowance { timeout: 5 * SECOND, deadline: None });
+        let mut guest: Guest = supervise(Box::pin(pending()), began, allowance, report.clone());
+        assert!(futures_util::poll!(&mut guest).is_pending());
+        guest.pause();
+        tokio::time::advance(10 * SECOND).await;
+        let going_on = tokio::spawn(go_on(guest, held, allowance.due(began), report.clone()));
+        // Less than what it has left.
+        tokio::time::sleep(SECOND).await;
+        assert!(!going_on.is_finished() && gate.try_enter().is_none());
+        assert!(gate.wait(&function, None, &report).await.is_ok());
+        assert!(report.snapshot().running < 2 * SECOND);
+    }
+}
