@@ -4,7 +4,7 @@
 use std::{
     fmt::Write as _,
     io::{Read as _, Write as _},
-    net::TcpStream,
+    net::{SocketAddr, TcpListener, TcpStream},
     ops::Deref,
     thread,
 };
@@ -80,6 +80,83 @@ fn a_functions_own_requests_go_where_they_are_allowed_and_a_refusal_says_which_l
     server.wait_for_log("add \"elsewhere.test\" to allow_hosts of [functions.http-fetch]");
     assert_eq!(fetch(&url(other)), "ErrorCode::DestinationIpProhibited");
     server.wait_for_log(&format!("add \"{other}\" to allow_hosts"));
+}
+
+/// A server that takes connections, sends each of them this, and then nothing.
+fn silent(beginning: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut connections = Vec::new();
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            // A client that has left by now is no failure here. One that asks is answered then, and not before.
+            let _ = connection.read(&mut [0; 1024]);
+            let _ = connection.write_all(beginning.as_bytes());
+            connections.push(connection);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_streamed_response_is_limited_only_where_somebody_says_so() {
+    let limit = |file: &str, size| format!("[{file}]\nmax_response = \"{size}\"\n");
+    // Two thousand events are 22,893 bytes.
+    let cases = [
+        ("", limit("limits", "1KiB"), true),
+        ("", limit("limits", "1KiB") + &limit("ceilings", "23KiB"), true),
+        ("", limit("limits", "1KiB") + &limit("ceilings", "22KiB"), false),
+        ("max_response = \"22KiB\"", limit("limits", "1MiB"), false),
+        ("max_response = \"23KiB\"", limit("limits", "1KiB"), true),
+        ("max_response = \"23KiB\"", limit("ceilings", "22KiB"), false),
+    ];
+    for (own, file, is_whole) in cases {
+        let server = serve(&[("http-events", own)], &file);
+        let events = server.get("/api/http-events?count=2000&ms=0");
+        assert_eq!((events.status, events.body.len() == 22_893), (200, is_whole), "{own} {file} {}", events.body.len());
+        assert_eq!(events.broken_off, !is_whole, "{own} {file}");
+    }
+}
+
+#[test]
+fn a_streamed_response_may_be_larger_than_any_other_by_default() {
+    let server = serve(&[("http-echo", "max_request = \"10MiB\"")], "");
+    let echoed = server.send(Request::post("/api/http-echo").body(vec![b'x'; 7 << 20]).unwrap());
+    assert_eq!((echoed.status, echoed.body.len(), echoed.broken_off), (200, 7 << 20, false));
+}
+
+#[test]
+fn a_timeout_may_be_longer_than_any_clock_can_tell() {
+    // As many seconds as there are.
+    let longest = "timeout = \"18446744073709551615s\"";
+    let reused = format!("{longest}\nreuse = {{ max_concurrent = 2 }}");
+    let guests = [("http-events", longest), ("sleep", longest), ("http3-hello", &reused), ("treats", longest)];
+    let server = serve(&guests, &format!("[ceilings]\n{longest}"));
+    assert_eq!(server.get("/api/http-events?count=2&ms=1").text(), "data: 1\n\ndata: 2\n\n");
+    assert_eq!(server.get("/api/sleep/1").status, 200);
+    assert_eq!(server.get("/api/http3-hello").text(), "Hello");
+    assert_eq!(server.get("/api/treats/10").text(), "10");
+}
+
+#[test]
+fn each_timeout_of_a_functions_own_request_counts_by_itself() {
+    let (mute, begins) = (silent(""), silent("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"));
+    let server = serve(&[("http-fetch", &format!("allow_hosts = [\"{mute}\", \"{begins}\"]"))], "");
+    let fetch = |url: String| server.get(&format!("/api/http-fetch?url={url}"));
+    // A connection of TLS is there when both have agreed, and this server never does.
+    let cases = [
+        (format!("https://{mute}/&connect=20"), "ErrorCode::ConnectionTimeout"),
+        (format!("https://{mute}/&connect=20&first-byte=600000"), "ErrorCode::ConnectionTimeout"),
+        (format!("http://{mute}/&first-byte=20"), "ErrorCode::ConnectionReadTimeout"),
+        (format!("http://{mute}/&first-byte=20&connect=600000"), "ErrorCode::ConnectionReadTimeout"),
+        // The largest numbers that a guest can say, whose sum no clock can tell.
+        (format!("http://{mute}/&first-byte=20&connect=18446744073709"), "ErrorCode::ConnectionReadTimeout"),
+    ];
+    for (url, expected) in cases {
+        assert_eq!(fetch(url.clone()).text(), expected, "{url}");
+    }
+    let cut = fetch(format!("http://{begins}/&between-bytes=20"));
+    assert!(cut.broken_off && cut.text() == "half", "{cut:?}");
 }
 
 #[test]

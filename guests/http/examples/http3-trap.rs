@@ -1,12 +1,15 @@
-//! What shows whether instances are used again, by path: `/count` counts the requests that this one has seen, `/trap` traps,
-//! `/spin` never ends, `/slow?ms=20` takes its time, `/error` fails with an error code.
+//! What shows whether instances are used again, by path: `/count` counts the requests that this one has seen, `/trap`
+//! traps, `/spin` never ends, `/slow?ms=20` takes its time, `/after?ms=20` does so once it has answered, `/flood`
+//! answers without end, `/error` fails with an error code.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasip3::{
     clocks::monotonic_clock,
     http::types::{ErrorCode, Fields, Request, Response},
-    spawn_local, wit_future, wit_stream,
+    spawn_local,
+    wit_bindgen::StreamWriter,
+    wit_future, wit_stream,
 };
 
 wasip3::http::service::export!(Trap);
@@ -28,22 +31,41 @@ impl wasip3::exports::http::handler::Guest for Trap {
                 std::hint::black_box(());
             },
             "/slow" => {
-                let pause = query.strip_prefix("ms=").and_then(|pause| pause.parse().ok()).unwrap_or(20);
+                let pause = milliseconds(query);
                 monotonic_clock::wait_for(pause * 1_000_000).await;
                 Ok(answer(200, format!("took {pause} ms")))
             }
+            "/after" => {
+                let pause = milliseconds(query);
+                spawn_local(monotonic_clock::wait_for(pause * 1_000_000));
+                Ok(answer(200, "answered".to_owned()))
+            }
+            "/flood" => Ok(respond(200, flood)),
             "/error" => Err(ErrorCode::InternalError(Some("as it was asked to".to_owned()))),
             _ => Ok(answer(404, "no such misdeed".to_owned())),
         }
     }
 }
 
+fn milliseconds(query: &str) -> u64 {
+    query.strip_prefix("ms=").and_then(|pause| pause.parse().ok()).unwrap_or(20)
+}
+
 fn answer(status: u16, text: String) -> Response {
+    respond(status, async move |mut writer| drop(writer.write_all(text.into_bytes()).await))
+}
+
+/// Until nobody reads it any more.
+async fn flood(mut writer: StreamWriter<u8>) {
+    while writer.write_all(vec![b'x'; 64 * 1024]).await.is_empty() {}
+}
+
+fn respond<F: Future<Output = ()> + 'static>(status: u16, write: impl FnOnce(StreamWriter<u8>) -> F) -> Response {
     let headers = Fields::from_list(&[("content-type".to_owned(), b"text/plain".to_vec())]).expect("they are valid");
-    let (mut writer, body) = wit_stream::new();
+    let (writer, body) = wit_stream::new();
     let (_, trailers) = wit_future::new(|| Ok(None));
     let (response, _) = Response::new(headers, Some(body), trailers);
     response.set_status_code(status).expect("it is a status");
-    spawn_local(async move { writer.write_all(text.into_bytes()).await });
+    spawn_local(write(writer));
     response
 }

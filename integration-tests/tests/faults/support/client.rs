@@ -75,7 +75,11 @@ impl Client {
         self.0.buffer().is_empty() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    fn line(&mut self) -> io::Result<String> {
+    /// The next line.
+    ///
+    /// # Errors
+    /// Where the connection ends before it.
+    pub(crate) fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         if self.0.read_line(&mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
