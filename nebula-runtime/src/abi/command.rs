@@ -126,7 +126,7 @@ impl Command {
                 let mut store = self.engine.store(wasi.build_p1(), memory, report);
                 Box::pin(async move {
                     let ran = run_module(&pre, &mut store, began).await;
-                    ran.or_else(exited_well).map_err(|error| fault(error, store.data()))
+                    ran.or_else(exited_well).map_err(|error| fault(error, &store))
                 })
             }
             Instance::Component(component) => {
@@ -135,7 +135,7 @@ impl Command {
                 let mut store = self.engine.store(system, memory, report);
                 Box::pin(async move {
                     let ran = component.run(&mut store, began).await;
-                    ran.or_else(exited_well).map_err(|error| fault(error, store.data()))
+                    ran.or_else(exited_well).map_err(|error| fault(error, &store))
                 })
             }
         }

@@ -1,5 +1,7 @@
 //! What the host keeps for one running guest.
 
+use std::mem;
+
 use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{WasiCtxView, WasiView, p1::WasiP1Ctx};
@@ -24,22 +26,32 @@ pub(crate) struct Limiter {
     max_memory: usize,
     memory: usize,
     table_elements: usize,
-    refused: Option<Refused>,
+    refused: Option<Refusal>,
+    /// By how much a memory grows that has just been allowed to.
+    growing: usize,
 }
 
 /// What a guest asked for and did not get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// More linear memory than its limit.
+    /// More memory than its limit.
     Memory,
     /// More table elements than [`MAX_TABLE_ELEMENTS`].
+    Table,
+}
+
+/// A refusal, as the limiter knows it.
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    /// To the memory that has this size now, in bytes: a linear one, or the heap of the guest's garbage collector.
+    Memory(usize),
     Table,
 }
 
 impl<W> Host<W> {
     pub(crate) fn new(wasi: W, max_memory: ByteSize, report: ReportHandle, ticking: Ticking) -> Self {
         let max_memory = usize::try_from(max_memory.as_u64()).unwrap_or(usize::MAX);
-        let limiter = Limiter { report, max_memory, memory: 0, table_elements: 0, refused: None };
+        let limiter = Limiter { report, max_memory, memory: 0, table_elements: 0, refused: None, growing: 0 };
         Self { wasi, limiter, ticking: Some(ticking) }
     }
 
@@ -76,18 +88,26 @@ impl WasiView for Host<WasiP1Ctx> {
 }
 
 impl Limiter {
-    /// The linear memory that the guest holds now, in bytes.
+    /// The memory that the guest holds now, in bytes: linear, and the heap of its garbage collector.
     pub(crate) fn memory(&self) -> u64 {
         self.memory as u64
     }
 
     /// What the guest was refused last. A guest that fails after that most likely failed because of it.
-    pub(crate) fn refused(&self) -> Option<Refused> {
-        self.refused
+    ///
+    /// Not so where its garbage collector was refused a larger heap than one of `gc_heap` bytes: it then collects, and the guest
+    /// goes on as if nothing had been or fails with an error of its own kind. Of a linear memory that happens to have the same
+    /// size, nobody can tell.
+    pub(super) fn refused(&self, gc_heap: usize) -> Option<Refused> {
+        match self.refused? {
+            Refusal::Memory(size) if size == gc_heap && gc_heap > 0 => None,
+            Refusal::Memory(_) => Some(Refused::Memory),
+            Refusal::Table => Some(Refused::Table),
+        }
     }
 
     fn note_peak(&self) {
-        // Linear memory only grows, so what there is at the end is the peak.
+        // Memory only grows, so what there is at the end is the peak.
         if self.memory > 0 {
             self.report.update(|report| report.peak_memory = self.memory as u64);
         }
@@ -101,16 +121,25 @@ impl Limiter {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        match Self::grown(self.memory, current, desired, self.max_memory) {
-            Some(total) if maximum.is_none_or(|maximum| desired <= maximum) => self.memory = total,
-            // Past the memory's own maximum the guest breaks its own rule, not ours.
-            Some(_) => return Ok(false),
-            None => {
-                self.refused = Some(Refused::Memory);
-                return Ok(false);
-            }
+        let Some(total) = Self::grown(self.memory, current, desired, self.max_memory) else {
+            self.refused = Some(Refusal::Memory(current));
+            return Ok(false);
+        };
+        // Past the memory's own maximum the guest breaks its own rule, not ours.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
         }
+        if matches!(self.refused, Some(Refusal::Memory(size)) if size == current) {
+            self.refused = Some(Refusal::Memory(desired));
+        }
+        self.growing = total - self.memory;
+        self.memory = total;
         Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory -= mem::take(&mut self.growing);
+        Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -118,7 +147,7 @@ impl ResourceLimiter for Limiter {
             Some(total) if maximum.is_none_or(|maximum| desired <= maximum) => self.table_elements = total,
             Some(_) => return Ok(false),
             None => {
-                self.refused = Some(Refused::Table);
+                self.refused = Some(Refusal::Table);
                 return Ok(false);
             }
         }

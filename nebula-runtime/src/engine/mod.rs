@@ -32,7 +32,7 @@ use tokio::{
     task::yield_now,
 };
 use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store, UpdateDeadline,
+    Collector, Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store, UpdateDeadline,
     component::Component,
 };
 
@@ -52,6 +52,11 @@ const GUEST_STACK: usize = 512 << 10;
 /// How much of a slot stays mapped for its next guest. Giving pages back costs a system call and an interrupt of every
 /// other core for each request; most guests touch less than this.
 const KEEP_RESIDENT: usize = 256 << 10;
+
+/// How large the heap of a guest's garbage collector is at first, in bytes. It doubles from there, and a step that does not
+/// fit the guest's limit is refused whole. This is a little under a power of two, as limits mostly are one: so nearly all of
+/// a limit can be reached, and what is left of it is for the guest's linear memory.
+const GC_HEAP: u64 = 15 << 16;
 
 /// What Wasmtime calls the version that made some code: code of another one is not for this one.
 pub(crate) const WASMTIME: &str = "48";
@@ -243,6 +248,9 @@ fn config(flavour: Flavour) -> Config {
     config.epoch_interruption(true);
     config.max_wasm_stack(GUEST_STACK);
     config.concurrency_support(flavour == Flavour::Concurrent);
+    // The others never free what refers to itself in a circle, or anything at all. This one uses half of its heap at a time.
+    config.collector(Collector::Copying);
+    config.gc_heap_initial_size(GC_HEAP);
     config
 }
 

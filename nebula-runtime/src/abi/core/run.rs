@@ -28,7 +28,7 @@ impl Run<'_> {
             let mut store = self.core.engine.unyielding_store((), self.memory, self.report);
             let attempt = self.attempt(pre, &mut store);
             if self.function.brevity.has_ended(&attempt, self.began) {
-                return attempt.map_err(|error| fault(error, store.data()));
+                return attempt.map_err(|error| fault(error, &store));
             }
             self.began = Instant::now();
         }
@@ -43,7 +43,7 @@ impl Run<'_> {
     ) -> Result<(), InvokeError> {
         let mut store = self.core.engine.store(wasi, self.memory, self.report);
         let ran = self.run(pre, &mut store).await;
-        ran.map_err(|error| fault(error, store.data()))
+        ran.map_err(|error| fault(error, &store))
     }
 
     async fn run<W: Send + 'static>(

@@ -122,7 +122,7 @@ impl Http {
             let handler = Arc::clone(&self.handler);
             let guest: BoxFuture<'static, _> = Box::pin(async move {
                 let ran = handler.run(&mut instance, Exchange { request, answer, read }, began).await;
-                ran.map_err(|error| fault(error, instance.store.data()))?;
+                ran.map_err(|error| fault(error, &instance.store))?;
                 if let Some(idle) = idle {
                     idle.keep(instance);
                 }

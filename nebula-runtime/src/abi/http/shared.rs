@@ -177,7 +177,7 @@ impl WorkerState for Worker {
                 Some((ErrorKind::Timeout, "the function's instance did not end in time (timeout)".to_owned()))
             }
             Err(error) => {
-                let fault = fault(error, store.data());
+                let fault = fault(error, &store);
                 Some((fault.kind(), format!("{}; it ended every request of its instance", fault.detail())))
             }
         };

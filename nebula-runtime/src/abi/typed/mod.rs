@@ -85,7 +85,7 @@ impl Typed {
         // Pinned where it is made: it is large, and handing it on would copy it.
         let guest = pin!(async {
             let ran = self.run(&mut store, began, function, signature, &params).await;
-            ran.map_err(|error| fault(error, store.data()))
+            ran.map_err(|error| fault(error, &store))
         });
         let result = supervise(guest, began, allowance, report.clone()).await?;
         let body = answer(signature, result.as_ref(), limits.max_response.as_u64())?;
