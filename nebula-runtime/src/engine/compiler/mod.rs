@@ -1,7 +1,9 @@
 //! Compiling modules: each once on a machine that keeps the code.
 
+mod bounds;
 mod code_cache;
 mod compilations;
+mod proposals;
 
 use std::{
     hash::Hash as _,
@@ -67,12 +69,7 @@ impl CodeSource for Compiler {
         }
         let (caches, wasm) = (Arc::clone(&self.caches), wasm.await?);
         let compile = move || caches.compile(&engines, &digest, &wasm);
-        let compiled = self.compilations.run(compile).await.map_err(panicked)?;
-        compiled.map_err(|error| {
-            let detail =
-                format!("the module is not valid WebAssembly, or uses what Nebula does not support: {error:#}");
-            InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
-        })
+        self.compilations.run(compile).await.map_err(panicked)?
     }
 }
 
@@ -92,12 +89,14 @@ impl Caches {
     }
 
     /// Compiles a module and keeps the code. Blocks for as long as that takes.
-    fn compile(&self, engines: &Engines, digest: &Digest, wasm: &[u8]) -> wasmtime::Result<Loaded> {
-        plain_first(wasm, |flavour| {
+    fn compile(&self, engines: &Engines, digest: &Digest, wasm: &[u8]) -> Result<Loaded, InvokeError> {
+        bounds::check(wasm, engines.size.max_memory)?;
+        let compiled = plain_first(wasm, |flavour| {
             let engine = engines.engine(flavour)?;
             let code = self.compile_as(flavour, engines, &engine, digest, wasm)?;
             Ok((engine, code))
-        })
+        });
+        compiled.map_err(|error| proposals::refused(wasm, error))
     }
 
     fn compile_as(

@@ -1,0 +1,131 @@
+//! What a module declares of its own memories and tables, held against what there can be: before it is compiled.
+
+use bytesize::ByteSize;
+use wasmparser::{MemoryType, Parser, Payload, TableType, TypeRef};
+
+use super::{super::host::MAX_TABLE_ELEMENTS, proposals};
+use crate::{ErrorKind, InvokeError};
+
+/// Refuses a module that no instance can ever be made of, with the number: one that declares more memory than `max_memory`
+/// or larger tables than [`MAX_TABLE_ELEMENTS`], or a memory for several threads.
+///
+/// What is no WebAssembly is not refused here: the compiler says more about it.
+pub(super) fn check(wasm: &[u8], max_memory: ByteSize) -> Result<(), InvokeError> {
+    // Of a component: each module in it begins with a header of its own.
+    let mut declared = Declared::default();
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload {
+            Ok(Payload::Version { .. }) => declared = Declared::default(),
+            Ok(payload) => declared.read(payload).unwrap_or_default(),
+            Err(_) => break,
+        }
+        declared.check(max_memory)?;
+    }
+    Ok(())
+}
+
+/// What one module declares: how many memories and tables, and the least that all of them have together.
+#[derive(Default)]
+struct Declared {
+    is_shared: bool,
+    memories: u32,
+    bytes: u64,
+    tables: u32,
+    elements: u64,
+}
+
+impl Declared {
+    fn read(&mut self, payload: Payload<'_>) -> wasmparser::Result<()> {
+        match payload {
+            Payload::MemorySection(memories) => memories.into_iter().try_for_each(|memory| {
+                self.memory(&memory?);
+                Ok(())
+            }),
+            Payload::TableSection(tables) => tables.into_iter().try_for_each(|table| {
+                self.table(&table?.ty);
+                Ok(())
+            }),
+            Payload::ImportSection(imports) => imports.into_imports().try_for_each(|import| {
+                self.is_shared |= matches!(import?.ty, TypeRef::Memory(memory) if memory.shared);
+                Ok(())
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn memory(&mut self, memory: &MemoryType) {
+        let page = 1_u64.checked_shl(memory.page_size_log2.unwrap_or(16)).unwrap_or(u64::MAX);
+        self.is_shared |= memory.shared;
+        self.memories += 1;
+        self.bytes = self.bytes.saturating_add(memory.initial.saturating_mul(page));
+    }
+
+    fn table(&mut self, table: &TableType) {
+        self.tables += 1;
+        self.elements = self.elements.saturating_add(table.initial);
+    }
+
+    fn check(&self, max_memory: ByteSize) -> Result<(), InvokeError> {
+        let Self { is_shared, memories, bytes, tables, elements } = *self;
+        let max_elements = MAX_TABLE_ELEMENTS as u64;
+        let detail = if is_shared {
+            proposals::shared_memory()
+        } else if bytes > max_memory.as_u64() {
+            let declared = if memories == 1 { "a memory" } else { "memories" };
+            let bytes = ByteSize(bytes);
+            format!("the module declares {declared} of {bytes}; a function has at most {max_memory} here")
+        } else if elements > max_elements {
+            let declared = if tables == 1 { "a table" } else { "tables" };
+            format!("the module declares {declared} of {elements} elements; a function has at most {max_elements}")
+        } else {
+            return Ok(());
+        };
+        Err(InvokeError::new(ErrorKind::InvalidModule, detail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(wat: &str) -> Option<String> {
+        check(&wat::parse_str(wat).unwrap(), ByteSize::mib(2)).err().map(|error| error.detail().to_owned())
+    }
+
+    #[test]
+    fn what_fits_is_not_refused() {
+        let fitting = [
+            "(module)",
+            "(module (memory 32) (table 100000 funcref))",
+            "(module (memory i64 16 0x1000000000000) (memory 16))",
+            "(component (core module (memory 32)) (core module (memory 32) (table 100000 externref)))",
+        ];
+        fitting.into_iter().for_each(|wat| assert_eq!(refusal(wat), None, "{wat}"));
+    }
+
+    #[test]
+    fn what_never_fits_is_refused_with_the_number() {
+        let memory = "the module declares a memory of 2.1 MiB; a function has at most 2.0 MiB here";
+        let memories = "the module declares memories of 2.1 MiB; a function has at most 2.0 MiB here";
+        let table = "the module declares a table of 100001 elements; a function has at most 100000";
+        let shared = proposals::shared_memory();
+        let refused = [
+            ("(module (memory 33))", memory),
+            ("(component (core module (memory 1)) (core module (memory 33)))", memory),
+            ("(module (memory 16) (memory i64 17))", memories),
+            ("(module (table 100001 funcref))", table),
+            ("(module (memory 1 1 shared))", &shared),
+            ("(module (import \"env\" \"memory\" (memory 1 1 shared)))", &shared),
+            (
+                "(module (memory i64 0xffffffffffff) (memory i64 0xffffffffffff))",
+                "the module declares memories of 16.0 EiB; a function has at most 2.0 MiB here",
+            ),
+        ];
+        refused.into_iter().for_each(|(wat, detail)| assert_eq!(refusal(wat).as_deref(), Some(detail), "{wat}"));
+    }
+
+    #[test]
+    fn what_is_no_webassembly_is_left_to_the_compiler() {
+        assert!(check(b"\0asm\x01\0\0\0\x05\xff", ByteSize::mib(1)).is_ok());
+    }
+}
