@@ -102,6 +102,14 @@ fn run_refuses_it() {
 }
 
 #[test]
+fn an_export_of_references_is_refused_as_the_one_to_call() {
+    let (nebula, references) = (Nebula::built(), Guest::named("references").unwrap().path);
+    let ran = nebula.run(&Project::new([]), &["run", references.to_str().unwrap(), "--export", "wrap", "1"], b"");
+    assert_eq!(ran.exit_code, 65, "{ran:#?}");
+    assert!(ran.stderr.contains("export \"wrap\" takes or returns references; only numbers"), "{ran:#?}");
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let (nebula, project) = (Nebula::built(), Project::new([]));
     project.write("serve.toml", "[functions.gone]\nsource = \"gone.wasm\"\n");

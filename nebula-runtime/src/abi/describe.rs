@@ -34,6 +34,14 @@ impl Guest {
         }
     }
 
+    /// Why an export that is there cannot be called, if there is a reason.
+    pub(crate) fn uncallable(&self, export: &str) -> Option<String> {
+        match self {
+            Self::Core(core) => core.uncallable(export),
+            Self::Command(_) | Self::Http(_) | Self::Typed(_) => None,
+        }
+    }
+
     /// Whether its own standard lets an instance serve more than one call.
     pub(crate) fn is_reusable(&self) -> bool {
         matches!(self, Self::Http(http) if http.is_reusable())

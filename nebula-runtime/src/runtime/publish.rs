@@ -170,6 +170,7 @@ fn check_export(config: &FunctionConfig, guest: &Guest, exports: &[Export]) -> R
         }
         exports => format!("the configured export {export:?} does not exist; there are: {}", some_of(exports)),
     };
+    let detail = guest.uncallable(export).unwrap_or(detail);
     Err(InvokeError::new(ErrorKind::InvalidInput, detail))
 }
 

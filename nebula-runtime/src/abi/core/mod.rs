@@ -114,7 +114,28 @@ impl Core {
                 named(name).or_else(|| named(&name.replace('-', "_")))
             }
         };
-        found.ok_or_else(|| self.no_such_export(reference, config))
+        found.ok_or_else(|| self.no_such_function(reference, config))
+    }
+
+    fn no_such_function(&self, reference: &FunctionRef, config: &FunctionConfig) -> InvokeError {
+        let named = reference.export().or(config.export.as_deref());
+        match named.and_then(|export| self.uncallable(export)) {
+            Some(detail) => InvokeError::new(ErrorKind::InvalidInput, detail),
+            None => self.no_such_export(reference, config),
+        }
+    }
+
+    /// Why an export cannot be called, where it is a function that takes or returns more than numbers.
+    pub(super) fn uncallable(&self, export: &str) -> Option<String> {
+        let module = match &self.instance {
+            Instance::Pure(pre) => pre.module(),
+            Instance::Wasi(pre) => pre.module(),
+        };
+        let ty = module.get_export(export)?;
+        let ty = ty.func().filter(|ty| !is_callable(ty))?;
+        let strange = ty.params().chain(ty.results()).find(|ty| !number::is_numeric(ty))?;
+        let strange = if strange.is_ref() { "references" } else { "vectors" };
+        Some(format!("export {export:?} takes or returns {strange}; only numbers (i32, i64, f32, f64) can be passed"))
     }
 
     fn no_such_export(&self, reference: &FunctionRef, config: &FunctionConfig) -> InvokeError {
