@@ -72,7 +72,7 @@ impl Declared {
             proposals::shared_memory()
         } else if bytes > max_memory.as_u64() {
             let declared = if memories == 1 { "a memory" } else { "memories" };
-            let bytes = ByteSize(bytes);
+            let (bytes, max_memory) = shown(bytes, max_memory);
             format!("the module declares {declared} of {bytes}; a function has at most {max_memory} here")
         } else if elements > max_elements {
             let declared = if tables == 1 { "a table" } else { "tables" };
@@ -82,6 +82,12 @@ impl Declared {
         };
         Err(InvokeError::new(ErrorKind::InvalidModule, detail))
     }
+}
+
+/// Two different sizes so that they look different.
+fn shown(bytes: u64, max: ByteSize) -> (String, String) {
+    let rounded = (ByteSize(bytes).to_string(), max.to_string());
+    if rounded.0 == rounded.1 { (format!("{bytes} bytes"), format!("{} bytes", max.as_u64())) } else { rounded }
 }
 
 #[cfg(test)]
@@ -122,6 +128,14 @@ mod tests {
             ),
         ];
         refused.into_iter().for_each(|(wat, detail)| assert_eq!(refusal(wat).as_deref(), Some(detail), "{wat}"));
+    }
+
+    #[test]
+    fn a_number_that_is_a_little_too_large_is_told_whole() {
+        let wasm = wat::parse_str("(module (memory 33))").unwrap();
+        let refused = check(&wasm, ByteSize(33 * 65536 - 1)).unwrap_err();
+        let detail = "the module declares a memory of 2162688 bytes; a function has at most 2162687 bytes here";
+        assert_eq!(refused.detail(), detail);
     }
 
     #[test]
