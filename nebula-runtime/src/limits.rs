@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 /// What one invocation of a function may use, and how many there may be at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Linear memory, in bytes.
+    /// Linear memory and the heap of the guest's garbage collector, in bytes.
     pub memory: ByteSize,
     /// Time from the instance's start to the end of its response, without the time for which the guest waits for its
     /// reader. `Duration::MAX` is no limit.

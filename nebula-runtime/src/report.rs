@@ -49,7 +49,7 @@ pub struct Report {
     /// Time for which the guest held a thread, in microseconds.
     #[serde(rename = "cpu_us", serialize_with = "as_micros")]
     pub cpu: Duration,
-    /// The most linear memory that the guest held, in bytes.
+    /// The most memory that the guest held, in bytes: linear memory and the heap of its garbage collector.
     #[serde(rename = "peak_memory_bytes")]
     pub peak_memory: u64,
     /// Bytes of the event that the guest was given.

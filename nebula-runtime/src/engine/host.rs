@@ -88,7 +88,7 @@ impl WasiView for Host<WasiP1Ctx> {
 }
 
 impl Limiter {
-    /// The memory that the guest holds now, in bytes: linear, and the heap of its garbage collector.
+    /// The memory that the guest holds now, in bytes: linear memory and the heap of its garbage collector.
     pub(crate) fn memory(&self) -> u64 {
         self.memory as u64
     }

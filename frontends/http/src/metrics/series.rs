@@ -76,12 +76,7 @@ impl Families {
         registry.register_with_unit("cpu", "Time for which guests held a thread", Unit::Seconds, cpu);
         registry.register_with_unit("request", "Size of what guests were given", Unit::Bytes, bytes_in);
         registry.register_with_unit("response", "Size of what guests answered", Unit::Bytes, bytes_out);
-        registry.register_with_unit(
-            "peak_memory",
-            "The most linear memory of one invocation",
-            Unit::Bytes,
-            peak_memory,
-        );
+        registry.register_with_unit("peak_memory", "The most memory of one invocation", Unit::Bytes, peak_memory);
         families
     }
 
