@@ -110,9 +110,10 @@ impl Command {
         let stdout = Stdout::new(limits.max_response.as_u64());
         let mut wasi = stdio::granted(config)?;
         wasi.envs(&variables).arg(invocation.function.name().as_str()).args(&config.args);
-        wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(Stderr::new(&invocation.id, stderr));
+        let stderr = Stderr::new(&invocation.id, stderr);
+        wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(stderr.clone());
         let guest = self.run(wasi, &deployment, &invocation.report, began);
-        let guest = supervise(guest, began, allowance, invocation.report.clone());
+        let guest = supervise(guest, began, allowance, invocation.report.clone()).with_reader(stderr.waits());
         let immediate = invocation.delivery == Delivery::Immediate || config.content_type.is_some();
         let running = Running { guest: Some((guest, held)), stdin, stdout, report: invocation.report };
         running.respond(immediate, config, allowance.due(began)).await

@@ -25,7 +25,7 @@ pub(crate) use fault::{fault, no_room};
 use futures_util::future::BoxFuture;
 pub(crate) use host::Host;
 pub(crate) use precompiled::Precompiled;
-pub(crate) use supervise::{Allowance, Supervised, supervise};
+pub(crate) use supervise::{Allowance, Supervised, Waits, supervise};
 use ticker::Ticker;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},

@@ -3,6 +3,10 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -41,6 +45,16 @@ impl Allowance {
     }
 }
 
+/// Tells whether a guest waits for the reader of what it writes beside its response.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Waits(Arc<AtomicBool>);
+
+impl Waits {
+    pub(crate) fn set(&self, waits: bool) {
+        self.0.store(waits, Relaxed);
+    }
+}
+
 /// Runs `guest`, which `began` just now, until it ends or has used up its allowance, and notes in the report how long
 /// it held a thread.
 ///
@@ -49,7 +63,7 @@ impl Allowance {
 pub(crate) fn supervise<F>(guest: F, began: Instant, allowance: Allowance, report: ReportHandle) -> Supervised<F> {
     let clock =
         Clock { report, began, whole: None, on_thread: Duration::ZERO, paused: Duration::ZERO, is_paused: false };
-    Supervised { guest, deadline: Deadline { clock, allowance, timer: None } }
+    Supervised { guest, deadline: Deadline { clock, allowance, timer: None }, waits: None }
 }
 
 pin_project! {
@@ -58,10 +72,16 @@ pin_project! {
         #[pin]
         guest: F,
         deadline: Deadline,
+        waits: Option<Waits>,
     }
 }
 
 impl<F> Supervised<F> {
+    /// The same, of a guest that may wait for another reader than that of its response.
+    pub(crate) fn with_reader(self, waits: Option<Waits>) -> Self {
+        Self { waits, ..self }
+    }
+
     /// Notes that the guest waits for its reader. That goes on until the next poll, and does not count into its
     /// timeout.
     pub(crate) fn pause(&mut self) {
@@ -77,6 +97,9 @@ impl<F: Future<Output = Result<T, InvokeError>>, T> Future for Supervised<F> {
         let polled = this.deadline.clock.measure(|| this.guest.poll(context));
         if polled.is_ready() {
             return polled;
+        }
+        if this.waits.as_ref().is_some_and(|waits| waits.0.load(Relaxed)) {
+            this.deadline.clock.is_paused = true;
         }
         this.deadline.poll_passed(context).map(Err)
     }
@@ -201,6 +224,19 @@ mod tests {
             let seen = end_after(of(reader), of(allowed), deadline.map(of)).await;
             assert_eq!(seen, ended.map(of), "{reader} {allowed} {deadline:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_spent_waiting_for_the_reader_of_another_stream_does_not_count() {
+        let (began, waits) = (Instant::now(), Waits::default());
+        let allowance = Allowance { timeout: 2 * SECOND, deadline: None };
+        let guest = supervise(pending::<Result<(), InvokeError>>(), began, allowance, report());
+        let mut guest = guest.with_reader(Some(waits.clone()));
+        waits.set(true);
+        assert!(timeout(100 * SECOND, &mut guest).await.is_err());
+        waits.set(false);
+        assert_eq!(guest.await.unwrap_err().kind(), ErrorKind::Timeout);
+        assert!(began.elapsed() > 100 * SECOND);
     }
 
     #[tokio::test(start_paused = true)]

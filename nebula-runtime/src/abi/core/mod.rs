@@ -82,17 +82,18 @@ impl Core {
             {
                 let memory = limits.memory;
                 let mut run = Run { core: &self, function, values: &mut values, began, memory, report: &report };
-                // Pinned where it is made: it is large, and handing it on would copy it.
-                let guest = pin!(async {
-                    match &self.instance {
-                        Instance::Pure(pre) => run.pure(pre).await,
-                        Instance::Wasi(pre) => {
-                            let wasi = stdio::without_input(config, &Stderr::new(&id, stderr))?.build_p1();
-                            run.yielding(pre, wasi).await
-                        }
+                // Pinned where they are made: they are large, and handing them on would copy them.
+                match &self.instance {
+                    Instance::Pure(pre) => {
+                        supervise(pin!(run.pure(pre)), began, allowance, report.clone()).await?;
                     }
-                });
-                supervise(guest, began, allowance, report.clone()).await?;
+                    Instance::Wasi(pre) => {
+                        let stderr = Stderr::new(&id, stderr);
+                        let wasi = stdio::without_input(config, &stderr)?.build_p1();
+                        let guest = pin!(run.yielding(pre, wasi));
+                        supervise(guest, began, allowance, report.clone()).with_reader(stderr.waits()).await?;
+                    }
+                }
             }
             let body = values::json(values.get(function.params.len()..).unwrap_or_default()).map_err(|error| {
                 InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error)

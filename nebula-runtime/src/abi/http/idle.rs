@@ -16,7 +16,7 @@ use super::waiting::{Waiting, Watch};
 use crate::{
     InvocationId, ReportHandle, Reuse,
     abi::{component::System, stdio::Stderr},
-    engine::{Engine, Host},
+    engine::{Engine, Host, Waits},
 };
 
 /// One instance.
@@ -31,6 +31,11 @@ pub(super) struct Instance {
 impl Instance {
     pub(super) fn new(store: Store<Host<System>>, stderr: Stderr) -> Self {
         Self { store, service: None, stderr, served: 0 }
+    }
+
+    /// Tells whether it waits for the reader of its stderr.
+    pub(super) fn waits(&self) -> Option<Waits> {
+        self.stderr.waits()
     }
 }
 

@@ -119,7 +119,7 @@ impl Http {
             };
             let (answer, mut head) = oneshot::channel();
             let (reading, read) = oneshot::channel();
-            let handler = Arc::clone(&self.handler);
+            let (handler, waits) = (Arc::clone(&self.handler), instance.waits());
             let guest: BoxFuture<'static, _> = Box::pin(async move {
                 let ran = handler.run(&mut instance, Exchange { request, answer, read }, began).await;
                 ran.map_err(|error| fault(error, &instance.store))?;
@@ -128,7 +128,7 @@ impl Http {
                 }
                 Ok(())
             });
-            let guest = supervise(guest, began, allowance, report.clone());
+            let guest = supervise(guest, began, allowance, report.clone()).with_reader(waits);
             let mut running = Running::own((guest, reading), held, upload, terms, report);
             let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
             Ok(answer::respond(running, head).await)

@@ -17,7 +17,7 @@ use wasmtime_wasi::{
 };
 
 use super::{WINDOW, lock};
-use crate::{InvocationId, abi::GuestStderr, stderr};
+use crate::{InvocationId, abi::GuestStderr, engine::Waits, stderr};
 
 /// How much of a guest's stderr one invocation may put into the log.
 const MAX_LOGGED: usize = 64 << 10;
@@ -32,6 +32,8 @@ pub(in crate::abi) struct Stderr {
     logging: Arc<Mutex<Logging>>,
     /// Whether its guest has been told that there is room, and has not used it. Other guests may have, by now.
     has_permit: bool,
+    /// Whether its guest waits for room. Nobody waits for the log.
+    waits: Option<Waits>,
 }
 
 struct Logging {
@@ -42,7 +44,13 @@ struct Logging {
 
 impl Stderr {
     pub(in crate::abi) fn new(id: &InvocationId, target: GuestStderr) -> Self {
-        Self { target, logging: Arc::new(Mutex::new(Logging::new(id))), has_permit: false }
+        let waits = (target == GuestStderr::Inherit).then(Waits::default);
+        Self { target, logging: Arc::new(Mutex::new(Logging::new(id))), has_permit: false, waits }
+    }
+
+    /// Tells whether its guest waits for its reader.
+    pub(in crate::abi) fn waits(&self) -> Option<Waits> {
+        self.waits.clone()
     }
 
     /// Ends the line that is being written, as the invocation has ended.
@@ -56,8 +64,10 @@ impl Stderr {
     }
 
     fn poll_permit(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.target == GuestStderr::Inherit && !self.has_permit {
-            ready!(stderr::poll_room(context));
+        if let Some(waits) = self.waits.as_ref().filter(|_| !self.has_permit) {
+            let room = stderr::poll_room(context);
+            waits.set(room.is_pending());
+            ready!(room);
         }
         self.has_permit = true;
         Poll::Ready(())

@@ -79,7 +79,8 @@ impl Typed {
         let report = invocation.report;
         let (params, bytes_in) = params(signature, invocation.event, limits.max_request.as_u64()).await?;
         report.update(|report| report.bytes_in = bytes_in);
-        let system = System::without_input(&deployment, &Stderr::new(&invocation.id, stderr))?;
+        let stderr = Stderr::new(&invocation.id, stderr);
+        let system = System::without_input(&deployment, &stderr)?;
         let mut store = self.engine.store(system, limits.memory, &report);
         store.set_hostcall_fuel(spread(limits.max_response.as_u64()));
         // Pinned where it is made: it is large, and handing it on would copy it.
@@ -87,7 +88,7 @@ impl Typed {
             let ran = self.run(&mut store, began, function, signature, &params).await;
             ran.map_err(|error| fault(error, &store))
         });
-        let result = supervise(guest, began, allowance, report.clone()).await?;
+        let result = supervise(guest, began, allowance, report.clone()).with_reader(stderr.waits()).await?;
         let body = answer(signature, result.as_ref(), limits.max_response.as_u64())?;
         report.update(|report| report.bytes_out = body.len() as u64);
         Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))
