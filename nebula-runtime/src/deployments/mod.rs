@@ -218,6 +218,12 @@ fn no_such_version(reference: &FunctionRef) -> InvokeError {
     })
 }
 
+/// What a caller is told where the store has something of a function, and not what was published.
+const DAMAGED: &str = "what the store has of the function is damaged; publish the function again to mend it";
+
+/// The same, of what this build cannot understand.
+const NEWER: &str = "a newer Nebula wrote what the store has of the function; use a newer Nebula here";
+
 /// A store's failure as an invocation's.
 pub(crate) fn store_failure(error: StoreError) -> InvokeError {
     let (kind, detail) = match &error {
@@ -226,11 +232,11 @@ pub(crate) fn store_failure(error: StoreError) -> InvokeError {
         }
         StoreError::Gone { .. } => (ErrorKind::Unavailable, "the store is gone from its place".to_owned()),
         StoreError::Contended { .. } => (ErrorKind::Unavailable, error.to_string()),
-        StoreError::NewerFormat { .. } => (ErrorKind::Internal, error.to_string()),
+        StoreError::NewerFormat { .. } => (ErrorKind::Internal, NEWER.to_owned()),
         StoreError::Missing { .. }
         | StoreError::Corrupt { .. }
         | StoreError::Malformed { .. }
-        | StoreError::Unwritable { .. } => (ErrorKind::Internal, "the store is damaged".to_owned()),
+        | StoreError::Unwritable { .. } => (ErrorKind::Internal, DAMAGED.to_owned()),
     };
     InvokeError::new(kind, detail).with_source(error)
 }

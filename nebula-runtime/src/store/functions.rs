@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use object_store::{UpdateVersion, path::Path};
+use object_store::path::Path;
 
 use super::{
     FunctionRecord, StoreError, VersionEntry,
-    backend::{Backend, Put, Replacement},
+    backend::{Backend, Object, Put, Replacement},
+    damage::Damage,
     format,
     record::Publication,
 };
@@ -29,7 +30,9 @@ pub(super) async fn names(backend: &Backend) -> Result<Vec<FunctionName>, StoreE
 
 /// The record of one function, if it was ever published.
 pub(super) async fn read(backend: &Backend, name: &FunctionName) -> Result<Option<FunctionRecord>, StoreError> {
-    Ok(read_versioned(backend, name).await?.map(|(record, _)| record))
+    let path = path(name);
+    let object = backend.get(&path).await?;
+    object.map(|object| format::decode(backend, &path, &object.bytes)).transpose()
 }
 
 /// Publishes a version of a function: one step for every other reader and writer.
@@ -68,17 +71,39 @@ impl Publish {
 
     /// Reads the record, changes it and writes it; `None` if somebody else did so meanwhile.
     async fn attempt(&self) -> Result<Option<Publication>, StoreError> {
-        let (mut record, seen) = read_versioned(&self.backend, &self.name).await?.unzip();
-        let record = record.get_or_insert_default();
-        let publication = record.publish(self.entry, self.alias.as_ref());
+        let path = path(&self.name);
+        let found = self.backend.get(&path).await?;
+        let (mut record, damage) = self.understand(&path, found.as_ref()).await?;
+        let used = damage.as_ref().map_or(0, Damage::used);
+        let publication = record.publish(self.entry, self.alias.as_ref(), used);
         if !publication.changed {
             return Ok(Some(publication));
         }
-        let path = path(&self.name);
-        let bytes = serde_json::to_vec(record).map_err(|source| self.backend.malformed(&path, source))?;
-        match self.backend.replace(&path, Bytes::from(bytes), seen).await? {
-            Put::Written => Ok(Some(publication)),
+        let bytes = serde_json::to_vec(&record).map_err(|source| self.backend.malformed(&path, source))?;
+        match self.backend.replace(&path, Bytes::from(bytes), found.map(|found| found.version)).await? {
+            Put::Written => {
+                damage.inspect(|damage| damage.warn(&self.name, publication.number));
+                Ok(Some(publication))
+            }
             Put::Conflict => Ok(None),
+        }
+    }
+
+    /// The record that was found. In place of one that is damaged: a new one, and the damage. A record of a newer
+    /// format is not damaged, and stays as it is.
+    async fn understand(
+        &self,
+        path: &Path,
+        found: Option<&Object>,
+    ) -> Result<(FunctionRecord, Option<Damage>), StoreError> {
+        let Some(found) = found else { return Ok(Default::default()) };
+        match format::decode(&self.backend, path, &found.bytes) {
+            Ok(record) => Ok((record, None)),
+            Err(StoreError::Malformed { .. }) => {
+                let damage = Damage::keep(&self.backend, path, &found.bytes).await?;
+                Ok((FunctionRecord::default(), Some(damage)))
+            }
+            Err(error) => Err(error),
         }
     }
 }
@@ -86,17 +111,6 @@ impl Publish {
 /// A time of random length, longer after more attempts, so that writers who met do not meet again.
 fn pause(attempt: u32) -> Duration {
     Duration::from_micros(fastrand::u64(0..=1000 << attempt.min(6)))
-}
-
-async fn read_versioned(
-    backend: &Backend,
-    name: &FunctionName,
-) -> Result<Option<(FunctionRecord, UpdateVersion)>, StoreError> {
-    let path = path(name);
-    match backend.get(&path).await? {
-        Some(object) => Ok(Some((format::decode(backend, &path, &object.bytes)?, object.version))),
-        None => Ok(None),
-    }
 }
 
 pub(super) fn path(name: &FunctionName) -> Path {

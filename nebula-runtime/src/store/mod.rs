@@ -4,6 +4,7 @@
 //! nebula-store.json      {"format":1}: what wrote this; in a folder also the writers' lock
 //! blobs/sha256/<hex>     modules, configurations, manifests: immutable
 //! functions/<name>.json  versions (number -> manifest), aliases: replaced as a whole
+//! functions/<name>.json.damaged-<hex>   a record that could not be understood when the function was published again
 //! ```
 //!
 //! A version's manifest is an OCI image manifest that names a configuration and the module. A publish writes from the
@@ -13,6 +14,7 @@ mod backend;
 mod blob;
 #[cfg(any(test, feature = "test-support"))]
 pub mod conformance;
+mod damage;
 mod error;
 mod excerpt;
 #[cfg(test)]
@@ -120,9 +122,12 @@ impl Store {
     /// What is the latest version already is not published again. What was a version earlier is: as a new version, of the
     /// same blobs. Blobs that are in the store are verified, and repaired if they are corrupt.
     ///
-    /// # Errors
-    /// The store is out of reach or cannot be written to, the function's record cannot be understood, or others publish
-    /// the same function without a pause.
+    /// A record that cannot be understood is moved aside, to `functions/<name>.json.damaged-<hex>`, and a new one
+    /// begun: the function's earlier versions and aliases are then gone from it. Version numbers go on after the
+    /// highest that can be read in the damaged record. A record of a newer format is refused and stays where it is.
+    ///
+    /// # Errors The store is out of reach or cannot be written to, a newer Nebula wrote the function's record, or
+    /// others publish the same function without a pause.
     pub async fn publish(
         &self,
         name: &FunctionName,

@@ -72,11 +72,12 @@ impl FunctionRecord {
         self.versions.get(&number).map(|entry| (number, entry))
     }
 
-    /// Makes `entry` the latest version, if it is not yet, and points `alias` to it.
-    pub(super) fn publish(&mut self, entry: VersionEntry, alias: Option<&AliasName>) -> Publication {
+    /// Makes `entry` the latest version, if it is not yet, and points `alias` to it. Numbers up to `used` were given
+    /// before this record began.
+    pub(super) fn publish(&mut self, entry: VersionEntry, alias: Option<&AliasName>, used: u64) -> Publication {
         let (number, added) = match self.latest() {
             Some((number, latest)) if *latest == entry => (number, false),
-            latest => (latest.map_or(1, |(number, _)| number + 1), true),
+            latest => (latest.map_or(used, |(number, _)| number) + 1, true),
         };
         self.versions.insert(number, entry);
         let moved = alias.is_some_and(|alias| self.aliases.insert(alias.clone(), number) != Some(number));
@@ -102,7 +103,7 @@ enum InvalidRecord {
 }
 
 /// The highest integer that every reader of JSON takes for what it is (RFC 8259, section 6).
-const MAX_NUMBER: u64 = (1 << 53) - 1;
+pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 impl TryFrom<Document> for FunctionRecord {
     type Error = InvalidRecord;
@@ -136,7 +137,7 @@ mod tests {
     fn record_of(entries: &[&str]) -> FunctionRecord {
         let mut record = FunctionRecord::default();
         for seed in entries {
-            record.publish(entry(seed), None);
+            record.publish(entry(seed), None, 0);
         }
         record
     }
@@ -144,7 +145,7 @@ mod tests {
     #[test]
     fn is_written_as_the_design_says() {
         let mut record = record_of(&["a"]);
-        record.publish(entry("b"), Some(&"prod".parse().unwrap()));
+        record.publish(entry("b"), Some(&"prod".parse().unwrap()), 0);
         let (a, b) = (entry("a"), entry("b"));
         let expected = format!(
             r#"{{"format":1,"versions":{{"1":{{"manifest":"{}","module":"{}"}},"2":{{"manifest":"{}","module":"{}"}}}},"aliases":{{"prod":2}}}}"#,
@@ -180,17 +181,17 @@ mod tests {
     #[test]
     fn publishing_what_is_latest_changes_nothing_and_what_was_before_is_a_new_version() {
         let mut record = record_of(&["a"]);
-        assert_eq!(record.publish(entry("a"), None), Publication { number: 1, changed: false });
-        assert_eq!(record.publish(entry("b"), None), Publication { number: 2, changed: true });
-        assert_eq!(record.publish(entry("a"), None), Publication { number: 3, changed: true });
+        assert_eq!(record.publish(entry("a"), None, 0), Publication { number: 1, changed: false });
+        assert_eq!(record.publish(entry("b"), None, 0), Publication { number: 2, changed: true });
+        assert_eq!(record.publish(entry("a"), None, 0), Publication { number: 3, changed: true });
     }
 
     #[test]
     fn publishing_with_an_alias_changes_something_only_if_the_alias_moves() {
         let prod: AliasName = "prod".parse().unwrap();
         let mut record = record_of(&["a"]);
-        assert_eq!(record.publish(entry("a"), Some(&prod)), Publication { number: 1, changed: true });
-        assert_eq!(record.publish(entry("a"), Some(&prod)), Publication { number: 1, changed: false });
+        assert_eq!(record.publish(entry("a"), Some(&prod), 0), Publication { number: 1, changed: true });
+        assert_eq!(record.publish(entry("a"), Some(&prod), 0), Publication { number: 1, changed: false });
     }
 
     #[test]

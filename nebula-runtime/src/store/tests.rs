@@ -103,24 +103,54 @@ async fn a_record_of_a_newer_format_is_refused_and_kept() {
 }
 
 #[tokio::test]
-async fn a_truncated_record_is_refused_and_other_functions_are_not() {
+async fn a_truncated_record_is_refused_until_its_function_is_published_again_and_is_kept() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path()).await.unwrap();
     for function in ["treats", "other"] {
         store.publish(&name(function), sample(function), None).await.unwrap();
     }
+    let other = store.record(&name("other")).await.unwrap();
     let file = folder.path().join("functions/treats.json");
     let whole = fs::read(&file).unwrap();
+    let number_is_readable = whole.windows(3).position(|bytes| bytes == b"\"1\"").unwrap() + 3;
     for length in 0..whole.len() {
-        fs::write(&file, whole.get(..length).unwrap()).unwrap();
+        let damaged = whole.get(..length).unwrap();
+        fs::write(&file, damaged).unwrap();
         let error = store.record(&name("treats")).await.unwrap_err();
         let expected =
             format!("functions/treats.json in store file://{} cannot be understood", folder.path().display());
         assert!(explain(&error).starts_with(&expected), "{}", explain(&error));
-        let error = store.publish(&name("treats"), sample("new"), None).await.unwrap_err();
-        assert!(matches!(error, StoreError::Malformed { .. }), "{error:?}");
+
+        let published = store.publish(&name("treats"), sample("new"), None).await.unwrap();
+        let number = if length > number_is_readable { 2 } else { 1 };
+        assert_eq!((published.number, published.changed), (number, true), "{length}");
+        let record = store.record(&name("treats")).await.unwrap().unwrap();
+        assert_eq!(record.versions().map(|(number, _)| number).collect::<Vec<_>>(), [number]);
+        let kept = format!("{}.damaged-{}", file.display(), &crate::Digest::of(damaged).hex()[..16]);
+        assert_eq!(fs::read(kept).unwrap(), damaged);
+        assert_eq!(store.names().await.unwrap(), [name("other"), name("treats")]);
     }
-    assert!(store.record(&name("other")).await.unwrap().is_some());
+    assert_eq!(store.record(&name("other")).await.unwrap(), other);
+}
+
+#[tokio::test]
+async fn a_store_is_ready_while_it_is_there() {
+    let folder = TempDir::new().unwrap();
+    let place = folder.path().join("store");
+    let store = open(&place).await.unwrap();
+    store.ready().await.unwrap();
+    let marker = place.join("nebula-store.json");
+    fs::write(&marker, r#"{"format":2}"#).unwrap();
+    assert!(matches!(store.ready().await, Err(StoreError::NewerFormat { .. })));
+    fs::write(&marker, "").unwrap();
+    assert!(matches!(store.ready().await, Err(StoreError::Malformed { .. })));
+    fs::remove_dir_all(&place).unwrap();
+    assert!(matches!(store.ready().await, Err(StoreError::Gone { .. })));
+    fs::create_dir(&place).unwrap();
+    let error = store.ready().await.unwrap_err();
+    let expected = format!("there is no store at file://{}: its nebula-store.json is missing", place.display());
+    assert_eq!(error.to_string(), expected);
+    Store::memory().ready().await.unwrap();
 }
 
 #[tokio::test]
