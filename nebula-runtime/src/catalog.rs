@@ -1,41 +1,81 @@
 //! What is published, for people and for frontends that show it.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, future::ready, sync::Arc};
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 use serde_json::Value;
 
-use crate::{
-    AliasName, Composition, Digest, ErrorKind, FunctionConfig, FunctionName, FunctionRef, InvokeError, Kind, VersionRef,
-};
+use crate::{AliasName, Composition, Digest, ErrorKind, FunctionConfig, FunctionName, FunctionRef, InvokeError, Kind};
 
 /// Tells what functions there are.
+///
+/// - Each question costs what its answer shows: [`Catalog::ready`] and [`Catalog::names`] read no function.
+/// - One function that cannot be read takes nothing away from what is told of the others.
 #[async_trait]
 pub trait Catalog: Send + Sync {
-    /// The latest version of every function, ordered by name.
+    /// Whether functions can be read just now: one small question, however many there are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable), with a sentence that says what is wrong.
+    async fn ready(&self) -> Result<(), InvokeError>;
+
+    /// The names of all functions, in alphabetical order.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where the store does not answer.
-    async fn functions(&self) -> Result<Vec<FunctionInfo>, InvokeError>;
+    async fn names(&self) -> Result<Vec<FunctionName>, InvokeError>;
 
     /// The version of a function that `reference` means.
     ///
-    /// Where it is not overridden, only the latest version is found.
-    ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) where there is none, and as [`Catalog::functions`].
-    async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
-        let functions = self.functions().await?;
-        let means = |info: &FunctionInfo| match reference.version() {
-            VersionRef::Latest => true,
-            VersionRef::Number(number) => number.get() == info.version,
-            VersionRef::Alias(alias) => info.aliases.contains(alias),
-            VersionRef::Digest(digest) => *digest == info.digest,
-        };
-        let found = functions.into_iter().find(|info| info.name == *reference.name() && means(info));
-        found.ok_or_else(|| InvokeError::new(ErrorKind::NotFound, format!("there is no function {reference}")))
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) where there is none,
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where the store does not answer, and
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) where what it answers is damaged.
+    async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError>;
+
+    /// The latest versions of the functions with these names, in their order. A few are read at once, and no more than
+    /// the reader of the stream asks for. A function that is gone by then is left out.
+    fn list(&self, names: Vec<FunctionName>) -> BoxStream<'_, Listed> {
+        /// Functions that are read at once.
+        const READS: usize = 16;
+
+        let listed = stream::iter(names).map(move |name| async move {
+            match self.function(&name.clone().into()).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                read => Some(read.map_err(|error| Unreadable { name, error })),
+            }
+        });
+        listed.buffered(READS).filter_map(ready).boxed()
     }
+}
+
+/// A function of a list: what is known of it, or why it cannot be read.
+pub type Listed = Result<FunctionInfo, Unreadable>;
+
+/// A function that is published and cannot be read.
+#[derive(Debug, Serialize, thiserror::Error)]
+#[error("function {name} cannot be read")]
+#[non_exhaustive]
+pub struct Unreadable {
+    /// The name it is published under.
+    pub name: FunctionName,
+    /// Why it cannot be read.
+    #[serde(serialize_with = "serialize_error")]
+    #[source]
+    pub error: InvokeError,
+}
+
+/// The part of an error that everyone may know.
+fn serialize_error<S: Serializer>(error: &InvokeError, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_struct("InvokeError", 2)?;
+    fields.serialize_field("kind", &error.kind())?;
+    fields.serialize_field("detail", error.detail())?;
+    fields.end()
 }
 
 /// One version of a function.

@@ -60,7 +60,7 @@ pub use abi::GuestStderr;
 pub use admission::Admission;
 pub use body::Body;
 pub use bytesize::ByteSize;
-pub use catalog::{Catalog, Export, FunctionInfo, TypedExport, TypedParam};
+pub use catalog::{Catalog, Export, FunctionInfo, Listed, TypedExport, TypedParam, Unreadable};
 pub use composition::{Composition, Linked};
 pub use config::{Batch, DirGrant, FunctionConfig, Reuse};
 pub use digest::{Digest, InvalidDigest};

@@ -12,17 +12,27 @@ use crate::failure::Failure;
 
 /// Writes a command's whole result. A reader that wants no more of it is no failure.
 pub(crate) fn result(text: &str) -> Result<(), Failure> {
+    part(text).map(drop)
+}
+
+/// Writes a part of a command's result, and tells whether its reader wants more.
+pub(crate) fn part(text: &str) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Standard(error)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::Standard(error)),
     }
 }
 
 /// Writes a command's whole result as JSON, for programs and for people.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Standard(error.into()))?;
-    result(&(text + "\n"))
+    result(&(pretty(value)? + "\n"))
+}
+
+/// JSON over several lines, without the last line's end.
+pub(crate) fn pretty(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value).map_err(|error| Failure::Standard(error.into()))
 }
 
 /// A function's exports, as many as a line has room for.
@@ -42,15 +52,25 @@ pub(crate) fn exports(info: &FunctionInfo) -> String {
 
 /// Rows as lines, their cells in columns.
 pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths = rows.iter().fold([0; N], |mut widths, row| {
-        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.chars().count().max(*width));
-        widths
-    });
-    let line = |row: &[String; N]| {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    Columns([0; N]).lines(rows)
+}
+
+/// The least widths of columns, for rows that come part by part: they grow with the rows, and never shrink.
+pub(crate) struct Columns<const N: usize>(pub(crate) [usize; N]);
+
+impl<const N: usize> Columns<N> {
+    /// Further rows as lines.
+    pub(crate) fn lines(&mut self, rows: &[[String; N]]) -> String {
+        for row in rows {
+            self.0.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.chars().count().max(*width));
+        }
+        rows.iter().map(|row| self.line(row)).collect()
+    }
+
+    fn line(&self, row: &[String; N]) -> String {
+        let cells: Vec<_> = row.iter().zip(self.0).map(|(cell, width)| format!("{cell:width$}")).collect();
         cells.join("  ").trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
+    }
 }
 
 /// Writes one line to stderr, behind what has been written there so far. There is nobody to tell if that fails.

@@ -1,6 +1,6 @@
 //! The routes of a whole server: the functions, the page that lists them, its health and its metrics.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -12,31 +12,37 @@ use http::{
     HeaderMap, Method, StatusCode, Uri,
     header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
 };
-use nebula_runtime::{Catalog, ErrorKind, FunctionInfo, InvokeError};
-use tokio::time::timeout;
+use nebula_runtime::{Catalog, InvokeError, Listed};
 
-use crate::{Api, Routes, Shutdown, index, metrics, openapi, problem::Problem};
-
-/// How long a look at what is published may take before it counts as out of reach.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::{
+    Api, Routes, Shutdown, index, metrics, openapi,
+    problem::Problem,
+    published::Published,
+    selection::{Names, Page, Selection},
+};
 
 /// Everything that a public server answers:
 ///
 /// | route | answer |
 /// |---|---|
 /// | `ANY /api/{function}`, `ANY /api/{function}/{*input}` | the function's |
-/// | `GET /` | the functions: HTML for a browser, JSON for other clients |
+/// | `GET /` | the functions: HTML for a browser, JSON for other clients, in pages |
 /// | `GET /healthz` | `ok` while the process lives |
-/// | `GET /readyz` | `ok` while it takes requests, 503 while it drains or cannot reach what is published |
+/// | `GET /readyz` | `ok` while it takes requests; while it drains or cannot reach what is published, 503 and why |
 /// | `GET /metrics` | Prometheus' text format |
-/// | `GET /openapi.json` | the functions, as OpenAPI 3.1 describes them |
+/// | `GET /openapi.json` | the functions, as OpenAPI 3.1 describes them: all, or those of `?prefix=` |
 /// | `GET /api/{function}` with `Accept: application/openapi+json` | the same of one function |
+///
+/// A page of `/` has 100 functions, or as many as `?limit=` says, up to 1,000. `Link` with `rel="next"` (RFC 8288)
+/// names the next page, which begins `&after=` a name; `&prefix=` chooses by the beginning of the names. A function
+/// that cannot be read is listed with an `error` in place of what is known of it; `/openapi.json` leaves it out and
+/// names it.
 ///
 /// Whatever else is asked for is `application/problem+json`, as every failure is.
 #[derive(Clone)]
 pub struct Site {
     api: Api,
-    catalog: Arc<dyn Catalog>,
+    published: Published,
     routes: Routes,
     shutdown: Shutdown,
 }
@@ -45,7 +51,7 @@ impl Site {
     /// A site of the functions of `api`, which `catalog` lists. It is ready until `shutdown` asks to drain.
     pub fn new(api: Api, catalog: Arc<dyn Catalog>, shutdown: Shutdown) -> Self {
         let api = api.with_catalog(Arc::clone(&catalog));
-        Self { api, catalog, routes: Routes::default(), shutdown }
+        Self { api, published: Published::new(catalog), routes: Routes::default(), shutdown }
     }
 
     /// Gives functions places of their own besides `/api/{function}`. They are served by an [`App`](crate::App) of the
@@ -77,36 +83,35 @@ impl Site {
         &self.routes
     }
 
-    async fn functions(&self) -> Result<Vec<FunctionInfo>, Problem> {
-        let late = || Err(InvokeError::new(ErrorKind::Unavailable, "the store does not answer"));
-        let functions = timeout(PATIENCE, self.catalog.functions()).await.unwrap_or_else(|_| late());
-        functions.map_err(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "failed to list the functions");
-            Problem::of_error(&error, None)
-        })
+    async fn page(&self, selection: &Selection) -> Result<Page, InvokeError> {
+        let Names { names, total, next } = selection.page(self.published.names().await?);
+        Ok(Page { functions: self.published.list(names).await?, total, next })
+    }
+
+    async fn all(&self, selection: &Selection) -> Result<Vec<Listed>, InvokeError> {
+        self.published.list(selection.all(self.published.names().await?)).await
     }
 }
 
-async fn list(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    match site.functions().await {
-        Ok(functions) if index::prefers_html(headers.get_all(ACCEPT)) => index::html(&functions),
-        Ok(functions) => index::json(&functions),
-        Err(problem) => problem.into_response(),
-    }
+async fn list(State(site): State<Arc<Site>>, selection: Selection, headers: HeaderMap) -> Result<Response, Problem> {
+    let page = site.page(&selection).await.map_err(failure)?;
+    Ok(if index::prefers_html(headers.get_all(ACCEPT)) { index::html(&page) } else { index::json(&page) })
 }
 
-async fn describe(State(site): State<Arc<Site>>) -> Response {
-    match site.functions().await {
-        Ok(functions) => openapi::of_server(&functions),
-        Err(problem) => problem.into_response(),
-    }
+async fn describe(State(site): State<Arc<Site>>, selection: Selection) -> Result<Response, Problem> {
+    Ok(openapi::of_server(&site.all(&selection).await.map_err(failure)?))
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Result<&'static str, Problem> {
     if site.shutdown.is_draining() {
         return Err(Problem::of_status(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down"));
     }
-    site.functions().await.map(|_| "ok")
+    site.published.ready().await.map(|()| "ok").map_err(failure)
+}
+
+fn failure(error: InvokeError) -> Problem {
+    tracing::warn!(error = &error as &dyn std::error::Error, "what is published cannot be reached");
+    Problem::of_error(&error, None)
 }
 
 async fn show_metrics(State(site): State<Arc<Site>>) -> Response {

@@ -157,9 +157,8 @@ async fn function(configured: Option<FunctionRef>, catalog: &dyn Catalog) -> Res
         catalog.function(&function).await?;
         return Ok(Some(function));
     }
-    let functions = catalog.functions().await?;
-    Ok(match functions.as_slice() {
-        [only] => Some(only.name.clone().into()),
+    Ok(match catalog.names().await?.as_slice() {
+        [only] => Some(only.clone().into()),
         _ => None,
     })
 }

@@ -13,19 +13,19 @@ use std::{future::ready, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture};
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    ByteSize, Catalog, Digest, ErrorKind, FunctionInfo, FunctionRef, GuestStderr, Invocation, InvokeError, Invoker,
-    LimitSettings, Limits, Response, Start,
+    ByteSize, Catalog, Digest, ErrorKind, FunctionInfo, FunctionName, FunctionRef, GuestStderr, Invocation, InvokeError,
+    Invoker, LimitSettings, Limits, Response, Start,
     abi::{Answer, Call, Guest, Held},
     body::too_large,
     deployments::{Deployment, Deployments, no_answer, store_failure},
     engine::{CodeSource, EngineError, Engines, Flavour},
     gate::Place,
     loader::Loader,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 #[cfg(feature = "compiler")]
@@ -238,18 +238,34 @@ impl Invoker for Runtime {
 
 #[async_trait]
 impl Catalog for Runtime {
-    async fn functions(&self) -> Result<Vec<FunctionInfo>, InvokeError> {
-        /// Reads of the store at once.
-        const READS: usize = 16;
+    async fn ready(&self) -> Result<(), InvokeError> {
+        self.store.ready().await.map_err(not_ready)
+    }
 
-        let names = self.store.names().await.map_err(store_failure)?;
-        let infos = names.into_iter().map(|name| async move { self.inspect(&name.into()).await });
-        futures_util::stream::iter(infos).buffered(READS).try_collect().await
+    async fn names(&self) -> Result<Vec<FunctionName>, InvokeError> {
+        self.store.names().await.map_err(store_failure)
     }
 
     async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
         self.inspect(reference).await
     }
+}
+
+/// Why functions cannot be read, in the words of whoever watches over a server: all of it is the store's state, and
+/// passes when that does.
+fn not_ready(error: StoreError) -> InvokeError {
+    let detail = match &error {
+        StoreError::Gone { .. } => "the store is gone from its place: its nebula-store.json is missing",
+        StoreError::NewerFormat { .. } => "a newer Nebula uses the store: use a newer Nebula here",
+        StoreError::Malformed { .. } => "the store's nebula-store.json is damaged",
+        StoreError::Unavailable { .. }
+        | StoreError::Folder { .. }
+        | StoreError::Missing { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Unwritable { .. }
+        | StoreError::Contended { .. } => "the store is out of reach",
+    };
+    InvokeError::new(ErrorKind::Unavailable, detail).with_source(error)
 }
 
 /// Notes in the invocation's report what it is a call of.

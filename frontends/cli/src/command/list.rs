@@ -1,15 +1,30 @@
 //! `nebula list`.
 
-use clap::Args;
-use nebula_local::ExitCode;
-use nebula_runtime::{ByteSize, Catalog as _, FunctionInfo, Runtime};
+use std::mem;
 
-use crate::{cli::Global, failure::Failure, print};
+use clap::Args;
+use futures_util::StreamExt as _;
+use nebula_local::ExitCode;
+use nebula_runtime::{ByteSize, Catalog as _, FunctionInfo, FunctionName, Listed, Runtime, Unreadable};
+use serde::Serialize;
+
+use crate::{
+    cli::Global,
+    failure::Failure,
+    print::{self, Columns},
+};
 
 const EXAMPLES: &str = "\
 Examples:
   nebula list
-  nebula list --json | jq -r '.[].name'";
+  nebula list --json | jq -r '.[].name'
+
+A function that cannot be read is listed with the reason; a warning on stderr
+counts such functions, and the exit code stays 0.";
+
+/// How many functions are read before they are printed. A list of no more has all its columns in line; in a longer one,
+/// only the names are known beforehand.
+const PART: usize = 100;
 
 /// Lists the published functions.
 #[derive(Debug, Args)]
@@ -21,25 +36,142 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// Prints the latest version of each function.
+    /// Prints the latest version of each function, as the functions are read.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let (store, url) = global.places.open_store().await?;
-        let functions = Runtime::builder(store).concurrency(1).build()?.functions().await?;
-        match functions.as_slice() {
-            functions if self.json => print::json(&functions)?,
-            [] => print::note(format_args!("no functions in {url}; nebula publish NAME FILE makes one")),
-            functions => print::result(&table(functions))?,
+        let runtime = Runtime::builder(store).concurrency(1).build()?;
+        let names = runtime.names().await?;
+        if names.is_empty() && !self.json {
+            print::note(format_args!("no functions in {url}; nebula publish NAME FILE makes one"));
+            return Ok(ExitCode::OK);
         }
+        let mut output = Output::new(self.json, &names);
+        let (mut parts, mut unreadable) = (runtime.list(names).chunks(PART), 0);
+        while let Some(part) = parts.next().await {
+            unreadable += part.iter().filter(|listed| listed.is_err()).count();
+            if !print::part(&output.part(&part)?)? {
+                return Ok(ExitCode::OK);
+            }
+        }
+        print::result(output.end())?;
+        warn(unreadable);
         Ok(ExitCode::OK)
     }
 }
 
-fn table(functions: &[FunctionInfo]) -> String {
-    let header = ["NAME", "VERSION", "KIND", "SIZE", "EXPORTS"].map(str::to_owned);
-    let rows = functions.iter().map(|info| {
-        let version = [vec![info.version.to_string()], info.aliases.iter().map(ToString::to_string).collect()].concat();
-        let size = ByteSize(info.size).to_string();
-        [info.name.to_string(), version.join(" "), info.kind.to_string(), size, print::exports(info)]
-    });
-    print::table(&std::iter::once(header).chain(rows).collect::<Vec<_>>())
+fn warn(unreadable: usize) {
+    match unreadable {
+        0 => {}
+        1 => print::note("warning: 1 function cannot be read"),
+        several => print::note(format_args!("warning: {several} functions cannot be read")),
+    }
+}
+
+/// A list that is printed part by part.
+struct Output {
+    json: bool,
+    /// Whether nothing is printed yet.
+    first: bool,
+    columns: Columns<5>,
+}
+
+impl Output {
+    fn new(json: bool, names: &[FunctionName]) -> Self {
+        let name = names.iter().map(|name| name.as_str().len()).max().unwrap_or_default();
+        Self { json, first: true, columns: Columns([name, 0, 0, 0, 0]) }
+    }
+
+    /// The next functions, with what comes before them.
+    fn part(&mut self, part: &[Listed]) -> Result<String, Failure> {
+        let first = mem::replace(&mut self.first, false);
+        if self.json {
+            return elements(first, part);
+        }
+        let header = first.then(|| ["NAME", "VERSION", "KIND", "SIZE", "EXPORTS"].map(str::to_owned));
+        let rows: Vec<_> = header.into_iter().chain(part.iter().map(row)).collect();
+        Ok(self.columns.lines(&rows))
+    }
+
+    fn end(&self) -> &'static str {
+        match (self.json, self.first) {
+            (false, _) => "",
+            (true, true) => "[]\n",
+            (true, false) => "\n]\n",
+        }
+    }
+}
+
+/// Elements of a JSON array, with the array's beginning or the comma before them.
+fn elements(first: bool, part: &[Listed]) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Element<'a> {
+        Function(&'a FunctionInfo),
+        Unreadable(&'a Unreadable),
+    }
+    let mut text = String::new();
+    for (index, listed) in part.iter().enumerate() {
+        let element = listed.as_ref().map_or_else(Element::Unreadable, Element::Function);
+        text += if first && index == 0 { "[\n  " } else { ",\n  " };
+        text += &print::pretty(&element)?.replace('\n', "\n  ");
+    }
+    Ok(text)
+}
+
+fn row(listed: &Listed) -> [String; 5] {
+    let nothing = || "-".to_owned();
+    match listed {
+        Ok(info) => {
+            let aliases = info.aliases.iter().map(ToString::to_string);
+            let version: Vec<_> = std::iter::once(info.version.to_string()).chain(aliases).collect();
+            let size = ByteSize(info.size).to_string();
+            [info.name.to_string(), version.join(" "), info.kind.to_string(), size, print::exports(info)]
+        }
+        Err(Unreadable { name, error, .. }) => {
+            let reason = format!("cannot be read: {}", error.detail());
+            [name.to_string(), nothing(), nothing(), nothing(), reason]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function(name: &str) -> Listed {
+        let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let info = serde_json::json!({
+            "name": name, "version": 3, "aliases": [], "size": 2_048, "kind": "core", "digest": digest, "exports": [],
+            "config": {"limits": {}},
+        });
+        Ok(serde_json::from_value(info).unwrap())
+    }
+
+    fn printed(json: bool, parts: &[&[&str]]) -> String {
+        let names: Vec<FunctionName> = parts.iter().copied().flatten().map(|name| name.parse().unwrap()).collect();
+        let mut output = Output::new(json, &names);
+        let mut text = String::new();
+        for part in parts {
+            let part: Vec<_> = part.iter().map(|name| function(name)).collect();
+            text += &output.part(&part).unwrap();
+        }
+        text + output.end()
+    }
+
+    #[test]
+    fn a_table_in_parts_has_one_header_and_knows_the_longest_name() {
+        let expected = "NAME    VERSION  KIND  SIZE     EXPORTS\n\
+                        a       3        core  2.0 KiB\n\
+                        longer  3        core  2.0 KiB\n";
+        assert_eq!(printed(false, &[&["a"], &["longer"]]), expected);
+    }
+
+    #[test]
+    fn json_in_parts_is_the_same_as_in_one() {
+        let cases: [&[&[&str]]; 3] = [&[], &[&["a", "b", "c"]], &[&["a"], &["b", "c"]]];
+        for parts in cases {
+            let whole: Vec<_> = parts.iter().copied().flatten().map(|name| function(name).unwrap()).collect();
+            assert_eq!(printed(true, parts), serde_json::to_string_pretty(&whole).unwrap() + "\n");
+        }
+    }
 }

@@ -11,27 +11,52 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
     HeaderValue,
-    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS},
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LINK, VARY, X_CONTENT_TYPE_OPTIONS},
 };
-use nebula_runtime::{AliasName, Digest, Export, FunctionInfo, FunctionName, Kind};
+use nebula_runtime::{AliasName, Digest, Export, FunctionInfo, FunctionName, Kind, Listed, Unreadable};
 use serde::Serialize;
 
-use self::page::Page;
+use crate::selection::Page;
 
-/// The functions, for a program.
-pub(crate) fn json(functions: &[FunctionInfo]) -> Response {
+/// A page of functions, for a program.
+pub(crate) fn json(page: &Page) -> Response {
     #[derive(Serialize)]
     struct List<'a> {
-        functions: Vec<Listed<'a>>,
+        functions: Vec<Shown<'a>>,
     }
-    let functions = functions.iter().map(Listed::of).collect();
-    ([(VARY, "accept")], Json(List { functions })).into_response()
+    let functions = page.functions.iter().map(Shown::of).collect();
+    linked(page, ([(VARY, "accept")], Json(List { functions })))
+}
+
+/// The same response with a link to the next page (RFC 8288), relative: the server may be behind a proxy, and below a
+/// path.
+fn linked(page: &Page, response: impl IntoResponse) -> Response {
+    let mut response = response.into_response();
+    let link = page.next.as_ref().and_then(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).ok());
+    response.headers_mut().extend(link.map(|link| (LINK, link)));
+    response
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Function(Public<'a>),
+    Unreadable(&'a Unreadable),
+}
+
+impl<'a> Shown<'a> {
+    fn of(listed: &'a Listed) -> Self {
+        match listed {
+            Ok(info) => Self::Function(Public::of(info)),
+            Err(unreadable) => Self::Unreadable(unreadable),
+        }
+    }
 }
 
 /// What anybody may know of a function. How it is run is not among it: its environment may hold secrets, and its folders
 /// are the host's.
 #[derive(Serialize)]
-struct Listed<'a> {
+struct Public<'a> {
     name: &'a FunctionName,
     version: u64,
     aliases: &'a [AliasName],
@@ -41,22 +66,22 @@ struct Listed<'a> {
     exports: &'a [Export],
 }
 
-impl<'a> Listed<'a> {
+impl<'a> Public<'a> {
     fn of(info: &'a FunctionInfo) -> Self {
         let FunctionInfo { name, version, aliases, digest, size, kind, exports, .. } = info;
         Self { name, version: *version, aliases, digest: *digest, size: *size, kind: *kind, exports }
     }
 }
 
-/// The functions, for a person.
-pub(crate) fn html(functions: &[FunctionInfo]) -> Response {
+/// A page of functions, for a person.
+pub(crate) fn html(page: &Page) -> Response {
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, POLICY.as_str()),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (VARY, "accept"),
     ];
-    (headers, Page(functions).to_string()).into_response()
+    linked(page, (headers, page::Html(page).to_string()))
 }
 
 /// Only the page's own style and script, and only requests to this server: an answer that is shown can do nothing.

@@ -59,3 +59,8 @@ document.getElementById("filter")?.addEventListener("input", (event) => {
     article.hidden = !article.id.includes(wanted);
   }
 });
+document.querySelector("[data-partial]")?.addEventListener("keydown", (event) => {
+  if (event.key === "Enter") {
+    location.search = new URLSearchParams({ prefix: event.target.value.trim().toLowerCase() });
+  }
+});

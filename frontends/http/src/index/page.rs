@@ -2,21 +2,20 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use nebula_runtime::{ByteSize, Export, FunctionInfo, Kind};
+use nebula_runtime::{ByteSize, Export, FunctionInfo, Kind, Listed, Unreadable};
+
+use crate::selection::Page;
 
 /// The page's own style and script. They are inline, and the content security policy names them by their digests.
 pub(super) const STYLE: &str = include_str!("page.css");
 pub(super) const SCRIPT: &str = include_str!("page.js");
 
 /// The page that lists these functions. Everything that came from a publisher is escaped.
-pub(super) struct Page<'a>(pub(super) &'a [FunctionInfo]);
+pub(super) struct Html<'a>(pub(super) &'a Page);
 
-impl Display for Page<'_> {
+impl Display for Html<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let count = match self.0.len() {
-            1 => "1 function".to_owned(),
-            count => format!("{count} functions"),
-        };
+        let count = self.count();
         write!(
             f,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -24,9 +23,7 @@ impl Display for Page<'_> {
              <title>Nebula: {count}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
              <header><div><h1>Nebula</h1><p class=\"soft\">{count}</p></div>\n"
         )?;
-        if !self.0.is_empty() {
-            f.write_str("<label>Filter by name<input id=\"filter\" type=\"search\" autocomplete=\"off\"></label>\n")?;
-        }
+        self.filter(f)?;
         f.write_str("</header>\n<main>\n")?;
         self.main(f)?;
         write!(
@@ -37,14 +34,61 @@ impl Display for Page<'_> {
     }
 }
 
-impl Page<'_> {
-    fn main(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("<p>No function is published yet: <code>nebula publish NAME FILE</code></p>\n");
+impl Html<'_> {
+    fn count(&self) -> String {
+        match (self.0.functions.len(), self.0.total) {
+            (1, 1) => "1 function".to_owned(),
+            (shown, total) if shown == total => format!("{total} functions"),
+            (shown, total) => format!("{shown} of {total} functions"),
         }
-        f.write_str("<noscript><p>The forms need JavaScript; the functions do not.</p></noscript>\n")?;
-        self.0.iter().try_for_each(|function| article(f, function))
     }
+
+    /// A field that hides the functions whose names do not contain the text that is typed. Where there are more pages,
+    /// Enter asks the server for the names that begin with that text.
+    fn filter(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Page { functions, total, .. } = self.0;
+        if functions.is_empty() {
+            return Ok(());
+        }
+        let (label, partial) = if functions.len() < *total {
+            ("Filter this page by name, or press Enter to find names on all pages", " data-partial")
+        } else {
+            ("Filter by name", "")
+        };
+        writeln!(f, "<label>{label}<input id=\"filter\" type=\"search\" autocomplete=\"off\"{partial}></label>")
+    }
+
+    fn main(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Page { functions, total, next } = self.0;
+        match (functions.as_slice(), total) {
+            ([], 0) => {
+                f.write_str("<p>No function is published here yet: <code>nebula publish NAME FILE</code></p>\n")?
+            }
+            ([], _) => f.write_str("<p>There are no further functions.</p>\n")?,
+            _ => f.write_str("<noscript><p>The forms need JavaScript; the functions do not.</p></noscript>\n")?,
+        }
+        functions.iter().try_for_each(|listed| entry(f, listed))?;
+        match next {
+            Some(next) => writeln!(f, "<nav><a rel=\"next\" href=\"{}\">Next page</a></nav>", Escaped(next)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn entry(f: &mut Formatter<'_>, listed: &Listed) -> fmt::Result {
+    match listed {
+        Ok(function) => article(f, function),
+        Err(unreadable) => damaged(f, unreadable),
+    }
+}
+
+fn damaged(f: &mut Formatter<'_>, Unreadable { name, error, .. }: &Unreadable) -> fmt::Result {
+    let detail = Escaped(error.detail());
+    writeln!(
+        f,
+        "<article id=\"{name}\">\n<h2><a href=\"#{name}\">{name}</a></h2>\n\
+         <p class=\"failed\">It cannot be read: {detail}.</p>\n</article>"
+    )
 }
 
 fn article(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
@@ -170,8 +214,17 @@ mod tests {
     use super::*;
     use crate::index::tests::function;
 
+    fn page(functions: impl IntoIterator<Item = FunctionInfo>) -> Page {
+        let functions: Vec<Listed> = functions.into_iter().map(Ok).collect();
+        Page { total: functions.len(), functions, next: None }
+    }
+
+    fn html(functions: impl IntoIterator<Item = FunctionInfo>) -> String {
+        Html(&page(functions)).to_string()
+    }
+
     fn forms(function: FunctionInfo) -> Vec<String> {
-        let page = Page(&[function]).to_string();
+        let page = html([function]);
         let starts =
             |line: &&str| line.starts_with("<form") || line.starts_with("<code") || line.starts_with("<label>1");
         page.lines().filter(starts).map(str::to_owned).collect()
@@ -218,7 +271,7 @@ mod tests {
                 {"wit": "add: func(v: list<string>)", "params": [param(json!(["<text>"]))]}},
             {"name": "open", "params": [], "results": [], "typed": {"refused": "its result holds a resource"}},
         ]);
-        let page = Page(&[function("shop", "typed", &exports)]).to_string();
+        let page = html([function("shop", "typed", &exports)]);
         let shown = [
             "<form data-function=\"api/shop:add\" aria-label=\"add: func(v: list&lt;string&gt;)\">",
             ">[&quot;&lt;text&gt;&quot;]</textarea>",
@@ -231,12 +284,26 @@ mod tests {
 
     #[test]
     fn a_command_takes_text_or_a_file() {
-        let page = Page(&[function("resize", "command", &json!([]))]).to_string();
+        let page = html([function("resize", "command", &json!([]))]);
         assert_eq!((page.matches("<textarea").count(), page.matches("type=\"file\"").count()), (1, 1));
     }
 
     #[test]
     fn without_functions_the_page_says_how_to_publish_one() {
-        assert!(Page(&[]).to_string().contains("<code>nebula publish NAME FILE</code>"));
+        assert!(html([]).contains("<code>nebula publish NAME FILE</code>"));
+    }
+
+    #[test]
+    fn a_page_of_several_says_so_and_links_to_the_next() {
+        let one = page([function("resize", "command", &json!([]))]);
+        let partial = Html(&Page { total: 2, next: Some("?after=resize&limit=1".to_owned()), ..one }).to_string();
+        let shown = [
+            "<p class=\"soft\">1 of 2 functions</p>",
+            "autocomplete=\"off\" data-partial>",
+            "<a rel=\"next\" href=\"?after=resize&amp;limit=1\">Next page</a>",
+        ];
+        assert_eq!(shown.map(|shown| partial.contains(shown)), [true; 3], "{partial}");
+        let whole = html([function("resize", "command", &json!([]))]);
+        assert_eq!(shown.map(|shown| whole.contains(shown)), [false; 3], "{whole}");
     }
 }

@@ -10,7 +10,7 @@ use http::{
     HeaderMap, Method,
     header::{ACCEPT, CONTENT_TYPE, VARY},
 };
-use nebula_runtime::FunctionInfo;
+use nebula_runtime::{FunctionInfo, Listed};
 use serde_json::{Map, Value, json};
 
 /// The media type of a description (registered beside `application/openapi+yaml`).
@@ -22,14 +22,23 @@ pub(crate) fn is_wanted(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::GET && headers.get(ACCEPT).is_some_and(asks)
 }
 
-/// The description of all functions of a server.
-pub(crate) fn of_server(functions: &[FunctionInfo]) -> Response {
-    answer(&document("Nebula", env!("CARGO_PKG_VERSION"), functions))
+/// The description of functions of a server. Those that cannot be read are named, and left out otherwise.
+pub(crate) fn of_server(listed: &[Listed]) -> Response {
+    let functions: Vec<_> = listed.iter().flatten().collect();
+    let mut document = document("Nebula", env!("CARGO_PKG_VERSION"), &functions);
+    let unreadable: Vec<_> = listed.iter().filter_map(|listed| Some(listed.as_ref().err()?.name.as_str())).collect();
+    if !unreadable.is_empty()
+        && let Some(info) = document.get_mut("info").and_then(Value::as_object_mut)
+    {
+        let description = format!("Functions that cannot be read are left out: {}.", unreadable.join(", "));
+        info.insert("description".to_owned(), description.into());
+    }
+    answer(&document)
 }
 
 /// The description of one function.
 pub(crate) fn of_function(function: &FunctionInfo) -> Response {
-    answer(&document(function.name.as_str(), &function.version.to_string(), std::slice::from_ref(function)))
+    answer(&document(function.name.as_str(), &function.version.to_string(), &[function]))
 }
 
 fn answer(document: &Value) -> Response {
@@ -38,7 +47,7 @@ fn answer(document: &Value) -> Response {
 }
 
 /// A document, the same for the same functions: keys are in the order of the alphabet.
-fn document(title: &str, version: &str, functions: &[FunctionInfo]) -> Value {
+fn document(title: &str, version: &str, functions: &[&FunctionInfo]) -> Value {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
     schemas.insert("Problem".to_owned(), problems::schema());
     for function in functions {

@@ -42,7 +42,7 @@ fn a_small_server_is_described_as_it_was() {
         function("shop", "typed", &shop),
         function("site", "http", &json!([])),
     ];
-    let text = serde_json::to_string_pretty(&document("Nebula", "1", &functions)).unwrap() + "\n";
+    let text = serde_json::to_string_pretty(&document("Nebula", "1", &functions.each_ref())).unwrap() + "\n";
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/openapi/small_server.json"), &text).unwrap();
     }

@@ -1,0 +1,162 @@
+//! What is published, asked for within bounds.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::StreamExt as _;
+use nebula_runtime::{Catalog, ErrorKind, FunctionName, InvokeError, Listed};
+use tokio::{
+    sync::Semaphore,
+    task::JoinError,
+    time::{error::Elapsed, timeout},
+};
+
+/// How long a list waits for the store before the store counts as out of reach.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same of readiness. Shorter, so that the answer itself is there within two seconds.
+const READY_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// How many requests have the names listed at once.
+const LISTS: usize = 8;
+
+/// What is published, asked for within bounds.
+///
+/// - Every answer, and every further function of a list, comes within two seconds or is an error.
+/// - A store that hangs holds a few threads: each question that has no answer yet keeps its turn, also when nobody
+///   waits for the answer any more.
+#[derive(Clone)]
+pub(crate) struct Published {
+    catalog: Arc<dyn Catalog>,
+    readiness: Turns,
+    lists: Turns,
+}
+
+/// Questions of one sort: how many may go on, and how long each is waited for.
+#[derive(Clone)]
+struct Turns {
+    places: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Published {
+    /// What `catalog` tells.
+    pub(crate) fn new(catalog: Arc<dyn Catalog>) -> Self {
+        Self { catalog, readiness: Turns::new(1, READY_WITHIN), lists: Turns::new(LISTS, PATIENCE) }
+    }
+
+    /// Whether functions can be read just now.
+    pub(crate) async fn ready(&self) -> Result<(), InvokeError> {
+        let catalog = Arc::clone(&self.catalog);
+        self.readiness.ask(async move { catalog.ready().await }).await
+    }
+
+    /// The names of all functions.
+    pub(crate) async fn names(&self) -> Result<Vec<FunctionName>, InvokeError> {
+        let catalog = Arc::clone(&self.catalog);
+        self.lists.ask(async move { catalog.names().await }).await
+    }
+
+    /// The functions with these names. Those that cannot be read are logged as well.
+    pub(crate) async fn list(&self, names: Vec<FunctionName>) -> Result<Vec<Listed>, InvokeError> {
+        let (mut listed, mut functions) = (self.catalog.list(names), Vec::new());
+        while let Some(function) = timeout(self.lists.patience, listed.next()).await.map_err(late)? {
+            if let Err(unreadable) = &function {
+                let error = unreadable as &dyn std::error::Error;
+                tracing::warn!(error, "a function is listed without what is known of it");
+            }
+            functions.push(function);
+        }
+        Ok(functions)
+    }
+}
+
+impl Turns {
+    fn new(places: usize, patience: Duration) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), patience }
+    }
+
+    /// Asks when there is a place, in a task that keeps its place until there is an answer.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = Result<T, InvokeError>> + Send + 'static,
+    ) -> Result<T, InvokeError> {
+        let places = Arc::clone(&self.places);
+        let asked = async move {
+            // The semaphore is never closed.
+            let place = places.acquire_owned().await;
+            let answer = tokio::spawn(async move {
+                let _place = place;
+                question.await
+            });
+            answer.await.unwrap_or_else(|stopped| Err(interrupted(stopped)))
+        };
+        timeout(self.patience, asked).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+    }
+}
+
+fn late(elapsed: Elapsed) -> InvokeError {
+    InvokeError::new(ErrorKind::Unavailable, "the store does not answer").with_source(elapsed)
+}
+
+fn interrupted(stopped: JoinError) -> InvokeError {
+    InvokeError::new(ErrorKind::Internal, "the question to the store was interrupted").with_source(stopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::pending,
+        sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    };
+
+    use async_trait::async_trait;
+    use nebula_runtime::{FunctionInfo, FunctionRef};
+
+    use super::*;
+
+    /// A catalog that never answers, and how often it was asked.
+    #[derive(Default)]
+    struct Hanging(AtomicUsize);
+
+    impl Hanging {
+        async fn hang<T>(&self) -> T {
+            self.0.fetch_add(1, Relaxed);
+            pending().await
+        }
+    }
+
+    #[async_trait]
+    impl Catalog for Hanging {
+        async fn ready(&self) -> Result<(), InvokeError> {
+            self.hang().await
+        }
+
+        async fn names(&self) -> Result<Vec<FunctionName>, InvokeError> {
+            self.hang().await
+        }
+
+        async fn function(&self, _: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+            self.hang().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_catalog_that_hangs_is_told_of_and_has_few_questions_open() {
+        const SOON: Duration = Duration::from_millis(1);
+
+        let catalog = Arc::new(Hanging::default());
+        let (readiness, lists) = (Turns::new(1, SOON), Turns::new(2, SOON));
+        let published = Published { catalog: Arc::clone(&catalog) as _, readiness, lists };
+        let told = |error: InvokeError| (error.kind(), error.detail().to_owned());
+        let expected = Err((ErrorKind::Unavailable, "the store does not answer".to_owned()));
+        for _ in 0..4 {
+            assert_eq!(published.ready().await.map_err(told), expected);
+        }
+        assert_eq!(catalog.0.load(Relaxed), 1);
+        for _ in 0..4 {
+            assert_eq!(published.names().await.map(drop).map_err(told), expected);
+        }
+        assert_eq!(catalog.0.load(Relaxed), 3);
+        assert_eq!(published.list(vec!["treats".parse().unwrap()]).await.map(drop).map_err(told), expected);
+    }
+}
