@@ -98,7 +98,10 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or read, or a newer Nebula wrote what is in it.
     pub async fn open(url: &StoreUrl) -> Result<Self, StoreError> {
-        let backend = Backend::connect(url).await?;
+        Self::over(Backend::connect(url).await?).await
+    }
+
+    async fn over(backend: Backend) -> Result<Self, StoreError> {
         format::check(&backend).await?;
         Ok(Self { backend: Arc::new(backend) })
     }

@@ -2,6 +2,8 @@
 
 mod crash;
 mod flaky;
+mod model;
+mod nth_call;
 
 use std::{
     ffi::OsStr,

@@ -1,4 +1,4 @@
-//! What happens when the backend fails in the middle of a publish.
+//! A backend whose calls fail as a test says.
 
 use std::{
     fmt,
@@ -11,54 +11,136 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, memory::InMemory, path::Path,
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
 };
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, local::LocalFileSystem, memory::InMemory,
+    path::Path,
+};
+use tempfile::TempDir;
 
 use super::name;
 use crate::store::{
     Store, StoreError, StoreUrl,
     backend::{Backend, Replacement},
-    conformance::{read_version, sample},
+    conformance::sample,
+    format,
     functions::ATTEMPTS,
+    lock::FolderLock,
 };
 
-/// A backend of which some writes fail.
-#[derive(Debug)]
-struct Flaky {
-    objects: Arc<InMemory>,
-    fault: Fault,
-}
-
-#[derive(Debug)]
-enum Fault {
-    /// Writes fail after this many.
-    After(AtomicUsize),
-    /// Whatever is replaced was replaced by somebody else just before.
+/// Which calls fail. They are counted from 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fault {
+    /// This call fails.
+    Once(usize, How),
+    /// This call fails, and all that come after it: the process is gone.
+    Crash(usize, How),
+    /// Whatever is replaced was replaced by another writer just before.
     AlwaysLate,
 }
 
-impl Flaky {
-    fn store(objects: &Arc<InMemory>, fault: Fault) -> Store {
-        let flaky = Arc::new(Self { objects: Arc::clone(objects), fault });
-        Store { backend: Arc::new(Backend::new(StoreUrl::MEMORY, flaky, Replacement::CompareAndSwap)) }
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Nothing comes of it.
+    Before,
+    /// A write or a list is done, and answered with an error; a read breaks off in the middle.
+    After,
+}
+
+/// A place for a store: what is there stays there when a handle fails.
+pub(super) struct Place {
+    objects: Arc<dyn ObjectStore>,
+    folder: Option<TempDir>,
+}
+
+impl Place {
+    pub(super) fn memory() -> Self {
+        Self { objects: Arc::new(InMemory::new()), folder: None }
     }
 
-    fn check(&self, path: &Path, mode: &PutMode) -> Result<()> {
-        let broken = || "the network is down".into();
-        match &self.fault {
-            Fault::After(left) => left
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
-                .map(drop)
-                .map_err(|_| Error::Generic { store: "flaky", source: broken() }),
-            Fault::AlwaysLate if matches!(mode, PutMode::Update(_)) => {
-                Err(Error::Precondition { path: path.to_string(), source: "it is another one".into() })
+    pub(super) fn folder() -> Self {
+        let folder = TempDir::new().unwrap();
+        Self { objects: Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()), folder: Some(folder) }
+    }
+
+    /// Opens the store as a new process does.
+    pub(super) async fn open(&self) -> Result<Store, StoreError> {
+        Store::over(self.backend(Arc::clone(&self.objects))).await
+    }
+
+    /// A handle of the store whose calls fail.
+    pub(super) fn flaky(&self, fault: Fault) -> (Store, Arc<Flaky>) {
+        let flaky = Arc::new(Flaky { objects: Arc::clone(&self.objects), fault, calls: AtomicUsize::new(0) });
+        (Store { backend: Arc::new(self.backend(Arc::clone(&flaky) as _)) }, flaky)
+    }
+
+    /// Opens the store with a handle whose calls fail.
+    pub(super) async fn open_flaky(&self, fault: Fault) -> Result<Store, StoreError> {
+        let flaky = Flaky { objects: Arc::clone(&self.objects), fault, calls: AtomicUsize::new(0) };
+        Store::over(self.backend(Arc::new(flaky))).await
+    }
+
+    fn backend(&self, objects: Arc<dyn ObjectStore>) -> Backend {
+        match &self.folder {
+            None => Backend::new(StoreUrl::MEMORY, objects, Replacement::CompareAndSwap),
+            Some(folder) => {
+                let lock = FolderLock::new(folder.path().join(format::MARKER));
+                Backend::new(StoreUrl::folder(folder.path()).unwrap(), objects, Replacement::Lock(lock))
             }
-            Fault::AlwaysLate => Ok(()),
         }
     }
+}
+
+/// A backend of which some calls fail.
+#[derive(Debug)]
+pub(super) struct Flaky {
+    objects: Arc<dyn ObjectStore>,
+    fault: Fault,
+    calls: AtomicUsize,
+}
+
+impl Flaky {
+    /// How many calls there were.
+    pub(super) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Counts a call, and tells how it fails if it does.
+    fn call(&self) -> Option<How> {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        match self.fault {
+            Fault::Once(failing, how) => (call == failing).then_some(how),
+            Fault::Crash(last, how) if call == last => Some(how),
+            Fault::Crash(last, _) => (call > last).then_some(How::Before),
+            Fault::AlwaysLate => None,
+        }
+    }
+
+    async fn fail<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        match self.call() {
+            None => work.await,
+            Some(How::Before) => Err(broken()),
+            Some(How::After) => work.await.and(Err(broken())),
+        }
+    }
+}
+
+fn broken() -> Error {
+    Error::Generic { store: "flaky", source: "the network is down".into() }
+}
+
+/// An object that breaks off in the middle.
+async fn torn(found: GetResult) -> Result<GetResult> {
+    let (meta, range, attributes, extensions) =
+        (found.meta.clone(), found.range.clone(), found.attributes.clone(), found.extensions.clone());
+    let whole = found.bytes().await?;
+    let payload = stream::iter([Ok(whole.slice(..whole.len() / 2)), Err(broken())]).boxed();
+    Ok(GetResult { payload: GetResultPayload::Stream(payload), meta, range, attributes, extensions })
 }
 
 impl fmt::Display for Flaky {
@@ -70,20 +152,35 @@ impl fmt::Display for Flaky {
 #[async_trait]
 impl ObjectStore for Flaky {
     async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.check(path, &options.mode)?;
-        self.objects.put_opts(path, payload, options).await
-    }
-
-    async fn put_multipart_opts(&self, path: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.objects.put_multipart_opts(path, options).await
+        if matches!((self.fault, &options.mode), (Fault::AlwaysLate, PutMode::Update(_))) {
+            return Err(Error::Precondition { path: path.to_string(), source: "it is another one".into() });
+        }
+        self.fail(self.objects.put_opts(path, payload, options)).await
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.objects.get_opts(path, options).await
+        let how = self.call();
+        if how == Some(How::Before) {
+            return Err(broken());
+        }
+        let found = self.objects.get_opts(path, options).await;
+        match how {
+            None | Some(How::Before) => found,
+            // That there is no such object is an answer of one piece.
+            Some(How::After) => torn(found.map_err(|_| broken())?).await,
+        }
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.fail(self.objects.list_with_delimiter(prefix)).await
+    }
+
+    async fn put_multipart_opts(&self, path: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.fail(self.objects.put_multipart_opts(path, options)).await
     }
 
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.objects.get_ranges(path, ranges).await
+        self.fail(self.objects.get_ranges(path, ranges)).await
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -94,38 +191,14 @@ impl ObjectStore for Flaky {
         self.objects.list(prefix)
     }
 
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.objects.list_with_delimiter(prefix).await
-    }
-
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.objects.copy_opts(from, to, options).await
-    }
-}
-
-#[tokio::test]
-async fn a_publish_that_fails_at_any_write_leaves_what_was_there_and_can_be_repeated() {
-    const WRITES_OF_A_PUBLISH: usize = 4;
-    for writes in 0..WRITES_OF_A_PUBLISH {
-        let objects = Arc::default();
-        let sound = Flaky::store(&objects, Fault::After(AtomicUsize::new(usize::MAX)));
-        sound.publish(&name("treats"), sample("old"), None).await.unwrap();
-        let before = sound.record(&name("treats")).await.unwrap();
-
-        let failing = Flaky::store(&objects, Fault::After(AtomicUsize::new(writes)));
-        let error = failing.publish(&name("treats"), sample("new"), None).await.unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable { action: "write", .. }), "{error:?}");
-        assert_eq!(sound.record(&name("treats")).await.unwrap(), before);
-
-        let published = sound.publish(&name("treats"), sample("new"), None).await.unwrap();
-        assert_eq!((published.number, published.changed), (2, true));
-        read_version(&sound, &published.manifest).await.unwrap();
+        self.fail(self.objects.copy_opts(from, to, options)).await
     }
 }
 
 #[tokio::test]
 async fn a_publish_that_is_always_late_gives_up_and_says_so() {
-    let store = Flaky::store(&Arc::default(), Fault::AlwaysLate);
+    let (store, _) = Place::memory().flaky(Fault::AlwaysLate);
     store.publish(&name("treats"), sample("a"), None).await.unwrap();
     let error = store.publish(&name("treats"), sample("b"), None).await.unwrap_err();
     assert!(matches!(error, StoreError::Contended { attempts: ATTEMPTS, .. }), "{error:?}");

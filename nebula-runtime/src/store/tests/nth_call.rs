@@ -1,0 +1,192 @@
+//! Every call that an operation makes to the backend fails once, in turn.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{
+    flaky::{Fault, How, Place},
+    name,
+};
+use crate::{
+    FunctionName,
+    store::{
+        FunctionRecord, Store, StoreError, blob,
+        conformance::{read_version, sample},
+        functions, manifest,
+    },
+};
+
+/// What is done to a store in which the functions `other` and `treats` are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Ready,
+    List,
+    ReadRecord,
+    ReadVersion,
+    Publish,
+    PublishWithAlias,
+    /// The function's record cannot be understood.
+    PublishOverDamage,
+    /// The version is published already, and each of its blobs is corrupt.
+    PublishOverCorruption,
+}
+
+/// Every operation, and how many calls it makes.
+///
+/// A version is a manifest, a configuration and a module. A publish reads and writes these three blobs, then it reads
+/// and writes the record. Over damage it writes the damaged record to another place as well, and over corruption it has
+/// no record to write.
+const OPERATIONS: [(Operation, usize); 8] = [
+    (Operation::Ready, 1),
+    (Operation::List, 1),
+    (Operation::ReadRecord, 1),
+    (Operation::ReadVersion, 3),
+    (Operation::Publish, 8),
+    (Operation::PublishWithAlias, 8),
+    (Operation::PublishOverDamage, 9),
+    (Operation::PublishOverCorruption, 7),
+];
+
+impl Operation {
+    /// Lays out what the operation finds.
+    async fn prepare(self, place: &Place) {
+        let (store, treats) = (place.open().await.unwrap(), name("treats"));
+        for function in [&name("other"), &treats] {
+            store.publish(function, sample("old"), Some(&"prod".parse().unwrap())).await.unwrap();
+        }
+        match self {
+            Self::PublishOverDamage => overwrite(&store, functions::path(&treats)).await,
+            Self::PublishOverCorruption => {
+                let new = store.publish(&treats, sample("new"), None).await.unwrap();
+                let config = manifest::config_of(&store.backend, new.manifest).await.unwrap();
+                for digest in [new.module, config, new.manifest] {
+                    overwrite(&store, blob::path(digest)).await;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn perform(self, store: &Store) -> Result<(), StoreError> {
+        let treats = name("treats");
+        match self {
+            Self::Ready => store.ready().await,
+            Self::List => store.names().await.map(drop),
+            Self::ReadRecord => store.record(&treats).await.map(drop),
+            Self::ReadVersion => {
+                let old = Store::memory().publish(&treats, sample("old"), None).await?;
+                read_version(store, &old.manifest).await.map(drop)
+            }
+            Self::Publish | Self::PublishOverDamage | Self::PublishOverCorruption => {
+                store.publish(&treats, sample("new"), None).await.map(drop)
+            }
+            Self::PublishWithAlias => {
+                store.publish(&treats, sample("new"), Some(&"prod".parse().unwrap())).await.map(drop)
+            }
+        }
+    }
+}
+
+async fn overwrite(store: &Store, path: object_store::path::Path) {
+    store.backend.overwrite(&path, Bytes::from_static(b"{")).await.unwrap();
+}
+
+/// The records of a store's functions; `None` where one cannot be understood.
+type Records = BTreeMap<FunctionName, Option<FunctionRecord>>;
+
+async fn records(store: &Store) -> Records {
+    let mut records = Records::new();
+    for function in store.names().await.unwrap() {
+        let record = match store.record(&function).await {
+            Err(StoreError::Malformed { .. }) => None,
+            read => Some(read.unwrap().unwrap()),
+        };
+        records.insert(function, record);
+    }
+    records
+}
+
+/// Reads and verifies every version that a record names.
+async fn verify(store: &Store, records: &Records) {
+    for (_, entry) in records.values().flatten().flat_map(FunctionRecord::versions) {
+        read_version(store, &entry.manifest).await.unwrap();
+    }
+}
+
+/// What the operation leaves where nothing fails.
+async fn goal(new: fn() -> Place, operation: Operation) -> Records {
+    let place = new();
+    operation.prepare(&place).await;
+    let store = place.open().await.unwrap();
+    operation.perform(&store).await.unwrap();
+    records(&store).await
+}
+
+/// Fails each call of an operation in turn, and gives how many calls there are. Whatever fails, the store holds the old
+/// or the new state, and the operation can be repeated.
+async fn fail_each_call(new: fn() -> Place, operation: Operation, how: How) -> usize {
+    let goal = goal(new, operation).await;
+    for call in 0.. {
+        let place = new();
+        operation.prepare(&place).await;
+        let old = records(&place.open().await.unwrap()).await;
+        let (failing, flaky) = place.flaky(Fault::Once(call, how));
+        let done = operation.perform(&failing).await;
+        if flaky.calls() <= call {
+            done.unwrap();
+            return call;
+        }
+        let told = format!("{operation:?}, {how:?} call {call}: {done:?}");
+        assert!(matches!(done, Err(StoreError::Unavailable { .. })), "{told}");
+
+        let store = place.open().await.unwrap();
+        let left = records(&store).await;
+        assert!(left == old || left == goal, "{told}: {left:?}");
+        if operation != Operation::PublishOverCorruption {
+            verify(&store, &left).await;
+        }
+        operation.perform(&store).await.unwrap();
+        assert_eq!(records(&store).await, goal, "{told}");
+        verify(&store, &goal).await;
+    }
+    unreachable!("the calls of an operation have an end")
+}
+
+#[tokio::test]
+async fn each_call_to_a_memory_fails_and_leaves_the_old_or_the_new_state() {
+    for (operation, calls) in OPERATIONS {
+        for how in [How::Before, How::After] {
+            assert_eq!(fail_each_call(Place::memory, operation, how).await, calls, "{operation:?} {how:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_call_to_a_folder_fails_and_leaves_the_old_or_the_new_state() {
+    for (operation, calls) in OPERATIONS {
+        // A folder's files are listed past the backend.
+        let calls = if operation == Operation::List { 0 } else { calls };
+        for how in [How::Before, How::After] {
+            assert_eq!(fail_each_call(Place::folder, operation, how).await, calls, "{operation:?} {how:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_call_of_the_first_opening_fails_and_the_next_opening_succeeds() {
+    for new in [Place::memory, Place::folder] {
+        for how in [How::Before, How::After] {
+            // The marker is looked for, and written.
+            for call in 0..2 {
+                let place = new();
+                let error = place.open_flaky(Fault::Once(call, how)).await.unwrap_err();
+                assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+                let store = place.open().await.unwrap();
+                store.ready().await.unwrap();
+                store.publish(&name("treats"), sample("new"), None).await.unwrap();
+            }
+            new().open_flaky(Fault::Once(2, how)).await.unwrap();
+        }
+    }
+}
