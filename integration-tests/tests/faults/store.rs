@@ -12,6 +12,7 @@ use std::{
 };
 
 use nebula_integration_tests::{Nebula, Project, Ran};
+use serde_json::{Value, json};
 
 use crate::support::{Server, command_of, eventually, guest, project};
 
@@ -107,14 +108,74 @@ fn a_missing_blob_is_named_and_publishing_again_restores_it() {
 }
 
 #[test]
-fn a_damaged_function_hurts_no_other_one_of_its_server() {
+fn a_damaged_function_hurts_no_other_one_of_its_server_and_publishing_it_again_mends_it() {
     let (project, nebula) = published();
-    let _ = nebula.publish(&project, "add", &guest("add"), &[]).successful();
-    fs::write(project.join("store/functions/add.json"), "{").unwrap();
+    let add = || nebula.publish(&project, "add", &guest("add"), &[]).successful();
+    let _ = add();
+    for damaged in documents(&project, "add") {
+        fs::write(&damaged, "{").unwrap();
+        let server = Server::start(&project);
+        assert_eq!(server.get("/api/add/1/2").failure(), (500, "internal".to_owned()), "{damaged:?}");
+        assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
+        for path in ["/healthz", "/readyz", "/openapi.json"] {
+            assert_eq!(server.get(path).status, 200, "{path} {damaged:?}");
+        }
+        let listed: Value = serde_json::from_slice(&server.get("/").body).unwrap();
+        let detail = "what the store has of the function is damaged; publish the function again to mend it";
+        let unreadable = json!({"name": "add", "error": {"kind": "internal", "detail": detail}});
+        assert_eq!((&listed["functions"][0], &listed["functions"][1]["name"]), (&unreadable, &json!("treats")));
+        let list = nebula.run(&project, &["list"], b"").successful();
+        let lines: Vec<_> = list.stdout.split(|byte| *byte == b'\n').map(String::from_utf8_lossy).collect();
+        assert!(lines[1].starts_with("add ") && lines[1].ends_with(detail), "{lines:?}");
+        assert!(lines[2].starts_with("treats "), "{lines:?}");
+        assert!(list.stderr.ends_with("warning: 1 function cannot be read\n"), "{}", list.stderr);
+
+        let _ = add();
+        eventually("a function that is mended", || {
+            (server.get("/api/add/1/2").summary() == (200, "3".to_owned())).then_some(())
+        });
+        assert_eq!(nebula.run(&project, &["list"], b"").successful().stderr, "");
+    }
+}
+
+/// The files that say what a function's latest version is: its record, its manifest, its configuration.
+fn documents(project: &Project, function: &str) -> [PathBuf; 3] {
+    let record = project.join(format!("store/functions/{function}.json"));
+    let read = |path: &Path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
+    let blob = |digest: &Value| {
+        let (_, hex) = digest.as_str().unwrap().split_once(':').unwrap();
+        project.join(format!("store/blobs/sha256/{hex}"))
+    };
+    let manifest = blob(&read(&record)["versions"]["1"]["manifest"]);
+    let config = blob(&read(&manifest)["config"]["digest"]);
+    [record, manifest, config]
+}
+
+#[test]
+fn a_record_of_a_newer_format_is_listed_as_such_and_never_moved_aside() {
+    let (project, nebula) = published();
+    let record = project.join("store/functions/treats.json");
+    let newer = r#"{"format":2,"new":true}"#;
+    fs::write(&record, newer).unwrap();
+    let listed = nebula.run(&project, &["list"], b"").successful().text();
+    assert!(listed.contains("treats  -        -     -     cannot be read: a newer Nebula wrote"), "{listed}");
+    let ran = nebula.publish(&project, "treats", &guest("treats"), &[]);
+    assert_eq!((ran.exit_code, ran.stderr.contains("use a newer Nebula here")), (70, true), "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(&record).unwrap(), newer);
+    assert_eq!(fs::read_dir(project.join("store/functions")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_store_that_hangs_is_not_ready_and_says_so() {
+    let (project, _) = published();
     let server = Server::start(&project);
-    assert_eq!(server.get("/api/add/1/2").failure(), (500, "internal".to_owned()));
-    assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
-    assert_eq!(server.get("/healthz").status, 200);
+    assert_eq!(server.get("/readyz").status, 200);
+    let marker = project.join("store/nebula-store.json");
+    fs::rename(&marker, project.join("kept")).unwrap();
+    make_pipe(&marker);
+    let (status, problem) = server.get("/readyz").summary();
+    assert!(status == 503 && problem.contains("the store does not answer"), "{status} {problem}");
+    assert_eq!((server.get("/healthz").status, server.get("/api/treats/10").status), (200, 200));
 }
 
 /// What an unmounted disk leaves behind: an empty folder.
@@ -138,17 +199,25 @@ fn a_store_that_is_moved_away_takes_no_function_with_it_and_comes_back() {
         assert_eq!(treats(&server), (200, "10".to_owned()));
     }
     assert_eq!(server.get("/healthz").status, 200);
+    let (status, problem) = server.get("/readyz").summary();
+    assert!(status == 503 && problem.contains("the store is gone from its place"), "{status} {problem}");
 
     fs::remove_dir(&store).unwrap();
     fs::rename(&elsewhere, &store).unwrap();
     let _ = nebula.publish(&project, "add", &guest("add"), &[]).successful();
     assert_eq!(server.get("/api/add/1/2").summary(), (200, "3".to_owned()));
+    assert_eq!(server.get("/readyz").status, 200);
     assert_eq!(server.get("/api/none").failure(), (404, "not_found".to_owned()));
     assert_eq!(treats(&server), (200, "10".to_owned()));
     assert_eq!(server.log().matches("the last known version is served").count(), 1, "{}", server.log());
 }
 
-/// A pipe in place of a record: whoever opens it waits for a writer.
+/// Makes a pipe: whoever opens it to read waits for a writer.
+fn make_pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// A pipe is in place of a record.
 #[test]
 fn a_store_that_hangs_takes_no_function_with_it() {
     let (project, nebula) = published();
@@ -158,7 +227,7 @@ fn a_store_that_hangs_takes_no_function_with_it() {
     for function in ["treats", "add"] {
         let record = project.join(format!("store/functions/{function}.json"));
         fs::rename(&record, record.with_extension("kept")).unwrap();
-        assert!(Command::new("mkfifo").arg(&record).status().unwrap().success());
+        make_pipe(&record);
     }
     eventually("a server that has waited for its store", || {
         assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
