@@ -17,8 +17,8 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    ByteSize, Catalog, Digest, ErrorKind, FunctionInfo, FunctionName, FunctionRef, GuestStderr, Invocation, InvokeError,
-    Invoker, LimitSettings, Limits, Response, Start,
+    ByteSize, Catalog, Digest, ErrorKind, FunctionInfo, FunctionName, FunctionRef, GuestStderr, Invocation,
+    InvokeError, Invoker, LimitSettings, Limits, Response, Start,
     abi::{Answer, Call, Guest, Held},
     body::too_large,
     deployments::{Deployment, Deployments, no_answer, store_failure},
