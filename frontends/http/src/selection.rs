@@ -86,22 +86,23 @@ impl<S: Sync> FromRequestParts<S> for Selection {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = Query::<Parameters>::try_from_uri(&parts.uri);
         let Query(parameters) = query.map_err(|rejection| refuse(rejection.body_text()))?;
-        Self::try_from(parameters)
+        Self::try_from(parameters).map_err(refuse)
     }
 }
 
 impl TryFrom<Parameters> for Selection {
-    type Error = Problem;
+    /// What is wrong with them.
+    type Error = String;
 
-    fn try_from(Parameters { prefix, after, limit }: Parameters) -> Result<Self, Problem> {
-        let after = after.map(|name| name.parse().map_err(|invalid| refuse(format!("after: {invalid}"))));
+    fn try_from(Parameters { prefix, after, limit }: Parameters) -> Result<Self, String> {
+        let after = after.map(|name| name.parse().map_err(|invalid| format!("after: {invalid}")));
         Ok(Self { prefix, after: after.transpose()?, limit: limit.as_deref().map(parse_limit).transpose()? })
     }
 }
 
-fn parse_limit(text: &str) -> Result<usize, Problem> {
+fn parse_limit(text: &str) -> Result<usize, String> {
     let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    limit.ok_or_else(|| refuse(format!("limit: expected a number from 1 to {MAX_LIMIT}, got {text:?}")))
+    limit.ok_or_else(|| format!("limit: expected a number from 1 to {MAX_LIMIT}, got {text:?}"))
 }
 
 fn refuse(detail: String) -> Problem {

@@ -6,7 +6,8 @@ mod compose;
 mod package;
 #[cfg(feature = "compiler")]
 mod publish;
-#[cfg(all(test, feature = "compiler"))]
+#[cfg(test)]
+#[cfg(feature = "compiler")]
 mod tests;
 
 use std::{future::ready, sync::Arc, time::Duration};

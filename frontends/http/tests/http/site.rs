@@ -116,7 +116,13 @@ async fn page(app: &Router, path: &str) -> (Vec<String>, String) {
     let (status, headers, body) = ask(app, Method::GET, path, "*/*").await;
     assert_eq!(status, 200, "{body}");
     let listed: Value = serde_json::from_str(&body).unwrap();
-    let names = listed["functions"].as_array().unwrap().iter().map(|function| function["name"].as_str().unwrap());
+    let names = listed
+        .pointer("/functions")
+        .unwrap()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|function| function.get("name").unwrap().as_str().unwrap());
     (names.map(str::to_owned).collect(), header(&headers, "link"))
 }
 

@@ -152,15 +152,15 @@ fn a_guest_waits_for_room_and_none_of_its_output_is_lost() {
     let queue = queue(Mode::Waits);
     let woken = Arc::new(Woken::default());
     let waker = Arc::clone(&woken).into();
-    let mut context = Context::from_waker(&waker);
-    assert_eq!(queue.poll_room(&mut context), Poll::Ready(()));
+    let context = Context::from_waker(&waker);
+    assert_eq!(queue.poll_room(&context), Poll::Ready(()));
     let output = "x".repeat(OUTPUT_ROOM);
     queue.output(output.as_bytes());
-    assert_eq!((queue.poll_room(&mut context), queue.has_room()), (Poll::Pending, false));
+    assert_eq!((queue.poll_room(&context), queue.has_room()), (Poll::Pending, false));
     queue.line(b"a line has room of its own\n");
     queue.target.set(Mode::Works);
     woken.wait();
-    assert_eq!(queue.poll_room(&mut context), Poll::Ready(()));
+    assert_eq!(queue.poll_room(&context), Poll::Ready(()));
     assert!(written(queue) == output + "a line has room of its own\n");
     assert_eq!(queue.lost(), 0);
 }
@@ -170,16 +170,16 @@ fn who_waits_for_what_is_written_does_not_wait_for_what_comes_later() {
     let queue = queue(Mode::Waits);
     let woken = Arc::new(Woken::default());
     let waker = Arc::clone(&woken).into();
-    let mut context = Context::from_waker(&waker);
-    assert_eq!(queue.poll_written(queue.mark(), &mut context), Poll::Ready(()));
+    let context = Context::from_waker(&waker);
+    assert_eq!(queue.poll_written(queue.mark(), &context), Poll::Ready(()));
     queue.line(b"first\n");
     let mark = queue.mark();
-    assert_eq!(queue.poll_written(mark, &mut context), Poll::Pending);
+    assert_eq!(queue.poll_written(mark, &context), Poll::Pending);
     queue.line(b"second\n");
     queue.target.set(Mode::FailsAfter(6));
     woken.wait();
     queue.wait_written(mark);
-    assert_eq!(queue.poll_written(mark, &mut context), Poll::Ready(()));
+    assert_eq!(queue.poll_written(mark, &context), Poll::Ready(()));
     assert_eq!((written(queue).as_str(), queue.lost()), ("first\n", 1));
 }
 
