@@ -29,6 +29,15 @@ fn results_are_in_the_order_of_their_events_however_many_run_at_once() {
 }
 
 #[test]
+fn guests_of_many_parts_run_as_many_at_once_as_others() {
+    let counts = "5000000\n".repeat(32);
+    for jobs in ["1", "16"] {
+        let ran = run("typed-parts", &["--jobs", jobs], &counts).successful();
+        assert!(ran.text() == counts, "{jobs} jobs: {ran:#?}");
+    }
+}
+
+#[test]
 fn each_event_has_an_instance_to_itself() {
     assert_eq!(run("counter", &["--jobs", "2"], &"null\n".repeat(50)).successful().text(), "1\n".repeat(50));
 }

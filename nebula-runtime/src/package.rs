@@ -303,6 +303,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn code_is_refused_with_the_reason_where_address_space_is_too_short_for_it() {
+        let (_folder, package) = opened(&package(here(), LimitSettings::default()).await).await;
+        // No machine has the address space for so many.
+        let runtime = package.runtime().concurrency(u32::MAX).build().unwrap();
+        let error = call(&runtime, "treats", "21").await.unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Internal);
+        assert!(error.detail().contains("address space, which is short here"), "{error}");
+    }
+
+    #[tokio::test]
     async fn a_package_for_another_program_is_refused_with_the_command_that_mends_it() {
         let folder = tempfile::tempdir().unwrap();
         let mut refusals = vec![Package::open(folder.path()).await.unwrap_err().to_string()];

@@ -12,6 +12,7 @@ mod kill;
 mod log;
 #[cfg(target_os = "linux")]
 mod memory;
+mod parts;
 mod readers;
 mod shutdown;
 mod spinners;

@@ -83,6 +83,11 @@ impl Clock {
 }
 
 impl Ticking {
+    /// Whether other guests run beside this one.
+    pub(super) fn has_company(&self) -> bool {
+        self.clock.guests.load(SeqCst) > 1
+    }
+
     /// Notes that a tick has met the guest: the next ones come faster.
     pub(super) fn met(&mut self) {
         if !self.lasts {

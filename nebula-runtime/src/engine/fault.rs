@@ -1,6 +1,7 @@
 //! Why a guest failed, in the terms of [`ErrorKind`].
 
-use wasmtime::{GcHeapOutOfMemory, PoolConcurrencyLimitError, Store, ThrownException, Trap};
+use rustix::io::Errno;
+use wasmtime::{GcHeapOutOfMemory, OutOfMemory, PoolConcurrencyLimitError, Store, ThrownException, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::host::{Host, Refused};
@@ -24,6 +25,7 @@ pub(crate) fn fault<W: 'static>(error: wasmtime::Error, store: &Store<Host<W>>) 
     let trap = error.downcast_ref::<Trap>().copied();
     let failure = match (trap, refused(&error, store)) {
         (Some(Trap::StackOverflow), _) => exceeded("its call stack"),
+        (_, Some(Refused::Space)) => no_space(store.data().has_company()),
         (_, Some(Refused::Memory)) => exceeded("its memory limit (memory)"),
         (_, Some(Refused::Table)) => exceeded("its table limit"),
         (None, None) if error.is::<ThrownException>() => {
@@ -41,12 +43,43 @@ pub(crate) fn fault<W: 'static>(error: wasmtime::Error, store: &Store<Host<W>>) 
 
 /// What the guest was refused and did not get over.
 fn refused<W: 'static>(error: &wasmtime::Error, store: &Store<Host<W>>) -> Option<Refused> {
+    let limiter = &store.data().limiter;
+    if is_out_of_space(error) {
+        return Some(Refused::Space);
+    }
     let no_room = error.is::<GcHeapOutOfMemory<()>>() || error.downcast_ref() == Some(&Trap::AllocationTooLarge);
-    if no_room { Some(Refused::Memory) } else { store.data().limiter.refused(store.gc_heap_capacity()) }
+    match no_room {
+        true if limiter.lacks_space() => Some(Refused::Space),
+        true => Some(Refused::Memory),
+        false => limiter.refused(store.gc_heap_capacity()),
+    }
+}
+
+/// Whether the system had no memory, or no address space, for what Wasmtime asked of it.
+pub(super) fn is_out_of_space(error: &wasmtime::Error) -> bool {
+    error.is::<OutOfMemory>() || error.chain().any(|cause| cause.downcast_ref() == Some(&Errno::NOMEM))
+}
+
+/// The failure of an invocation whose instance this machine has no memory for. That is no fault of the guest: other guests
+/// have it, or this process has too little.
+fn no_space(has_company: bool) -> InvokeError {
+    if has_company {
+        return no_room();
+    }
+    let detail = "the process has too little memory or address space for an instance of the function; raise its limits";
+    InvokeError::new(ErrorKind::Internal, detail)
+}
+
+/// The failure of an invocation for which an instance was to be made that serves others as well.
+pub(crate) fn unstarted(error: &wasmtime::Error) -> InvokeError {
+    if error.is::<PoolConcurrencyLimitError>() || is_out_of_space(error) {
+        return no_room();
+    }
+    InvokeError::new(ErrorKind::GuestFault, format!("the function failed to start: {error}"))
 }
 
 /// The failure of an invocation that came when all slots of the pool were taken.
-pub(crate) fn no_room() -> InvokeError {
+fn no_room() -> InvokeError {
     let detail = "the server has no room for another instance; try again later";
     InvokeError::overloaded(Overload::Server, RETRY_AFTER, detail)
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{WasiCtxView, WasiView, p1::WasiP1Ctx};
 
-use super::clock::Ticking;
+use super::{clock::Ticking, fault::is_out_of_space};
 use crate::{ByteSize, ReportHandle};
 
 /// The most elements that all tables of one guest may have together; an element is a pointer.
@@ -27,8 +27,8 @@ pub(crate) struct Limiter {
     memory: usize,
     table_elements: usize,
     refused: Option<Refusal>,
-    /// By how much a memory grows that has just been allowed to.
-    growing: usize,
+    /// How large a memory is that has just been allowed to grow, and by how much it grows.
+    growing: (usize, usize),
 }
 
 /// What a guest asked for and did not get.
@@ -36,6 +36,8 @@ pub(crate) struct Limiter {
 pub(crate) enum Refused {
     /// More memory than its limit.
     Memory,
+    /// More memory than this machine had for it.
+    Space,
     /// More table elements than [`MAX_TABLE_ELEMENTS`].
     Table,
 }
@@ -45,13 +47,15 @@ pub(crate) enum Refused {
 enum Refusal {
     /// To the memory that has this size now, in bytes: a linear one, or the heap of the guest's garbage collector.
     Memory(usize),
+    /// To the same, by the system.
+    Space(usize),
     Table,
 }
 
 impl<W> Host<W> {
     pub(crate) fn new(wasi: W, max_memory: ByteSize, report: ReportHandle, ticking: Ticking) -> Self {
         let max_memory = usize::try_from(max_memory.as_u64()).unwrap_or(usize::MAX);
-        let limiter = Limiter { report, max_memory, memory: 0, table_elements: 0, refused: None, growing: 0 };
+        let limiter = Limiter { report, max_memory, memory: 0, table_elements: 0, refused: None, growing: (0, 0) };
         Self { wasi, limiter, ticking: Some(ticking) }
     }
 
@@ -73,6 +77,11 @@ impl<W> Host<W> {
         self.limiter.report = report;
         self.limiter.refused = None;
         self.ticking = Some(ticking);
+    }
+
+    /// Whether other guests run beside this one.
+    pub(super) fn has_company(&self) -> bool {
+        self.ticking.as_ref().is_some_and(Ticking::has_company)
     }
 
     /// Notes that the guest's instance, which was `began` to be made then, is there.
@@ -100,10 +109,16 @@ impl Limiter {
     /// size, nobody can tell.
     pub(super) fn refused(&self, gc_heap: usize) -> Option<Refused> {
         match self.refused? {
-            Refusal::Memory(size) if size == gc_heap && gc_heap > 0 => None,
+            Refusal::Memory(size) | Refusal::Space(size) if size == gc_heap && gc_heap > 0 => None,
             Refusal::Memory(_) => Some(Refused::Memory),
+            Refusal::Space(_) => Some(Refused::Space),
             Refusal::Table => Some(Refused::Table),
         }
+    }
+
+    /// Whether what the guest was refused last was refused by the system.
+    pub(super) fn lacks_space(&self) -> bool {
+        matches!(self.refused, Some(Refusal::Space(_)))
     }
 
     fn note_peak(&self) {
@@ -129,16 +144,22 @@ impl ResourceLimiter for Limiter {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        if matches!(self.refused, Some(Refusal::Memory(size)) if size == current) {
-            self.refused = Some(Refusal::Memory(desired));
+        if let Some(Refusal::Memory(size) | Refusal::Space(size)) = &mut self.refused
+            && *size == current
+        {
+            *size = desired;
         }
-        self.growing = total - self.memory;
+        self.growing = (current, total - self.memory);
         self.memory = total;
         Ok(true)
     }
 
-    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory -= mem::take(&mut self.growing);
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        let (size, growth) = mem::take(&mut self.growing);
+        self.memory -= growth;
+        if is_out_of_space(&error) {
+            self.refused = Some(Refusal::Space(size));
+        }
         Ok(())
     }
 

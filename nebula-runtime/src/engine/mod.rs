@@ -2,6 +2,7 @@
 //!
 //! Only this module, [`abi`](crate::abi) and the limits know Wasmtime.
 
+mod allocation;
 mod clock;
 #[cfg(feature = "compiler")]
 mod compiler;
@@ -12,16 +13,18 @@ mod supervise;
 mod ticker;
 
 use std::{
+    collections::HashMap,
     io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use allocation::{Allocation, GUEST_STACK, Size};
 use async_trait::async_trait;
 use bytes::Bytes;
 #[cfg(feature = "compiler")]
 pub(crate) use compiler::Compiler;
-pub(crate) use fault::{fault, no_room};
+pub(crate) use fault::{fault, unstarted};
 use futures_util::future::BoxFuture;
 pub(crate) use host::Host;
 pub(crate) use precompiled::Precompiled;
@@ -31,32 +34,9 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::yield_now,
 };
-use wasmtime::{
-    Collector, Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store, UpdateDeadline,
-    component::Component,
-};
+use wasmtime::{Module, Precompiled as Precompilation, Store, UpdateDeadline, component::Component};
 
 use crate::{ByteSize, Digest, InvokeError, ReportHandle};
-
-/// Slots per invocation: a component is made of several core instances, and of some memories and tables.
-const CORE_INSTANCES: u32 = 6;
-const MEMORIES: u32 = 2;
-const TABLES: u32 = 3;
-
-/// Stacks per invocation of a guest that runs tasks of its own.
-const STACKS: u32 = 4;
-
-/// The most that a guest's calls may have of a stack, in bytes.
-const GUEST_STACK: usize = 512 << 10;
-
-/// How much of a slot stays mapped for its next guest. Giving pages back costs a system call and an interrupt of every
-/// other core for each request; most guests touch less than this.
-const KEEP_RESIDENT: usize = 256 << 10;
-
-/// How large the heap of a guest's garbage collector is at first, in bytes. It doubles from there, and a step that does not
-/// fit the guest's limit is refused whole. This is a little under a power of two, as limits mostly are one: so nearly all of
-/// a limit can be reached, and what is left of it is for the guest's linear memory.
-const GC_HEAP: u64 = 15 << 16;
 
 /// What Wasmtime calls the version that made some code: code of another one is not for this one.
 pub(crate) const WASMTIME: &str = "48";
@@ -81,35 +61,46 @@ pub(crate) trait CodeSource: Send + Sync {
 /// A module's code and the engine that runs it.
 pub(crate) type Loaded = (Arc<Engine>, Code);
 
-/// The engines of one runtime: one for guests that run no tasks of their own, each of whose stores is cheaper, and one
-/// for those of WASI 0.3.
+/// The engines of one runtime, each made when the first guest needs it: one for guests that run no tasks of their own, each
+/// of whose stores is cheaper, and one for those of WASI 0.3. Each of the two has another beside it for guests of many parts.
 pub(crate) struct Engines {
     size: Size,
-    plain: Mutex<Option<Arc<Engine>>>,
-    concurrent: Mutex<Option<Arc<Engine>>>,
+    made: Mutex<Made>,
+}
+
+/// The engines that there are.
+#[derive(Default)]
+struct Made {
+    ticker: Option<Arc<Ticker>>,
+    /// Each flavour's own one.
+    first: HashMap<Flavour, Arc<Engine>>,
+    /// Those for guests that the pool of their flavour's own engine has no room for.
+    on_demand: HashMap<Flavour, Arc<Engine>>,
 }
 
 /// Wasmtime, set up in one way, and its clock.
 pub(crate) struct Engine {
     wasmtime: wasmtime::Engine,
     flavour: Flavour,
-    ticker: Ticker,
+    allocation: Allocation,
+    ticker: Arc<Ticker>,
     /// Places for instances that wait for their next invocation.
     waiting: Arc<Semaphore>,
 }
 
-/// How many invocations there may be at once, and the memory that each may have.
-#[derive(Debug, Clone, Copy)]
-struct Size {
-    concurrency: u32,
-    max_memory: ByteSize,
-}
-
 /// Whether guests run tasks of their own (the component model's async functions).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Flavour {
     Plain,
     Concurrent,
+}
+
+/// Code that Wasmtime has compiled, as it is kept.
+#[derive(Clone, Copy)]
+enum Compiled<'a> {
+    File(&'a Path),
+    #[cfg(feature = "compiler")]
+    Bytes(&'a [u8]),
 }
 
 /// Compiled code, mapped.
@@ -130,47 +121,79 @@ pub enum EngineError {
 }
 
 impl Engines {
-    /// Engines for `concurrency` invocations at once, of guests with at most `max_memory` each. Each is made when the first
-    /// guest for it is loaded.
+    /// Engines for `concurrency` invocations at once, of guests with at most `max_memory` each.
     pub(crate) fn new(concurrency: u32, max_memory: ByteSize) -> Self {
-        Self { size: Size { concurrency, max_memory }, plain: Mutex::default(), concurrent: Mutex::default() }
+        Self { size: Size { concurrency, max_memory }, made: Mutex::default() }
     }
 
-    /// The engine of a flavour.
+    /// A flavour's own engine: nearly all guests run on it, and it compiles for all.
     pub(crate) fn engine(&self, flavour: Flavour) -> Result<Arc<Engine>, EngineError> {
-        let made = match flavour {
-            Flavour::Plain => &self.plain,
-            Flavour::Concurrent => &self.concurrent,
-        };
-        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = &*made {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = made.first.get(&flavour) {
             return Ok(Arc::clone(engine));
         }
-        let engine = Arc::new(Engine::new(self.size, flavour)?);
-        *made = Some(Arc::clone(&engine));
+        let pooled = if self.size.fits_pool() { Allocation::Pooled } else { Allocation::OnDemand };
+        let engine = made.make(self.size, flavour, pooled).or_else(|error| {
+            tracing::warn!(
+                error = &error as &(dyn std::error::Error + 'static),
+                "address space is short: none is reserved for functions, which makes them slower"
+            );
+            made.make(self.size, flavour, Allocation::Unreserved)
+        })?;
+        made.first.insert(flavour, Arc::clone(&engine));
         Ok(engine)
+    }
+
+    /// The engine for guests that need more than their part of the pool.
+    fn on_demand(&self, flavour: Flavour) -> Result<Arc<Engine>, EngineError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = made.on_demand.get(&flavour) {
+            return Ok(Arc::clone(engine));
+        }
+        let engine = made.make(self.size, flavour, Allocation::OnDemand)?;
+        made.on_demand.insert(flavour, Arc::clone(&engine));
+        Ok(engine)
+    }
+
+    /// Whether the flavour's own engine is made and reserves no address space.
+    #[cfg(feature = "compiler")]
+    fn is_unreserved(&self, flavour: Flavour) -> bool {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.first.get(&flavour).is_some_and(|engine| engine.is_unreserved())
+    }
+
+    /// Brings code of a flavour into memory, for the engine that its guests run on from then on: the flavour's own one, or
+    /// the one beside it if they need more than their part of the pool. Wasmtime counts that as it loads the code.
+    fn load(&self, flavour: Flavour, code: Compiled<'_>) -> wasmtime::Result<Loaded> {
+        let own = self.engine(flavour)?;
+        match own.load(code) {
+            Ok(code) => Ok((own, code)),
+            Err(error) if own.allocation == Allocation::Pooled => {
+                let beside = self.on_demand(flavour)?;
+                let code = beside.load(code)?;
+                tracing::debug!(%error, "allocated on demand");
+                Ok((beside, code))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
-impl Size {
-    /// How many instances may wait for their next invocation, beside those at work: only concurrent guests have such.
-    fn waiting(self, flavour: Flavour) -> u32 {
-        if flavour == Flavour::Concurrent { self.concurrency } else { 0 }
+impl Made {
+    fn make(&mut self, size: Size, flavour: Flavour, allocation: Allocation) -> Result<Arc<Engine>, EngineError> {
+        let made = allocation::engine(size, flavour, allocation);
+        let wasmtime = made.map_err(|error| EngineError::Wasmtime(error.into()))?;
+        let ticker = match &self.ticker {
+            Some(ticker) => Arc::clone(ticker),
+            None => Arc::clone(self.ticker.insert(Arc::new(Ticker::start().map_err(EngineError::Clock)?))),
+        };
+        ticker.add(wasmtime.clone());
+        let waiting = Arc::new(Semaphore::new(size.waiting(flavour) as usize));
+        Ok(Arc::new(Engine { wasmtime, flavour, allocation, ticker, waiting }))
     }
 }
 
 impl Engine {
-    fn new(size: Size, flavour: Flavour) -> Result<Self, EngineError> {
-        let wasmtime = pooled(size, flavour).or_else(|error| {
-            tracing::warn!(%error, "address space is short: instances are allocated one by one, which is slower");
-            wasmtime::Engine::new(&config(flavour))
-        });
-        let wasmtime = wasmtime.map_err(|error| EngineError::Wasmtime(error.into()))?;
-        let ticker = Ticker::start(wasmtime.clone()).map_err(EngineError::Clock)?;
-        let waiting = Arc::new(Semaphore::new(size.waiting(flavour) as usize));
-        Ok(Self { wasmtime, flavour, ticker, waiting })
-    }
-
     /// Whether guests may run tasks of their own.
     pub(crate) fn is_concurrent(&self) -> bool {
         self.flavour == Flavour::Concurrent
@@ -224,55 +247,33 @@ impl Engine {
         stacker::remaining_stack().is_some_and(|left| left >= 2 * GUEST_STACK)
     }
 
+    /// Whether it reserves no address space, because that is short.
+    fn is_unreserved(&self) -> bool {
+        self.allocation == Allocation::Unreserved
+    }
+
     #[expect(unsafe_code, reason = "loading compiled code is running it: the one audited place")]
-    fn map(&self, path: &Path) -> wasmtime::Result<Code> {
-        // SAFETY: the file is one of two. Either `CodeCache::put` of an engine with this fingerprint wrote it: `CodeCache::get`
-        // has just verified its MAC, or `put` has just written it. Its folder is private to this user, and entries are
-        // replaced by renaming, never changed in place, so what is mapped stays as it was verified. Or `Precompiled` found it
-        // in a package that this program was told to run. Nothing is verified then, and nothing could be: the program, or
-        // whoever started it with this folder, is trusted with the code in it, and on AWS Lambda both are one read-only
-        // artefact. Wasmtime itself refuses what another version of it, or one set up otherwise, has compiled.
+    fn load(&self, code: Compiled<'_>) -> wasmtime::Result<Code> {
+        // SAFETY: the bytes were compiled by this process just now. A file is one of two. Either `CodeCache::put` of an engine
+        // with this fingerprint wrote it: `CodeCache::get` has just verified its MAC, or `put` has just written it. Its folder
+        // is private to this user, and entries are replaced by renaming, never changed in place, so what is mapped stays as it
+        // was verified. Or `Precompiled` found it in a package that this program was told to run. Nothing is verified then, and
+        // nothing could be: the program, or whoever started it with this folder, is trusted with the code in it, and on AWS
+        // Lambda both are one read-only artefact. Wasmtime itself refuses what another version of it, or one set up otherwise,
+        // has compiled.
         unsafe {
-            Ok(match wasmtime::Engine::detect_precompiled_file(path)? {
-                Some(wasmtime::Precompiled::Component) => {
-                    Code::Component(Component::deserialize_file(&self.wasmtime, path)?)
-                }
-                _ => Code::Module(Module::deserialize_file(&self.wasmtime, path)?),
+            let engine = &self.wasmtime;
+            Ok(match code {
+                Compiled::File(path) => match wasmtime::Engine::detect_precompiled_file(path)? {
+                    Some(Precompilation::Component) => Code::Component(Component::deserialize_file(engine, path)?),
+                    _ => Code::Module(Module::deserialize_file(engine, path)?),
+                },
+                #[cfg(feature = "compiler")]
+                Compiled::Bytes(bytes) => match wasmtime::Engine::detect_precompiled(bytes) {
+                    Some(Precompilation::Component) => Code::Component(Component::deserialize(engine, bytes)?),
+                    _ => Code::Module(Module::deserialize(engine, bytes)?),
+                },
             })
         }
     }
-}
-
-fn config(flavour: Flavour) -> Config {
-    let mut config = Config::new();
-    config.epoch_interruption(true);
-    config.max_wasm_stack(GUEST_STACK);
-    config.concurrency_support(flavour == Flavour::Concurrent);
-    // The others never free what refers to itself in a circle, or anything at all. This one uses half of its heap at a time.
-    config.collector(Collector::Copying);
-    config.gc_heap_initial_size(GC_HEAP);
-    config
-}
-
-fn pooled(size: Size, flavour: Flavour) -> wasmtime::Result<wasmtime::Engine> {
-    let instances = size.concurrency.saturating_add(size.waiting(flavour));
-    let slots = |each: u32| instances.saturating_mul(each);
-    let stacks = if flavour == Flavour::Concurrent { STACKS } else { 1 };
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(slots(CORE_INSTANCES))
-        .total_component_instances(instances)
-        .total_memories(slots(MEMORIES))
-        .total_tables(slots(TABLES))
-        .total_stacks(slots(stacks))
-        .max_unused_warm_slots(slots(MEMORIES))
-        .max_memories_per_module(MEMORIES)
-        .max_tables_per_module(TABLES)
-        .max_memory_size(usize::try_from(size.max_memory.as_u64())?)
-        .table_elements(host::MAX_TABLE_ELEMENTS)
-        .linear_memory_keep_resident(KEEP_RESIDENT)
-        .table_keep_resident(KEEP_RESIDENT)
-        .pagemap_scan(Enabled::Auto);
-    let mut config = config(flavour);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    wasmtime::Engine::new(&config)
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
-use super::{CodeSource, Engines, Flavour, Loaded};
+use super::{CodeSource, Compiled, Engines, Flavour, Loaded};
 use crate::{Digest, ErrorKind, InvokeError};
 
 /// A folder of compiled code. What is in it is trusted as this program is, and what is not is never compiled.
@@ -42,23 +42,33 @@ impl CodeSource for Precompiled {
     ) -> Result<Loaded, InvokeError> {
         let folder = Arc::clone(&self.0);
         let mapped = spawn_blocking(move || map(&folder, &engines, &digest)).await;
-        let mapped = mapped.map_err(wasmtime::Error::from).flatten();
-        mapped.map_err(|error| {
-            let detail =
-                "the function's code in the package is missing, or not for this program; make the package again";
-            InvokeError::new(ErrorKind::Internal, detail).with_source(error)
-        })
+        mapped.map_err(|panic| unusable(panic.into())).flatten()
     }
 }
 
-fn map(folder: &Path, engines: &Engines, digest: &Digest) -> wasmtime::Result<Loaded> {
+fn map(folder: &Path, engines: &Engines, digest: &Digest) -> Result<Loaded, InvokeError> {
     for flavour in [Flavour::Plain, Flavour::Concurrent] {
         let path = folder.join(Precompiled::path(flavour, digest));
         if path.exists() {
-            let engine = engines.engine(flavour)?;
-            let code = engine.map(&path)?;
-            return Ok((engine, code));
+            return map_as(flavour, engines, &path);
         }
     }
-    Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no code of {digest} in {}", folder.display())).into())
+    let detail = format!("there is no code of {digest} in {}", folder.display());
+    Err(unusable(io::Error::new(io::ErrorKind::NotFound, detail).into()))
+}
+
+fn map_as(flavour: Flavour, engines: &Engines, path: &Path) -> Result<Loaded, InvokeError> {
+    let engine = engines.engine(flavour).map_err(|error| unusable(error.into()))?;
+    engines.load(flavour, Compiled::File(path)).map_err(|error| match engine.is_unreserved() {
+        true => InvokeError::new(ErrorKind::Internal, NO_ADDRESS_SPACE).with_source(error),
+        false => unusable(error),
+    })
+}
+
+const NO_ADDRESS_SPACE: &str = "the code in the package is for a machine with address space, which is short here; raise its \
+                                limit (ulimit -v), or lower the number of invocations at once";
+
+fn unusable(error: wasmtime::Error) -> InvokeError {
+    let detail = "the function's code in the package is missing, or not for this program; make the package again";
+    InvokeError::new(ErrorKind::Internal, detail).with_source(error)
 }

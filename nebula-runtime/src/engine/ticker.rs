@@ -1,31 +1,42 @@
 //! The epoch clock: what makes guests yield, and so lets them be stopped.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 
 use super::clock::{Clock, Ticking};
 
-/// One thread that ticks while guests run. It ends when this is dropped.
+/// One thread that ticks for the guests of all engines while guests run. It ends when this is dropped.
 pub(crate) struct Ticker {
     clock: Arc<Clock>,
+    engines: Arc<Mutex<Vec<wasmtime::Engine>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
-        let clock = Arc::new(Clock::default());
-        let running = Arc::clone(&clock);
-        let run = move || running.run(|| engine.increment_epoch());
+    pub(crate) fn start() -> std::io::Result<Self> {
+        let (clock, engines) = (Arc::<Clock>::default(), Arc::<Mutex<Vec<_>>>::default());
+        let (running, ticked) = (Arc::clone(&clock), Arc::clone(&engines));
+        let run = move || running.run(|| tick(&ticked));
         let thread = thread::Builder::new().name("nebula-epoch".to_owned()).spawn(run)?;
-        Ok(Self { clock, thread: Some(thread) })
+        Ok(Self { clock, engines, thread: Some(thread) })
+    }
+
+    /// Has the guests of an engine meet the ticks, too.
+    pub(super) fn add(&self, engine: wasmtime::Engine) {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
     }
 
     /// Makes the clock tick as long as the result lives.
     pub(crate) fn tick_for_guest(&self) -> Ticking {
         self.clock.tick_for_guest(self.thread.as_ref().map(JoinHandle::thread))
     }
+}
+
+fn tick(engines: &Mutex<Vec<wasmtime::Engine>>) {
+    let engines = engines.lock().unwrap_or_else(PoisonError::into_inner);
+    engines.iter().for_each(wasmtime::Engine::increment_epoch);
 }
 
 impl Drop for Ticker {

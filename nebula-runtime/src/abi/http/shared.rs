@@ -16,7 +16,7 @@ use tokio::{
     sync::oneshot,
     time::{self, Sleep, sleep, timeout_at},
 };
-use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut, component::GuestTaskId};
+use wasmtime::{Store, StoreContextMut, component::GuestTaskId};
 use wasmtime_wasi_http::{
     WasiBody, WasiHttpView as _,
     handler::{
@@ -38,7 +38,7 @@ use crate::{
         component::System,
         stdio::{self, Stderr},
     },
-    engine::{Allowance, Engine, Host, fault, no_room},
+    engine::{Allowance, Engine, Host, fault, unstarted},
 };
 
 /// The instances of one deployment. Clones are the same instances.
@@ -102,10 +102,7 @@ async fn failure(error: wasmtime::Error, course: Option<&Course>) -> InvokeError
         return refused(code);
     }
     if let Some(error) = error.downcast_ref::<InstantiationError<Ticket>>() {
-        return match error.error.is::<PoolConcurrencyLimitError>() {
-            true => no_room(),
-            false => InvokeError::new(ErrorKind::GuestFault, format!("the function failed to start: {}", error.error)),
-        };
+        return unstarted(&error.error);
     }
     if let Some(course) = course {
         course.has_ended().await;

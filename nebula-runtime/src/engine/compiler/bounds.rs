@@ -3,11 +3,16 @@
 use bytesize::ByteSize;
 use wasmparser::{MemoryType, Parser, Payload, TableType, TypeRef};
 
-use super::{super::host::MAX_TABLE_ELEMENTS, proposals};
+use super::{
+    super::{allocation::CORE_INSTANCES, host::MAX_TABLE_ELEMENTS},
+    parts::core_instances,
+    proposals,
+};
 use crate::{ErrorKind, InvokeError};
 
 /// Refuses a module that no instance can ever be made of, with the number: one that declares more memory than `max_memory`
-/// or larger tables than [`MAX_TABLE_ELEMENTS`], or a memory for several threads.
+/// or larger tables than [`MAX_TABLE_ELEMENTS`], or a memory for several threads, or a component of more core instances than
+/// [`CORE_INSTANCES`].
 ///
 /// What is no WebAssembly is not refused here: the compiler says more about it.
 pub(super) fn check(wasm: &[u8], max_memory: ByteSize) -> Result<(), InvokeError> {
@@ -20,6 +25,12 @@ pub(super) fn check(wasm: &[u8], max_memory: ByteSize) -> Result<(), InvokeError
             Err(_) => break,
         }
         declared.check(max_memory)?;
+    }
+    let instances = core_instances(wasm);
+    if instances > u64::from(CORE_INSTANCES) {
+        let detail =
+            format!("the component is made of {instances} core instances; a function has at most {CORE_INSTANCES}");
+        return Err(InvokeError::new(ErrorKind::InvalidModule, detail));
     }
     Ok(())
 }

@@ -3,12 +3,14 @@
 mod bounds;
 mod code_cache;
 mod compilations;
+mod parts;
 mod proposals;
 
 use std::{
+    collections::HashMap,
     hash::Hash as _,
-    path::PathBuf,
-    sync::{Arc, OnceLock},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -17,9 +19,8 @@ use code_cache::CodeCache;
 use compilations::Compilations;
 use futures_util::future::BoxFuture;
 use tokio::task::{JoinError, spawn_blocking};
-use wasmtime::{Module, component::Component};
 
-use super::{Code, CodeSource, Engine, Engines, Flavour, Loaded, config};
+use super::{CodeSource, Compiled, Engines, Flavour, Loaded, allocation};
 use crate::{Digest, ErrorKind, InvokeError};
 
 /// Compiles what is not in its cache.
@@ -32,14 +33,14 @@ pub(crate) struct Compiler {
 /// Where code is kept, if anywhere.
 struct Caches {
     root: Option<PathBuf>,
-    plain: OnceLock<Option<CodeCache>>,
-    concurrent: OnceLock<Option<CodeCache>>,
+    /// Those that are open, or could not be opened, by their fingerprints.
+    open: Mutex<HashMap<String, Option<Arc<CodeCache>>>>,
 }
 
 impl Compiler {
     /// A compiler that keeps the code in a folder, or keeps none.
     pub(crate) fn new(cache: Option<PathBuf>) -> Self {
-        let caches = Arc::new(Caches { root: cache, plain: OnceLock::new(), concurrent: OnceLock::new() });
+        let caches = Arc::new(Caches { root: cache, open: Mutex::default() });
         Self { caches, compilations: Compilations::one_for_each_core() }
     }
 
@@ -48,7 +49,7 @@ impl Compiler {
     /// Blocks for as long as that takes.
     pub(crate) fn compile_for(target: &str, wasm: &[u8]) -> wasmtime::Result<(Flavour, Vec<u8>)> {
         plain_first(wasm, |flavour| {
-            let mut config = config(flavour);
+            let mut config = allocation::config(flavour);
             config.target(target)?;
             Ok((flavour, precompile(&wasmtime::Engine::new(&config)?, wasm)?))
         })
@@ -82,8 +83,7 @@ impl Caches {
     fn map(&self, engines: &Engines, digest: &Digest) -> Option<Loaded> {
         [Flavour::Plain, Flavour::Concurrent].into_iter().find_map(|flavour| {
             let path = self.of(flavour, engines)?.get(digest)?;
-            let mapped = engines.engine(flavour).map_err(wasmtime::Error::from);
-            let mapped = mapped.and_then(|engine| Ok((Arc::clone(&engine), engine.map(&path)?)));
+            let mapped = engines.load(flavour, Compiled::File(&path));
             mapped.inspect_err(|error| tracing::warn!(path = %path.display(), %error, "compiling again")).ok()
         })
     }
@@ -91,52 +91,39 @@ impl Caches {
     /// Compiles a module and keeps the code. Blocks for as long as that takes.
     fn compile(&self, engines: &Engines, digest: &Digest, wasm: &[u8]) -> Result<Loaded, InvokeError> {
         bounds::check(wasm, engines.size.max_memory)?;
-        let compiled = plain_first(wasm, |flavour| {
-            let engine = engines.engine(flavour)?;
-            let code = self.compile_as(flavour, engines, &engine, digest, wasm)?;
-            Ok((engine, code))
+        let compile = |flavour| Ok((flavour, precompile(&engines.engine(flavour)?.wasmtime, wasm)?));
+        let (flavour, code) = plain_first(wasm, compile).map_err(|error| proposals::refused(wasm, error))?;
+        let kept = self.of(flavour, engines).and_then(|cache| {
+            let kept = cache.put(digest, &code);
+            kept.inspect_err(|error| tracing::warn!(%error, %digest, "compiled code could not be kept")).ok()
         });
-        compiled.map_err(|error| proposals::refused(wasm, error))
+        let code = kept.as_deref().map_or(Compiled::Bytes(&code), Compiled::File);
+        engines.load(flavour, code).map_err(|error| {
+            InvokeError::new(ErrorKind::Internal, "the compiled module cannot be loaded").with_source(error)
+        })
     }
 
-    fn compile_as(
-        &self,
-        flavour: Flavour,
-        engines: &Engines,
-        engine: &Engine,
-        digest: &Digest,
-        wasm: &[u8],
-    ) -> wasmtime::Result<Code> {
-        let Some(cache) = self.of(flavour, engines) else {
-            return compile(&engine.wasmtime, wasm);
-        };
-        match cache.put(digest, &precompile(&engine.wasmtime, wasm)?) {
-            Ok(path) => engine.map(&path),
-            Err(error) => {
-                tracing::warn!(%error, %digest, "compiled code could not be kept");
-                compile(&engine.wasmtime, wasm)
-            }
-        }
-    }
-
-    /// The cache of a flavour. It is opened where it is first wanted, by the plain engine's fingerprint: that of the other
-    /// tells no more, and would need the other to be made.
-    fn of(&self, flavour: Flavour, engines: &Engines) -> Option<&CodeCache> {
-        let plain = engines.engine(Flavour::Plain).ok()?;
-        let fingerprint = || fingerprint(&plain.wasmtime);
-        match flavour {
-            Flavour::Plain => self.plain.get_or_init(|| self.open(fingerprint())),
-            Flavour::Concurrent => self.concurrent.get_or_init(|| self.open(format!("{}-concurrent", fingerprint()))),
-        }
-        .as_ref()
-    }
-
-    fn open(&self, fingerprint: String) -> Option<CodeCache> {
+    /// The cache of a flavour, by the plain engine's fingerprint: that of the other tells no more, and would need the other
+    /// to be made. If it is made and reserves no address space where the plain one does, its code is in a cache of its own.
+    fn of(&self, flavour: Flavour, engines: &Engines) -> Option<Arc<CodeCache>> {
         let root = self.root.as_ref()?;
-        CodeCache::open(root, fingerprint)
-            .inspect_err(|error| tracing::warn!(path = %root.display(), %error, "compiled code will not be kept"))
-            .ok()
+        let plain = engines.engine(Flavour::Plain).ok()?;
+        let more = match flavour {
+            Flavour::Plain => "",
+            Flavour::Concurrent if engines.is_unreserved(flavour) && !plain.is_unreserved() => "-concurrent-unreserved",
+            Flavour::Concurrent => "-concurrent",
+        };
+        let fingerprint = fingerprint(&plain.wasmtime) + more;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.entry(fingerprint.clone()).or_insert_with(|| opened(root, fingerprint)).clone()
     }
+}
+
+fn opened(root: &Path, fingerprint: String) -> Option<Arc<CodeCache>> {
+    CodeCache::open(root, fingerprint)
+        .inspect_err(|error| tracing::warn!(path = %root.display(), %error, "compiled code will not be kept"))
+        .map(Arc::new)
+        .ok()
 }
 
 /// Compiles for the plain engine, and only what that refuses for the other: it validates before it compiles, and refuses
@@ -146,13 +133,6 @@ fn plain_first<T>(wasm: &[u8], compile: impl Fn(Flavour) -> wasmtime::Result<T>)
         Err(_) if is_component(wasm) => compile(Flavour::Concurrent),
         compiled => compiled,
     }
-}
-
-fn compile(engine: &wasmtime::Engine, wasm: &[u8]) -> wasmtime::Result<Code> {
-    Ok(match is_component(wasm) {
-        true => Code::Component(Component::from_binary(engine, wasm)?),
-        false => Code::Module(Module::from_binary(engine, wasm)?),
-    })
 }
 
 fn precompile(engine: &wasmtime::Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
