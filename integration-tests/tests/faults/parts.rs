@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use nebula_integration_tests::Guest;
+
 use crate::support::{Server, project};
 
 #[test]
@@ -25,5 +27,19 @@ fn as_many_guests_of_many_parts_run_at_once_as_the_server_lets_in() {
         };
         // As many callers as there are places, each of whom waits for the answer.
         thread::scope(|scope| (0..concurrency).for_each(|_| drop(scope.spawn(call_all))));
+    }
+}
+
+#[test]
+fn idle_instances_leave_their_places_to_functions_that_are_called() {
+    let guest = Guest::named("http3-hello").unwrap().path;
+    let function = |number| {
+        format!("[functions.hello-{number}]\nsource = {guest:?}\nreuse = {{ max_concurrent = 2, idle = \"10m\" }}\n")
+    };
+    let functions: String = (0..8).map(function).collect();
+    let server = Server::start(&project(&format!("[server]\nconcurrency = 1\n{functions}")));
+    for number in (0..8).chain(0..8) {
+        let answer = server.get(&format!("/api/hello-{number}"));
+        assert_eq!(answer.status, 200, "hello-{number}: {answer:?}");
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::FutureExt as _;
 use tokio::{
-    sync::oneshot,
+    sync::{OwnedSemaphorePermit, oneshot},
     time::{self, Sleep, sleep, timeout_at},
 };
 use wasmtime::{Store, StoreContextMut, component::GuestTaskId};
@@ -128,7 +128,8 @@ impl HandlerState for Pool {
         let state = Worker { reuse: self.reuse, course: Arc::default() };
         let (timeout, idle, course) = (self.limits.timeout.min(FOREVER), self.reuse.idle, Arc::clone(&state.course));
         let timer = Box::pin(sleep(idle));
-        let expiration = Expiration { timeout, idle, course, timer, start: None, paused_before: Duration::ZERO };
+        let (engine, waiting, start, paused_before) = (Arc::clone(&self.engine), None, None, Duration::ZERO);
+        let expiration = Expiration { timeout, idle, course, timer, engine, waiting, start, paused_before };
         Ok(Instance { store, proxy: Proxy::P3(service), view: |host| host.http(), expiration, state })
     }
 }
@@ -191,6 +192,9 @@ pub(super) struct Expiration {
     idle: Duration,
     course: Arc<Course>,
     timer: Pin<Box<Sleep>>,
+    engine: Arc<Engine>,
+    /// The instance's place while it is idle and has none of a request.
+    waiting: Option<OwnedSemaphorePermit>,
     /// Since when the instance is in its state, and for how long its readers had kept it waiting by then.
     start: Option<Instant>,
     paused_before: Duration,
@@ -201,7 +205,11 @@ impl WorkerExpiration for Expiration {
         // A worker asks this whenever its instance has done all that it can.
         self.course.worker.register(context.waker());
         self.course.turned.notify_waiters();
+        let has_place = self.has_place(status);
         self.course.set_idle(status == WorkerStatus::Idle);
+        if !has_place {
+            return Poll::Ready(());
+        }
         let Some(end) = self.end(status, start) else { return Poll::Pending };
         // An instance is polled many times a request: a timer that goes off too early is set again, and is else left alone.
         if end < self.timer.deadline() {
@@ -219,6 +227,18 @@ impl WorkerExpiration for Expiration {
 }
 
 impl Expiration {
+    /// Whether the instance may stay: one that is idle only while there is room for those that wait.
+    fn has_place(&mut self, status: WorkerStatus) -> bool {
+        if status != WorkerStatus::Idle {
+            self.waiting = None;
+            return true;
+        }
+        if self.waiting.is_none() {
+            self.waiting = self.engine.place_to_wait();
+        }
+        self.waiting.is_some()
+    }
+
     /// When the instance has had its time; `None` while it waits for a reader, who wakes it.
     fn end(&mut self, status: WorkerStatus, start: Instant) -> Option<time::Instant> {
         let (paused, is_paused) = self.course.paused();
