@@ -16,7 +16,7 @@ const MEMORIES: u32 = 2;
 const MEMORY_PLACES: u32 = MEMORIES + 1;
 
 /// The tables of one invocation that the pool has room for. A component of one module has two, with that of the module's
-/// imports; a Python component has three. A guest of more is allocated on demand.
+/// imports, and a composition of three components has six. A guest of more is allocated on demand.
 const TABLES: u32 = 6;
 
 /// Stacks for each invocation of a guest that runs tasks of its own.
