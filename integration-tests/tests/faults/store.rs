@@ -212,7 +212,7 @@ fn a_store_that_is_moved_away_takes_no_function_with_it_and_comes_back() {
     assert_eq!(server.log().matches("the last known version is served").count(), 1, "{}", server.log());
 }
 
-/// Makes a pipe: whoever opens it to read waits for a writer.
+/// Makes a pipe: a reader that opens it waits for a writer.
 fn make_pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }

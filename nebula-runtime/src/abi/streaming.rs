@@ -194,7 +194,7 @@ impl<W: Work> http_body::Body for Streaming<W> {
 
 impl<W: Work> Drop for Streaming<W> {
     fn drop(&mut self) {
-        // Not with the last reference to the slot, which whoever queues for its place may have for a moment.
+        // Not with the last reference to the slot, which a caller that queues for its place may have for a moment.
         let state = std::mem::replace(&mut *self.slot.lock(), State::Ended);
         drop(state);
     }

@@ -14,7 +14,7 @@ use crate::sync::{
 /// One millisecond: eight spinning guests on two threads then delay everyone else by four. Ten would delay them by forty.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The time between two ticks while no guest has lasted until one. A tick takes a processor away from whoever is at work: with
+/// The time between two ticks while no guest has lasted until one. A tick takes a processor away from the work: with
 /// one each millisecond, a server of brief guests answers a twentieth less.
 const FIRST_TICK: Duration = Duration::from_millis(4);
 

@@ -252,7 +252,7 @@ impl Catalog for Runtime {
     }
 }
 
-/// Why functions cannot be read, in the words of whoever watches over a server: all of it is the store's state, and
+/// Why functions cannot be read, in the words of an operator: all of it is the store's state, and
 /// passes when that does.
 fn not_ready(error: StoreError) -> InvokeError {
     let detail = match &error {

@@ -8,7 +8,7 @@ use crate::{ErrorKind, InvokeError};
 struct Proposal {
     name: &'static str,
     feature: WasmFeatures,
-    /// What helps whoever has a module that uses it.
+    /// What helps the author of a module that uses it.
     remedy: &'static str,
 }
 
