@@ -29,8 +29,10 @@ pub(super) struct Course {
 struct Requests {
     /// How many it has begun and somebody still wants.
     wanted: usize,
-    /// Whether it has nothing to do.
+    /// Whether it has nothing to do, and a place of its own for that time.
     is_idle: bool,
+    /// Whether nothing of it is left.
+    is_gone: bool,
     /// Kept for an instance at work that no request holds anything for: what the last one held.
     held: Option<Held>,
     /// How many of the readers have a part of a body and did not come back for the next one.
@@ -80,8 +82,10 @@ impl Course {
 
     /// Notes that nothing of the instance is left.
     pub(super) fn release(&self) {
-        let held = self.lock().held.take();
-        drop(held);
+        let mut requests = self.lock();
+        requests.is_gone = true;
+        let held = requests.held.take();
+        drop((requests, held));
     }
 
     /// What the instance failed with, if it did.
@@ -127,7 +131,7 @@ impl Course {
     fn leave(&self, held: Option<Held>) {
         let mut requests = self.lock();
         requests.wanted -= 1;
-        let goes_on = requests.wanted == 0 && !requests.is_idle && self.end.get().is_none();
+        let goes_on = requests.wanted == 0 && !requests.is_idle && !requests.is_gone;
         let done = if goes_on { std::mem::replace(&mut requests.held, held) } else { held };
         drop((requests, done));
     }

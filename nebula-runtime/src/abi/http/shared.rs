@@ -205,11 +205,10 @@ impl WorkerExpiration for Expiration {
         // A worker asks this whenever its instance has done all that it can.
         self.course.worker.register(context.waker());
         self.course.turned.notify_waiters();
-        let has_place = self.has_place(status);
-        self.course.set_idle(status == WorkerStatus::Idle);
-        if !has_place {
+        if !self.has_place(status) {
             return Poll::Ready(());
         }
+        self.course.set_idle(status == WorkerStatus::Idle);
         let Some(end) = self.end(status, start) else { return Poll::Pending };
         // An instance is polled many times a request: a timer that goes off too early is set again, and is else left alone.
         if end < self.timer.deadline() {
