@@ -43,3 +43,10 @@ fn idle_instances_leave_their_places_to_functions_that_are_called() {
         assert_eq!(answer.status, 200, "hello-{number}: {answer:?}");
     }
 }
+
+#[test]
+fn a_guest_of_many_instances_that_wait_at_once_has_its_place() {
+    let server =
+        Server::start(&project("[server]\nconcurrency = 1\n[functions.typed-waiting]\nsource = \"@typed-waiting\"\n"));
+    assert_eq!(server.get("/api/typed-waiting").summary(), (200, "12".to_owned()));
+}

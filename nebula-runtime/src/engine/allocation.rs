@@ -19,8 +19,16 @@ const MEMORY_PLACES: u32 = MEMORIES + 1;
 /// imports, and a composition of three components has six. A guest of more is allocated on demand.
 const TABLES: u32 = 6;
 
-/// Stacks for each invocation of a guest that runs tasks of its own.
-const STACKS: u32 = 4;
+/// The component instances of one invocation that the pool has stacks for, where guests run tasks of their own: each that can
+/// be called holds one stack at most while it waits for the host. Nearly all guests have one such instance, and a composition
+/// of two components has two. A guest of more is [`Flavour::ManyStacks`].
+pub(super) const CALLED_INSTANCES: u32 = 5;
+
+/// Stacks for each invocation of a guest that runs tasks of its own: one more is for the next task.
+const STACKS: u32 = CALLED_INSTANCES + 1;
+
+/// Stacks for each instance that waits for its next invocation: it has no task, and Wasmtime keeps two stacks for the next.
+const IDLE_STACKS: u32 = 2;
 
 /// The most that a guest's calls may have of a stack, in bytes.
 pub(super) const GUEST_STACK: usize = 512 << 10;
@@ -64,7 +72,7 @@ pub(super) struct Size {
 impl Size {
     /// How many instances may wait for their next invocation, beside those at work: only concurrent guests have such.
     pub(super) fn waiting(self, flavour: Flavour) -> u32 {
-        if flavour == Flavour::Concurrent { self.concurrency } else { 0 }
+        if flavour.is_concurrent() { self.concurrency } else { 0 }
     }
 
     /// Whether each memory that a guest may have fits the pool.
@@ -75,7 +83,8 @@ impl Size {
     fn pool(self, flavour: Flavour) -> wasmtime::Result<PoolingAllocationConfig> {
         let instances = self.concurrency.saturating_add(self.waiting(flavour));
         let slots = |each: u32| instances.saturating_mul(each);
-        let stacks = if flavour == Flavour::Concurrent { STACKS } else { 1 };
+        let stacks = if flavour.is_concurrent() { STACKS } else { 1 };
+        let idle_stacks = self.waiting(flavour).saturating_mul(IDLE_STACKS);
         let mut pool = PoolingAllocationConfig::new();
         // Wasmtime counts what a module or component needs when its code is loaded, and refuses what is over its part.
         pool.max_memories_per_module(MEMORIES)
@@ -88,7 +97,7 @@ impl Size {
             .total_memories(slots(MEMORY_PLACES))
             .total_gc_heaps(instances)
             .total_tables(slots(TABLES))
-            .total_stacks(slots(stacks))
+            .total_stacks(self.concurrency.saturating_mul(stacks).saturating_add(idle_stacks))
             .max_unused_warm_slots(slots(MEMORIES))
             .max_memory_size(usize::try_from(self.max_memory.as_u64())?)
             .table_elements(MAX_TABLE_ELEMENTS)
@@ -104,7 +113,7 @@ pub(super) fn config(flavour: Flavour) -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.max_wasm_stack(GUEST_STACK);
-    config.concurrency_support(flavour == Flavour::Concurrent);
+    config.concurrency_support(flavour.is_concurrent());
     // The others never free what refers to itself in a circle, or anything at all. This one uses half of its heap at a time.
     config.collector(Collector::Copying);
     config.gc_heap_initial_size(GC_HEAP);

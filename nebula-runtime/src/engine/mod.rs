@@ -93,6 +93,22 @@ pub(crate) struct Engine {
 pub(crate) enum Flavour {
     Plain,
     Concurrent,
+    /// The same, of a guest whose tasks may hold more stacks at a time than the pool has for an invocation. Wasmtime does not
+    /// tell how many, so that it is counted when the guest is compiled, and kept with its code as this flavour.
+    ManyStacks,
+}
+
+impl Flavour {
+    const ALL: [Self; 3] = [Self::Plain, Self::Concurrent, Self::ManyStacks];
+
+    fn is_concurrent(self) -> bool {
+        self != Self::Plain
+    }
+
+    /// The flavour whose engines run guests of this one.
+    fn of_engine(self) -> Self {
+        if self == Self::ManyStacks { Self::Concurrent } else { self }
+    }
 }
 
 /// Code that Wasmtime has compiled, as it is kept.
@@ -128,6 +144,7 @@ impl Engines {
 
     /// A flavour's own engine: nearly all guests run on it, and it compiles for all.
     pub(crate) fn engine(&self, flavour: Flavour) -> Result<Arc<Engine>, EngineError> {
+        let flavour = flavour.of_engine();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(engine) = made.first.get(&flavour) {
             return Ok(Arc::clone(engine));
@@ -159,23 +176,26 @@ impl Engines {
     #[cfg(feature = "compiler")]
     fn is_unreserved(&self, flavour: Flavour) -> bool {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.first.get(&flavour).is_some_and(|engine| engine.is_unreserved())
+        made.first.get(&flavour.of_engine()).is_some_and(|engine| engine.is_unreserved())
     }
 
     /// Brings code of a flavour into memory, for the engine that its guests run on from then on: the flavour's own one, or
-    /// the one beside it if they need more than their part of the pool. Wasmtime counts that as it loads the code.
+    /// the one beside it if they need more than their part of the pool. Wasmtime counts all but stacks as it loads the code.
     fn load(&self, flavour: Flavour, code: Compiled<'_>) -> wasmtime::Result<Loaded> {
         let own = self.engine(flavour)?;
-        match own.load(code) {
-            Ok(code) => Ok((own, code)),
-            Err(error) if own.allocation == Allocation::Pooled => {
-                let beside = self.on_demand(flavour)?;
-                let code = beside.load(code)?;
-                tracing::debug!(%error, "allocated on demand");
-                Ok((beside, code))
-            }
-            Err(error) => Err(error),
+        if own.allocation != Allocation::Pooled {
+            let code = own.load(code)?;
+            return Ok((own, code));
         }
+        if flavour != Flavour::ManyStacks {
+            match own.load(code) {
+                Ok(code) => return Ok((own, code)),
+                Err(error) => tracing::debug!(%error, "to be allocated on demand"),
+            }
+        }
+        let beside = self.on_demand(flavour.of_engine())?;
+        let code = beside.load(code)?;
+        Ok((beside, code))
     }
 }
 
@@ -196,7 +216,7 @@ impl Made {
 impl Engine {
     /// Whether guests may run tasks of their own.
     pub(crate) fn is_concurrent(&self) -> bool {
-        self.flavour == Flavour::Concurrent
+        self.flavour.is_concurrent()
     }
 
     /// The engine under the guests' linkers.

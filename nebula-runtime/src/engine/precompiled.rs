@@ -27,6 +27,7 @@ impl Precompiled {
         let folder = match flavour {
             Flavour::Plain => "plain",
             Flavour::Concurrent => "concurrent",
+            Flavour::ManyStacks => "many-stacks",
         };
         [folder, &format!("{}.cwasm", digest.hex())].iter().collect()
     }
@@ -47,7 +48,7 @@ impl CodeSource for Precompiled {
 }
 
 fn map(folder: &Path, engines: &Engines, digest: &Digest) -> Result<Loaded, InvokeError> {
-    for flavour in [Flavour::Plain, Flavour::Concurrent] {
+    for flavour in Flavour::ALL {
         let path = folder.join(Precompiled::path(flavour, digest));
         if path.exists() {
             return map_as(flavour, engines, &path);

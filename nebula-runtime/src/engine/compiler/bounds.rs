@@ -5,14 +5,19 @@ use wasmparser::{MemoryType, Parser, Payload, TableType, TypeRef};
 
 use super::{
     super::{allocation::CORE_INSTANCES, host::MAX_TABLE_ELEMENTS},
-    parts::core_instances,
+    parts::{Parts, parts},
     proposals,
 };
 use crate::{ErrorKind, InvokeError};
 
+/// The most definitions that a component may have, those of the components in it counted for each of their instances. Wasmtime
+/// goes through all of them when it compiles a component, and a few lines of components in components stand for billions.
+/// Components by toolchains have some thousands.
+const MAX_DEFINITIONS: u64 = 100_000;
+
 /// Refuses a module that no instance can ever be made of, with the number: one that declares more memory than `max_memory`
 /// or larger tables than [`MAX_TABLE_ELEMENTS`], or a memory for several threads, or a component of more core instances than
-/// [`CORE_INSTANCES`].
+/// [`CORE_INSTANCES`], or of more than [`MAX_DEFINITIONS`].
 ///
 /// What is no WebAssembly is not refused here: the compiler says more about it.
 pub(super) fn check(wasm: &[u8], max_memory: ByteSize) -> Result<(), InvokeError> {
@@ -26,13 +31,24 @@ pub(super) fn check(wasm: &[u8], max_memory: ByteSize) -> Result<(), InvokeError
         }
         declared.check(max_memory)?;
     }
-    let instances = core_instances(wasm);
-    if instances > u64::from(CORE_INSTANCES) {
-        let detail =
-            format!("the component is made of {instances} core instances; a function has at most {CORE_INSTANCES}");
-        return Err(InvokeError::new(ErrorKind::InvalidModule, detail));
-    }
-    Ok(())
+    check_parts(wasm)
+}
+
+fn check_parts(wasm: &[u8]) -> Result<(), InvokeError> {
+    let detail = match parts(wasm) {
+        None => "the component instantiates a component that is passed to it or that an instance exports, so that its \
+                 instances cannot be counted; define that component where it is instantiated"
+            .to_owned(),
+        Some(Parts { core_instances, .. }) if core_instances > u64::from(CORE_INSTANCES) => {
+            format!("the component is made of {core_instances} core instances; a function has at most {CORE_INSTANCES}")
+        }
+        Some(Parts { definitions, .. }) if definitions > MAX_DEFINITIONS => format!(
+            "the component has {definitions} definitions, those of each instance of a component in it counted; a \
+             function has at most {MAX_DEFINITIONS}"
+        ),
+        Some(_) => return Ok(()),
+    };
+    Err(InvokeError::new(ErrorKind::InvalidModule, detail))
 }
 
 /// What one module declares: how many memories and tables, and the least that all of them have together.

@@ -81,7 +81,7 @@ fn panicked(panic: JoinError) -> InvokeError {
 impl Caches {
     /// The code of a module that was compiled before. Blocks on the disk.
     fn map(&self, engines: &Engines, digest: &Digest) -> Option<Loaded> {
-        [Flavour::Plain, Flavour::Concurrent].into_iter().find_map(|flavour| {
+        Flavour::ALL.into_iter().find_map(|flavour| {
             let path = self.of(flavour, engines)?.get(digest)?;
             let mapped = engines.load(flavour, Compiled::File(&path));
             mapped.inspect_err(|error| tracing::warn!(path = %path.display(), %error, "compiling again")).ok()
@@ -108,12 +108,15 @@ impl Caches {
     fn of(&self, flavour: Flavour, engines: &Engines) -> Option<Arc<CodeCache>> {
         let root = self.root.as_ref()?;
         let plain = engines.engine(Flavour::Plain).ok()?;
-        let more = match flavour {
+        let mut fingerprint = fingerprint(&plain.wasmtime);
+        fingerprint += match flavour {
             Flavour::Plain => "",
-            Flavour::Concurrent if engines.is_unreserved(flavour) && !plain.is_unreserved() => "-concurrent-unreserved",
             Flavour::Concurrent => "-concurrent",
+            Flavour::ManyStacks => "-many-stacks",
         };
-        let fingerprint = fingerprint(&plain.wasmtime) + more;
+        if engines.is_unreserved(flavour) && !plain.is_unreserved() {
+            fingerprint += "-unreserved";
+        }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.entry(fingerprint.clone()).or_insert_with(|| opened(root, fingerprint)).clone()
     }
@@ -130,7 +133,7 @@ fn opened(root: &Path, fingerprint: String) -> Option<Arc<CodeCache>> {
 /// whatever is async.
 fn plain_first<T>(wasm: &[u8], compile: impl Fn(Flavour) -> wasmtime::Result<T>) -> wasmtime::Result<T> {
     match compile(Flavour::Plain) {
-        Err(_) if is_component(wasm) => compile(Flavour::Concurrent),
+        Err(_) if is_component(wasm) => compile(parts::concurrent(wasm)),
         compiled => compiled,
     }
 }
