@@ -82,15 +82,15 @@ impl Core {
             {
                 let memory = limits.memory;
                 let mut run = Run { core: &self, function, values: &mut values, began, memory, report: &report };
-                // Pinned where they are made: they are large, and handing them on would copy them.
                 match &self.instance {
+                    // Pinned where it is made: it is large, and handing it on would copy it.
                     Instance::Pure(pre) => {
                         supervise(pin!(run.pure(pre)), began, allowance, report.clone()).await?;
                     }
                     Instance::Wasi(pre) => {
                         let stderr = Stderr::new(&id, stderr);
                         let wasi = stdio::without_input(config, &stderr)?.build_p1();
-                        let guest = pin!(run.yielding(pre, wasi));
+                        let guest = Box::pin(run.yielding(pre, wasi));
                         supervise(guest, began, allowance, report.clone()).with_reader(stderr.waits()).await?;
                     }
                 }

@@ -32,7 +32,8 @@ impl Run<'_> {
             }
             self.began = Instant::now();
         }
-        self.yielding(pre, ()).await
+        // Boxed, as few calls need it: it is large, and every call's future would have room for it.
+        Box::pin(self.yielding(pre, ())).await
     }
 
     /// Calls a function that may yield.
