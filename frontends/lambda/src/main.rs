@@ -49,6 +49,8 @@ async fn serve(concurrency: u32) -> Result<(), Failure> {
             return Err(error);
         }
     };
+    // The report of the first event would start it, and its answer would wait for that.
+    stderr::start();
     let loaded = Arc::clone(&runtime);
     let load = async move {
         if let Some(function) = first {

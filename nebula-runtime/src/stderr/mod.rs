@@ -8,7 +8,7 @@
 //!   room. It is dropped only where writing fails.
 //!
 //! A program gives [`log_writer`] to its subscriber of `tracing`, writes everything else by [`note`], and keeps a
-//! [`FlushAtExit`] in its `main`. The first line starts the thread.
+//! [`FlushAtExit`] in its `main`. The first line starts the thread, or [`start`] does so before.
 
 mod queue;
 
@@ -53,6 +53,11 @@ pub fn note_panic(panic: &PanicHookInfo<'_>) {
     let shown = if backtrace.status() == BacktraceStatus::Captured { format!("\n{backtrace}") } else { String::new() };
     note(format_args!("thread '{}' {panic}{shown}", thread.name().unwrap_or("<unnamed>")));
     QUEUE.flush(PANIC_PATIENCE);
+}
+
+/// Starts the thread that writes, so that the first line need not.
+pub fn start() {
+    QUEUE.start();
 }
 
 /// How many lines of the log this process has lost so far.

@@ -153,6 +153,11 @@ impl<T> Queue<T> {
 }
 
 impl<T: Target> Queue<T> {
+    /// Starts the thread, as the first entry would.
+    pub(super) fn start(&'static self) {
+        self.write_on(self.lock());
+    }
+
     /// Puts a line at the end, or loses it where there is no room.
     pub(super) fn line(&'static self, line: &[u8]) {
         let mut state = self.lock();
