@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use nebula_runtime::{ErrorKind, Report};
 use serde::Deserialize;
 
@@ -147,8 +147,14 @@ const OF_FRONTENDS: [&str; 8] = [
 /// The header fields of the guest, as [`Observed::headers`] has them.
 pub(crate) fn of_guest(headers: &HeaderMap) -> BTreeMap<String, String> {
     let names = headers.keys().map(|name| name.as_str()).filter(|name| !OF_FRONTENDS.contains(name));
-    let values = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
+    let values = |name| headers.get_all(name).iter().map(text).collect::<Vec<_>>();
     names.map(|name| (name.to_owned(), values(name).join(", "))).collect()
+}
+
+/// A field's value, in UTF-8 or in ISO-8859-1.
+fn text(value: &HeaderValue) -> String {
+    let octets = value.as_bytes();
+    str::from_utf8(octets).map_or_else(|_| octets.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
 /// `expected` where `text` contains it, and `text` where it does not: so that texts of which only a part is known can be

@@ -183,6 +183,24 @@ fn an_answer_that_lambda_would_not_take_is_over_a_limit_unless_it_is_streamed() 
 }
 
 #[test]
+fn every_cookie_and_every_character_of_a_field_reaches_a_load_balancer() {
+    let package = package(&["http-fields"]);
+    let lambda = Lambda::start(&package, &[]);
+    let context = json!({ "elb": { "targetGroupArn": "arn" } });
+    let event = json!({ "httpMethod": "GET", "path": "/", "headers": {}, "requestContext": context, "body": "" });
+    let answer = lambda.invoke(Event::new(event.to_string())).json();
+    let cookies = ["a=1; Path=/; HttpOnly", "b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT"];
+    for (name, single, several) in [
+        ("set-cookie", json!(cookies[0]), json!(cookies)),
+        ("Set-cookie", json!(cookies[1]), Value::Null),
+        ("x-latin", json!("café"), json!(["café"])),
+        ("x-unicode", json!("café €"), json!(["café €"])),
+    ] {
+        assert_eq!((&answer["headers"][name], &answer["multiValueHeaders"][name]), (&single, &several), "{name}");
+    }
+}
+
+#[test]
 fn an_answer_that_is_refused_is_its_own_failure_and_no_other() {
     let package = package(&["treats"]);
     for mode in ["BUFFERED", "RESPONSE_STREAM"] {

@@ -9,17 +9,14 @@ use http::{
 use http_body_util::BodyExt as _;
 use lambda_http::{
     Body,
-    aws_lambda_events::{
-        alb::AlbTargetGroupResponse,
-        apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
-    },
+    aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
 };
 use nebula_http::refusal;
 use nebula_runtime::{ErrorKind, InvocationId, InvokeError};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::event::Gateway;
+use crate::{event::Gateway, load_balancer::LoadBalanced};
 
 /// The largest answer that Lambda takes whole, in bytes of its JSON: 6 MB and a little
 /// (AWS Lambda Developer Guide, "Lambda quotas").
@@ -47,37 +44,32 @@ async fn refused(gateway: Gateway, error: &InvokeError, id: &InvocationId) -> Re
     in_json(gateway, Response::from_parts(parts, collect(body).await?))
 }
 
-fn in_json(gateway: Gateway, answer: Response<Bytes>) -> Result<Box<RawValue>, InvokeError> {
-    let (parts, body) = answer.into_parts();
-    let (headers, status, (body, is_base64_encoded)) =
-        (fit_for_json(parts.headers), parts.status, text_or_octets(body));
+fn in_json(gateway: Gateway, mut answer: Response<Bytes>) -> Result<Box<RawValue>, InvokeError> {
+    *answer.headers_mut() = fit_for_json(std::mem::take(answer.headers_mut()));
     match gateway {
-        Gateway::Rest | Gateway::WebSocket => {
-            let mut answer = ApiGatewayProxyResponse::default();
-            answer.status_code = status.as_u16().into();
-            // All of them, for the API would send those of `headers` once more.
-            answer.multi_value_headers = headers;
-            (answer.body, answer.is_base64_encoded) = (body, is_base64_encoded);
-            to_json(&answer)
-        }
-        Gateway::Http => {
-            let mut answer = ApiGatewayV2httpResponse::default();
-            answer.status_code = status.as_u16().into();
-            (answer.headers, answer.cookies) = without_cookies(headers);
-            (answer.body, answer.is_base64_encoded) = (body, is_base64_encoded);
-            to_json(&answer)
-        }
-        Gateway::LoadBalancer => {
-            let mut answer = AlbTargetGroupResponse::default();
-            answer.status_code = status.as_u16().into();
-            answer.status_description = Some(status.to_string());
-            // A target group is configured to read the one or the other.
-            answer.headers = headers.clone();
-            answer.multi_value_headers = headers;
-            (answer.body, answer.is_base64_encoded) = (body, is_base64_encoded);
-            to_json(&answer)
-        }
+        Gateway::Rest | Gateway::WebSocket => to_json(&of_rest(answer)),
+        Gateway::Http => to_json(&of_http(answer)),
+        Gateway::LoadBalancer => to_json(&LoadBalanced::from(answer)),
     }
+}
+
+fn of_rest(answer: Response<Bytes>) -> ApiGatewayProxyResponse {
+    let (parts, body) = answer.into_parts();
+    let mut answer = ApiGatewayProxyResponse::default();
+    answer.status_code = parts.status.as_u16().into();
+    // All of them, for the API would send those of `headers` once more.
+    answer.multi_value_headers = parts.headers;
+    (answer.body, answer.is_base64_encoded) = text_or_octets(body);
+    answer
+}
+
+fn of_http(answer: Response<Bytes>) -> ApiGatewayV2httpResponse {
+    let (parts, body) = answer.into_parts();
+    let mut answer = ApiGatewayV2httpResponse::default();
+    answer.status_code = parts.status.as_u16().into();
+    (answer.headers, answer.cookies) = without_cookies(parts.headers);
+    (answer.body, answer.is_base64_encoded) = text_or_octets(body);
+    answer
 }
 
 /// A value as JSON. Of what is written here, nothing can fail.
@@ -88,7 +80,7 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<Box<RawValue>, InvokeErr
 
 /// A body, and whether it is written in base64. What is text stays readable: an API whose binary media types are not
 /// configured would hand on the base64 of anything else.
-fn text_or_octets(body: Bytes) -> (Option<Body>, bool) {
+pub(crate) fn text_or_octets(body: Bytes) -> (Option<Body>, bool) {
     match String::from_utf8(body.into()) {
         Ok(text) if text.is_empty() => (None, false),
         Ok(text) => (Some(Body::Text(text)), false),
@@ -98,7 +90,7 @@ fn text_or_octets(body: Bytes) -> (Option<Body>, bool) {
 
 /// Header fields, and apart from them the cookies that are set.
 pub(crate) fn without_cookies(mut headers: HeaderMap) -> (HeaderMap, Vec<String>) {
-    let cookies = headers.get_all(SET_COOKIE).iter().map(utf8).collect();
+    let cookies = headers.get_all(SET_COOKIE).iter().map(text).collect();
     headers.remove(SET_COOKIE);
     (headers, cookies)
 }
@@ -142,7 +134,7 @@ pub(crate) fn too_large() -> InvokeError {
 pub(crate) fn fit_for_json(headers: HeaderMap) -> HeaderMap {
     let mut fit = HeaderMap::with_capacity(headers.len());
     for name in headers.keys().filter(|name| **name != CONTENT_LENGTH) {
-        let values: Vec<_> = headers.get_all(name).iter().map(utf8).collect();
+        let values: Vec<_> = headers.get_all(name).iter().map(text).collect();
         if *name == SET_COOKIE {
             values.iter().for_each(|value| append(&mut fit, name, value));
         } else {
@@ -152,8 +144,10 @@ pub(crate) fn fit_for_json(headers: HeaderMap) -> HeaderMap {
     fit
 }
 
-fn utf8(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+/// A field's value as text. What is no UTF-8 was ISO-8859-1 once (RFC 9110, section 5.5), in which every octet is a character.
+pub(crate) fn text(value: &HeaderValue) -> String {
+    let octets = value.as_bytes();
+    str::from_utf8(octets).map_or_else(|_| octets.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
 fn append(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
@@ -196,7 +190,8 @@ mod tests {
             all
         };
         let single = json!({ "headers": { "x-tag": "1, 2" }, "multiValueHeaders": {}, "cookies": ["a=1", "b=2"] });
-        let both = json!({ "headers": { "x-tag": "1, 2", "set-cookie": "a=1" }, "statusDescription": "201 Created" });
+        let spelled = json!({ "x-tag": "1, 2", "set-cookie": "a=1", "Set-cookie": "b=2" });
+        let both = json!({ "headers": spelled, "statusDescription": "201 Created" });
         assert_eq!(shape(Gateway::Rest).await, with(json!({ "headers": {} })));
         assert_eq!(shape(Gateway::WebSocket).await, with(json!({ "headers": {} })));
         assert_eq!(shape(Gateway::Http).await, with(single));
@@ -229,14 +224,14 @@ mod tests {
             ("vary", b"b"),
             ("set-cookie", b"b=2"),
             ("content-length", b"3"),
-            ("x-latin", b"\xfc"),
+            ("x-latin", b"\xfc \x80"),
         ];
         let fields =
             fields.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap()));
         let fit = fit_for_json(HeaderMap::from_iter(fields));
-        let mut fit: Vec<_> = fit.iter().map(|(name, value)| (name.as_str(), utf8(value))).collect();
+        let mut fit: Vec<_> = fit.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
         fit.sort();
-        let expected = [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("vary", "a, b"), ("x-latin", "\u{fffd}")];
+        let expected = [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("vary", "a, b"), ("x-latin", "ü \u{80}")];
         assert_eq!(fit, expected.map(|(name, value)| (name, value.to_owned())));
     }
 

@@ -47,6 +47,7 @@ mod extension;
 mod flush;
 mod handler;
 mod init;
+mod load_balancer;
 mod log;
 mod request;
 mod stream;

@@ -25,7 +25,7 @@ use nebula_runtime::InvokeError;
 use serde::Serialize;
 
 use crate::{
-    answer::{failure, fit_for_json, without_cookies},
+    answer::{failure, fit_for_json, text, without_cookies},
     handler::{FunctionError, Handler},
 };
 
@@ -125,7 +125,6 @@ impl Prelude {
     fn of(answer: &http::response::Parts) -> Self {
         let (mut headers, cookies) = without_cookies(fit_for_json(answer.headers.clone()));
         headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/octet-stream"));
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         Self { status_code: answer.status.as_u16(), headers, cookies }
     }

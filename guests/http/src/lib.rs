@@ -12,8 +12,8 @@ pub struct Begun {
 }
 
 /// Begins a response.
-pub fn begin(out: ResponseOutparam, status: StatusCode, headers: &[(&str, &str)]) -> Begun {
-    let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+pub fn begin<V: AsRef<[u8]>>(out: ResponseOutparam, status: StatusCode, headers: &[(&str, V)]) -> Begun {
+    let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_ref().to_vec())).collect();
     let response = OutgoingResponse::new(Fields::from_list(&headers).expect("headers are valid"));
     response.set_status_code(status).expect("the status is one");
     let body = response.body().expect("a response has one body");

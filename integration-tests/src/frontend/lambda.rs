@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
-use ::http::{HeaderMap, HeaderName, HeaderValue};
+use ::http::{HeaderMap, HeaderName, HeaderValue, header::SET_COOKIE};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use nebula_runtime::ErrorKind;
 use serde::Deserialize;
@@ -32,10 +32,12 @@ const HOST: &str = "tests.lambda-url.eu-central-1.on.aws";
 /// What is expected of an answer that is sent whole: it can still become a failure at its end.
 pub(super) fn expected_whole(all: Observed) -> Observed {
     let error = all.error;
+    // Of an answer that would break off, the status is of what came before.
+    let own_status = all.status.filter(|_| !all.broken_off);
     Observed {
         detail: all.detail.clone(),
         error,
-        status: error.map(http::status).or(all.status),
+        status: own_status.or(error.map(http::status)).or(all.status),
         media_type: all.media_type.clone().filter(|_| error.is_none()),
         content: if error.is_some() { Content::EMPTY } else { all.content.clone() },
         broken_off: false,
@@ -86,8 +88,12 @@ impl Lambdas {
             serde_json::from_value(invoked.json()).unwrap_or_else(|error| panic!("{error}: {invoked:?}"));
         let body =
             if answer.is_base64_encoded { STANDARD.decode(answer.body).unwrap() } else { answer.body.into_bytes() };
-        let answered =
-            Answered { status: answer.status_code, headers: headers(&answer.headers), body, broken_off: false };
+        let answered = Answered {
+            status: answer.status_code,
+            headers: headers(&answer.headers, &answer.cookies),
+            body,
+            broken_off: false,
+        };
         seen(lambda, &id, &answered, expected)
     }
 
@@ -101,7 +107,7 @@ impl Lambdas {
         assert_eq!(invoked.headers["lambda-runtime-function-response-mode"], "streaming");
         let (prelude, body) = invoked.streamed();
         let prelude: Prelude = serde_json::from_value(prelude).unwrap();
-        let (headers, broken_off) = (headers(&prelude.headers), !invoked.trailers.is_empty());
+        let (headers, broken_off) = (headers(&prelude.headers, &prelude.cookies), !invoked.trailers.is_empty());
         let answered = Answered { status: prelude.status_code, headers, body: body.to_owned(), broken_off };
         let failure = broken_off.then(|| Failure::of_trailers(&invoked.trailers));
         let seen = seen(lambda, &id, &answered, expected);
@@ -160,8 +166,7 @@ struct Buffered {
     #[serde(default)]
     body: String,
     is_base64_encoded: bool,
-    #[serde(rename = "cookies")]
-    _cookies: Vec<String>,
+    cookies: Vec<String>,
     #[serde(rename = "multiValueHeaders")]
     _multi_value_headers: Map<String, Value>,
 }
@@ -172,8 +177,7 @@ struct Buffered {
 struct Prelude {
     status_code: u16,
     headers: Map<String, Value>,
-    #[serde(rename = "cookies")]
-    _cookies: Vec<String>,
+    cookies: Vec<String>,
 }
 
 /// A function error.
@@ -204,12 +208,13 @@ fn request(guest: &Guest, case: &Case) -> Event {
     Event::of_request(&request.body(body).unwrap())
 }
 
-fn headers(headers: &Map<String, Value>) -> HeaderMap {
+fn headers(headers: &Map<String, Value>, cookies: &[String]) -> HeaderMap {
     let field = |(name, value): (&String, &Value)| {
         let value = value.as_str().unwrap();
         (HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap())
     };
-    headers.iter().map(field).collect()
+    let cookie = |cookie: &String| (SET_COOKIE, HeaderValue::try_from(cookie).unwrap());
+    headers.iter().map(field).chain(cookies.iter().map(cookie)).collect()
 }
 
 fn seen(lambda: &Lambda, id: &str, answered: &Answered, expected: &Observed) -> Observed {
