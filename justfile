@@ -64,6 +64,11 @@ openapi server="http://127.0.0.1:8080":
     curl --silent --fail {{ server }}/openapi.json | openapi-spec-validator -
     schemathesis run {{ server }}/openapi.json --checks response_schema_conformance,status_code_conformance,content_type_conformance
 
+# Test the demo, a typed component and a handler by their description, and with a client made from it: downloads from PyPI
+openapi-client: guests
+    cargo build --package nebula-cli
+    ci/openapi-client.sh
+
 # Check what is depended on: which crates, under which licences, from where
 deny:
     cargo deny check bans licenses sources

@@ -4,7 +4,7 @@ use nebula_runtime::{Export, FunctionInfo, Kind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::{numeric, problems, typed};
+use super::{numeric, octets, problems, typed};
 
 /// How something is called, whatever kind it is of.
 pub(super) struct Call {
@@ -15,6 +15,8 @@ pub(super) struct Call {
     /// The arguments as a body: a media type object. `None` where there are none.
     pub(super) body: Option<Value>,
     pub(super) body_required: bool,
+    /// Whether a call without arguments can only fail.
+    pub(super) needs_arguments: bool,
     pub(super) result: Value,
     pub(super) error: Option<Value>,
 }
@@ -31,14 +33,11 @@ pub(super) fn describe(function: &FunctionInfo, paths: &mut Map<String, Value>, 
     match function.kind {
         Kind::Core | Kind::Typed => describe_exports(function, paths, schemas),
         Kind::Command => {
-            let responses = answered(&json!({"*/*": {}}), None);
-            paths.insert(path(name), whole(name, "Writes its standard output for its standard input", &responses));
+            paths.insert(path(name), octets::of_command(function));
             describe_exports(function, paths, schemas);
         }
         Kind::Http => {
-            let responses = json!({"default": {"description": "What the function answers", "content": {"*/*": {}}}});
-            paths
-                .insert(path(name), whole(name, "Answers HTTP requests, to this path and to all below it", &responses));
+            paths.insert(path(name), octets::of_handler(name));
         }
     }
 }
@@ -82,7 +81,7 @@ fn add(name: &str, target: &str, call: &Call, paths: &mut Map<String, Value>) {
         post.insert("requestBody".to_owned(), json!({"required": call.body_required, "content": content}));
     }
     item.insert("post".to_owned(), post.into());
-    if call.body.is_none() {
+    if !call.needs_arguments {
         item.insert("get".to_owned(), operation(name, target, "get", call).into());
     }
     paths.insert(path(target), item.into());
@@ -103,24 +102,14 @@ fn operation(name: &str, target: &str, verb: &str, call: &Call) -> Map<String, V
     if let Some(description) = &call.description {
         operation.insert("description".to_owned(), description.as_str().into());
     }
-    operation.insert("responses".to_owned(), answered(&content, call.error.as_ref()));
+    operation.insert("responses".to_owned(), answered(&content, problems::of_call(call.error.as_ref())));
     operation
 }
 
-/// A function of bytes.
-fn whole(name: &str, summary: &str, responses: &Value) -> Value {
-    let operation = |verb: &str| json!({"operationId": format!("{name}.{verb}"), "tags": [name], "summary": summary, "responses": responses});
-    let (get, mut post) = (operation("get"), operation("call"));
-    if let Some(post) = post.as_object_mut() {
-        post.insert("requestBody".to_owned(), json!({"content": {"*/*": {}}}));
-    }
-    json!({"get": get, "post": post})
-}
-
-fn answered(content: &Value, error: Option<&Value>) -> Value {
-    let mut responses = problems::of_function(error);
-    responses.insert("200".to_owned(), json!({"description": "The function's result", "content": content}));
-    responses.into()
+/// The responses of a call whose result is `content`, and those of a failure.
+pub(super) fn answered(content: &Value, mut failures: Map<String, Value>) -> Value {
+    failures.insert("200".to_owned(), json!({"description": "The function's result", "content": content}));
+    failures.into()
 }
 
 impl Parameter {

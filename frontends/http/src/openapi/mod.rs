@@ -2,6 +2,7 @@
 
 mod function;
 mod numeric;
+mod octets;
 mod problems;
 mod typed;
 

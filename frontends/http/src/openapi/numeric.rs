@@ -19,21 +19,34 @@ pub(super) fn call(export: &Export) -> Call {
         summary: export.to_string(),
         description: None,
         in_path: Some(types.iter().enumerate().map(parameter).collect()),
-        body: (!types.is_empty()).then(|| json!({"schema": tuple(types)})),
+        body: body(types),
         body_required: true,
+        needs_arguments: !export.params.is_empty(),
         result,
         error: None,
     }
 }
 
-/// The greatest `f32` in its shortest text, which as a number of 64 bits is a little more than it is.
-const F32_MAX: f64 = 3.402_823_5e38;
+/// An array of the arguments. One alone is taken as it is too.
+fn body(types: Vec<Value>) -> Option<Value> {
+    let schema = match types.as_slice() {
+        [] => return None,
+        [only] => json!({"anyOf": [only, tuple(types.clone())]}),
+        _ => tuple(types),
+    };
+    Some(json!({"schema": schema}))
+}
+
+/// The least number that no `f32` is near: 2^128, less a half of the last place of the greatest `f32`.
+const F32_LIMIT: f64 = 3.402_823_567_797_336_6e38;
 
 fn number(ty: &str) -> Value {
     match ty {
         "i32" => json!({"type": "integer", "format": "int32", "minimum": i32::MIN, "maximum": i32::MAX}),
         "i64" => json!({"type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX}),
-        "f32" => float(&json!({"type": "number", "format": "float", "minimum": -F32_MAX, "maximum": F32_MAX})),
+        "f32" => float(
+            &json!({"type": "number", "format": "float", "exclusiveMinimum": -F32_LIMIT, "exclusiveMaximum": F32_LIMIT}),
+        ),
         _ => float(&json!({"type": "number", "format": "double"})),
     }
 }

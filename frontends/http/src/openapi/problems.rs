@@ -35,21 +35,29 @@ pub(super) fn responses() -> Map<String, Value> {
     by_status().into_iter().map(response).collect()
 }
 
-/// The failures of a function. Only one that says which errors it returns has those.
-pub(super) fn of_function(error: Option<&Value>) -> Map<String, Value> {
-    let guest_error = statuses(ErrorKind::GuestError).map(|(status, _)| status.as_u16());
-    let statuses = by_status().into_keys().filter(|status| !guest_error.contains(status));
-    let shared =
-        |status: u16| (status.to_string(), json!({"$ref": format!("#/components/responses/{}", name(status))}));
-    let mut responses: Map<_, _> = statuses.map(shared).collect();
+/// The failures of a function that is given octets as they came.
+pub(super) fn of_function() -> Map<String, Value> {
+    let own = [ErrorKind::GuestError].iter().flat_map(|kind| statuses(*kind)).map(|(status, _)| status.as_u16());
+    let own: Vec<_> = own.collect();
+    by_status().into_keys().filter(|status| !own.contains(status)).map(shared).collect()
+}
+
+/// The failures of a function that is given values. Only one that says which errors it returns has those.
+pub(super) fn of_call(error: Option<&Value>) -> Map<String, Value> {
+    let mut responses = of_function();
     if let Some(error) = error {
         let own = json!({"type": "object", "required": ["error"], "properties": {"error": error}});
         let schema = json!({"allOf": [{"$ref": "#/components/schemas/Problem"}, own]});
         let content = json!({"application/problem+json": {"schema": schema}});
         let response = json!({"description": "The function returned an error", "content": content});
-        responses.extend(guest_error.map(|status| (status.to_string(), response.clone())));
+        responses
+            .extend(statuses(ErrorKind::GuestError).map(|(status, _)| (status.as_str().to_owned(), response.clone())));
     }
     responses
+}
+
+fn shared(status: u16) -> (String, Value) {
+    (status.to_string(), json!({"$ref": format!("#/components/responses/{}", name(status))}))
 }
 
 fn name(status: u16) -> String {

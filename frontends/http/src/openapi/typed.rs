@@ -22,6 +22,7 @@ pub(super) fn call(function: &str, typed: &TypedExport) -> Call {
         in_path: typed.params.iter().map(parameter).collect(),
         body: body.map(|body| shown(&body)),
         body_required,
+        needs_arguments: typed.params.iter().any(|param| param.required),
         result: shown(&typed.result),
         error: typed.error.as_ref().map(shown),
     }
@@ -36,7 +37,8 @@ pub(super) fn types(function: &str, typed: &TypedExport) -> impl Iterator<Item =
 fn body(params: &[TypedParam]) -> (Option<Value>, bool) {
     match params {
         [] => (None, false),
-        [only] => (Some(json!({"schema": only.schema, "example": only.example})), only.required),
+        // Required, though no body is `null` too: generators of clients fail over one that may be `null` and may be missing.
+        [only] => (Some(json!({"schema": only.schema, "example": only.example})), true),
         params => {
             let pairs = |value: fn(&TypedParam) -> &Value| -> Map<String, Value> {
                 params.iter().map(|param| (param.name.clone(), value(param).clone())).collect()

@@ -42,7 +42,9 @@ impl Schemas {
         match form {
             Form::Bool => json!({"type": "boolean"}),
             Form::Integer(of) => integer(*of),
-            Form::F32 => number(&json!({"type": "number", "format": "float", "minimum": -F32_MAX, "maximum": F32_MAX})),
+            Form::F32 => number(
+                &json!({"type": "number", "format": "float", "exclusiveMinimum": -F32_LIMIT, "exclusiveMaximum": F32_LIMIT}),
+            ),
             Form::F64 => number(&json!({"type": "number", "format": "double"})),
             Form::Char => json!({"type": "string", "minLength": 1, "maxLength": 1}),
             Form::String => json!({"type": "string"}),
@@ -99,8 +101,8 @@ impl Schemas {
 /// What the standard alphabet writes, padded, with no bits left over (RFC 4648, section 4).
 const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
-/// The greatest `f32` in its shortest text, which as a number of 64 bits is a little more than it is.
-const F32_MAX: f64 = 3.402_823_5e38;
+/// The least number that no `f32` is near: 2^128, less a half of the last place of the greatest `f32`.
+const F32_LIMIT: f64 = 3.402_823_567_797_336_6e38;
 
 fn integer(of: Integer) -> Value {
     let format = match of {

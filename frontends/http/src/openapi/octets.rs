@@ -1,0 +1,72 @@
+//! Functions of octets: commands and HTTP handlers.
+
+use nebula_runtime::FunctionInfo;
+use serde_json::{Map, Value, json};
+
+use super::{function::answered, problems};
+
+/// A command, which reads a body and writes one.
+pub(super) fn of_command(function: &FunctionInfo) -> Value {
+    let content = function.config.content_type.as_deref().map_or_else(anything, of_type);
+    let summary = "Writes its standard output for its standard input";
+    let responses = answered(&content, problems::of_function());
+    item(function.name.as_str(), summary, &responses, &[("get", "get", false), ("post", "call", true)])
+}
+
+/// A handler, which is called with any method.
+pub(super) fn of_handler(name: &str) -> Value {
+    const METHODS: [(&str, &str, bool); 5] = [
+        ("delete", "delete", false),
+        ("get", "get", false),
+        ("patch", "patch", true),
+        ("post", "call", true),
+        ("put", "put", true),
+    ];
+
+    let summary = "Answers HTTP requests, to this path and to all below it";
+    let responses = json!({"default": {"description": "What the function answers", "content": anything()}});
+    item(name, summary, &responses, &METHODS)
+}
+
+/// A path's operations: of each its method, what it is called, and whether it takes a body.
+fn item(name: &str, summary: &str, responses: &Value, operations: &[(&str, &str, bool)]) -> Value {
+    let operation = |&(method, called, takes_body): &(&str, &str, bool)| {
+        let mut operation = json!({
+            "operationId": format!("{name}.{called}"), "tags": [name], "summary": summary, "responses": responses,
+        });
+        if let Some(operation) = operation.as_object_mut().filter(|_| takes_body) {
+            operation.insert("requestBody".to_owned(), body());
+        }
+        (method.to_owned(), operation)
+    };
+    operations.iter().map(operation).collect::<Map<_, _>>().into()
+}
+
+/// A body of any media type. Generators of clients know this one, and leave out an operation of `*/*`.
+fn body() -> Value {
+    json!({"description": "Any octets, of any media type", "content": {OCTETS: {"schema": octets()}}})
+}
+
+/// What may be of any media type. Generators of clients take the first type that they know, so that their answers are octets.
+fn anything() -> Value {
+    json!({"*/*": {"schema": {}}, OCTETS: {"schema": octets()}})
+}
+
+/// What is of this media type.
+fn of_type(media_type: &str) -> Value {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let schema = match essence.as_str() {
+        "application/json" => json!({}),
+        json if json.ends_with("+json") => json!({}),
+        text if text.starts_with("text/") => json!({"type": "string"}),
+        _ => octets(),
+    };
+    json!({media_type: {"schema": schema}})
+}
+
+const OCTETS: &str = "application/octet-stream";
+
+/// The form of OpenAPI 3.0, which 3.1 allows and more generators understand.
+fn octets() -> Value {
+    json!({"type": "string", "format": "binary"})
+}
