@@ -65,7 +65,7 @@ pub struct Expect {
     /// The media type, where it is not that of `json` (`application/json`), of `text` (`text/plain; charset=utf-8`), or of
     /// anything else (`application/octet-stream`).
     pub media_type: Option<String>,
-    /// The HTTP status of a result, where it is not 200.
+    /// The HTTP status, where it is neither 200 nor the one of the failure's kind.
     pub status: Option<u16>,
     /// All header fields that the guest sets beside its media type; the values of one that is there more than once are joined
     /// by `, `.

@@ -93,6 +93,7 @@ struct Failure {
     detail: String,
     exit_code: Option<i32>,
     overload: Option<(Overload, Duration)>,
+    accepted_codings: Option<&'static str>,
     guest_error: Option<Box<RawValue>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -100,14 +101,28 @@ struct Failure {
 impl InvokeError {
     /// A failure of this kind, with a sentence that says what failed and, where known, what to do next.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self(Box::new(Failure { kind, detail, exit_code: None, overload: None, guest_error: None, source: None }))
+        Self(Box::new(Failure {
+            kind,
+            detail: detail.into(),
+            exit_code: None,
+            overload: None,
+            accepted_codings: None,
+            guest_error: None,
+            source: None,
+        }))
     }
 
     /// A refusal because `overload` is busy; a caller may try again after `retry_after`.
     pub fn overloaded(overload: Overload, retry_after: Duration, detail: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::Overloaded, detail);
         error.0.overload = Some((overload, retry_after));
+        error
+    }
+
+    /// A refusal of a body because of its content codings; those in `accepted` can be decoded.
+    pub fn unsupported_coding(accepted: &'static str, detail: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorKind::InvalidInput, detail);
+        error.0.accepted_codings = Some(accepted);
         error
     }
 
@@ -160,6 +175,12 @@ impl InvokeError {
     /// For [`ErrorKind::Overloaded`]: who is busy.
     pub fn overload(&self) -> Option<Overload> {
         self.0.overload.map(|(overload, _)| overload)
+    }
+
+    /// For [`ErrorKind::InvalidInput`]: where the body's content coding is the reason, the codings that can be decoded, as
+    /// `Accept-Encoding` lists them.
+    pub fn accepted_codings(&self) -> Option<&'static str> {
+        self.0.accepted_codings
     }
 
     /// How long a caller should wait before the next try, where that would help.

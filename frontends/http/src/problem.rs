@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
 };
 use nebula_runtime::{ErrorKind, InvocationId, InvokeError, Overload};
 use serde::Serialize;
@@ -31,6 +31,22 @@ pub(crate) struct Problem {
     invocation_id: Option<String>,
     #[serde(skip)]
     retry_after: Option<Duration>,
+    #[serde(skip)]
+    accepted_codings: Option<&'static str>,
+}
+
+/// The status of a body whose content coding is not known (RFC 7694, section 3).
+pub(crate) const UNKNOWN_CODING: StatusCode = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+
+/// What decides the status of a failure beside its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// Nothing.
+    Kind,
+    /// Who is busy.
+    Busy(Overload),
+    /// The body's content coding.
+    Coding,
 }
 
 impl Problem {
@@ -45,6 +61,7 @@ impl Problem {
             error: None,
             invocation_id: None,
             retry_after: None,
+            accepted_codings: None,
         }
     }
 
@@ -62,23 +79,26 @@ impl Problem {
             error: error.guest_error().map(ToOwned::to_owned),
             invocation_id: id.map(ToString::to_string),
             retry_after: error.retry_after(),
+            accepted_codings: error.accepted_codings(),
         }
     }
 }
 
-/// The statuses that failures of a kind may have: one, but for what is busy.
-pub(crate) fn statuses(kind: ErrorKind) -> [(StatusCode, &'static str); 2] {
-    [Overload::Function, Overload::Server].map(|overload| status_of(kind, Some(overload)))
+/// The statuses that failures of a kind may have: one, but for what is busy and for content codings.
+pub(crate) fn statuses(kind: ErrorKind) -> [(StatusCode, &'static str); 3] {
+    [Reason::Busy(Overload::Function), Reason::Kind, Reason::Coding].map(|reason| status_of(kind, reason))
 }
 
 fn status_and_title(error: &InvokeError) -> (StatusCode, &'static str) {
-    status_of(error.kind(), error.overload())
+    let coding = error.accepted_codings().map(|_| Reason::Coding);
+    status_of(error.kind(), coding.or(error.overload().map(Reason::Busy)).unwrap_or(Reason::Kind))
 }
 
 /// The one place where kinds become statuses.
-fn status_of(kind: ErrorKind, overload: Option<Overload>) -> (StatusCode, &'static str) {
-    match (kind, overload) {
+fn status_of(kind: ErrorKind, reason: Reason) -> (StatusCode, &'static str) {
+    match (kind, reason) {
         (ErrorKind::NotFound, _) => (StatusCode::NOT_FOUND, "No such function"),
+        (ErrorKind::InvalidInput, Reason::Coding) => (UNKNOWN_CODING, "The body's content coding is not known"),
         (ErrorKind::InvalidInput, _) => (StatusCode::BAD_REQUEST, "The input does not fit the function"),
         (ErrorKind::PayloadTooLarge, _) => (StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"),
         (ErrorKind::InvalidModule, _) => (StatusCode::INTERNAL_SERVER_ERROR, "The function's module cannot run here"),
@@ -86,10 +106,10 @@ fn status_of(kind: ErrorKind, overload: Option<Overload>) -> (StatusCode, &'stat
         (ErrorKind::GuestFault, _) => (StatusCode::BAD_GATEWAY, "The function failed"),
         (ErrorKind::Timeout, _) => (StatusCode::GATEWAY_TIMEOUT, "The function took too long"),
         (ErrorKind::LimitExceeded, _) => (StatusCode::BAD_GATEWAY, "The function went over a limit"),
-        (ErrorKind::Overloaded, Some(Overload::Function)) => (StatusCode::TOO_MANY_REQUESTS, "The function is busy"),
-        (ErrorKind::Overloaded, Some(Overload::Server) | None) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "The server is busy")
+        (ErrorKind::Overloaded, Reason::Busy(Overload::Function)) => {
+            (StatusCode::TOO_MANY_REQUESTS, "The function is busy")
         }
+        (ErrorKind::Overloaded, _) => (StatusCode::SERVICE_UNAVAILABLE, "The server is busy"),
         (ErrorKind::Unavailable, _) => {
             (StatusCode::SERVICE_UNAVAILABLE, "Something that the server needs is out of reach")
         }
@@ -103,6 +123,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(codings) = self.accepted_codings {
+            response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
+        }
         if let Some(after) = self.retry_after {
             // Rounded up: RFC 9110, section 10.2.3 has whole seconds only, and 0 would invite a storm.
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs_f64().ceil().max(1.0) as u64));
@@ -169,6 +192,16 @@ mod tests {
             let (sent_status, sent_after, _, _) = sent(Problem::of_error(&error, None)).await;
             assert_eq!((sent_status, sent_after), (status, Some(retry_after.to_owned())));
         }
+    }
+
+    #[tokio::test]
+    async fn a_coding_that_is_not_known_is_told_with_those_that_are() {
+        let error = InvokeError::unsupported_coding("br, gzip", "x");
+        let response = Problem::of_error(&error, None).into_response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[ACCEPT_ENCODING]),
+            (415, &"br, gzip".parse().unwrap())
+        );
     }
 
     #[tokio::test]

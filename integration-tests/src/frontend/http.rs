@@ -29,7 +29,7 @@ pub(super) fn expected(all: Observed) -> Observed {
         ..report
     });
     Observed {
-        status: all.error.filter(|_| !begins).map(status).or(all.status),
+        status: all.status.or(all.error.map(status)),
         exit_code: None,
         // The status is gone when a response breaks off, and nothing more can be said.
         error: all.error.filter(|_| !begins),

@@ -150,7 +150,7 @@ fn expected(guest: &Guest, case: &Case) -> Observed {
     let expect = &case.expect;
     let has_result = expect.error.is_none() || expect.breaks_off;
     Observed {
-        status: has_result.then(|| expect.status.unwrap_or(200)),
+        status: expect.status.or(has_result.then_some(200)),
         headers: expect.headers.clone(),
         exit_code: expect.exit_code,
         error: expect.error,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nebula_runtime::ErrorKind;
 use serde_json::{Map, Value, json};
 
-use crate::problem::statuses;
+use crate::problem::{UNKNOWN_CODING, statuses};
 
 /// What every failure's body is.
 pub(super) fn schema() -> Value {
@@ -38,13 +38,14 @@ pub(super) fn responses() -> Map<String, Value> {
 /// The failures of a function that is given octets as they came.
 pub(super) fn of_function() -> Map<String, Value> {
     let own = [ErrorKind::GuestError].iter().flat_map(|kind| statuses(*kind)).map(|(status, _)| status.as_u16());
-    let own: Vec<_> = own.collect();
+    let own: Vec<_> = own.chain([UNKNOWN_CODING.as_u16()]).collect();
     by_status().into_keys().filter(|status| !own.contains(status)).map(shared).collect()
 }
 
 /// The failures of a function that is given values. Only one that says which errors it returns has those.
 pub(super) fn of_call(error: Option<&Value>) -> Map<String, Value> {
     let mut responses = of_function();
+    responses.extend([shared(UNKNOWN_CODING.as_u16())]);
     if let Some(error) = error {
         let own = json!({"type": "object", "required": ["error"], "properties": {"error": error}});
         let schema = json!({"allOf": [{"$ref": "#/components/schemas/Problem"}, own]});

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use wasmtime::Val;
 
-use super::{super::number, Function};
+use super::{
+    super::{coding, number},
+    Function,
+};
 use crate::{ErrorKind, Event, InvokeError};
 
 /// The call's parameters, with room for its results behind them, and how many bytes they came in.
@@ -16,15 +19,11 @@ pub(super) async fn params(
     max_request: u64,
 ) -> Result<(Vec<Val>, u64), InvokeError> {
     let (input, arguments) = event.into_parts();
-    let body = input.into_body();
     if arguments.is_empty() {
-        let body = match body.limited(max_request).into_whole() {
-            Ok(bytes) => bytes,
-            Err(body) => Box::pin(body.collect(u64::MAX)).await?,
-        };
+        let body = coding::whole(input, max_request).await?;
         return Ok((params_of_body(function, &body)?, body.len() as u64));
     }
-    if !body.is_known_empty() {
+    if !input.into_body().is_known_empty() {
         let detail = "the event has arguments both in its path and in its body; give them in one of the two";
         return Err(InvokeError::new(ErrorKind::InvalidInput, detail));
     }

@@ -43,7 +43,7 @@ use wasmtime::{
 };
 
 use super::{
-    Call,
+    Call, coding,
     component::{Pre, System},
     stdio::Stderr,
 };
@@ -117,15 +117,11 @@ impl Typed {
 /// The call's arguments, and how many bytes they came in.
 async fn params(signature: &Signature, event: Event, max_request: u64) -> Result<(Vec<Val>, u64), InvokeError> {
     let (input, arguments) = event.into_parts();
-    let body = input.into_body();
     let budget = spread(max_request);
     let (params, size) = if arguments.is_empty() {
-        let body = match body.limited(max_request).into_whole() {
-            Ok(bytes) => bytes,
-            Err(body) => Box::pin(body.collect(u64::MAX)).await?,
-        };
+        let body = coding::whole(input, max_request).await?;
         (arguments::of_body(&signature.params, &body, budget), body.len() as u64)
-    } else if body.is_known_empty() {
+    } else if input.into_body().is_known_empty() {
         let size = arguments.iter().map(|argument| argument.len() as u64).sum();
         (arguments::of_texts(&signature.params, &arguments, budget), size)
     } else {
