@@ -48,6 +48,11 @@ bench *groups: guests
     cargo build --profile bootstrap --package nebula-lambda --package nebula-bench-hello
     target/release/nebula-bench {{ groups }}
 
+# Load a server while its store hangs (store), and while its log cannot be written (log): a minute each, or as many seconds as the last argument says
+soak *runs:
+    cargo build --release --package nebula-cli --package nebula-bench
+    target/release/nebula-bench soak {{ runs }}
+
 # Build target/lambda/bootstrap-ARCH, the program in a package for AWS Lambda, against the glibc that is there: needs cargo-zigbuild (PyPI) and Rust's target for the architecture
 bootstrap arch="x86_64":
     cargo zigbuild --profile bootstrap --package nebula-lambda --target {{ if arch == "arm64" { "aarch64" } else { arch } }}-unknown-linux-gnu.2.34

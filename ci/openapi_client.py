@@ -19,7 +19,7 @@ client = Client(base_url=sys.argv[1], raise_on_unexpected_status=True)
 def same(what, expected, seen):
     if expected != seen:
         sys.exit(f"{what}: expected {expected!r}, got {seen!r}")
-    print(f"{what}: {seen!r}")
+    print(f"ok {what}")
 
 
 def octets(call, *body):

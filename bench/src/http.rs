@@ -103,6 +103,11 @@ impl Server {
         Ok(Self(child, address))
     }
 
+    /// Where it listens: `127.0.0.1:43210`.
+    pub(crate) fn address(&self) -> &str {
+        &self.1
+    }
+
     fn answers(&self, path: &str) -> Result<()> {
         let mut stream = std::net::TcpStream::connect(&self.1)?;
         std::io::Write::write_all(

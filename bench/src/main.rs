@@ -1,7 +1,8 @@
 //! Benchmarks of Nebula against its peers. Each row is a ratio of two things measured in turns in one run, since the
 //! machine's own speed drifts more than what is measured.
 //!
-//! `just bench` runs them all; `just bench invoke http` runs those groups.
+//! `just bench` runs them all; `just bench invoke http` runs those groups. `just soak` compares nothing: it says whether a
+//! server goes on under load while something that it needs does not work.
 
 mod bare;
 mod components;
@@ -10,6 +11,7 @@ mod http;
 mod invoke;
 mod lambda;
 mod process;
+mod soak;
 mod table;
 
 use anyhow::{Context as _, Result};
@@ -36,6 +38,7 @@ fn main() -> Result<()> {
         ["peer-axum"] => http::serve_plain_axum(),
         ["peer-load", address, path, seconds] => http::load(address, path, seconds.parse()?),
         ["peer-run", code, argument] => process::run_precompiled(code.as_ref(), argument.parse()?),
+        ["soak", runs @ ..] => soak::run(runs),
         groups => run(groups),
     }
 }

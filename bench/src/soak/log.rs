@@ -1,0 +1,85 @@
+//! A log that cannot be written: stderr is a disk that is full.
+
+use std::{
+    fs::OpenOptions,
+    net::TcpListener,
+    process::{Child, Command},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::client::{Load, Tally, ask};
+use crate::{invoke::TREATS, process::nebula_binary};
+
+const CONNECTIONS: usize = 16;
+
+/// How long the server may take to start, and to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Calls that go well and calls that are refused, each of which is logged.
+pub(crate) fn run(seconds: u64) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("treats.wat"), TREATS)?;
+    std::fs::write(folder.path().join("nebula.toml"), "[functions.treats]\nsource = \"treats.wat\"\n")?;
+    let (mut server, address) = start(folder.path())?;
+    let load = Load::begin(&address, &[("/api/treats/10", 200), ("/api/treats/ten", 400)], CONNECTIONS);
+    sleep(Duration::from_secs(seconds));
+    let Tally { answered, failed, slowest, failure } = load.end()?;
+    let (metrics, _) = ask(&address, "/metrics");
+    let metrics = metrics?.body;
+    let lost = metrics.lines().find_map(|line| line.strip_prefix("nebula_log_lines_lost_total "));
+    let lost: u64 = lost.context("/metrics has no nebula_log_lines_lost_total")?.parse()?;
+    let began = Instant::now();
+    let ended = server.stop()?;
+    println!("log: {seconds} s of load with stderr on a full disk");
+    println!("  {answered} requests, {failed} failed, the slowest took {slowest:?}; {lost} lines of the log were lost");
+    println!("  SIGTERM ended the server with {ended} after {:?}", began.elapsed());
+    ensure!(failed == 0, "a request failed: {}", failure.unwrap_or_default());
+    ensure!(lost >= answered, "every call was to be logged, and only {lost} of {answered} lines were lost");
+    ensure!(ended == 0, "SIGTERM ended the server with {ended}");
+    Ok(())
+}
+
+/// A server, which is ended with this program.
+struct Server(Child);
+
+fn start(folder: &std::path::Path) -> Result<(Server, String)> {
+    // It cannot say where it listens.
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let full = OpenOptions::new().write(true).open("/dev/full")?;
+    let mut command = Command::new(nebula_binary()?);
+    command.current_dir(folder).args(["serve", "--store", "store", "--cache", "cache", "--reports", "all"]);
+    let server = Server(command.args(["--listen", &address]).stderr(full).spawn()?);
+    let until = Instant::now() + PATIENCE;
+    while ask(&address, "/readyz").0.is_err() {
+        ensure!(Instant::now() < until, "the server does not answer");
+        sleep(Duration::from_millis(50));
+    }
+    Ok((server, address))
+}
+
+impl Server {
+    /// Asks it to end, and gives its exit code.
+    fn stop(&mut self) -> Result<i32> {
+        let signalled = Command::new("kill").args(["-s", "TERM", &self.0.id().to_string()]).status()?;
+        ensure!(signalled.success(), "the server is gone");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(ended) = self.0.try_wait()? {
+                return ended.code().context("a signal ended it");
+            }
+            ensure!(Instant::now() < until, "SIGTERM did not end the server");
+            sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended already where all went well.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
