@@ -98,6 +98,43 @@ fn silent(beginning: &'static str) -> SocketAddr {
     address
 }
 
+/// A server that answers each request with its head.
+fn telling() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                connection.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", head.len());
+            connection.write_all(&[answer.into_bytes(), head].concat()).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_functions_own_request_tells_its_host_and_no_user_and_is_for_the_root_without_a_path() {
+    let peer = telling();
+    let server = serve(&[("http-fetch", &format!("allow_hosts = [\"{peer}\"]"))], "");
+    let cases = [
+        (format!("http://{peer}/a?b=c"), "/a?b=c"),
+        (format!("http://{peer}"), "/"),
+        (format!("http://{peer}?b=c"), "/?b=c"),
+        (format!("http://user:pw@{peer}/a"), "/a"),
+        (format!("http://user@{peer}"), "/"),
+        (format!("http://:@{peer}/"), "/"),
+    ];
+    for (url, path) in cases {
+        let head = server.get(&format!("/api/http-fetch?url={url}")).text();
+        assert_eq!(head, format!("GET {path} HTTP/1.1\r\nhost: {peer}\r\n\r\n"), "{url}");
+    }
+}
+
 #[test]
 fn a_streamed_response_is_limited_only_where_somebody_says_so() {
     let limit = |file: &str, size| format!("[{file}]\nmax_response = \"{size}\"\n");

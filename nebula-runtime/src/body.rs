@@ -208,6 +208,8 @@ impl<F: FnOnce(Result<(), &InvokeError>) + Unpin> http_body::Body for OnEnd<F> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
         let end = match &polled {
             Poll::Ready(None) => Ok(()),
+            // A reader that knows the length does not come back for the end.
+            Poll::Ready(Some(Ok(_))) if self.inner.is_end_stream() => Ok(()),
             Poll::Ready(Some(Err(error))) => Err(error),
             Poll::Ready(Some(Ok(_))) | Poll::Pending => return polled,
         };

@@ -1,6 +1,6 @@
 //! Fetches `?url=http://…`, and answers with what it gets: the status, the media type and the body. Where it gets
 //! nothing, with 502 and the error's code. It waits no longer than `&connect=`, `&first-byte=` and `&between-bytes=`
-//! milliseconds.
+//! milliseconds. Where the URL has no path, its request has none.
 
 use http::{answer, begin, number, query};
 use wasip2::{
@@ -42,7 +42,7 @@ fn get(url: &str) -> Option<OutgoingRequest> {
     let request = OutgoingRequest::new(Fields::new());
     request.set_scheme(Some(&scheme)).ok()?;
     request.set_authority(Some(authority)).ok()?;
-    request.set_path_with_query(Some(if path.is_empty() { "/" } else { path })).ok()?;
+    request.set_path_with_query(Some(path).filter(|path| !path.is_empty())).ok()?;
     Some(request)
 }
 

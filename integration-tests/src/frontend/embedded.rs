@@ -105,9 +105,10 @@ fn failed(error: &InvokeError) -> Observed {
     }
 }
 
-async fn whole(response: Response, id: &str, expected: &Observed) -> Observed {
-    let (status, headers) = (response.status, of_guest(&response.headers));
-    let media_type = response.media_type.as_ref().map(|value| value.to_str().unwrap().to_owned());
+async fn whole(mut response: Response, id: &str, expected: &Observed) -> Observed {
+    let (status, headers) = (response.status, response.take_headers());
+    let media_type = headers.get("content-type").map(|value| value.to_str().unwrap().to_owned());
+    let headers = of_guest(&headers);
     let (mut body, mut received, mut failure) = (response.body, Vec::new(), None);
     while let Some(frame) = body.frame().await {
         match frame {

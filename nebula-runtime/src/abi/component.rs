@@ -7,7 +7,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
-    Guest,
+    Guest, client,
     command::Command,
     http::Http,
     outgoing::Outgoing,
@@ -88,10 +88,10 @@ fn linker(engine: &Engine) -> Result<Linker<Host<System>>, InvokeError> {
 
 fn add_wasi(linker: &mut Linker<Host<System>>, engine: &Engine) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    client::add_plain(linker)?;
     if engine.is_concurrent() {
         wasmtime_wasi::p3::add_to_linker(linker)?;
-        wasmtime_wasi_http::p3::add_to_linker(linker)?;
+        client::add_concurrent(linker)?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! A kind is one file with a type, its variant of [`Guest`], and one arm in [`Guest::recognise`].
 
 mod cgi;
+mod client;
 mod coding;
 mod command;
 mod component;

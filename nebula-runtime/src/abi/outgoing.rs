@@ -57,7 +57,8 @@ impl Outgoing {
         Self(Arc::new(Inner { function, allowed: allowed.into(), client: OnceLock::new() }))
     }
 
-    async fn send(self, request: http::Request<WasiBody>, options: Option<RequestOptions>) -> Sent {
+    async fn send(self, mut request: http::Request<WasiBody>, options: Option<RequestOptions>) -> Sent {
+        *request.uri_mut() = without_user(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
         let (host, port, is_default) = destination(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
         if !self.0.allowed.iter().any(|pattern| pattern.matches(host, port, is_default)) {
             self.refuse(&if is_default { host.to_owned() } else { format!("{host}:{port}") });
@@ -158,6 +159,11 @@ impl WasiHttpHooks for Outgoing {
         FORBIDDEN.contains(name)
     }
 
+    /// The client sets it, to the host and the port alone.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
@@ -174,6 +180,15 @@ async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Op
         Some(limit) => timeout(limit, work).await.ok(),
         None => Some(work.await),
     }
+}
+
+/// The same without a user and a password, which are for no request to carry (RFC 9110, section 4.2.4).
+fn without_user(uri: &Uri) -> Option<Uri> {
+    let authority = uri.authority()?.as_str();
+    let Some((_, host)) = authority.rsplit_once('@') else { return Some(uri.clone()) };
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(host.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The host, the port, and whether that is the scheme's own.

@@ -190,6 +190,10 @@ impl<W: Work> http_body::Body for Streaming<W> {
             Err(unwanted) => self.end(unwanted, polled),
         }
     }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&*self.slot.lock(), State::Waiting(work, _) if work.is_end_stream())
+    }
 }
 
 impl<W: Work> Drop for Streaming<W> {

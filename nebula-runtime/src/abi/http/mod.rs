@@ -3,6 +3,7 @@
 
 mod answer;
 mod course;
+mod framing;
 mod idle;
 mod request;
 mod running;
@@ -93,8 +94,8 @@ impl Http {
             Ok(request) => request,
             Err(error) => return Box::pin(ready(Err(error))),
         };
-        let bodiless = request.method() == http::Method::HEAD;
-        let terms = Terms { bodiless, max: max_stream.map(|max| max.as_u64()), due: allowance.due(began), ending };
+        let is_head = request.method() == http::Method::HEAD;
+        let terms = Terms { is_head, max: max_stream.map(|max| max.as_u64()), due: allowance.due(began), ending };
         let idle = match self.instances(&deployment, &function, stderr) {
             Some(Instances::Shared(instances)) => {
                 return Box::pin(async move {
@@ -102,7 +103,7 @@ impl Http {
                     let handling = instances.handle(request, began, allowance, seat.link(), report.clone());
                     let mut running = Running::shared(seat, upload, terms, report);
                     let head = running.shared_head(handling).await?;
-                    Ok(answer::respond(running, head).await)
+                    answer::respond(running, head).await
                 });
             }
             Some(Instances::OneByOne(idle)) => Some(idle),
@@ -131,7 +132,7 @@ impl Http {
             let guest = supervise(guest, began, allowance, report.clone()).with_reader(waits);
             let mut running = Running::own((guest, reading), held, upload, terms, report);
             let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
-            Ok(answer::respond(running, head).await)
+            answer::respond(running, head).await
         })
     }
 

@@ -2,13 +2,15 @@
 
 use std::{
     future::Future as _,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
-use futures_util::future::{AbortHandle, Abortable, Aborted, BoxFuture};
+use futures_util::future::{AbortHandle, Abortable, Aborted, BoxFuture, Either, select};
+use http_body_util::BodyExt as _;
 use tokio::{runtime::Handle, sync::oneshot, time::Instant};
+use wasmtime_wasi_http::WasiBody;
 
 use super::{
     Head,
@@ -40,8 +42,8 @@ pub(super) type Guest = Supervised<BoxFuture<'static, Result<(), InvokeError>>>;
 /// What a response is held to, and its guest.
 #[derive(Clone, Copy)]
 pub(super) struct Terms {
-    /// Whether it has no body, as one to HEAD.
-    pub(super) bodiless: bool,
+    /// Whether it answers a request of HEAD.
+    pub(super) is_head: bool,
     /// How large it may be, in bytes.
     pub(super) max: Option<u64>,
     /// When its guest is past its time.
@@ -107,11 +109,15 @@ impl Running {
         }
     }
 
-    /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest.
-    pub(super) fn detach(&mut self) {
+    /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest. What
+    /// it still writes into an `unread` body is thrown away.
+    pub(super) fn detach(&mut self, unread: Option<WasiBody>) {
         self.reading = None;
         if let (Some((guest, held)), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
-            runtime.spawn(go_on(guest, held, self.terms.due, self.report.clone()));
+            runtime.spawn(go_on((guest, unread), held, self.terms.due, self.report.clone()));
+        }
+        if let Some(error) = self.failure.take() {
+            log_late(&self.report, &error);
         }
     }
 
@@ -119,7 +125,7 @@ impl Running {
     pub(super) fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.reading = None;
         if self.terms.ending == Ending::WithBody {
-            self.detach();
+            self.detach(None);
         }
         self.poll_guest(context);
         if self.guest.is_some() {
@@ -143,11 +149,15 @@ impl Drop for Running {
 
 /// Runs a guest whose response is out to its end. Its reader may have taken so long that it is past its time by then:
 /// it goes on for what is its own, unless another call needs its place.
-async fn go_on(guest: Guest, held: Held, due: Option<Instant>, report: ReportHandle) {
+async fn go_on((guest, unread): (Guest, Option<WasiBody>), held: Held, due: Option<Instant>, report: ReportHandle) {
     let (abort, aborted) = AbortHandle::new_pair();
     let overdue: Arc<dyn Evict> = Arc::new(Detached(abort));
     let registrations = due.map(|due| held.register(due, &overdue));
-    match Abortable::new(guest, aborted).await {
+    let ended = match select(Abortable::new(guest, aborted), pin!(discard(unread))).await {
+        Either::Left((ended, _)) => ended,
+        Either::Right(((), guest)) => guest.await,
+    };
+    match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => log_late(&report, &error),
         Err(Aborted) => {
@@ -156,6 +166,12 @@ async fn go_on(guest: Guest, held: Held, due: Option<Instant>, report: ReportHan
         }
     }
     drop((held, registrations));
+}
+
+/// Throws a body away as it comes.
+async fn discard(body: Option<WasiBody>) {
+    let Some(mut body) = body else { return };
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 /// A guest in a task of its own.
@@ -203,7 +219,7 @@ mod tests {
         assert!(futures_util::poll!(&mut guest).is_pending());
         guest.pause();
         tokio::time::advance(10 * SECOND).await;
-        let going_on = tokio::spawn(go_on(guest, held, allowance.due(began), report.clone()));
+        let going_on = tokio::spawn(go_on((guest, None), held, allowance.due(began), report.clone()));
         // Less than what it has left.
         tokio::time::sleep(SECOND).await;
         assert!(!going_on.is_finished() && gate.try_enter().is_none());

@@ -1,0 +1,67 @@
+//! A guest's own HTTP requests on their way to [`Outgoing`](super::Outgoing): one without a path is for `/` (RFC 9110,
+//! section 4.2.3), where Wasmtime's interface refuses it. So what sends them is linked here, and calls Wasmtime's.
+
+use http::uri::PathAndQuery;
+use wasmtime::{
+    StoreContextMut,
+    component::{Accessor, Linker, Resource},
+};
+use wasmtime_wasi_http::{
+    RequestOptions, WasiHttp, WasiHttpView as _,
+    p2::{
+        bindings::{
+            LinkOptions,
+            http::{outgoing_handler::Host as _, types as plain},
+        },
+        types::{HostFutureIncomingResponse, HostOutgoingRequest},
+    },
+    p3::{
+        Request, Response,
+        bindings::http::{client::HostWithStore as _, types as concurrent},
+    },
+};
+
+use super::component::System;
+use crate::engine::Host;
+
+/// Adds what a guest of WASI 0.2 needs for HTTP.
+pub(super) fn add_plain(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
+    plain::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), Host::http)?;
+    linker.instance("wasi:http/outgoing-handler@0.2.12")?.func_wrap("handle", handle)
+}
+
+/// Adds what a guest of WASI 0.3 needs for HTTP.
+pub(super) fn add_concurrent(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
+    concurrent::add_to_linker::<_, WasiHttp>(linker, |host| host.http())?;
+    linker
+        .instance("wasi:http/client@0.3.0")?
+        .func_wrap_concurrent("send", |accessor, (request,)| Box::pin(send(accessor, request)))
+}
+
+type Handled = Result<Resource<HostFutureIncomingResponse>, plain::ErrorCode>;
+
+fn handle(
+    mut store: StoreContextMut<'_, Host<System>>,
+    (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>),
+) -> wasmtime::Result<(Handled,)> {
+    let mut http = store.data_mut().http();
+    http.table.get_mut(&request)?.path_with_query.get_or_insert_with(|| "/".to_owned());
+    match http.handle(request, options) {
+        Ok(response) => Ok((Ok(response),)),
+        Err(error) => Ok((Err(error.downcast()?),)),
+    }
+}
+
+type Sent = Result<Resource<Response>, concurrent::ErrorCode>;
+
+async fn send(accessor: &Accessor<Host<System>>, request: Resource<Request>) -> wasmtime::Result<(Sent,)> {
+    accessor.with(|mut host| -> wasmtime::Result<()> {
+        let request = host.get().http().table.get_mut(&request)?;
+        request.path_with_query.get_or_insert(PathAndQuery::from_static("/"));
+        Ok(())
+    })?;
+    match WasiHttp::send(&accessor.with_getter(|host| host.http()), request).await {
+        Ok(response) => Ok((Ok(response),)),
+        Err(error) => Ok((Err(error.downcast()?),)),
+    }
+}
