@@ -172,7 +172,7 @@ impl Answer {
     fn is_fine(&self, whole: &Bytes) -> bool {
         let running = &self.running;
         let over = running.guest.is_none() || running.terms.ending == Ending::WithBody;
-        over && !self.has_failed() && whole.len() as u64 <= self.limit
+        over && !self.has_failed() && (self.framing.is_unread || whole.len() as u64 <= self.limit)
     }
 
     /// Whether the guest has failed. An instance that serves others tells so before its bodies end.
@@ -203,7 +203,7 @@ impl Answer {
         if !self.framing.is_unread {
             self.running.written = self.written;
         }
-        if self.written > self.limit {
+        if self.running.written > self.limit {
             let detail = format!("the function exceeded its response limit of {} bytes (max_response)", self.limit);
             return Err(InvokeError::new(ErrorKind::LimitExceeded, detail));
         }
