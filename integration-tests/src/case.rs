@@ -63,7 +63,7 @@ pub struct Expect {
     /// The body that was sent.
     pub same: bool,
     /// The media type, where it is not that of `json` (`application/json`), of `text` (`text/plain; charset=utf-8`), or of
-    /// anything else (`application/octet-stream`).
+    /// anything else (`application/octet-stream`). Empty where there is none.
     pub media_type: Option<String>,
     /// The HTTP status, where it is neither 200 nor the one of the failure's kind.
     pub status: Option<u16>,

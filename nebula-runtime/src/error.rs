@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -95,6 +96,7 @@ struct Failure {
     overload: Option<(Overload, Duration)>,
     accepted_codings: Option<&'static str>,
     guest_error: Option<Box<RawValue>>,
+    allowed_methods: Option<&'static str>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -108,8 +110,17 @@ impl InvokeError {
             overload: None,
             accepted_codings: None,
             guest_error: None,
+            allowed_methods: None,
             source: None,
         }))
+    }
+
+    /// The refusal of a request whose method the function does not take, which takes those that `allowed` lists.
+    pub(crate) fn method_not_allowed(method: &Method, allowed: &'static str) -> Self {
+        let detail = format!("the function does not take {method}; it takes {allowed}");
+        let mut error = Self::new(ErrorKind::InvalidInput, detail);
+        error.0.allowed_methods = Some(allowed);
+        error
     }
 
     /// A refusal because `overload` is busy; a caller may try again after `retry_after`.
@@ -170,6 +181,11 @@ impl InvokeError {
     /// The error that a typed function returned, as JSON: what the `e` of its `err(e)` is.
     pub fn guest_error(&self) -> Option<&RawValue> {
         self.0.guest_error.as_deref()
+    }
+
+    /// Of a request whose method the function does not take: those that it takes, as the field `Allow` lists them.
+    pub fn allowed_methods(&self) -> Option<&'static str> {
+        self.0.allowed_methods
     }
 
     /// For [`ErrorKind::Overloaded`]: who is busy.

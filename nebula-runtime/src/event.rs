@@ -39,6 +39,10 @@ impl Default for Input {
 }
 
 impl Event {
+    /// The methods of HTTP that reach any function at all, as the field `Allow` lists them. CONNECT and TRACE are for what
+    /// is on the way to a server.
+    pub const METHODS: &'static str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+
     /// An HTTP request.
     pub fn http(request: http::Request<Body>) -> Self {
         Self { input: Input::Http(Box::new(request)), ..Self::default() }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{
     HeaderValue, StatusCode,
-    header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER},
 };
 use nebula_runtime::{ErrorKind, InvocationId, InvokeError, Overload};
 use serde::Serialize;
@@ -33,6 +33,9 @@ pub(crate) struct Problem {
     retry_after: Option<Duration>,
     #[serde(skip)]
     accepted_codings: Option<&'static str>,
+    /// The methods that are taken instead.
+    #[serde(skip)]
+    allow: Option<&'static str>,
 }
 
 /// The status of a body whose content coding is not known (RFC 7694, section 3).
@@ -47,6 +50,8 @@ enum Reason {
     Busy(Overload),
     /// The body's content coding.
     Coding,
+    /// The method.
+    Method,
 }
 
 impl Problem {
@@ -62,7 +67,13 @@ impl Problem {
             invocation_id: None,
             retry_after: None,
             accepted_codings: None,
+            allow: None,
         }
+    }
+
+    /// The same, with the methods that are taken instead.
+    pub(crate) fn allowing(self, methods: &'static str) -> Self {
+        Self { allow: Some(methods), ..self }
     }
 
     /// The failure of an invocation, or of what serves them.
@@ -80,24 +91,30 @@ impl Problem {
             invocation_id: id.map(ToString::to_string),
             retry_after: error.retry_after(),
             accepted_codings: error.accepted_codings(),
+            allow: error.allowed_methods(),
         }
     }
 }
 
-/// The statuses that failures of a kind may have: one, but for what is busy and for content codings.
+/// The statuses that failures of a kind may have, of a request whose method the function takes: one, but for what is busy
+/// and for content codings.
 pub(crate) fn statuses(kind: ErrorKind) -> [(StatusCode, &'static str); 3] {
     [Reason::Busy(Overload::Function), Reason::Kind, Reason::Coding].map(|reason| status_of(kind, reason))
 }
 
 fn status_and_title(error: &InvokeError) -> (StatusCode, &'static str) {
     let coding = error.accepted_codings().map(|_| Reason::Coding);
-    status_of(error.kind(), coding.or(error.overload().map(Reason::Busy)).unwrap_or(Reason::Kind))
+    let method = error.allowed_methods().map(|_| Reason::Method);
+    status_of(error.kind(), coding.or(method).or(error.overload().map(Reason::Busy)).unwrap_or(Reason::Kind))
 }
 
 /// The one place where kinds become statuses.
 fn status_of(kind: ErrorKind, reason: Reason) -> (StatusCode, &'static str) {
     match (kind, reason) {
         (ErrorKind::NotFound, _) => (StatusCode::NOT_FOUND, "No such function"),
+        (ErrorKind::InvalidInput, Reason::Method) => {
+            (StatusCode::METHOD_NOT_ALLOWED, "The function does not take the method")
+        }
         (ErrorKind::InvalidInput, Reason::Coding) => (UNKNOWN_CODING, "The body's content coding is not known"),
         (ErrorKind::InvalidInput, _) => (StatusCode::BAD_REQUEST, "The input does not fit the function"),
         (ErrorKind::PayloadTooLarge, _) => (StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"),
@@ -125,6 +142,9 @@ impl IntoResponse for Problem {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(codings) = self.accepted_codings {
             response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
+        }
+        if let Some(methods) = self.allow {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         }
         if let Some(after) = self.retry_after {
             // Rounded up: RFC 9110, section 10.2.3 has whole seconds only, and 0 would invite a storm.

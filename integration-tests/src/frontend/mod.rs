@@ -155,7 +155,7 @@ fn expected(guest: &Guest, case: &Case) -> Observed {
         exit_code: expect.exit_code,
         error: expect.error,
         detail: expect.detail.clone(),
-        media_type: has_result.then(|| expect.media_type().to_owned()),
+        media_type: has_result.then(|| expect.media_type().to_owned()).filter(|media_type| !media_type.is_empty()),
         content: expect.content(case),
         broken_off: expect.breaks_off,
         stderr: expect.stderr.clone(),

@@ -11,6 +11,7 @@ mod core;
 #[cfg(feature = "compiler")]
 mod describe;
 mod http;
+mod methods;
 mod number;
 mod outgoing;
 mod stdio;
@@ -18,7 +19,7 @@ mod streaming;
 mod toolchain;
 mod typed;
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use futures_util::future::BoxFuture;
 pub(crate) use http::Instances;
@@ -120,9 +121,12 @@ impl Guest {
     pub(crate) fn call(self, call: Call) -> Answer {
         match self {
             Self::Core(core) => core.call(call),
+            Self::Typed(typed) => Box::pin(async move { typed.call(call).await }),
+            Self::Command(_) | Self::Http(_) if let Err(error) = methods::check(&call.invocation.event) => {
+                Box::pin(ready(Err(error)))
+            }
             Self::Command(command) => command.call(call),
             Self::Http(http) => http.call(call),
-            Self::Typed(typed) => Box::pin(async move { typed.call(call).await }),
         }
     }
 }

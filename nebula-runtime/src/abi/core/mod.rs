@@ -4,7 +4,7 @@ mod brevity;
 mod run;
 mod values;
 
-use std::{pin::pin, sync::Arc};
+use std::{future::ready, pin::pin, sync::Arc};
 
 use brevity::Brevity;
 use http::HeaderValue;
@@ -13,7 +13,7 @@ use wasmtime::{ExternType, FuncType, InstancePre, Linker, Module, ModuleExport, 
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use super::{
-    Answer, Call, imports_wasi, number, some_of,
+    Answer, Call, imports_wasi, methods, number, some_of,
     stdio::{self, Stderr},
     toolchain, unlinkable, wasi_linker,
 };
@@ -70,6 +70,9 @@ impl Core {
 
     /// Not an `async fn`: that would carry the whole of `call`, which is large, beside the parts of it that are needed.
     pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
+        if let Some(answer) = methods::instead_of_call(&call.invocation) {
+            return Box::pin(ready(answer));
+        }
         let allowance = call.allowance();
         let Call { invocation, deployment, limits, began, stderr, held, .. } = call;
         let Invocation { function: reference, event, id, report, .. } = invocation;

@@ -45,6 +45,7 @@ use wasmtime::{
 use super::{
     Call, coding,
     component::{Pre, System},
+    methods,
     stdio::Stderr,
 };
 use crate::{
@@ -72,6 +73,9 @@ impl Typed {
     }
 
     pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {
+        if let Some(answer) = methods::instead_of_call(&call.invocation) {
+            return answer;
+        }
         let allowance = call.allowance();
         let Call { invocation, deployment, limits, began, stderr, held: _held, .. } = call;
         let config = &deployment.manifest.config;
