@@ -1,7 +1,9 @@
 //! When a server stops, in two steps.
 
-use std::io;
+use std::{future::pending, io};
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::{select, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +49,8 @@ impl Shutdown {
         self.quitting.cancelled().await;
     }
 
-    /// Drains at the process's first SIGINT or SIGTERM, and quits at the second.
+    /// Drains at the process's first SIGINT or SIGTERM, and quits at the second. Drains at SIGHUP too: its terminal was
+    /// closed. A process that was started with SIGHUP ignored, as `nohup` does, goes on ignoring it.
     ///
     /// The signals stay taken until the returned task has seen two.
     ///
@@ -60,10 +63,10 @@ impl Shutdown {
         let mut signals = Signals::new()?;
         let shutdown = self.clone();
         Ok(tokio::spawn(async move {
-            let signal = signals.next().await;
+            let signal = signals.first().await;
             tracing::info!(signal, "draining: a second signal quits at once");
             shutdown.drain();
-            let signal = signals.next().await;
+            let signal = signals.second().await;
             tracing::warn!(signal, "quitting");
             shutdown.quit();
         }))
@@ -72,23 +75,52 @@ impl Shutdown {
 
 #[cfg(unix)]
 struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    terminate: Signal,
+    /// `None` where it is left as it is.
+    hangup: Option<Signal>,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let hangup = may_take_hangup().then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hangup })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn first(&mut self) -> &'static str {
+        let hangup = self.hangup.as_mut();
+        let hung_up = async {
+            match hangup {
+                Some(hangup) => hangup.recv().await,
+                None => pending().await,
+            }
+        };
+        select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = hung_up => "SIGHUP",
+        }
+    }
+
+    /// One that asks for more than the first. That is not a further SIGHUP: a terminal that is closed may send two.
+    async fn second(&mut self) -> &'static str {
         select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
         }
     }
+}
+
+/// Whether SIGHUP would end the process now. Where the system does not tell, the signal is better left as it is.
+#[cfg(unix)]
+fn may_take_hangup() -> bool {
+    /// The bit of signal 1 in the masks of proc_pid_status(5).
+    const HANGUP: u64 = 1;
+
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HANGUP == 0)
 }
 
 #[cfg(not(unix))]
@@ -100,10 +132,14 @@ impl Signals {
         Ok(Self)
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn first(&mut self) -> &'static str {
         if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+            pending::<()>().await;
         }
         "Ctrl-C"
+    }
+
+    async fn second(&mut self) -> &'static str {
+        self.first().await
     }
 }

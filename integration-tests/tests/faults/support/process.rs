@@ -79,6 +79,14 @@ impl Server {
         Self::spawn(quiet(like(&serve, shell)))
     }
 
+    /// One that was started with a signal `handled` in this way, as `env` has it: `--ignore-signal=HUP`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_with_signal(project: &Project, handled: &str) -> Self {
+        let (serve, mut env) = (serve(project), Command::new("env"));
+        env.arg(handled).arg(serve.get_program());
+        Self::spawn(quiet(like(&serve, env)))
+    }
+
     fn spawn(mut command: Command) -> Self {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let (log, (announce, announced)) = (Arc::default(), mpsc::channel());
