@@ -6,7 +6,7 @@
 //! curl localhost:3000/functions/api/double/21    # a function
 //! ```
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, net::SocketAddr, sync::Arc};
 
 use axum::{Router, routing::get};
 use nebula_http::{ServerConfig, Shutdown, Stopped, bind, serve};
@@ -26,7 +26,7 @@ async fn app() -> Result<Router, Box<dyn Error>> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     // `axum::serve` does as well. This one ends clients that are slow on purpose, and its requests finish when it stops.
-    let listener = bind(([127, 0, 0, 1], 3000).into()).await?;
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 3000))).await?;
     let shutdown = Shutdown::new();
     shutdown.on_signals()?;
     match serve(listener, app().await?, ServerConfig::default(), shutdown).await {

@@ -53,6 +53,8 @@ pub use app::App;
 pub use given::{ClientAddress, Given};
 pub use metrics::Metrics;
 pub use routes::{InvalidRoute, Route, Routes};
-pub use server::{BindError, ServerConfig, Stopped, bind, raise_descriptor_limit, serve};
+pub use server::{
+    BindError, InvalidListenAddress, ListenAddress, ServerConfig, Stopped, bind, raise_descriptor_limit, serve,
+};
 pub use shutdown::Shutdown;
 pub use site::Site;

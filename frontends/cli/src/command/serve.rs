@@ -1,9 +1,11 @@
 //! `nebula serve`.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
-use nebula_http::{Api, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit};
+use nebula_http::{
+    Api, ListenAddress, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit,
+};
 use nebula_local::ExitCode;
 use nebula_runtime::{Admission, FunctionName, Invoker, Limits, Observed, Report, Runtime, Store, StoreUrl};
 use tokio::net::TcpListener;
@@ -21,19 +23,22 @@ Examples:
   nebula serve                                 all published functions
   nebula serve --config nebula.toml --watch    publish a file's functions first,
                                                and again when they change
-  nebula serve --listen 0.0.0.0:80 --reports all --log-format json
+  nebula serve --listen :80 --reports all --log-format json
+                                               on all addresses of this machine
   curl localhost:8080/api/treats/10
 
 Without --config, nebula.toml is used where the working directory has one.
-The first SIGINT or SIGTERM lets requests finish, the second quits.";
+The first SIGINT or SIGTERM lets requests finish, the second quits. SIGHUP lets
+requests finish too, but not under nohup.";
 
 /// Serves the published functions over HTTP.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
-    /// The address to listen on; port 0 is any free one. Whoever reaches it can call functions
+    /// Where to listen: an address or a name with a port, :8080 for all addresses, or 8080 for
+    /// that port of 127.0.0.1. Port 0 is any free one. Whoever reaches it can call functions
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    listen: ListenAddress,
     /// Functions to publish first, and the server's limits
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -54,7 +59,7 @@ impl Serve {
         }
         let path = self.config_path()?;
         let config = path.as_deref().map(Config::read).transpose()?.unwrap_or_default();
-        let listener = bind(self.listen).await?;
+        let listener = bind(self.listen.clone()).await?;
         let (store, url) = global.places.open_store().await?;
         let runtime = Arc::new(runtime(store.clone(), &global.places, &config)?);
         // Started before files are read for the first time, so that no change falls between the two.

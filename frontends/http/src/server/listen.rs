@@ -1,8 +1,80 @@
 //! Taking an address to listen on.
 
-use std::{io, net::SocketAddr};
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
+
+/// Where a server listens: an address or a name, and a port.
+///
+/// - `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`: that address; of a name, the first of its addresses that can be had,
+///   those of IPv4 before those of IPv6.
+/// - `:8080`: all addresses of this machine.
+/// - `8080`: that port of 127.0.0.1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenAddress {
+    host: Host,
+    port: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Host {
+    All,
+    Address(IpAddr),
+    Name(String),
+}
+
+/// A text that says nowhere to listen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected an address and a port such as 127.0.0.1:8080 or localhost:8080, :8080 for all addresses, or a port")]
+pub struct InvalidListenAddress;
+
+impl FromStr for ListenAddress {
+    type Err = InvalidListenAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidListenAddress> {
+        let port = |text: &str| text.parse().map_err(|_| InvalidListenAddress);
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(address.into());
+        }
+        match text.rsplit_once(':') {
+            None => Ok(Self { host: Host::Address(Ipv4Addr::LOCALHOST.into()), port: port(text)? }),
+            Some(("", digits)) => Ok(Self { host: Host::All, port: port(digits)? }),
+            Some((name, digits)) if is_name(name) => {
+                Ok(Self { host: Host::Name(name.to_owned()), port: port(digits)? })
+            }
+            Some(_) => Err(InvalidListenAddress),
+        }
+    }
+}
+
+/// Letters, digits and hyphens, in labels (RFC 1123, section 2.1); and underscores, which names of containers have.
+fn is_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    // Without a letter it is an address that is misspelt.
+    text.split('.').all(is_label) && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self { host: Host::Address(address.ip()), port: address.port() }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::All => write!(f, ":{}", self.port),
+            Host::Address(address) => SocketAddr::new(*address, self.port).fmt(f),
+            Host::Name(name) => write!(f, "{name}:{}", self.port),
+        }
+    }
+}
 
 /// Why a server cannot listen on an address.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +89,9 @@ pub enum BindError {
     /// The address is another machine's.
     #[error("{0} is not an address of this machine: choose one that is, or 0.0.0.0 for all of them")]
     NotOurs(SocketAddr, #[source] io::Error),
+    /// The name has no address.
+    #[error("the name of {0} is not known: choose an address of this machine, or localhost")]
+    Unknown(ListenAddress, #[source] io::Error),
     /// Something else.
     #[error("failed to listen on {0}")]
     Failed(SocketAddr, #[source] io::Error),
@@ -26,22 +101,54 @@ pub enum BindError {
 ///
 /// # Errors
 /// Where the address cannot be had, with what to do.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+pub async fn bind(address: impl Into<ListenAddress>) -> Result<TcpListener, BindError> {
+    let address = address.into();
+    let mut failure = None;
+    for candidate in candidates(&address).await.map_err(|error| BindError::Unknown(address.clone(), error))? {
+        match TcpListener::bind(candidate).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = failure.or_else(|| Some(failed(candidate, error))),
+        }
+    }
+    Err(failure.unwrap_or_else(|| BindError::Unknown(address, io::ErrorKind::NotFound.into())))
+}
+
+/// What is tried, in this order.
+async fn candidates(address: &ListenAddress) -> io::Result<Vec<SocketAddr>> {
+    let port = address.port;
+    Ok(match &address.host {
+        Host::Address(address) => vec![SocketAddr::new(*address, port)],
+        // The first takes connections of IPv4 too, where the system has IPv6 at all.
+        Host::All => vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()],
+        Host::Name(name) => {
+            let mut found: Vec<_> = lookup_host((name.as_str(), port)).await?.collect();
+            // More clients try IPv4 alone than IPv6 alone.
+            found.sort_by_key(SocketAddr::is_ipv6);
+            found
+        }
+    })
+}
+
+fn failed(address: SocketAddr, error: io::Error) -> BindError {
+    match error.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse(address, error),
         io::ErrorKind::PermissionDenied => BindError::NotPermitted(address, error),
         io::ErrorKind::AddrNotAvailable => BindError::NotOurs(address, error),
         _ => BindError::Failed(address, error),
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn any_port_of(address: [u8; 4]) -> SocketAddr {
+        (address, 0).into()
+    }
+
     #[tokio::test]
     async fn a_port_in_use_is_named_with_what_to_do() {
-        let taken = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let taken = bind(any_port_of([127, 0, 0, 1])).await.unwrap();
         let address = taken.local_addr().unwrap();
         let error = bind(address).await.unwrap_err().to_string();
         assert_eq!(error, format!("{address} is in use: stop what listens there, or choose another port"));
@@ -50,8 +157,39 @@ mod tests {
     #[tokio::test]
     async fn an_address_of_another_machine_is_named_with_what_to_do() {
         // Of a block that is nobody's (RFC 5737).
-        let error = bind(([192, 0, 2, 1], 0).into()).await.unwrap_err().to_string();
+        let error = bind(any_port_of([192, 0, 2, 1])).await.unwrap_err().to_string();
         let expected = "192.0.2.1:0 is not an address of this machine: choose one that is, or 0.0.0.0 for all of them";
         assert_eq!(error, expected);
+    }
+
+    #[tokio::test]
+    async fn a_name_a_bare_port_and_all_addresses_are_listened_on() {
+        let cases = [("127.0.0.1:0", true), ("localhost:0", true), ("0", true), (":0", false), ("0.0.0.0:0", false)];
+        for (text, is_loopback) in cases {
+            let address: ListenAddress = text.parse().unwrap();
+            let listener = bind(address).await.unwrap();
+            assert_eq!(listener.local_addr().unwrap().ip().is_loopback(), is_loopback, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_has_no_address_is_named() {
+        // Of a domain that is nobody's (RFC 6761).
+        let error = bind("gone.invalid:8080".parse::<ListenAddress>().unwrap()).await.unwrap_err().to_string();
+        let expected = "the name of gone.invalid:8080 is not known: choose an address of this machine, or localhost";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn an_address_is_printed_as_it_was_written() {
+        for text in ["127.0.0.1:8080", "[::1]:80", "localhost:8080", "my_host-1.test:1", ":8080"] {
+            assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
+        }
+        assert_eq!("8080".parse::<ListenAddress>().unwrap().to_string(), "127.0.0.1:8080");
+        for text in
+            ["", ":", "a", "localhost", "localhost:", "localhost:65536", "a b:1", "::1:x", "1.2.3:80", "http://a:1"]
+        {
+            assert_eq!(text.parse::<ListenAddress>(), Err(InvalidListenAddress), "{text}");
+        }
     }
 }

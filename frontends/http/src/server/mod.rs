@@ -19,7 +19,7 @@ use tokio::{
 
 pub use self::{
     descriptors::raise_descriptor_limit,
-    listen::{BindError, bind},
+    listen::{BindError, InvalidListenAddress, ListenAddress, bind},
 };
 use crate::{App, Shutdown};
 
