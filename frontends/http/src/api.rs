@@ -18,8 +18,9 @@ use crate::{
     metrics::Metrics,
     openapi,
     problem::Problem,
+    proxies::TrustedProxies,
     reply,
-    routes::Route,
+    routes::Place,
     target::Target,
     upload,
 };
@@ -45,12 +46,14 @@ pub struct Api {
     body_stall: Duration,
     ending: Ending,
     catalog: Option<Arc<dyn Catalog>>,
+    proxies: TrustedProxies,
 }
 
 impl Api {
     /// The functions of `invoker`, with default settings.
     pub fn new(invoker: Arc<dyn Invoker>) -> Self {
-        Self { invoker, metrics: Metrics::new(), body_stall: BODY_STALL, ending: Ending::WithBody, catalog: None }
+        let (metrics, proxies) = (Metrics::new(), TrustedProxies::default());
+        Self { invoker, metrics, body_stall: BODY_STALL, ending: Ending::WithBody, catalog: None, proxies }
     }
 
     /// Counts the invocations that go on in `metrics`. Those that ended are counted by
@@ -77,6 +80,13 @@ impl Api {
     #[must_use]
     pub fn with_catalog(self, catalog: Arc<dyn Catalog>) -> Self {
         Self { catalog: Some(catalog), ..self }
+    }
+
+    /// Takes the word of these on where a request came from. Nobody's is taken otherwise, where a request has a
+    /// [`ClientAddress`].
+    #[must_use]
+    pub fn with_trusted_proxies(self, proxies: TrustedProxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// The router.
@@ -107,7 +117,7 @@ impl Api {
     /// Calls the function of a place of its own.
     pub(crate) async fn answer_at(
         &self,
-        route: Option<Route>,
+        place: Option<Place>,
         client: Option<ClientAddress>,
         mut request: Request,
     ) -> Response {
@@ -118,7 +128,7 @@ impl Api {
         }
         let given = request.extensions_mut().remove::<Given>().unwrap_or_default();
         let id = given.id.clone();
-        match self.invocation(route, client, request, given) {
+        match self.invocation(place, client, request, given) {
             Ok(Some(invocation)) => self.invoke(invocation, &id).await,
             Ok(None) => Problem::of_status(StatusCode::NOT_FOUND, "functions are at /api/{function}").into_response(),
             Err(error) => refuse(&error, &id, None),
@@ -157,18 +167,21 @@ impl Api {
     /// `None` where the router's paths were rewritten and name no function any more.
     fn invocation(
         &self,
-        route: Option<Route>,
+        place: Option<Place>,
         client: Option<ClientAddress>,
-        request: Request,
+        mut request: Request,
         given: Given,
     ) -> Result<Option<Invocation>, InvokeError> {
         let uri = request.uri();
-        let target = route.as_ref().map_or_else(|| Target::of(uri), |route| Target::below(uri, route.prefix()));
+        let target = place.as_ref().map_or_else(|| Target::of(uri), |place| Target::below(uri, place.mount));
         let Some(target) = target else {
             return Ok(None);
         };
-        let function = route.as_ref().map_or_else(|| target.function(), |route| Ok(route.function().clone()))?;
         let (arguments, mount) = (target.arguments()?, target.mount().len());
+        let function = place.map_or_else(|| target.function(), |place| Ok(place.function))?;
+        if let Some(ClientAddress(client)) = client {
+            self.proxies.clean(client, request.headers_mut());
+        }
         let trace = trace(request.headers()).unwrap_or(given.trace);
         let request = request.map(|body| upload::receive(body, self.body_stall));
         let mut event = Event::http(request).mounted_at(mount).with_arguments(arguments);

@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Request, response::Response};
+use axum::{
+    Router,
+    extract::Request,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderValue, StatusCode, header::ALLOW};
+use nebula_runtime::Event;
 use tower::Service as _;
 
-use crate::{ClientAddress, Site, target};
+use crate::{ClientAddress, Site, site, target::Target};
 
 /// What [`serve`](crate::serve) serves: a [`Site`], or any router.
 #[derive(Clone)]
@@ -24,9 +30,15 @@ impl App {
     /// Answers one request of `client`.
     pub(crate) async fn answer_to(&self, client: Option<ClientAddress>, mut request: Request) -> Response {
         if let Some(site) = &self.site {
-            let route = site.routes().find(request.uri(), request.headers());
-            if route.is_some() || request.uri().path().starts_with(target::PREFIX) {
-                return site.api().answer_at(route, client, request).await;
+            let place = site.routes().find(request.uri(), request.headers());
+            if place.is_some() || Target::of(request.uri()).is_some() {
+                return site.api().answer_at(place, client, request).await;
+            }
+            if request.uri().path() == "*" {
+                return options_of_all();
+            }
+            if let Some(page) = site::page_of(request.uri()) {
+                *request.uri_mut() = page;
             }
         }
         if let Some(client) = client {
@@ -37,6 +49,12 @@ impl App {
             Err(never) => match never {},
         }
     }
+}
+
+/// What the server takes at all (RFC 9110, section 9.3.7).
+fn options_of_all() -> Response {
+    let allow = HeaderValue::from_static(Event::METHODS);
+    (StatusCode::NO_CONTENT, [(ALLOW, allow)]).into_response()
 }
 
 impl From<Router> for App {

@@ -36,7 +36,9 @@ mod given;
 mod index;
 mod metrics;
 mod openapi;
+mod paths;
 mod problem;
+mod proxies;
 mod published;
 mod reply;
 mod routes;
@@ -52,6 +54,7 @@ pub use api::{Api, BODY_STALL, refusal, router};
 pub use app::App;
 pub use given::{ClientAddress, Given};
 pub use metrics::Metrics;
+pub use proxies::{InvalidNetwork, Network, TrustedProxies};
 pub use routes::{InvalidRoute, Route, Routes};
 pub use server::{
     BindError, InvalidListenAddress, ListenAddress, ServerConfig, Stopped, bind, raise_descriptor_limit, serve,

@@ -1,6 +1,7 @@
 //! Functions at places of their own, besides `/api/{function}`.
 
 use std::{
+    cmp::Reverse,
     fmt,
     sync::{
         Arc, PoisonError, RwLock,
@@ -11,19 +12,31 @@ use std::{
 use http::{HeaderMap, Uri, header::HOST};
 use nebula_runtime::FunctionRef;
 
-/// The paths that are the server's own wherever no host is named.
-const RESERVED: [&str; 5] = ["/api", "/healthz", "/readyz", "/metrics", "/openapi.json"];
+use crate::paths::{Segments, behind_first};
+
+/// The first segments of the paths that are the server's own wherever no host is named.
+const RESERVED: [&str; 5] = ["api", "healthz", "readyz", "metrics", "openapi.json"];
 
 /// A place that is a function's own: a path, a host, or a path on a host.
 ///
 /// - The path begins with a slash and ends with none, but for `/` itself; everything below it is the function's too.
+/// - Paths compare decoded: `/café`, `/caf%C3%A9` and `/caf%c3%a9` are one place.
 /// - The host is a name without a port, or an address.
 /// - Without a host, the path is none of the server's own. With one, the whole of that host can be a function's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     host: Option<Box<str>>,
     path: Box<str>,
+    segments: Segments,
     function: FunctionRef,
+}
+
+/// Where a request found a function of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) function: FunctionRef,
+    /// How many bytes of the request's path are not the function's own.
+    pub(crate) mount: usize,
 }
 
 /// A place that no function can have.
@@ -57,26 +70,19 @@ impl Route {
         if !is_path || path.contains("//") || path.parse::<Uri>().map_or(true, |uri| uri.path() != path) {
             return Err(InvalidRoute::Path(path.to_owned()));
         }
-        if host.is_none() && RESERVED.iter().any(|reserved| below(path, reserved)) {
+        let segments = Segments::of(path);
+        if host.is_none() && RESERVED.iter().any(|reserved| segments.first() == Some(reserved.as_bytes())) {
             return Err(InvalidRoute::Reserved(path.to_owned()));
         }
-        Ok(Self { host: host.transpose()?, path: path.into(), function })
+        Ok(Self { host: host.transpose()?, path: path.into(), segments, function })
     }
 
-    /// The function that is there.
-    pub fn function(&self) -> &FunctionRef {
-        &self.function
-    }
-
-    /// What is taken off a request's path.
-    pub(crate) fn prefix(&self) -> &str {
-        if &*self.path == "/" { "" } else { &self.path }
-    }
-
-    fn serves(&self, host: Option<&str>, path: &str) -> bool {
-        let own = self.host.is_some() || !RESERVED.iter().any(|reserved| below(path, reserved));
-        let here = self.host.as_deref().is_none_or(|own| host.is_some_and(|host| host.eq_ignore_ascii_case(own)));
-        own && here && below(path, self.prefix())
+    /// The place of a request to `path` on `host`, if that is this route's.
+    fn find(&self, host: Option<&str>, path: &str) -> Option<Place> {
+        let is_own = self.host.is_some() || !RESERVED.iter().any(|reserved| behind_first(path, reserved).is_some());
+        let is_here = self.host.as_deref().is_none_or(|own| host.is_some_and(|host| host.eq_ignore_ascii_case(own)));
+        let mount = self.segments.length_in(path).filter(|_| is_own && is_here)?;
+        Some(Place { function: self.function.clone(), mount })
     }
 }
 
@@ -84,11 +90,6 @@ impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{} -> {}", self.host.as_deref().unwrap_or_default(), self.path, self.function)
     }
-}
-
-/// Whether `path` is `prefix` or below it.
-fn below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The places of a server's functions. Clones are the same places, which can be changed while it serves.
@@ -106,20 +107,22 @@ impl Routes {
     /// Serves these from now on. Of several that fit a request, one that names its host comes first, then the one with the
     /// longest path.
     pub fn replace(&self, mut routes: Vec<Route>) {
-        routes.sort_by_key(|route| (route.host.is_none(), std::cmp::Reverse(route.path.len())));
+        routes.sort_by_key(|route| (route.host.is_none(), Reverse(route.segments.count())));
         let mut known = self.0.routes.write().unwrap_or_else(PoisonError::into_inner);
         self.0.some.store(!routes.is_empty(), Relaxed);
         *known = routes;
     }
 
     /// The place that a request is sent to, if it is a function's own.
-    pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap) -> Option<Route> {
+    pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap) -> Option<Place> {
         if !self.0.some.load(Relaxed) {
             return None;
         }
         let host = uri.host().or_else(|| without_port(headers.get(HOST)?.to_str().ok()?));
+        // A name that ends with a dot is the same one, from the root on.
+        let host = host.map(|host| host.strip_suffix('.').unwrap_or(host));
         let routes = self.0.routes.read().unwrap_or_else(PoisonError::into_inner);
-        routes.iter().find(|route| route.serves(host, uri.path())).cloned()
+        routes.iter().find_map(|route| route.find(host, uri.path()))
     }
 }
 
@@ -150,6 +153,8 @@ mod tests {
             route(None, "/shop/admin", "admin").unwrap(),
             route(Some("Blog.example.com"), "/", "blog").unwrap(),
             route(Some("[::1]"), "/v6", "six").unwrap(),
+            route(None, "/café", "coffee").unwrap(),
+            route(None, "/shop/%61dmin/a", "deep").unwrap(),
         ]);
         let cases = [
             ("any", "/", Some("root")),
@@ -165,11 +170,17 @@ mod tests {
             ("BLOG.example.com:8080", "/healthz", Some("blog")),
             ("[::1]:8080", "/v6/a", Some("six")),
             ("[::1]", "/v6", Some("six")),
+            ("blog.example.com.", "/shop", Some("blog")),
+            ("any", "/caf%c3%a9", Some("coffee")),
+            ("any", "/%73hop", Some("shop")),
+            ("any", "/shop/admin/%61/b", Some("deep")),
+            ("any", "/%61pi/treats/10", None),
+            ("any", "/%68ealthz", None),
         ];
         for (host, path, expected) in cases {
             let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_str(host).unwrap())]);
             let found = routes.find(&path.parse().unwrap(), &headers);
-            let found = found.map(|route| route.function().to_string());
+            let found = found.map(|place| place.function.to_string());
             assert_eq!(found.as_deref(), expected, "{host} {path}");
         }
     }
@@ -179,7 +190,7 @@ mod tests {
         for path in ["", "shop", "/shop/", "//", "/a//b", "/a b", "/a?b"] {
             assert_eq!(route(None, path, "f"), Err(InvalidRoute::Path(path.to_owned())));
         }
-        for path in ["/api", "/api/treats", "/healthz", "/metrics/x"] {
+        for path in ["/api", "/api/treats", "/healthz", "/metrics/x", "/%61pi"] {
             assert_eq!(route(None, path, "f"), Err(InvalidRoute::Reserved(path.to_owned())));
             assert!(route(Some("own.test"), path, "f").is_ok());
         }

@@ -16,6 +16,7 @@ use nebula_runtime::{Catalog, InvokeError, Listed};
 
 use crate::{
     Api, Routes, Shutdown, index, metrics, openapi,
+    paths::is_same,
     problem::Problem,
     published::Published,
     selection::{Names, Page, Selection},
@@ -91,6 +92,16 @@ impl Site {
     async fn all(&self, selection: &Selection) -> Result<Vec<Listed>, InvokeError> {
         self.published.list(selection.all(self.published.names().await?)).await
     }
+}
+
+/// The same target as the router knows it, where it is one of the pages and written in another way.
+pub(crate) fn page_of(uri: &Uri) -> Option<Uri> {
+    const PAGES: [&str; 4] = ["/openapi.json", "/healthz", "/readyz", "/metrics"];
+
+    let path = uri.path();
+    let page = PAGES.iter().find(|page| path.contains('%') && is_same(path, page))?;
+    let target = uri.query().map_or_else(|| (*page).to_owned(), |query| format!("{page}?{query}"));
+    target.parse().ok()
 }
 
 async fn list(State(site): State<Arc<Site>>, selection: Selection, headers: HeaderMap) -> Result<Response, Problem> {

@@ -6,8 +6,10 @@ use http::Uri;
 use nebula_runtime::{ErrorKind, FunctionRef, InvokeError};
 use percent_encoding::percent_decode_str;
 
+use crate::paths::behind_first;
+
 /// Where functions are, in the router's own paths.
-pub(crate) const PREFIX: &str = "/api/";
+const PREFIX: &str = "/api/";
 
 /// `/api/{function}/{*input}?{query}`, read from the raw path.
 ///
@@ -26,15 +28,17 @@ impl<'a> Target<'a> {
     /// The target of a request to `uri`; `None` where the path is not below [`PREFIX`].
     pub(crate) fn of(uri: &'a Uri) -> Option<Self> {
         let path = uri.path();
-        let behind = path.strip_prefix(PREFIX)?;
+        // Most are not encoded.
+        let encoded = || behind_first(path, "api")?.strip_prefix('/');
+        let behind = path.strip_prefix(PREFIX).or_else(encoded)?;
         let function = behind.split_once('/').map_or(behind, |(function, _)| function);
-        let (mount, input) = path.split_at_checked(PREFIX.len() + function.len())?;
+        let (mount, input) = path.split_at_checked(path.len() - behind.len() + function.len())?;
         Some(Self { mount, function, input })
     }
 
-    /// The target of a request to `uri` below `prefix`, where a function of its own is; `None` where it is not there.
-    pub(crate) fn below(uri: &'a Uri, prefix: &str) -> Option<Self> {
-        let (mount, input) = uri.path().split_at_checked(prefix.len())?;
+    /// The target of a request to a function of its own, of which the first `mount` bytes of the path are not.
+    pub(crate) fn below(uri: &'a Uri, mount: usize) -> Option<Self> {
+        let (mount, input) = uri.path().split_at_checked(mount)?;
         Some(Self { mount, function: "", input })
     }
 
@@ -93,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_path_is_cut_first_and_decoded_after() {
-        let cases: [(&str, &str, &str, &[&str]); 14] = [
+        let cases: [(&str, &str, &str, &[&str]); 15] = [
             ("/api/f", "/api/f", "f", &[]),
             ("/api/f/", "/api/f", "f", &[]),
             ("/api/f?x=1/2", "/api/f", "f", &[]),
@@ -108,6 +112,7 @@ mod tests {
             ("/api/calc:add@prod/1", "/api/calc:add@prod", "calc:add@prod", &["1"]),
             ("/api/calc%3Aadd%403/1", "/api/calc%3Aadd%403", "calc:add@3", &["1"]),
             ("http://host:1/api/f/1", "/api/f", "f", &["1"]),
+            ("/%61p%69/f/1", "/%61p%69/f", "f", &["1"]),
         ];
         for (path, mount, function, arguments) in cases {
             let arguments = arguments.iter().copied().map(str::to_owned).collect();

@@ -74,8 +74,7 @@ impl Serve {
         let shutdown = Shutdown::new();
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
         announce(&listener, &store, &url, global.log.format()).await?;
-        let concurrency = config.concurrency.unwrap_or(CONCURRENCY);
-        let site = site(runtime, concurrency, self.reports, shutdown.clone()).with_routes(routes);
+        let site = site(runtime, &config, self.reports, shutdown.clone()).with_routes(routes);
         let stopped = nebula_http::serve(listener, site, ServerConfig::default(), shutdown).await;
         signals.abort();
         if let Stopped::Cut(connections) = stopped {
@@ -106,7 +105,7 @@ fn runtime(store: Store, places: &PlaceOptions, config: &Config) -> Result<Runti
 }
 
 /// The whole server's routes, over the runtime and its layers: what arrives is observed, then admitted, then run.
-fn site(runtime: Arc<Runtime>, concurrency: u32, reports: Reports, shutdown: Shutdown) -> Site {
+fn site(runtime: Arc<Runtime>, config: &Config, reports: Reports, shutdown: Shutdown) -> Site {
     let metrics = Metrics::new();
     let sink = {
         let metrics = metrics.clone();
@@ -115,9 +114,11 @@ fn site(runtime: Arc<Runtime>, concurrency: u32, reports: Reports, shutdown: Shu
             reports.log(report);
         }
     };
+    let concurrency = config.concurrency.unwrap_or(CONCURRENCY);
     let admission: Arc<dyn Invoker> = Arc::new(Admission::new(Arc::clone(&runtime) as _, concurrency));
     let observed: Arc<dyn Invoker> = Arc::new(Observed::new(admission, "http", Arc::new(sink)));
-    Site::new(Api::new(observed).with_metrics(metrics), runtime, shutdown)
+    let proxies = config.trusted_proxies.iter().copied().collect();
+    Site::new(Api::new(observed).with_metrics(metrics).with_trusted_proxies(proxies), runtime, shutdown)
 }
 
 /// Says what is served and where. By then, connections are taken.

@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nebula_http::Route;
+use nebula_http::{Network, Route};
 use nebula_runtime::{DirGrant, FunctionConfig, FunctionName, LimitSettings};
 
 use crate::build::Build;
@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) ceilings: LimitSettings,
     /// How many invocations a server runs at once.
     pub(crate) concurrency: Option<u32>,
+    /// The proxies whose word counts on where a request came from.
+    pub(crate) trusted_proxies: Vec<Network>,
 }
 
 /// A function and where its code is.
@@ -77,6 +79,7 @@ impl Config {
             limits: file.limits.settings(),
             ceilings: file.ceilings.settings(),
             concurrency: file.server.concurrency.map(|count| count.0),
+            trusted_proxies: file.server.trusted_proxies.into_iter().map(|network| network.0).collect(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use nebula_http::InvalidNetwork;
 use nebula_runtime::{Batch, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings, Reuse};
 use serde::Deserialize;
 
@@ -92,6 +93,20 @@ pub(super) struct Limits {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) concurrency: Option<Count>,
+    pub(super) trusted_proxies: Vec<Network>,
+}
+
+/// One of `trusted_proxies`.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Network(pub(super) nebula_http::Network);
+
+impl TryFrom<String> for Network {
+    type Error = InvalidNetwork;
+
+    fn try_from(text: String) -> Result<Self, InvalidNetwork> {
+        text.parse().map(Self)
+    }
 }
 
 impl Function {

@@ -16,6 +16,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
     let text = r#"
         [server]
         concurrency = 64
+        trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]
 
         [limits]
         timeout = "10s"
@@ -85,6 +86,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
             ..Default::default()
         },
         concurrency: Some(64),
+        trusted_proxies: ["127.0.0.1", "10.0.0.0/8"].map(|network| network.parse().unwrap()).into(),
     };
     assert_eq!(Config::read(&path).unwrap(), expected);
 }
@@ -111,6 +113,11 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
         (
             "[functions.treats]\nsource = \"a\"\nzzz = 1\n",
             ":3: unknown key \"zzz\"; expected one of source, build, export",
+        ),
+        ("[server]\ntrusted_proxy = []\n", ":2: unknown key \"trusted_proxy\"; did you mean \"trusted_proxies\"?"),
+        (
+            "[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\n",
+            ":2: server.trusted_proxies: invalid network \"10.0.0.0/33\": expected an address such as",
         ),
         ("[limits]\ntime_out = \"1s\"\n", ":2: unknown key \"time_out\"; did you mean \"timeout\"?"),
         ("[functions.treats]\n", ":1: functions.treats: missing key `source`"),

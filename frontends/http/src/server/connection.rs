@@ -24,6 +24,7 @@ use super::{
     activity::{Activity, Wait},
     body::Watched,
     socket::Socket,
+    wire,
 };
 use crate::{App, ClientAddress, Shutdown};
 
@@ -91,6 +92,10 @@ async fn answer(
     activity: &Arc<Activity>,
 ) -> Result<Response<Watched<Body>>, Infallible> {
     activity.serving();
-    let request = request.map(|body| Body::new(Watched::new(body, activity, Activity::leave_upload)));
-    Ok(app.answer_to(client, request).await.map(|body| Watched::new(body, activity, Activity::answer)))
+    let mut request = request.map(|body| Body::new(Watched::new(body, activity, Activity::leave_upload)));
+    let answer = match wire::take(&mut request) {
+        Ok(()) => app.answer_to(client, request).await,
+        Err(refusal) => refusal,
+    };
+    Ok(answer.map(|body| Watched::new(body, activity, Activity::answer)))
 }

@@ -6,6 +6,7 @@ mod connection;
 mod descriptors;
 mod listen;
 mod socket;
+mod wire;
 
 use std::{io, sync::Arc, time::Duration};
 

@@ -22,7 +22,7 @@ fn streaming(items: impl stream::Stream<Item = Result<Bytes, InvokeError>> + Sen
 /// That the server still serves others.
 async fn assert_serves(server: &Server) {
     let mut client = server.connect().await;
-    client.send("GET /api/f HTTP/1.1\r\nconnection: close\r\n\r\n").await;
+    client.send("GET /api/f HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
     let answer = client.read_to_end().await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
@@ -40,7 +40,7 @@ async fn a_half_sent_head_is_ended() {
 async fn a_head_that_drips_is_ended() {
     let server = Server::start(ok(), ServerConfig { header_timeout: SOON, ..patient() }).await;
     let (mut read, mut write) = server.connect().await.0.into_split();
-    write.write_all(b"GET /api/f HTTP/1.1\r\nx: ").await.unwrap();
+    write.write_all(b"GET /api/f HTTP/1.1\r\nhost: test\r\nx: ").await.unwrap();
     let mut drip = tokio::time::interval(SOON / 10);
     let mut byte = [0];
     let ended = loop {
@@ -88,7 +88,7 @@ async fn an_upload_that_stalls_is_answered_and_ended() {
     });
     let server = Server::start(collecting.with_body_stall(SOON).router(), patient()).await;
     let mut client = server.connect().await;
-    client.send("POST /api/f HTTP/1.1\r\ncontent-length: 10\r\n\r\nhalf").await;
+    client.send("POST /api/f HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhalf").await;
     let answer = client.read_until("}").await;
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
     assert!(answer.contains("\"detail\":\"the request body stalled\""), "{answer}");
@@ -145,8 +145,13 @@ async fn a_client_that_leaves_stops_its_function() {
         }
     });
     let server = Server::start(never, patient()).await;
-    let unread_body = format!("POST /api/f HTTP/1.1\r\ncontent-length: 50000\r\n\r\n{}", "x".repeat(50_000));
-    let requests = ["GET /api/waits HTTP/1.1\r\n\r\n", "GET /api/spins HTTP/1.1\r\n\r\n", &unread_body];
+    let unread_body =
+        format!("POST /api/f HTTP/1.1\r\nhost: test\r\ncontent-length: 50000\r\n\r\n{}", "x".repeat(50_000));
+    let requests = [
+        "GET /api/waits HTTP/1.1\r\nhost: test\r\n\r\n",
+        "GET /api/spins HTTP/1.1\r\nhost: test\r\n\r\n",
+        &unread_body,
+    ];
     for request in requests {
         let mut client = server.connect().await;
         client.send(request).await;
@@ -198,7 +203,7 @@ async fn a_refused_upload_is_read_off_so_that_its_client_reads_why() {
     let server = Server::start(refusing, patient()).await;
     let size = 8 << 20;
     let mut client = server.connect().await;
-    client.send(format!("POST /api/f HTTP/1.1\r\ncontent-length: {size}\r\n\r\n")).await;
+    client.send(format!("POST /api/f HTTP/1.1\r\nhost: test\r\ncontent-length: {size}\r\n\r\n")).await;
     client.send(vec![b'x'; size]).await;
     let answer = client.read_to_end().await;
     assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{answer}");
@@ -210,7 +215,7 @@ async fn requests_sent_together_are_answered_in_order() {
     let named = app(async |invocation: Invocation| Ok(text(&invocation, invocation.function.to_string())));
     let server = Server::start(named, patient()).await;
     let mut client = server.connect().await;
-    client.send("GET /api/a HTTP/1.1\r\n\r\nGET /api/b HTTP/1.1\r\n\r\n").await;
+    client.send("GET /api/a HTTP/1.1\r\nhost: test\r\n\r\nGET /api/b HTTP/1.1\r\nhost: test\r\n\r\n").await;
     client.read_until("\r\n\r\na").await;
     client.read_until("\r\n\r\nb").await;
 }

@@ -207,7 +207,8 @@ async fn run_plain(
     let proxy = pre.instantiate_async(&mut *store).await?;
     store.data().instantiated(began);
     let mut view = store.data_mut().http();
-    let request = view.new_incoming_request(Scheme::Http, request)?;
+    let is_secure = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
+    let request = view.new_incoming_request(if is_secure { Scheme::Https } else { Scheme::Http }, request)?;
     let answer = view.new_response_outparam_from_callback(move |head| {
         // Whoever waited for it may be gone.
         drop(answer.send(head.map_err(|code| refused(&code))));

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Uri,
+    HeaderName, HeaderValue, Method, Uri,
     header::{CONTENT_TYPE, HOST},
     uri::{Authority, PathAndQuery, Scheme},
 };
@@ -39,8 +39,8 @@ pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBod
     let (input, arguments) = event.into_parts();
     let request = match input {
         Input::Http(mut request) => {
-            forward(client, request.headers_mut());
-            mount_below(&mount, &mut request)?;
+            forward(client, &mut request);
+            mount_below(&mount, client.is_some(), &mut request)?;
             *request
         }
         Input::Payload { body, media_type, fields } => {
@@ -73,8 +73,9 @@ fn bare(body: Body, media_type: Option<HeaderValue>, arguments: &[String]) -> Re
     Ok(request)
 }
 
-/// Makes the request that of a function mounted there: with the rest of its path, and told what was taken off.
-fn mount_below(mount: &str, request: &mut http::Request<Body>) -> Result<(), InvokeError> {
+/// Makes the request that of a function mounted there: with the rest of its path, and told what was taken off, by a proxy
+/// `before` this server too.
+fn mount_below(mount: &str, before: bool, request: &mut http::Request<Body>) -> Result<(), InvokeError> {
     const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
     if mount.is_empty() {
@@ -89,20 +90,32 @@ fn mount_below(mount: &str, request: &mut http::Request<Body>) -> Result<(), Inv
     let own = own.map_err(|error| {
         InvokeError::new(ErrorKind::InvalidInput, "the request's path is not valid").with_source(error)
     })?;
-    *request.uri_mut() = Uri::from(own);
-    if let Ok(prefix) = HeaderValue::try_from(mount) {
-        request.headers_mut().insert(PREFIX, prefix);
+    *request.uri_mut() = with_path(request.uri(), own);
+    let headers = request.headers_mut();
+    let before = headers.get(PREFIX).filter(|_| before).map_or(&b""[..], HeaderValue::as_bytes);
+    if let Ok(prefix) = HeaderValue::from_bytes(&[before, mount.as_bytes()].concat()) {
+        headers.insert(PREFIX, prefix);
     }
     Ok(())
 }
 
+/// The same address with another path. A whole URL stays one.
+fn with_path(uri: &Uri, path: PathAndQuery) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path);
+    // A path can replace a path.
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
 /// Adds what the server knows of the request's way: from whom, to which host and by which scheme it came.
-fn forward(client: Option<IpAddr>, headers: &mut HeaderMap) {
+fn forward(client: Option<IpAddr>, request: &mut http::Request<Body>) {
     const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
     const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
     const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
     let Some(client) = client else { return };
+    let is_secure = request.uri().scheme() == Some(&Scheme::HTTPS);
+    let headers = request.headers_mut();
     // These and the prefix.
     headers.reserve(4);
     // A proxy before this server has begun the list.
@@ -111,7 +124,7 @@ fn forward(client: Option<IpAddr>, headers: &mut HeaderMap) {
     if let Ok(list) = HeaderValue::try_from(list) {
         headers.insert(FOR, list);
     }
-    headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
+    headers.entry(PROTO).or_insert(HeaderValue::from_static(if is_secure { "https" } else { "http" }));
     if let Some(host) = headers.get(HOST).cloned() {
         headers.entry(FORWARDED_HOST).or_insert(host);
     }
@@ -198,12 +211,13 @@ mod tests {
             ("/api/f", "/api/f//b", "//b"),
             ("/api/f", "/api/f/%E2%82%AC+%zz%20", "/%E2%82%AC+%zz%20"),
             ("/api/calc%3Aadd%403", "/api/calc%3Aadd%403/1", "/1"),
-            ("/api/f", "http://host:1/api/f/1", "/1"),
+            ("/api/f", "http://host:1/api/f/1", "http://host:1/1"),
+            ("/api/f", "https://host/api/f?x", "https://host/?x"),
             ("", "/shop?x=1", "/shop?x=1"),
         ];
         for (mount, uri, own) in cases {
             let mut request = http::Request::get(uri).body(Body::empty()).unwrap();
-            mount_below(mount, &mut request).unwrap();
+            mount_below(mount, false, &mut request).unwrap();
             let prefix = request.headers().get("x-forwarded-prefix").map_or("", |prefix| prefix.to_str().unwrap());
             assert_eq!((request.uri().to_string().as_str(), prefix), (own, mount), "{uri}");
         }

@@ -1,0 +1,120 @@
+//! Whose word counts on where a request came from.
+
+use std::{
+    net::IpAddr,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+/// A network of addresses, or a single one: `10.0.0.0/8`, `192.0.2.1`, `fd00::/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(IpNet);
+
+/// A text that is no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid network {0:?}: expected an address such as \"192.0.2.1\", or a network such as \"10.0.0.0/8\"")]
+pub struct InvalidNetwork(String);
+
+impl FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(|network| Self(network.trunc())).map_err(|_| InvalidNetwork(text.chars().take(80).collect()))
+    }
+}
+
+/// The proxies whose word counts: what they say with `Forwarded`, `X-Real-IP` and the fields that begin with
+/// `X-Forwarded-`. From everybody else, these fields are dropped, and the log says so once.
+///
+/// - None are trusted by default: any client could say that it is somebody else.
+/// - Cheap to clone; clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    networks: Vec<Network>,
+    is_logged: AtomicBool,
+}
+
+impl FromIterator<Network> for TrustedProxies {
+    fn from_iter<I: IntoIterator<Item = Network>>(networks: I) -> Self {
+        Self(Arc::new(Inner { networks: networks.into_iter().collect(), is_logged: AtomicBool::new(false) }))
+    }
+}
+
+impl TrustedProxies {
+    /// Drops what `client` says of a request's way, unless it is one of these.
+    pub(crate) fn clean(&self, client: IpAddr, headers: &mut HeaderMap) {
+        if !headers.keys().any(is_of_proxies) || self.0.networks.iter().any(|network| network.0.contains(&client)) {
+            return;
+        }
+        let dropped: Vec<_> = headers.keys().filter(|name| is_of_proxies(name)).cloned().collect();
+        for name in &dropped {
+            headers.remove(name);
+        }
+        if !self.0.is_logged.swap(true, Relaxed) {
+            let names = dropped.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
+            tracing::warn!(
+                %client,
+                "dropped {names} of a request, as of every one that no trusted proxy sent; to trust its sender, add \
+                 \"{client}\" to trusted_proxies of [server]"
+            );
+        }
+    }
+}
+
+fn is_of_proxies(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    /// The fields that are left of a request from `client`.
+    fn left(trusted: &[&str], client: &str) -> Vec<String> {
+        let names = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-real-ip", "x-own"];
+        let names = names.map(|name| (HeaderName::from_static(name), HeaderValue::from_static("a")));
+        let mut headers = HeaderMap::from_iter(names);
+        let proxies: TrustedProxies = trusted.iter().map(|network| network.parse::<Network>().unwrap()).collect();
+        proxies.clean(client.parse().unwrap(), &mut headers);
+        headers.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn only_who_is_trusted_says_where_a_request_came_from() {
+        let cases = [
+            (&[][..], "127.0.0.1", 1),
+            (&["127.0.0.1"], "127.0.0.1", 6),
+            (&["127.0.0.1"], "127.0.0.2", 1),
+            (&["10.0.0.0/8"], "10.200.3.4", 6),
+            (&["10.9.9.9/8"], "10.200.3.4", 6),
+            (&["10.0.0.0/8"], "11.0.0.1", 1),
+            (&["fd00::/8", "::1"], "::1", 6),
+            (&["fd00::/8", "::1"], "fe80::1", 1),
+            (&["0.0.0.0/0"], "::1", 1),
+        ];
+        for (trusted, client, count) in cases {
+            let left = left(trusted, client);
+            assert!(left.len() == count && left.contains(&"x-own".to_owned()), "{trusted:?} {client} {left:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_network_is_named() {
+        for text in ["", "a", "10.0.0.0/33", "10.0.0/8", "::1/129", "10.0.0.1:80", "localhost"] {
+            assert_eq!(text.parse::<Network>(), Err(InvalidNetwork(text.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a request has to be before anything looks at it (RFC 9112, sections 3 and 6).
+
+use std::net::Ipv6Addr;
+
+use axum::response::{IntoResponse as _, Response};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version,
+    header::{CONNECTION, HOST, TRANSFER_ENCODING},
+    uri::Scheme,
+};
+use nebula_runtime::Event;
+
+use crate::problem::Problem;
+
+/// Takes a request as it came over a connection. Where its target is a whole URL, that decides its host, whatever the
+/// `Host` field says (section 3.2.2).
+///
+/// # Errors
+/// The answer to one that cannot be taken. It ends the connection.
+pub(super) fn take<B>(request: &mut Request<B>) -> Result<(), Response> {
+    let checked = check_method(request.method())
+        .and_then(|()| check_target(request.method(), request.uri()))
+        .and_then(|()| check_host(request.version(), request.headers()))
+        .and_then(|()| check_coding(request.headers()));
+    checked.map_err(refuse)?;
+    if let Some(authority) = request.uri().authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+    Ok(())
+}
+
+fn refuse(problem: Problem) -> Response {
+    let mut response = problem.into_response();
+    // What follows on the connection may not be a request.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn bad(detail: &str) -> Problem {
+    Problem::of_status(StatusCode::BAD_REQUEST, detail)
+}
+
+fn check_method(method: &Method) -> Result<(), Problem> {
+    if *method != Method::CONNECT {
+        return Ok(());
+    }
+    let detail = "CONNECT is not allowed here: this server is no proxy";
+    Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED, detail).allowing(Event::METHODS))
+}
+
+/// Section 3.2: a path, a whole URL of HTTP, or `*` for the server itself.
+fn check_target(method: &Method, uri: &Uri) -> Result<(), Problem> {
+    let is_for_all = uri.path() == "*" && *method == Method::OPTIONS;
+    let is_of_http = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
+    match (uri.scheme(), uri.authority()) {
+        (None, None) if uri.path().starts_with('/') || is_for_all => Ok(()),
+        // RFC 9110, section 4.2.4: a user in an URL is an error, as it hides where the request goes.
+        (Some(scheme), Some(authority)) if is_of_http(scheme) && is_authority(authority.as_str()) => Ok(()),
+        _ => Err(bad("the request's target is neither a path nor a URL of http or https")),
+    }
+}
+
+/// Section 3.2: exactly one `Host`, which HTTP/1.0 did not know yet.
+fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version < Version::HTTP_11 => Ok(()),
+        (None, _) => Err(bad("the request has no Host field")),
+        (Some(_), Some(_)) => Err(bad("the request has more than one Host field")),
+        (Some(host), None) if host.to_str().is_ok_and(is_authority) => Ok(()),
+        (Some(_), None) => Err(bad("the request's Host field is no host, with or without a port")),
+    }
+}
+
+/// RFC 9112, section 6.1: a coding that is not understood is a 501. The only one that is understood is `chunked`, which
+/// has to be the last, as the HTTP library has seen to.
+fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => {
+            let detail = "the request's body has a transfer coding other than chunked";
+            Err(Problem::of_status(StatusCode::NOT_IMPLEMENTED, detail))
+        }
+    }
+}
+
+/// Whether this is a host, with or without a port (RFC 3986, sections 3.2.2 and 3.2.3). Not by way of `Authority`, which
+/// takes memory, and takes what has a user.
+fn is_authority(text: &str) -> bool {
+    let (is_host, port) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
+            None => return false,
+        },
+        None => {
+            let (name, port) = text.split_at_checked(text.find(':').unwrap_or(text.len())).unwrap_or_default();
+            (is_name(name), port)
+        }
+    };
+    is_host && is_port(port)
+}
+
+/// Nothing, a colon, or a colon and a port.
+fn is_port(text: &str) -> bool {
+    match text.strip_prefix(':') {
+        Some(port) => {
+            port.is_empty() || (port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok())
+        }
+        None => text.is_empty(),
+    }
+}
+
+/// RFC 3986, section 3.2.2, `reg-name`; RFC 9110, section 4.2.1: not empty.
+fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let is_fine = match byte {
+            b'%' => [bytes.next(), bytes.next()].iter().all(|byte| byte.is_some_and(|byte| byte.is_ascii_hexdigit())),
+            b'-' | b'.' | b'_' | b'~' => true,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => true,
+            _ => byte.is_ascii_alphanumeric(),
+        };
+        if !is_fine {
+            return false;
+        }
+    }
+    !text.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
+        for host in
+            ["a", "a.example", "A.EXAMPLE:80", "a:", "127.0.0.1:8080", "[::1]", "[::1]:80", "a_b", "%C3%A9.test"]
+        {
+            assert!(is_authority(host), "{host}");
+        }
+        let invalid =
+            ["", ":80", "a b", "a/b", "a@b", "a:b", "a:65536", "a:-1", "a:+1", "[", "[::1", "[a]", "[::1]a", "%zz"];
+        for host in invalid.into_iter().chain(["é.test", "a#b", "a?b", "a\\b", "http://a", "a:80:80", "::1"]) {
+            assert!(!is_authority(host), "{host}");
+        }
+    }
+}
