@@ -1,6 +1,7 @@
 //! An invocation's answer on its way to the client.
 
 use std::{
+    convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -8,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, StatusCode,
     header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body::{Body as _, Frame, SizeHint};
@@ -25,6 +26,9 @@ pub(crate) fn send(mut response: Response, id: &InvocationId) -> axum::response:
     let headers = response.take_headers();
     let Response { status, body, .. } = response;
     let mut sent = axum::response::Response::new(match body.into_whole() {
+        Ok(_) if status == StatusCode::NOT_MODIFIED && headers.contains_key(CONTENT_LENGTH) => {
+            axum::body::Body::new(Unsized)
+        }
         Ok(bytes) => axum::body::Body::from(bytes),
         Err(body) => axum::body::Body::new(streamed(body, id.clone())),
     });
@@ -33,6 +37,19 @@ pub(crate) fn send(mut response: Response, id: &InvocationId) -> axum::response:
     *sent.headers_mut() = headers;
     remove_framing(sent.headers_mut(), sized);
     sent
+}
+
+/// The body of a 304 that announces a length, which is that of another answer (RFC 9110, section 8.6). It has no bytes, but
+/// hyper keeps the announced length only where it does not know the body's own.
+struct Unsized;
+
+impl http_body::Body for Unsized {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
 }
 
 /// A body that streams while its function may still run.
