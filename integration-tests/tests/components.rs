@@ -136,51 +136,6 @@ fn a_functions_own_request_tells_its_host_and_no_user_and_is_for_the_root_withou
     }
 }
 
-/// What the handler of this function's path sees: its authority and scheme, and what it is told of the request's way.
-fn way(server: &Server, path: &str, fields: &[(&str, &str)]) -> Value {
-    let mut request = Request::get(path);
-    for (name, value) in fields {
-        request = request.header(*name, *value);
-    }
-    let answered = server.send(request.body(()).unwrap());
-    let seen: Value = serde_json::from_slice(&answered.body).unwrap_or_else(|error| panic!("{error}: {answered:?}"));
-    let fields = seen["headers"].as_array().unwrap().iter();
-    let mut fields: Vec<_> = fields.filter(|field| field[0].as_str().unwrap().contains("forwarded")).collect();
-    fields.sort_by_key(|field| field[0].to_string());
-    fields.into_iter().map(|field| (field[0].as_str().unwrap().to_owned(), field[1].clone())).collect()
-}
-
-#[test]
-fn a_proxy_says_where_a_request_came_from_where_it_is_trusted_and_else_the_log_says_that_it_is_not() {
-    const SAID: [(&str, &str); 5] = [
-        ("x-forwarded-for", "192.0.2.1"),
-        ("x-forwarded-host", "shop.example"),
-        ("x-forwarded-proto", "https"),
-        ("x-forwarded-prefix", "/app"),
-        ("forwarded", "for=192.0.2.1"),
-    ];
-    let routes = "[[routes]]\npath = \"/at\"\nfunction = \"http-request\"\n";
-    let trusting = serve(&[("http-request", "")], &format!("{routes}[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n"));
-    for (path, prefix) in [("/at/a", "/app/at"), ("/api/http-request/a", "/app/api/http-request")] {
-        let expected = serde_json::json!({
-            "forwarded": "for=192.0.2.1", "x-forwarded-for": "192.0.2.1, 127.0.0.1", "x-forwarded-host": "shop.example",
-            "x-forwarded-prefix": prefix, "x-forwarded-proto": "https",
-        });
-        assert_eq!(way(&trusting, path, &SAID), expected);
-    }
-    assert!(!trusting.log().contains("trusted_proxies"));
-    let server = serve(&[("http-request", "")], routes);
-    for _ in 0..3 {
-        let expected = serde_json::json!({
-            "x-forwarded-for": "127.0.0.1", "x-forwarded-host": server.address(), "x-forwarded-prefix": "/at",
-            "x-forwarded-proto": "http",
-        });
-        assert_eq!(way(&server, "/at/a", &SAID), expected);
-    }
-    server.wait_for_log("to trust its sender, add \"127.0.0.1\" to trusted_proxies of [server]");
-    assert_eq!(server.log().matches("trusted_proxies").count(), 1);
-}
-
 #[test]
 fn a_streamed_response_is_limited_only_where_somebody_says_so() {
     let limit = |file: &str, size| format!("[{file}]\nmax_response = \"{size}\"\n");

@@ -1,4 +1,4 @@
-//! `wire.toml`: what the server answers to what a client sends, byte by byte over a socket, beside the rule that asks for it.
+//! `wire.toml`: requests and answers, byte by byte over a socket, beside the rule that asks for each.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,16 +9,17 @@ use std::{
     time::Duration,
 };
 
+use http::Request;
 use nebula_integration_tests::{Function, Guest, Nebula, Project, Server};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// How long a row may take before it fails: much longer than it ever does.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const TABLE: &str = include_str!("../wire.toml");
 
-/// What no table can know: when an answer was given, to which invocation, and how long it took. That these fields are
-/// there is checked for all rows alike.
+/// The fields that differ from run to run. No row has them.
 const VARYING: [&str; 4] = ["date", "nebula-digest", "nebula-invocation-id", "server-timing"];
 
 #[derive(Deserialize)]
@@ -38,12 +39,12 @@ struct Row {
     rule: String,
     /// The rule, in a sentence.
     name: String,
-    /// What the client sends, in lines that end with CRLF on the wire.
+    /// The client's bytes, in lines that end with CRLF on the wire.
     send: String,
     /// The client sends as it is written: for line ends of other kinds.
     #[serde(default)]
     as_written: bool,
-    /// What the client sends once an interim answer has come.
+    /// The client's bytes after an interim answer.
     continue_with: Option<String>,
     /// All that comes until the server ends the connection, in lines as well.
     receive: String,
@@ -53,7 +54,7 @@ struct Row {
 fn the_server_answers_each_row_of_the_table_as_its_rule_has_it() {
     let table: Table = toml::from_str(TABLE).unwrap();
     assert!(table.row.len() >= 60, "{} rows", table.row.len());
-    let (_project, server) = serve(&table);
+    let (_project, server) = serve(&table.guests, &table.configuration);
     let mut wrong = String::new();
     for Row { rule, name, send, as_written, continue_with, receive } in &table.row {
         let send = if *as_written { send.clone() } else { on_the_wire(send) };
@@ -66,15 +67,61 @@ fn the_server_answers_each_row_of_the_table_as_its_rule_has_it() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// A server of the table's guests, and its folder.
-fn serve(table: &Table) -> (Project, Server) {
-    let functions = table.guests.iter().map(|name| {
+/// The fields in which the handler at `path` is told where a request came from.
+fn way(server: &Server, path: &str, fields: &[(&str, &str)]) -> Value {
+    let mut request = Request::get(path);
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let answered = server.send(request.body(()).unwrap());
+    let seen: Value = serde_json::from_slice(&answered.body).unwrap_or_else(|error| panic!("{error}: {answered:?}"));
+    let fields = seen["headers"].as_array().unwrap().iter();
+    let mut fields: Vec<_> = fields.filter(|field| field[0].as_str().unwrap().contains("forwarded")).collect();
+    fields.sort_by_key(|field| field[0].to_string());
+    fields.into_iter().map(|field| (field[0].as_str().unwrap().to_owned(), field[1].clone())).collect()
+}
+
+#[test]
+fn a_proxy_says_where_a_request_came_from_where_it_is_trusted_and_else_the_log_says_that_it_is_not() {
+    const SAID: [(&str, &str); 5] = [
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-host", "shop.example"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-prefix", "/app"),
+        ("forwarded", "for=192.0.2.1"),
+    ];
+    let routes = "[[routes]]\npath = \"/at\"\nfunction = \"http-request\"\n";
+    let (_project, trusting) =
+        serve(&["http-request"], &format!("{routes}[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n"));
+    for (path, prefix) in [("/at/a", "/app/at"), ("/api/http-request/a", "/app/api/http-request")] {
+        let expected = json!({
+            "forwarded": "for=192.0.2.1", "x-forwarded-for": "192.0.2.1, 127.0.0.1", "x-forwarded-host": "shop.example",
+            "x-forwarded-prefix": prefix, "x-forwarded-proto": "https",
+        });
+        assert_eq!(way(&trusting, path, &SAID), expected);
+    }
+    assert!(!trusting.log().contains("trusted_proxies"));
+    let (_project, server) = serve(&["http-request"], routes);
+    for _ in 0..3 {
+        let expected = json!({
+            "x-forwarded-for": "127.0.0.1", "x-forwarded-host": server.address(), "x-forwarded-prefix": "/at",
+            "x-forwarded-proto": "http",
+        });
+        assert_eq!(way(&server, "/at/a", &SAID), expected);
+    }
+    server.wait_for_log("to trust its sender, add \"127.0.0.1\" to trusted_proxies of [server]");
+    assert_eq!(server.log().matches("trusted_proxies").count(), 1);
+}
+
+/// A server of these guests, with more of its `nebula.toml`; and its folder.
+fn serve(guests: &[impl AsRef<str>], configuration: &str) -> (Project, Server) {
+    let functions = guests.iter().map(AsRef::as_ref).map(|name| {
         let guest = Guest::named(name).unwrap_or_else(|| panic!("no guest {name}"));
-        Function { name: name.clone(), source: guest.path, config: toml::Table::new(), files: [].into() }
+        Function { name: name.to_owned(), source: guest.path, config: toml::Table::new(), files: [].into() }
     });
     let project = Project::new(&functions.collect::<Vec<_>>());
     let functions = std::fs::read_to_string(project.join("nebula.toml")).unwrap();
-    project.write("nebula.toml", format!("{functions}\n{}", table.configuration));
+    project.write("nebula.toml", format!("{functions}\n{configuration}"));
     let server = Server::start(&Nebula::built(), &project, &[]).unwrap_or_else(|ran| panic!("{ran:#?}"));
     (project, server)
 }
@@ -102,7 +149,7 @@ fn exchange(address: &str, send: &str, continue_with: Option<&str>) -> std::io::
     Ok(received)
 }
 
-/// What came, as the table has it: without what varies.
+/// The received bytes as the table has them: without the fields that vary.
 fn comparable(received: &[u8]) -> String {
     let text = String::from_utf8_lossy(received);
     let lines = text.split("\r\n").filter(|line| !is_varying(line)).map(without_id).collect::<Vec<_>>();

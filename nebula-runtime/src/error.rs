@@ -115,7 +115,7 @@ impl InvokeError {
         }))
     }
 
-    /// The refusal of a request whose method the function does not take, which takes those that `allowed` lists.
+    /// The refusal of a request for its method. The function takes the methods that `allowed` lists.
     pub(crate) fn method_not_allowed(method: &Method, allowed: &'static str) -> Self {
         let detail = format!("the function does not take {method}; it takes {allowed}");
         let mut error = Self::new(ErrorKind::InvalidInput, detail);
@@ -183,7 +183,7 @@ impl InvokeError {
         self.0.guest_error.as_deref()
     }
 
-    /// Of a request whose method the function does not take: those that it takes, as the field `Allow` lists them.
+    /// The methods that the function takes, as the field `Allow` lists them, where it does not take the request's.
     pub fn allowed_methods(&self) -> Option<&'static str> {
         self.0.allowed_methods
     }

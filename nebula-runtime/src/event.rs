@@ -39,8 +39,8 @@ impl Default for Input {
 }
 
 impl Event {
-    /// The methods of HTTP that reach any function at all, as the field `Allow` lists them. CONNECT and TRACE are for what
-    /// is on the way to a server.
+    /// The methods of HTTP that reach any function at all, as the field `Allow` lists them. CONNECT and TRACE are
+    /// for proxies.
     pub const METHODS: &'static str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
     /// An HTTP request.

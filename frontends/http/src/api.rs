@@ -82,8 +82,8 @@ impl Api {
         Self { catalog: Some(catalog), ..self }
     }
 
-    /// Takes the word of these on where a request came from. Nobody's is taken otherwise, where a request has a
-    /// [`ClientAddress`].
+    /// Believes these proxies when they say where a request came from. By default, no client that has a [`ClientAddress`]
+    /// is believed.
     #[must_use]
     pub fn with_trusted_proxies(self, proxies: TrustedProxies) -> Self {
         Self { proxies, ..self }

@@ -51,7 +51,7 @@ impl App {
     }
 }
 
-/// What the server takes at all (RFC 9110, section 9.3.7).
+/// The methods that any function takes (RFC 9110, section 9.3.7).
 fn options_of_all() -> Response {
     let allow = HeaderValue::from_static(Event::METHODS);
     (StatusCode::NO_CONTENT, [(ALLOW, allow)]).into_response()

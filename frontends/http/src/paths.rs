@@ -32,7 +32,7 @@ impl Segments {
     }
 }
 
-/// What is behind the first segment of `path`, a slash first, where that segment is `name`.
+/// The rest of `path` behind its first segment, with the slash, where that segment is `name`.
 pub(crate) fn behind_first<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     behind(path, slice::from_ref(&name.as_bytes()).iter().copied())
 }
@@ -42,7 +42,7 @@ pub(crate) fn is_same(path: &str, other: &str) -> bool {
     percent_decode_str(path).eq(other.bytes())
 }
 
-/// What of `path` is behind `segments`: nothing, or what begins with a slash.
+/// The rest of `path` behind `segments`: empty, or with a slash first.
 fn behind<'a, 'b>(path: &'a str, segments: impl Iterator<Item = &'b [u8]>) -> Option<&'a str> {
     let mut rest = path;
     for segment in segments {

@@ -1,4 +1,4 @@
-//! Whose word counts on where a request came from.
+//! The proxies that a server believes when they say where a request came from.
 
 use std::{
     net::IpAddr,
@@ -30,8 +30,8 @@ impl FromStr for Network {
     }
 }
 
-/// The proxies whose word counts: what they say with `Forwarded`, `X-Real-IP` and the fields that begin with
-/// `X-Forwarded-`. From everybody else, these fields are dropped, and the log says so once.
+/// The proxies that a server believes when they say where a request came from: with `Forwarded`, with `X-Real-IP` and with
+/// the fields that begin with `X-Forwarded-`. The server drops these fields of every other client, and the log says so once.
 ///
 /// - None are trusted by default: any client could say that it is somebody else.
 /// - Cheap to clone; clones are the same.
@@ -51,7 +51,7 @@ impl FromIterator<Network> for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Drops what `client` says of a request's way, unless it is one of these.
+    /// Drops the fields in which `client` says where a request came from, unless it is one of these proxies.
     pub(crate) fn clean(&self, client: IpAddr, headers: &mut HeaderMap) {
         if !headers.keys().any(is_of_proxies) || self.0.networks.iter().any(|network| network.0.contains(&client)) {
             return;

@@ -1,5 +1,6 @@
 //! A guest's own HTTP requests on their way to [`Outgoing`](super::Outgoing): one without a path is for `/` (RFC 9110,
-//! section 4.2.3), where Wasmtime's interface refuses it. So what sends them is linked here, and calls Wasmtime's.
+//! section 4.2.3), where Wasmtime refuses it. So the functions that send requests are linked here, and call
+//! Wasmtime's.
 
 use http::uri::PathAndQuery;
 use wasmtime::{
@@ -24,13 +25,13 @@ use wasmtime_wasi_http::{
 use super::component::System;
 use crate::engine::Host;
 
-/// Adds what a guest of WASI 0.2 needs for HTTP.
+/// Adds the interfaces of HTTP for guests of WASI 0.2.
 pub(super) fn add_plain(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
     plain::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), Host::http)?;
     linker.instance("wasi:http/outgoing-handler@0.2.12")?.func_wrap("handle", handle)
 }
 
-/// Adds what a guest of WASI 0.3 needs for HTTP.
+/// Adds the interfaces of HTTP for guests of WASI 0.3.
 pub(super) fn add_concurrent(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
     concurrent::add_to_linker::<_, WasiHttp>(linker, |host| host.http())?;
     linker

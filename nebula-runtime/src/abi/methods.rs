@@ -4,7 +4,7 @@ use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 
 use crate::{Body, Event, Input, Invocation, InvokeError, Response};
 
-/// What calls a function that knows nothing of HTTP, and what asks which methods do.
+/// The methods of a function that knows nothing of HTTP.
 const OF_PURE: &str = "GET, HEAD, OPTIONS, POST";
 
 /// Checks the method of a request to a function that may look at it.
@@ -20,10 +20,10 @@ pub(super) fn check(event: &Event) -> Result<(), InvokeError> {
     }
 }
 
-/// What is answered instead of a call of a function that knows nothing of HTTP: that of a request's method would be the
-/// same for each.
+/// The answer to a request that does not call a function that knows nothing of HTTP, because of its method; `None` for a
+/// call.
 ///
-/// Not for the frontends to decide: which kind a function is of, only the runtime knows without reading the store.
+/// The frontends cannot decide this: only the runtime knows a function's kind without reading the store.
 pub(super) fn instead_of_call(invocation: &Invocation) -> Option<Result<Response, InvokeError>> {
     match method(&invocation.event)? {
         &Method::GET | &Method::HEAD | &Method::POST => None,

@@ -34,7 +34,7 @@ pub(crate) struct Config {
     pub(crate) ceilings: LimitSettings,
     /// How many invocations a server runs at once.
     pub(crate) concurrency: Option<u32>,
-    /// The proxies whose word counts on where a request came from.
+    /// The proxies whose `X-Forwarded-` fields a server believes.
     pub(crate) trusted_proxies: Vec<Network>,
 }
 

@@ -93,9 +93,9 @@ async fn answer(
 ) -> Result<Response<Watched<Body>>, Infallible> {
     activity.serving();
     let mut request = request.map(|body| Body::new(Watched::new(body, activity, Activity::leave_upload)));
-    let answer = match wire::take(&mut request) {
-        Ok(()) => app.answer_to(client, request).await,
-        Err(refusal) => refusal,
+    let answer = match wire::refuse(&mut request) {
+        None => app.answer_to(client, request).await,
+        Some(refusal) => refusal,
     };
     Ok(answer.map(|body| Watched::new(body, activity, Activity::answer)))
 }

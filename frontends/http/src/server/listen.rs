@@ -113,7 +113,7 @@ pub async fn bind(address: impl Into<ListenAddress>) -> Result<TcpListener, Bind
     Err(failure.unwrap_or_else(|| BindError::Unknown(address, io::ErrorKind::NotFound.into())))
 }
 
-/// What is tried, in this order.
+/// The addresses to try, in this order.
 async fn candidates(address: &ListenAddress) -> io::Result<Vec<SocketAddr>> {
     let port = address.port;
     Ok(match &address.host {

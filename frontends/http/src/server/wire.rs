@@ -1,4 +1,5 @@
-//! What a request has to be before anything looks at it (RFC 9112, sections 3 and 6).
+//! The check of each request that comes over a connection, before the server looks for a route (RFC 9112, sections 3
+//! and 6).
 
 use std::net::Ipv6Addr;
 
@@ -12,84 +13,83 @@ use nebula_runtime::Event;
 
 use crate::problem::Problem;
 
-/// Takes a request as it came over a connection. Where its target is a whole URL, that decides its host, whatever the
-/// `Host` field says (section 3.2.2).
+/// Checks a request as it came over a connection, and gives the answer to one that cannot be served. It ends the connection.
 ///
-/// # Errors
-/// The answer to one that cannot be taken. It ends the connection.
-pub(super) fn take<B>(request: &mut Request<B>) -> Result<(), Response> {
-    let checked = check_method(request.method())
-        .and_then(|()| check_target(request.method(), request.uri()))
-        .and_then(|()| check_host(request.version(), request.headers()))
-        .and_then(|()| check_coding(request.headers()));
-    checked.map_err(refuse)?;
+/// Where a request's target is a whole URL, that decides its host, whatever the `Host` field says (section 3.2.2).
+pub(super) fn refuse<B>(request: &mut Request<B>) -> Option<Response> {
+    if let Err((status, detail)) = check(request) {
+        return Some(refusal(status, detail));
+    }
     if let Some(authority) = request.uri().authority()
         && let Ok(host) = HeaderValue::from_str(authority.as_str())
     {
         request.headers_mut().insert(HOST, host);
     }
-    Ok(())
+    None
 }
 
-fn refuse(problem: Problem) -> Response {
-    let mut response = problem.into_response();
-    // What follows on the connection may not be a request.
+fn refusal(status: StatusCode, detail: &str) -> Response {
+    let problem = Problem::of_status(status, detail);
+    let is_of_method = status == StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = if is_of_method { problem.allowing(Event::METHODS) } else { problem }.into_response();
+    // The bytes that follow on the connection may not be a request.
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-fn bad(detail: &str) -> Problem {
-    Problem::of_status(StatusCode::BAD_REQUEST, detail)
+/// Nothing, or a status and a sentence.
+type Checked = Result<(), (StatusCode, &'static str)>;
+
+fn check<B>(request: &Request<B>) -> Checked {
+    if *request.method() == Method::CONNECT {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not allowed here: this server is no proxy"));
+    }
+    check_target(request.method(), request.uri())?;
+    check_host(request.version(), request.headers())?;
+    check_coding(request.headers())
 }
 
-fn check_method(method: &Method) -> Result<(), Problem> {
-    if *method != Method::CONNECT {
-        return Ok(());
-    }
-    let detail = "CONNECT is not allowed here: this server is no proxy";
-    Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED, detail).allowing(Event::METHODS))
+fn bad(detail: &'static str) -> Checked {
+    Err((StatusCode::BAD_REQUEST, detail))
 }
 
 /// Section 3.2: a path, a whole URL of HTTP, or `*` for the server itself.
-fn check_target(method: &Method, uri: &Uri) -> Result<(), Problem> {
+fn check_target(method: &Method, uri: &Uri) -> Checked {
     let is_for_all = uri.path() == "*" && *method == Method::OPTIONS;
     let is_of_http = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
     match (uri.scheme(), uri.authority()) {
         (None, None) if uri.path().starts_with('/') || is_for_all => Ok(()),
-        // RFC 9110, section 4.2.4: a user in an URL is an error, as it hides where the request goes.
+        // RFC 9110, section 4.2.4: a user in a URL is an error, as it hides where the request goes.
         (Some(scheme), Some(authority)) if is_of_http(scheme) && is_authority(authority.as_str()) => Ok(()),
-        _ => Err(bad("the request's target is neither a path nor a URL of http or https")),
+        _ => bad("the request's target is neither a path nor a URL of http or https"),
     }
 }
 
 /// Section 3.2: exactly one `Host`, which HTTP/1.0 did not know yet.
-fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
+fn check_host(version: Version, headers: &HeaderMap) -> Checked {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) if version < Version::HTTP_11 => Ok(()),
-        (None, _) => Err(bad("the request has no Host field")),
-        (Some(_), Some(_)) => Err(bad("the request has more than one Host field")),
+        (None, _) => bad("the request has no Host field"),
+        (Some(_), Some(_)) => bad("the request has more than one Host field"),
         (Some(host), None) if host.to_str().is_ok_and(is_authority) => Ok(()),
-        (Some(_), None) => Err(bad("the request's Host field is no host, with or without a port")),
+        (Some(_), None) => bad("the request's Host field is no host, with or without a port"),
     }
 }
 
-/// RFC 9112, section 6.1: a coding that is not understood is a 501. The only one that is understood is `chunked`, which
-/// has to be the last, as the HTTP library has seen to.
-fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+/// Section 6.1: a coding that is not understood is a 501. The only one that is understood is `chunked`, which has to be the
+/// last, as the HTTP library has seen to.
+fn check_coding(headers: &HeaderMap) -> Checked {
     let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
     match (lines.next(), lines.next()) {
         (None, _) => Ok(()),
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => {
-            let detail = "the request's body has a transfer coding other than chunked";
-            Err(Problem::of_status(StatusCode::NOT_IMPLEMENTED, detail))
-        }
+        _ => Err((StatusCode::NOT_IMPLEMENTED, "the request's body has a transfer coding other than chunked")),
     }
 }
 
 /// Whether this is a host, with or without a port (RFC 3986, sections 3.2.2 and 3.2.3). Not by way of `Authority`, which
-/// takes memory, and takes what has a user.
+/// takes memory, and accepts a user.
 fn is_authority(text: &str) -> bool {
     let (is_host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {

@@ -102,7 +102,7 @@ impl Answer {
                 self.heard = false;
                 Err(failure)
             }
-            // Nobody need wait for what nobody reads. The guest goes on with it when this is dropped.
+            // The caller need not wait for a body that nobody reads. The guest goes on with it when this is dropped.
             _ if self.framing.is_unread && self.running.terms.ending == Ending::WithBody => Ok(Body::empty()),
             _ => {
                 let (due, report) = (self.running.terms.due, self.running.report.clone());
@@ -111,8 +111,8 @@ impl Answer {
         }
     }
 
-    /// The same, after a few turns: without them, more responses would leave in two pieces, and fewer that are wrong could
-    /// still become a failure.
+    /// The same, after a few turns of the guest. Without them, more responses would leave in two pieces, and more faults
+    /// would be found after the response has begun.
     async fn poll_longer(&mut self) -> Poll<Result<Option<Bytes>, InvokeError>> {
         let woken = Arc::<Woken>::default();
         let waker = Waker::from(Arc::clone(&woken));
@@ -226,7 +226,7 @@ impl Answer {
             .unwrap_or_else(|| broken(error))
     }
 
-    /// The same, where that is a reason to withhold what came before.
+    /// The same, where it is a reason to withhold the part of the body that came before.
     fn refusal(&self, error: &wasmtime_wasi_http::Error, written: u64) -> Option<InvokeError> {
         let length = || self.framing.failure(error, written, self.has_failed()).map(|failure| self.logged(failure));
         self.running.upload.take_failure().or_else(length)

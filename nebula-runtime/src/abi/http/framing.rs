@@ -1,12 +1,12 @@
-//! What HTTP asks of a response beyond what Wasmtime checks: a final status, the length that it announces, and no body
-//! where nobody would read one.
+//! The rules of HTTP that Wasmtime does not check: a response has a final status, a body as long as it announces, and no
+//! body where its status allows none.
 
 use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH, response::Parts};
 use wasmtime_wasi_http::Error;
 
 use crate::{ErrorKind, InvokeError, ReportHandle};
 
-/// What a response's head says of its body.
+/// The rules that a response's head sets for its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Framing {
     /// How long the body has to be, in bytes.
@@ -50,10 +50,10 @@ impl Framing {
         self.length.filter(|length| written < *length).map_or(Ok(()), |length| Err(wrong_length(length, "shorter")))
     }
 
-    /// What `error`, with which Wasmtime ends a body of `written` bytes, says of its length. Wasmtime compares lengths too:
-    /// it keeps back what is too much, and ends with an error what is not whole.
+    /// The fault behind `error`, with which Wasmtime ends a body of `written` bytes, where the fault is the body's length.
+    /// Wasmtime compares lengths too: it keeps excess bytes back, and ends a short body with an error.
     ///
-    /// It says nothing of a guest that `has_failed`: what it did not write then is no mistake of its own.
+    /// A short body is no fault of its own where the guest `has_failed`: it could not write the rest.
     pub(super) fn failure(self, error: &Error, written: u64, has_failed: bool) -> Option<InvokeError> {
         match error {
             Error::HttpResponseBodySize(Some(tried)) if has_failed => self.check_part(*tried).err(),

@@ -73,8 +73,8 @@ fn bare(body: Body, media_type: Option<HeaderValue>, arguments: &[String]) -> Re
     Ok(request)
 }
 
-/// Makes the request that of a function mounted there: with the rest of its path, and told what was taken off, by a proxy
-/// `before` this server too.
+/// Makes the request that of a function mounted there. It has the rest of the path, and a field with the prefix that was
+/// taken off. That begins with the prefix of a proxy `before` this server.
 fn mount_below(mount: &str, before: bool, request: &mut http::Request<Body>) -> Result<(), InvokeError> {
     const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 

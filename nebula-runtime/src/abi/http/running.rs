@@ -109,8 +109,8 @@ impl Running {
         }
     }
 
-    /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest. What
-    /// it still writes into an `unread` body is thrown away.
+    /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest. The
+    /// bytes that it still writes into an `unread` body are thrown away.
     pub(super) fn detach(&mut self, unread: Option<WasiBody>) {
         self.reading = None;
         if let (Some((guest, held)), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
