@@ -54,6 +54,7 @@ mod runtime;
 pub mod stderr;
 pub mod store;
 mod sync;
+mod text;
 mod value;
 
 pub use abi::GuestStderr;
@@ -82,4 +83,5 @@ pub use response::Response;
 pub use runtime::{NewPackage, PackagedFunction, Published};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use store::{Store, StoreError, StoreUrl};
-pub use value::append_json_value;
+pub use text::without_byte_order_mark;
+pub use value::{append_json_value, is_text};

@@ -1,4 +1,4 @@
-//! Results as JSON values, for frontends that answer in JSON.
+//! What a result's bytes are, for frontends that answer in lines.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
@@ -17,6 +17,12 @@ pub fn append_json_value(buffer: &mut Vec<u8>, media_type: Option<&HeaderValue>,
         (Form::Text, Ok(text)) => append_string(buffer, text),
         (Form::Octets, _) | (_, Err(_)) => append_string(buffer, &STANDARD.encode(body)),
     }
+}
+
+/// Whether a result of this media type is text, JSON among it.
+#[must_use]
+pub fn is_text(media_type: Option<&HeaderValue>) -> bool {
+    matches!(form(media_type), Form::Json | Form::Text)
 }
 
 /// What a result's media type says about its bytes.

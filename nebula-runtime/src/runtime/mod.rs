@@ -1,6 +1,8 @@
 //! The runtime: a store's functions, behind [`Invoker`].
 
 #[cfg(feature = "compiler")]
+mod binary;
+#[cfg(feature = "compiler")]
 mod compose;
 #[cfg(feature = "compiler")]
 mod package;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
-use super::{Runtime, RuntimeBuilder, compose::compose};
+use super::{Runtime, RuntimeBuilder, binary::binary, compose::compose};
 use crate::{
     AliasName, Composition, Digest, ErrorKind, Export, FunctionConfig, FunctionInfo, FunctionName, InvokeError, Linked,
     Store,
@@ -123,23 +123,6 @@ impl Runtime {
         let failed = |error| InvokeError::new(ErrorKind::Internal, "linking the component failed").with_source(error);
         Ok((composed.await.map_err(failed)??, Some(composition)))
     }
-}
-
-/// The binary that a module stands for: itself, or what its text says.
-fn binary(module: Bytes) -> Result<Bytes, InvokeError> {
-    let invalid = |detail: String| InvokeError::new(ErrorKind::InvalidModule, detail);
-    if module.starts_with(b"\0asm") {
-        return Ok(module);
-    }
-    if module.is_empty() {
-        return Err(invalid("the module is empty".to_owned()));
-    }
-    let Ok(text) = std::str::from_utf8(&module) else {
-        return Err(invalid("the file is not WebAssembly: it is neither the binary format nor text".to_owned()));
-    };
-    let parsed = wat::parse_str(text)
-        .map_err(|error| invalid(format!("the file is not WebAssembly, nor its text format: {error}")));
-    parsed.map(Bytes::from)
 }
 
 /// What can be called of a guest. On a thread that may be held for a while: a large component is read once more for it.

@@ -58,7 +58,9 @@ impl Config {
     /// Reads and checks a file. Relative paths in it start at its folder.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text).map_err(ConfigError::Invalid)
+        // Some editors begin each file with a byte order mark, which is no part of the text.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        Self::parse(path, text).map_err(ConfigError::Invalid)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, Problem> {

@@ -97,6 +97,19 @@ fn an_empty_file_is_a_configuration() {
 }
 
 #[test]
+fn a_byte_order_mark_before_a_file_is_no_part_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nebula.toml");
+    fs::write(&path, "\u{feff}[functions.treats]\nsource = 1\n").unwrap();
+    let problem = Config::read(&path).unwrap_err().to_string();
+    assert!(
+        problem.ends_with("nebula.toml:2: functions.treats.source: invalid type: integer `1`, expected path string")
+    );
+    fs::write(&path, "\u{feff}[server]\nconcurrency = 3\n").unwrap();
+    assert_eq!(Config::read(&path).unwrap().concurrency, Some(3));
+}
+
+#[test]
 fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
     let cases = [
         ("[functions.treats\n", ":1: unclosed table"),

@@ -1,10 +1,12 @@
 //! Cuts bytes into lines, however they come in.
 
 use bytes::{Buf as _, Bytes};
+use nebula_runtime::without_byte_order_mark;
 
 /// A stream of bytes as its lines.
 ///
 /// - Blank lines are counted and left out: they are how people end and group input, and no JSON value.
+/// - A byte order mark before a line is no part of it: some editors begin each file with one, and files are joined.
 /// - A line longer than `max` bytes is never held: it is skipped as it comes and stands as [`TooLong`] in its place.
 /// - A line within one chunk is a slice of it; only one that straddles chunks is copied.
 pub(crate) struct Lines {
@@ -73,7 +75,7 @@ impl Lines {
     }
 
     fn keep(&mut self, piece: &[u8]) {
-        self.too_long |= self.partial.len() + piece.len() > self.max;
+        self.too_long |= self.partial.len() + piece.len() > self.max + MARK;
         if self.too_long {
             self.partial = Vec::new();
         } else {
@@ -83,20 +85,27 @@ impl Lines {
 
     fn complete(&mut self, piece: Bytes) -> Option<Line> {
         self.number += 1;
-        let content = self.assemble(piece);
+        let content = self.assemble(piece).and_then(|line| self.within(line.slice_ref(without_byte_order_mark(&line))));
         let is_blank = matches!(&content, Ok(bytes) if bytes.trim_ascii().is_empty());
         (!is_blank).then_some(Line { number: self.number, content })
     }
 
     fn assemble(&mut self, piece: Bytes) -> Result<Bytes, TooLong> {
-        if !self.partial.is_empty() || self.too_long || piece.len() > self.max {
+        if !self.partial.is_empty() || self.too_long {
             self.keep(&piece);
             let whole = std::mem::take(&mut self.partial);
             return if std::mem::take(&mut self.too_long) { Err(TooLong) } else { Ok(whole.into()) };
         }
         Ok(piece)
     }
+
+    fn within(&self, line: Bytes) -> Result<Bytes, TooLong> {
+        if line.len() > self.max { Err(TooLong) } else { Ok(line) }
+    }
 }
+
+/// The most bytes of a line that are kept beyond the limit: those of a byte order mark, which do not count.
+const MARK: usize = '\u{feff}'.len_utf8();
 
 #[cfg(test)]
 mod tests {
@@ -126,6 +135,17 @@ mod tests {
             );
             assert_eq!(cut("", size, 9), []);
             assert_eq!(cut("\n\n", size, 9), []);
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_a_line_is_no_part_of_it_and_does_not_count() {
+        let line = |number, text: &str| (number, Some(text.to_owned()));
+        for size in 1..20 {
+            assert_eq!(cut("\u{feff}1234\n\u{feff}2\n", size, 5), [line(1, "1234"), line(2, "2")]);
+            assert_eq!(cut("\u{feff}12345\n1", size, 4), [(1, None), line(2, "1")], "in pieces of {size}");
+            assert_eq!(cut("\u{feff}\n1", size, 4), [line(2, "1")]);
+            assert_eq!(cut("\u{feff}1234", size, 4), [line(1, "1234")]);
         }
     }
 
