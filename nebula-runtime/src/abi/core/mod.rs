@@ -1,6 +1,7 @@
 //! Core modules: numeric exports, called with numbers.
 
 mod brevity;
+mod number;
 mod run;
 mod values;
 
@@ -8,12 +9,13 @@ use std::{future::ready, pin::pin, sync::Arc};
 
 use brevity::Brevity;
 use http::HeaderValue;
+use number::Number;
 use run::Run;
 use wasmtime::{ExternType, FuncType, InstancePre, Linker, Module, ModuleExport, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use super::{
-    Answer, Call, imports_wasi, methods, number, some_of,
+    Answer, Call, imports_wasi, methods, some_of,
     stdio::{self, Stderr},
     toolchain, unlinkable, wasi_linker,
 };
@@ -39,7 +41,7 @@ enum Instance {
 struct Function {
     name: String,
     export: ModuleExport,
-    params: Vec<ValType>,
+    params: Vec<Number>,
     results: usize,
     brevity: Brevity,
 }
@@ -137,7 +139,7 @@ impl Core {
         };
         let ty = module.get_export(export)?;
         let ty = ty.func().filter(|ty| !is_callable(ty))?;
-        let strange = ty.params().chain(ty.results()).find(|ty| !number::is_numeric(ty))?;
+        let strange = ty.params().chain(ty.results()).find(|ty| Number::of(ty).is_none())?;
         let strange = if strange.is_ref() { "references" } else { "vectors" };
         Some(format!("export {export:?} takes or returns {strange}; only numbers (i32, i64, f32, f64) can be passed"))
     }
@@ -157,13 +159,14 @@ impl Function {
     fn new(module: &Module, name: &str, ty: &ExternType) -> Option<Self> {
         let ty = ty.func().filter(|_| !toolchain::owns(name)).filter(|ty| is_callable(ty))?;
         let export = module.get_export_index(name)?;
-        let (params, results) = (ty.params().collect(), ty.results().len());
+        let params = ty.params().map(|ty| Number::of(&ty)).collect::<Option<_>>()?;
+        let results = ty.results().len();
         Some(Self { name: name.to_owned(), export, params, results, brevity: Brevity::default() })
     }
 }
 
 fn is_callable(ty: &FuncType) -> bool {
-    ty.params().chain(ty.results()).all(|ty| number::is_numeric(&ty))
+    ty.params().chain(ty.results()).all(|ty| Number::of(&ty).is_some())
 }
 
 fn signature(module: &Module, name: &str) -> Option<Export> {

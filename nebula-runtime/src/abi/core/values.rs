@@ -6,11 +6,8 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use wasmtime::Val;
 
-use super::{
-    super::{coding, number},
-    Function,
-};
-use crate::{ErrorKind, Event, InvokeError};
+use super::{super::coding, Function, number};
+use crate::{ErrorKind, Event, InvokeError, text::without_byte_order_mark};
 
 /// The call's parameters, with room for its results behind them, and how many bytes they came in.
 pub(super) async fn params(
@@ -32,7 +29,8 @@ pub(super) async fn params(
 }
 
 fn params_of_body(function: &Function, body: &Bytes) -> Result<Vec<Val>, InvokeError> {
-    let text = std::str::from_utf8(body).map_err(|_| not_numbers("it is not UTF-8"))?.trim();
+    let body = without_byte_order_mark(body);
+    let text = std::str::from_utf8(body).map_err(|_| not_numbers("it is not UTF-8"))?.trim_ascii();
     if text.is_empty() || text == "null" {
         return params_of::<&str>(function, &[], number::parse_json);
     }
@@ -54,7 +52,7 @@ fn not_numbers(why: &str) -> InvokeError {
 fn params_of<T: AsRef<str>>(
     function: &Function,
     arguments: &[T],
-    parse: fn(&str, &wasmtime::ValType) -> Result<Val, number::NotANumber>,
+    parse: fn(&str, number::Number) -> Result<Val, number::NotANumber>,
 ) -> Result<Vec<Val>, InvokeError> {
     let invalid = |detail| InvokeError::new(ErrorKind::InvalidInput, detail);
     if arguments.len() != function.params.len() {
@@ -66,7 +64,7 @@ fn params_of<T: AsRef<str>>(
     let pairs = arguments.iter().zip(&function.params).enumerate();
     let mut values = Vec::with_capacity(function.params.len() + function.results);
     for (index, (text, ty)) in pairs {
-        values.push(parse(text.as_ref(), ty).map_err(|error| invalid(format!("arg {index}: {error}")))?);
+        values.push(parse(text.as_ref(), *ty).map_err(|error| invalid(format!("arg {index}: {error}")))?);
     }
     values.resize(function.params.len() + function.results, Val::I32(0));
     Ok(values)

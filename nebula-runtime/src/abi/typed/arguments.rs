@@ -27,6 +27,7 @@ use super::{
     decode::{Decoder, Entry, JsonText, Step, Unread},
     shape::{Field, Form, Shape},
 };
+use crate::text::without_byte_order_mark;
 
 /// Why an event holds no arguments of a function.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub(super) enum Unfit {
 
 /// The arguments that a body holds, which may take `budget` bytes of memory.
 pub(super) fn of_body(params: &[Field], body: &[u8], budget: usize) -> Result<Vec<Val>, Unfit> {
-    let body = body.trim_ascii();
+    let body = without_byte_order_mark(body).trim_ascii();
     let mut decoder = Decoder::new(budget);
     let first = body.first().copied();
     let read = match (params, first) {
@@ -80,7 +81,8 @@ pub(super) fn of_texts(params: &[Field], texts: &[String], budget: usize) -> Res
 }
 
 fn of_text<'t>(decoder: &mut Decoder<'t>, index: usize, shape: &'t Shape, text: &str) -> Result<Val, Unread> {
-    let as_json = match decoder.decode(index, shape, text.as_bytes()) {
+    let json = without_byte_order_mark(text.as_bytes());
+    let as_json = match decoder.decode(index, shape, json) {
         Err(Unread::TooLarge) => return Err(Unread::TooLarge),
         Ok(value) => return Ok(value),
         Err(unread) => unread,

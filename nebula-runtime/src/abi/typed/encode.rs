@@ -5,6 +5,7 @@ use serde::Serialize;
 use wasmtime::component::Val;
 
 use super::shape::{Case, Field, Form, Shape};
+use crate::abi::number::{Float, write_float};
 
 /// Why a value was not written.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,8 +33,8 @@ impl Encoder {
         match (&shape.form, value) {
             (Form::Bool, Val::Bool(value)) => self.json(value),
             (Form::Integer(_), value) => self.integer(value),
-            (Form::F32, Val::Float32(value)) => self.float(f64::from(*value), value),
-            (Form::F64, Val::Float64(value)) => self.float(*value, value),
+            (Form::F32, Val::Float32(value)) => self.float(*value),
+            (Form::F64, Val::Float64(value)) => self.float(*value),
             (Form::Char, Val::Char(value)) => self.json(value),
             (Form::String, Val::String(value)) => self.json(value),
             (Form::Bytes, Val::List(bytes)) => self.bytes(bytes),
@@ -77,14 +78,9 @@ impl Encoder {
         }
     }
 
-    /// A number in the shortest text that reads back as the same number of its own width. What JSON has none for is
-    /// spelled as in the JSON mapping of Protocol Buffers.
-    fn float(&mut self, wide: f64, value: &impl Serialize) -> Result<(), Unwritten> {
-        match wide {
-            wide if wide.is_finite() => self.json(value),
-            wide if wide.is_nan() => self.push(b"\"NaN\""),
-            wide => self.push(if wide > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" }),
-        }
+    fn float(&mut self, value: impl Float) -> Result<(), Unwritten> {
+        write_float(value, &mut self.out).map_err(|_| Unwritten::Mismatch)?;
+        self.check()
     }
 
     fn bytes(&mut self, bytes: &[Val]) -> Result<(), Unwritten> {

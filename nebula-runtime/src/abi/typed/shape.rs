@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use wasmtime::component::{Type, types::ComponentFunc};
 
+use crate::abi::number::Integer;
+
 /// What can be called, and with what.
 #[derive(Debug, Clone)]
 pub(super) struct Signature {
@@ -45,18 +47,6 @@ pub(super) enum Form {
     Variant(Vec<Case>),
     Enum(Vec<Case>),
     Flags(Vec<Case>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Integer {
-    S8,
-    U8,
-    S16,
-    U16,
-    S32,
-    U32,
-    S64,
-    U64,
 }
 
 /// A record's field, or a parameter.
@@ -128,41 +118,6 @@ impl Shape {
 impl Case {
     pub(super) fn label(name: &str) -> Self {
         Self { name: name.to_owned(), shape: None, docs: None }
-    }
-}
-
-impl Integer {
-    /// The type's name in WIT.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::S8 => "s8",
-            Self::U8 => "u8",
-            Self::S16 => "s16",
-            Self::U16 => "u16",
-            Self::S32 => "s32",
-            Self::U32 => "u32",
-            Self::S64 => "s64",
-            Self::U64 => "u64",
-        }
-    }
-
-    /// The least and the greatest value.
-    pub(super) fn range(self) -> (i128, i128) {
-        match self {
-            Self::S8 => (i8::MIN.into(), i8::MAX.into()),
-            Self::U8 => (0, u8::MAX.into()),
-            Self::S16 => (i16::MIN.into(), i16::MAX.into()),
-            Self::U16 => (0, u16::MAX.into()),
-            Self::S32 => (i32::MIN.into(), i32::MAX.into()),
-            Self::U32 => (0, u32::MAX.into()),
-            Self::S64 => (i64::MIN.into(), i64::MAX.into()),
-            Self::U64 => (0, u64::MAX.into()),
-        }
-    }
-
-    /// Whether callers' own numbers may be too small for it.
-    pub(super) fn is_wide(self) -> bool {
-        matches!(self, Self::S64 | Self::U64)
     }
 }
 

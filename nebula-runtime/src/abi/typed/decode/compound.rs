@@ -9,7 +9,10 @@ use serde::{
 use wasmtime::component::Val;
 
 use super::{Decoder, Seed, Step, quoted};
-use crate::abi::typed::shape::{Case, Field, Form, Integer, Shape};
+use crate::abi::{
+    number::Integer,
+    typed::shape::{Case, Field, Form, Shape},
+};
 
 impl<'t> Seed<'_, 't> {
     /// A value that is not `null`, of an option.

@@ -178,8 +178,8 @@ impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Val, D::Error> {
         self.decoder.charge(size_of::<Val>())?;
         match &self.shape.form {
-            // The JSON reader rounds a number to 64 bits, and not always to the nearest: it is rounded here, and once.
-            Form::F32 | Form::F64 => self.float(<&RawValue>::deserialize(json)?.get()),
+            // Not as the JSON reader's number, which is rounded to 64 bits.
+            Form::Integer(_) | Form::F32 | Form::F64 => self.number(<&RawValue>::deserialize(json)?.get()),
             Form::Option(_) => json.deserialize_option(self),
             _ => json.deserialize_any(self),
         }
@@ -201,15 +201,15 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Val, E> {
-        scalar::integer(self.shape, value.into()).ok_or_else(|| self.decoder.unexpected(self.shape, value))
+        Err(self.decoder.unexpected(self.shape, value))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Val, E> {
-        scalar::integer(self.shape, value.into()).ok_or_else(|| self.decoder.unexpected(self.shape, value))
+        Err(self.decoder.unexpected(self.shape, value))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Val, E> {
-        scalar::whole(self.shape, value).ok_or_else(|| self.decoder.unexpected(self.shape, value))
+        Err(self.decoder.unexpected(self.shape, value))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Val, E> {

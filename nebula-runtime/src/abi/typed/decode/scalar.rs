@@ -7,42 +7,47 @@ use serde::{Deserializer as _, de::Error};
 use wasmtime::component::Val;
 
 use super::{Seed, compound::Name, quoted, shortened};
-use crate::abi::typed::shape::{Case, Form, Integer, Shape};
+use crate::abi::{
+    number::{Float, Integer, expected_float, read_float, read_float_name},
+    typed::shape::{Case, Form, Shape},
+};
 
-/// An integer as JSON has it, as the number that its type is.
-pub(super) fn integer(shape: &Shape, value: i128) -> Option<Val> {
-    Some(match shape.form {
-        Form::Integer(Integer::S8) => Val::S8(value.try_into().ok()?),
-        Form::Integer(Integer::U8) => Val::U8(value.try_into().ok()?),
-        Form::Integer(Integer::S16) => Val::S16(value.try_into().ok()?),
-        Form::Integer(Integer::U16) => Val::U16(value.try_into().ok()?),
-        Form::Integer(Integer::S32) => Val::S32(value.try_into().ok()?),
-        Form::Integer(Integer::U32) => Val::U32(value.try_into().ok()?),
-        Form::Integer(Integer::S64) => Val::S64(value.try_into().ok()?),
-        Form::Integer(Integer::U64) => Val::U64(value.try_into().ok()?),
-        _ => return None,
+/// An integer as a value of its type.
+fn integer(of: Integer, value: i128) -> Option<Val> {
+    Some(match of {
+        Integer::S8 => Val::S8(value.try_into().ok()?),
+        Integer::U8 => Val::U8(value.try_into().ok()?),
+        Integer::S16 => Val::S16(value.try_into().ok()?),
+        Integer::U16 => Val::U16(value.try_into().ok()?),
+        Integer::S32 => Val::S32(value.try_into().ok()?),
+        Integer::U32 => Val::U32(value.try_into().ok()?),
+        Integer::S64 => Val::S64(value.try_into().ok()?),
+        Integer::U64 => Val::U64(value.try_into().ok()?),
     })
 }
 
-/// A number with a fraction or an exponent. JSON's `1.0` is the integer 1 (JSON Schema, "integer"), where it is exact.
-pub(super) fn whole(shape: &Shape, value: f64) -> Option<Val> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-
-    if value.fract() == 0.0 && value.abs() < EXACT { integer(shape, value as i128) } else { None }
-}
-
 impl Seed<'_, '_> {
-    /// A float out of the text of a JSON value.
-    pub(super) fn float<E: Error>(self, json: &str) -> Result<Val, E> {
+    /// A number out of the text of a JSON value.
+    pub(super) fn number<E: Error>(self, json: &str) -> Result<Val, E> {
         if !json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-            // A name of what is no number, or nothing that fits.
+            // A string, or nothing that fits.
             return serde_json::Deserializer::from_str(json).deserialize_any(self).map_err(E::custom);
         }
-        let float = match self.shape.form {
-            Form::F32 => json.parse().ok().filter(|value: &f32| value.is_finite()).map(Val::Float32),
-            _ => json.parse().ok().filter(|value: &f64| value.is_finite()).map(Val::Float64),
-        };
-        float.ok_or_else(|| self.decoder.unexpected(self.shape, shortened(json)))
+        match self.shape.form {
+            Form::Integer(of) => {
+                let value = of.read(json).and_then(|value| integer(of, value));
+                value.ok_or_else(|| self.decoder.unexpected(self.shape, shortened(json)))
+            }
+            Form::F32 => self.float(json).map(Val::Float32),
+            Form::F64 => self.float(json).map(Val::Float64),
+            _ => Err(self.decoder.unexpected(self.shape, shortened(json))),
+        }
+    }
+
+    fn float<F: Float, E: Error>(self, json: &str) -> Result<F, E> {
+        read_float(json).map_err(|unfit| {
+            self.decoder.fail(format_args!("expected {}, got {}", expected_float::<F>(unfit), shortened(json)))
+        })
     }
 
     pub(super) fn text<E: Error>(self, text: &str) -> Result<Val, E> {
@@ -53,9 +58,9 @@ impl Seed<'_, '_> {
                 Some(Val::String(text.to_owned()))
             }
             Form::Char => only_char(text).map(Val::Char),
-            Form::Integer(of) if of.is_wide() => text.parse().ok().and_then(|value| integer(shape, value)),
-            Form::F32 => special(text).map(|value| Val::Float32(value as f32)),
-            Form::F64 => special(text).map(Val::Float64),
+            Form::Integer(of) => of.read_string(text).and_then(|value| integer(*of, value)),
+            Form::F32 => read_float_name(text).map(Val::Float32),
+            Form::F64 => read_float_name(text).map(Val::Float64),
             Form::Bytes => {
                 decoder.charge(text.len() / 4 * 3 * size_of::<Val>())?;
                 let bytes = STANDARD.decode(text).ok();
@@ -85,16 +90,6 @@ fn needs_payload(case: &Case) -> String {
 fn only_char(text: &str) -> Option<char> {
     let mut chars = text.chars();
     chars.next().filter(|_| chars.next().is_none())
-}
-
-/// What JSON has no number for.
-fn special(text: &str) -> Option<f64> {
-    match text {
-        "NaN" => Some(f64::NAN),
-        "Infinity" => Some(f64::INFINITY),
-        "-Infinity" => Some(f64::NEG_INFINITY),
-        _ => None,
-    }
 }
 
 /// What a type's values look like, for an error.

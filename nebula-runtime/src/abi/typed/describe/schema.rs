@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::abi::typed::shape::{Case, Field, Form, Integer, Shape};
+use crate::abi::{
+    number::Integer,
+    typed::shape::{Case, Field, Form, Shape},
+};
 
 /// The schemas of types. Those of named ones stand for themselves, and others refer to them as `#/$defs/NAME`.
 #[derive(Default)]

@@ -12,7 +12,10 @@ use wit_parser::{
     decoding::{DecodedWasm, decode},
 };
 
-use crate::abi::typed::shape::{Case, Field, Form, Integer, Named, Shape, Signature};
+use crate::abi::{
+    number::Integer,
+    typed::shape::{Case, Field, Form, Named, Shape, Signature},
+};
 
 /// The WIT of a component.
 pub(super) struct Wit {

@@ -2,9 +2,10 @@
 
 use wasmtime::component::Val;
 
+use crate::abi::number::Integer;
 use crate::abi::typed::{
     arguments::{Unfit, of_body, of_texts},
-    shape::{Case, Field, Form, Integer, Shape},
+    shape::{Case, Field, Form, Shape},
 };
 
 const BUDGET: usize = 1 << 20;
@@ -137,7 +138,11 @@ fn a_part_of_a_path_is_json_where_that_fits_and_else_a_text() {
         (u8(), "ten", "arg 0: expected u8 (0 to 255), got \"ten\""),
         (u8(), "300", "arg 0: expected u8 (0 to 255), got 300"),
         (Form::F64, "NaN", "Float64(NaN)"),
-        (Form::F64, "1e400", "arg 0: expected f64, got 1e400"),
+        (Form::F64, "1e400", "arg 0: expected f64 (-1.7976931348623157e308 to 1.7976931348623157e308), got 1e400"),
+        (Form::F32, "one", "arg 0: expected f32, got \"one\""),
+        (u8(), " 1e2", "U8(100)"),
+        (u8(), "+7", "arg 0: expected u8 (0 to 255), got \"+7\""),
+        (Form::Integer(Integer::U64), "+7", "arg 0: expected u64 (0 to 18446744073709551615), got \"+7\""),
     ];
     for (form, text, expected) in cases {
         assert_eq!(texts(&[field("v", form)], &[text]), expected, "{text}");
@@ -172,5 +177,6 @@ fn a_hostile_value_is_neither_repeated_whole_nor_made() {
     let many = format!("[{}]", vec!["{}"; 10_000].join(","));
     assert_eq!(body(&[field("v", Form::List(boxed(sparse)))], &many), "too large");
     let deep = "[".repeat(1 << 20);
-    assert_eq!(body(&[field("v", u8())], &deep), "arg 0: expected u8 (0 to 255), got an array");
+    assert_eq!(body(&[field("v", Form::Bool)], &deep), "arg 0: expected bool, got an array");
+    assert!(body(&[field("v", u8())], &deep).starts_with("expected JSON: EOF"));
 }

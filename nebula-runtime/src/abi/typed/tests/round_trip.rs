@@ -4,10 +4,11 @@ use proptest::{collection::vec, option, prelude::*, sample::Index};
 use wasmtime::component::Val;
 
 use super::components::{identity, runtime_with, same};
+use crate::abi::number::Integer;
 use crate::abi::typed::{
     decode::Decoder,
     encode::encode,
-    shape::{Case, Field, Form, Integer, Shape},
+    shape::{Case, Field, Form, Shape},
 };
 
 fn shape() -> impl Strategy<Value = Shape> {
