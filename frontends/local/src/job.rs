@@ -22,9 +22,10 @@ pub struct Job {
 /// Where events come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Events {
-    /// One event, of these arguments. Stdin is not read.
+    /// One event, of these arguments. Stdin is not read. A textual result that does not end its last line gets the line
+    /// end that a shell expects.
     Arguments(Vec<String>),
-    /// One event: the whole of stdin, streamed, with these arguments.
+    /// One event: the whole of stdin, streamed, with these arguments. Nothing is added to the result.
     Raw(Vec<String>),
     /// Each line of stdin that is not blank is one event, a JSON value.
     Lines {

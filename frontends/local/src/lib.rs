@@ -48,6 +48,7 @@ mod single;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::{
     io::{Read, Write},
@@ -75,10 +76,17 @@ pub async fn run(
 ) -> Result<Ending, LocalError> {
     let call = call::Call::new(invoker, &job);
     let output = output::write_in_thread(Box::new(stdout))?;
-    let event = match job.events {
+    let (event, end) = match job.events {
         Events::Lines { jobs } => return stream::run(call, jobs, Box::new(stdin), output).await,
-        Events::Arguments(arguments) => Event::default().with_arguments(arguments),
-        Events::Raw(arguments) => Event::payload(input::body(Box::new(stdin))?, None).with_arguments(arguments),
+        Events::Arguments(arguments) => (Event::default().with_arguments(arguments), single::End::OfLine),
+        Events::Raw(arguments) => {
+            let event = Event::payload(input::body(Box::new(stdin))?, None);
+            (event.with_arguments(arguments), single::End::AsItIs)
+        }
     };
-    single::run(&call, event, job.output, output).await
+    let form = match job.output {
+        Output::Body => single::Form::Body(end),
+        Output::Full => single::Form::Full,
+    };
+    single::run(&call, event, form, output).await
 }

@@ -1,25 +1,44 @@
 //! One event, and its result as it is.
 
 use http_body_util::BodyExt as _;
-use nebula_runtime::{Delivery, Event, InvokeError};
+use nebula_runtime::{Delivery, Event, InvokeError, is_text};
 
 use crate::{
-    Ending, LocalError, Output,
+    Ending, LocalError,
     call::Call,
     output::{Writer, Written},
+    text::Text,
 };
+
+/// What is written of the result.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Form {
+    /// Its body, streamed.
+    Body(End),
+    /// The whole response on a line.
+    Full,
+}
+
+/// How a body ends that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A text with the end of its last line, as a shell expects it: its `read` loses a line without one.
+    OfLine,
+    /// As the function ended it.
+    AsItIs,
+}
 
 /// Runs the function on one event.
 pub(crate) async fn run(
     call: &Call,
     event: Event,
-    output: Output,
+    form: Form,
     (writer, mut written): (Writer, Written),
 ) -> Result<Ending, LocalError> {
     let failure = tokio::select! {
         biased;
         error = written.failed() => return Ending::after_write_error(error),
-        failure = answer(call, event, output, &writer) => failure,
+        failure = answer(call, event, form, &writer) => failure,
     };
     match (written.finish(writer).await, failure) {
         (Err(error), _) => Ending::after_write_error(error),
@@ -28,10 +47,10 @@ pub(crate) async fn run(
     }
 }
 
-async fn answer(call: &Call, event: Event, output: Output, writer: &Writer) -> Option<InvokeError> {
-    match output {
-        Output::Body => stream(call, event, writer).await.err(),
-        Output::Full => {
+async fn answer(call: &Call, event: Event, form: Form, writer: &Writer) -> Option<InvokeError> {
+    match form {
+        Form::Body(end) => stream(call, event, end, writer).await.err(),
+        Form::Full => {
             let answer = call.answer(event).await;
             writer.write(answer.text).await;
             answer.failure
@@ -39,14 +58,20 @@ async fn answer(call: &Call, event: Event, output: Output, writer: &Writer) -> O
     }
 }
 
-async fn stream(call: &Call, event: Event, writer: &Writer) -> Result<(), InvokeError> {
+async fn stream(call: &Call, event: Event, end: End, writer: &Writer) -> Result<(), InvokeError> {
     let mut invocation = call.invocation(event);
     invocation.delivery = Delivery::Immediate;
-    let mut body = call.invoke(invocation).await?.body;
+    let response = call.invoke(invocation).await?;
+    let mut text = (end == End::OfLine && is_text(response.media_type.as_ref())).then(Text::default);
+    let mut body = response.body;
     while let Some(frame) = body.frame().await {
         if let Ok(bytes) = frame?.into_data() {
+            text.iter_mut().for_each(|text| text.push(&bytes));
             writer.write(bytes).await;
         }
+    }
+    if text.is_some_and(|text| text.lacks_line_end()) {
+        writer.write("\n").await;
     }
     Ok(())
 }

@@ -35,7 +35,32 @@ async fn arguments_are_one_event_and_its_result_is_written_as_it_is() {
     }));
     let (ending, output) = run(arguments, job(Events::Arguments(vec!["a".into(), "-1".into()])), "not read").await;
     assert!(matches!(ending, Ok(Ending::Answered)), "{ending:?}");
-    assert_eq!(output, "[ a ; -1 ]");
+    assert_eq!(output, "[ a ; -1 ]\n");
+}
+
+#[tokio::test]
+async fn a_line_end_is_added_to_a_text_of_arguments_and_to_nothing_else() {
+    let by_arguments = || job(Events::Arguments(vec!["a".into()]));
+    let cases = [
+        ("application/json", "10", by_arguments(), "10\n"),
+        ("text/csv; charset=utf-8", "a\nb\n", by_arguments(), "a\nb\n"),
+        ("text/plain", "", by_arguments(), ""),
+        ("application/octet-stream", "10", by_arguments(), "10"),
+        ("application/json", "10", raw(), "10"),
+        ("application/json", "10", job(Events::Raw(vec!["a".into()])), "10"),
+    ];
+    for (media_type, body, job, expected) in cases {
+        let answers = Arc::new(invoker_fn(async move |invocation: Invocation| {
+            Ok(Response::new(
+                HeaderValue::from_static(media_type),
+                Bytes::from_static(body.as_bytes()),
+                invocation.report,
+            ))
+        }));
+        let (ending, output) = run(answers, job, "").await;
+        assert!(matches!(ending, Ok(Ending::Answered)), "{ending:?}");
+        assert_eq!(output, expected, "{media_type} {body:?}");
+    }
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ Arguments:
   are ARGs like others, but for exponents with a sign. What follows -- is the
   program's own argument list (ARGV) where a FILE is a command. Everywhere else it
   is more ARGs, whatever they begin with: nebula run f -- -1e-7
+  A text that does not end its last line gets a line end; --raw adds none.
 
 Streams of events:
   Without ARG and --raw, each line of stdin is an event, a JSON value; blank lines

@@ -1,0 +1,67 @@
+//! Whether bytes that come in pieces are a text without the end of its last line.
+
+/// What has come so far.
+///
+/// The media type of a command's output is seen from its beginning, and that of a binary file can be text.
+#[derive(Debug, Default)]
+pub(crate) struct Text {
+    /// The beginning of a character that the last piece cut in two.
+    cut: Vec<u8>,
+    is_binary: bool,
+    last: Option<u8>,
+}
+
+impl Text {
+    /// Adds what comes next.
+    pub(crate) fn push(&mut self, piece: &[u8]) {
+        self.last = piece.last().copied().or(self.last);
+        if self.is_binary {
+            return;
+        }
+        if self.cut.is_empty() {
+            self.check(piece);
+        } else {
+            let whole = [&std::mem::take(&mut self.cut), piece].concat();
+            self.check(&whole);
+        }
+    }
+
+    fn check(&mut self, bytes: &[u8]) {
+        if let Err(error) = std::str::from_utf8(bytes) {
+            self.is_binary = error.error_len().is_some();
+            self.cut = bytes.get(error.valid_up_to()..).filter(|_| !self.is_binary).unwrap_or_default().to_vec();
+        }
+    }
+
+    /// Whether all of it is UTF-8, and its last line has no end.
+    pub(crate) fn lacks_line_end(&self) -> bool {
+        !self.is_binary && self.cut.is_empty() && self.last.is_some_and(|last| last != b'\n')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_text_whose_last_line_has_no_end_lacks_one() {
+        let cases: [(&[u8], bool); 9] = [
+            (b"", false),
+            (b"10", true),
+            (b"10\n", false),
+            (b"a\nb", true),
+            ("Grüße, 世界".as_bytes(), true),
+            ("Grüße, 世界\n".as_bytes(), false),
+            (b"%PDF-1.7 \xe2\xe3", false),
+            ("ends in half a 世".as_bytes().split_at(16).0, false),
+            (b"latin \xfc 1", false),
+        ];
+        for (bytes, lacks) in cases {
+            for size in 1..20 {
+                let mut text = Text::default();
+                bytes.chunks(size).for_each(|piece| text.push(piece));
+                assert_eq!(text.lacks_line_end(), lacks, "{bytes:?} in pieces of {size}");
+            }
+        }
+    }
+}
