@@ -80,10 +80,59 @@ impl Default for Reuse {
 #[serde(deny_unknown_fields)]
 pub struct DirGrant {
     /// The folder on the host. An absolute path once it is published.
+    #[serde(with = "host_path")]
     pub host: PathBuf,
     /// Where the guest sees it: `/data`.
     pub guest: String,
     /// Whether the guest may change what is in it.
     #[serde(default)]
     pub writable: bool,
+}
+
+/// A path as a text, or as its octets where it is not UTF-8.
+mod host_path {
+    use std::{
+        ffi::OsString,
+        os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+        path::{Path, PathBuf},
+    };
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Written<T, O> {
+        Text(T),
+        Octets(O),
+    }
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        let written = path.to_str().map_or_else(|| Written::Octets(path.as_os_str().as_bytes()), Written::Text);
+        written.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Ok(match Written::<String, Vec<u8>>::deserialize(deserializer)? {
+            Written::Text(text) => text.into(),
+            Written::Octets(octets) => OsString::from_vec(octets).into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_granted_folder_is_kept_whatever_its_path_is() {
+        let cases = [(&b"/srv/data"[..], r#""/srv/data""#), (b"/od\xff", "[47,111,100,255]")];
+        for (path, written) in cases {
+            let grant = DirGrant { host: OsStr::from_bytes(path).into(), guest: "/data".to_owned(), writable: false };
+            let json = serde_json::to_string(&grant).unwrap();
+            assert_eq!(json, format!(r#"{{"host":{written},"guest":"/data","writable":false}}"#));
+            assert_eq!(serde_json::from_str::<DirGrant>(&json).unwrap(), grant);
+        }
+    }
 }

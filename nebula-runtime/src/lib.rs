@@ -46,6 +46,7 @@ mod limits;
 mod loader;
 mod log;
 mod observe;
+mod obstacle;
 mod overdue;
 mod package;
 mod report;

@@ -1,6 +1,6 @@
 //! The objects of a store, wherever they are.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use object_store::{
@@ -10,6 +10,7 @@ use object_store::{
 use serde::de::DeserializeOwned;
 
 use super::{StoreError, StoreUrl, folder::file_names, format, lock::FolderLock, url::Location};
+use crate::obstacle::explained;
 
 /// The objects of a store, wherever they are.
 ///
@@ -21,6 +22,15 @@ pub(super) struct Backend {
     url: StoreUrl,
     objects: Arc<dyn ObjectStore>,
     replacement: Replacement,
+}
+
+/// What becomes of a store's place that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is made.
+    Made,
+    /// It has to be there.
+    There,
 }
 
 /// How writers of one object are kept from undoing each other's work.
@@ -54,10 +64,13 @@ impl Backend {
     }
 
     /// The one that `url` names. This is the one place that knows all backends.
-    pub(super) async fn connect(url: &StoreUrl) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] where its place is not there and is not to be made.
+    pub(super) async fn connect(url: &StoreUrl, place: Place) -> Result<Self, StoreError> {
         match url.location() {
             Location::Memory => Ok(Self::memory()),
-            Location::Folder(path) => Self::folder(url, path.clone()).await,
+            Location::Folder(path) => Self::folder(url, path.clone(), place).await,
         }
     }
 
@@ -65,9 +78,18 @@ impl Backend {
         Self { url, objects, replacement }
     }
 
-    async fn folder(url: &StoreUrl, path: PathBuf) -> Result<Self, StoreError> {
-        if let Err(source) = tokio::fs::create_dir_all(&path).await {
-            return Err(StoreError::Folder { action: "create the folder", path, source });
+    async fn folder(url: &StoreUrl, path: PathBuf, place: Place) -> Result<Self, StoreError> {
+        let (action, found) = match place {
+            Place::Made => ("create the folder", tokio::fs::create_dir_all(&path).await),
+            Place::There => ("open the folder", tokio::fs::metadata(&path).await.map(drop)),
+        };
+        if let Err(error) = found {
+            let source = explained(&path, error);
+            let is_plain = source.raw_os_error().is_some();
+            return Err(match source.kind() {
+                io::ErrorKind::NotFound if place == Place::There && is_plain => StoreError::Gone { store: url.clone() },
+                _ => StoreError::Folder { action, path, source },
+            });
         }
         let objects = LocalFileSystem::new_with_prefix(&path).map_err(|source| {
             let (object, store) = ("the folder".to_owned(), url.clone());

@@ -37,7 +37,11 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::try_join;
 
-use self::{backend::Backend, blob::Blob, manifest::Documents};
+use self::{
+    backend::{Backend, Place},
+    blob::Blob,
+    manifest::Documents,
+};
 use crate::{AliasName, Composition, Digest, Export, FunctionConfig, FunctionName, Kind};
 
 pub use self::{
@@ -98,7 +102,17 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or read, or a newer Nebula wrote what is in it.
     pub async fn open(url: &StoreUrl) -> Result<Self, StoreError> {
-        Self::over(Backend::connect(url).await?).await
+        Self::over(Backend::connect(url, Place::Made).await?).await
+    }
+
+    /// Opens the store that is there, and makes nothing. `memory://` is a new one each time.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] where there is none, and as [`Store::open`].
+    pub async fn open_existing(url: &StoreUrl) -> Result<Self, StoreError> {
+        let backend = Backend::connect(url, Place::There).await?;
+        format::recheck(&backend).await?;
+        Ok(Self { backend: Arc::new(backend) })
     }
 
     async fn over(backend: Backend) -> Result<Self, StoreError> {

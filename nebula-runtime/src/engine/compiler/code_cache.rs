@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::Digest;
+use crate::{Digest, obstacle::explained};
 
 const KEY_SIZE: usize = blake3::KEY_LEN;
 const MAC_SIZE: u64 = blake3::OUT_LEN as u64;
@@ -96,7 +96,7 @@ fn make_private_folder(path: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
+    builder.create(path).map_err(|error| explained(path, error))?;
     check_private(path)
 }
 

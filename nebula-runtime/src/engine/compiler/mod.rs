@@ -10,7 +10,10 @@ use std::{
     collections::HashMap,
     hash::Hash as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -35,12 +38,14 @@ struct Caches {
     root: Option<PathBuf>,
     /// Those that are open, or could not be opened, by their fingerprints.
     open: Mutex<HashMap<String, Option<Arc<CodeCache>>>>,
+    /// Whether the log says why code is not kept.
+    has_told: AtomicBool,
 }
 
 impl Compiler {
     /// A compiler that keeps the code in a folder, or keeps none.
     pub(crate) fn new(cache: Option<PathBuf>) -> Self {
-        let caches = Arc::new(Caches { root: cache, open: Mutex::default() });
+        let caches = Arc::new(Caches { root: cache, open: Mutex::default(), has_told: AtomicBool::new(false) });
         Self { caches, compilations: Compilations::one_for_each_core() }
     }
 
@@ -94,8 +99,8 @@ impl Caches {
         let compile = |flavour| Ok((flavour, precompile(&engines.engine(flavour)?.wasmtime, wasm)?));
         let (flavour, code) = plain_first(wasm, compile).map_err(|error| proposals::refused(wasm, error))?;
         let kept = self.of(flavour, engines).and_then(|cache| {
-            let kept = cache.put(digest, &code);
-            kept.inspect_err(|error| tracing::warn!(%error, %digest, "compiled code could not be kept")).ok()
+            let kept = cache.put(digest, &code).inspect(|_| self.has_told.store(false, Ordering::Relaxed));
+            kept.inspect_err(|error| self.tell(|| tracing::warn!(%error, %digest, "compiled code is not kept"))).ok()
         });
         let code = kept.as_deref().map_or(Compiled::Bytes(&code), Compiled::File);
         engines.load(flavour, code).map_err(|error| {
@@ -118,15 +123,21 @@ impl Caches {
             fingerprint += "-unreserved";
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.entry(fingerprint.clone()).or_insert_with(|| opened(root, fingerprint)).clone()
+        open.entry(fingerprint.clone()).or_insert_with(|| self.opened(root, fingerprint)).clone()
     }
-}
 
-fn opened(root: &Path, fingerprint: String) -> Option<Arc<CodeCache>> {
-    CodeCache::open(root, fingerprint)
-        .inspect_err(|error| tracing::warn!(path = %root.display(), %error, "compiled code will not be kept"))
-        .map(Arc::new)
-        .ok()
+    fn opened(&self, root: &Path, fingerprint: String) -> Option<Arc<CodeCache>> {
+        let warn = |error| tracing::warn!(path = %root.display(), %error, "compiled code will not be kept");
+        CodeCache::open(root, fingerprint).map_err(|error| self.tell(|| warn(error))).map(Arc::new).ok()
+    }
+
+    /// Tells why code is not kept, unless that was told since code was kept last: all caches are in one folder, and what is
+    /// wrong with it is so for every module.
+    fn tell(&self, warn: impl FnOnce()) {
+        if !self.has_told.swap(true, Ordering::Relaxed) {
+            warn();
+        }
+    }
 }
 
 /// Compiles for the plain engine, and only what that refuses for the other: it validates before it compiles, and refuses
