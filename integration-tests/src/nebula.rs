@@ -78,6 +78,21 @@ impl Nebula {
         output.into()
     }
 
+    /// Runs `nebula` by a script of a shell, in which `"$0" "$@"` stands for it.
+    pub fn run_by(&self, script: &str, project: &Project, arguments: &[&str]) -> Ran {
+        self.shell(script, project, arguments).output().unwrap().into()
+    }
+
+    /// A shell that runs a script, in which `"$0" "$@"` stands for `nebula`.
+    pub fn shell(&self, script: &str, project: &Project, arguments: &[&str]) -> Command {
+        let nebula = self.command(project, arguments);
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script]).arg(nebula.get_program()).args(nebula.get_args()).stdin(Stdio::null());
+        shell.current_dir(project.path()).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+        shell.envs(nebula.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell
+    }
+
     /// Publishes a file.
     pub fn publish(&self, project: &Project, name: &str, file: &Path, options: &[&str]) -> Ran {
         let arguments = ["publish", name, file.to_str().unwrap()];

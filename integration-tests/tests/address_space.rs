@@ -2,8 +2,6 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::Command;
-
 use nebula_integration_tests::{Guest, Nebula, Project, Ran};
 
 /// In KiB: a hundredth of what a server reserves.
@@ -11,13 +9,8 @@ const LIMIT: u32 = 3_000_000;
 
 /// Runs `nebula run` under the limit.
 fn run(project: &Project, arguments: &[&str]) -> Ran {
-    let nebula = Nebula::built().command(project, [&["run"], arguments].concat());
     let limited = format!("ulimit -v {LIMIT} && exec \"$0\" \"$@\"");
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", &limited]).arg(nebula.get_program()).args(nebula.get_args());
-    shell.current_dir(nebula.get_current_dir().unwrap()).env_clear();
-    shell.envs(nebula.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.output().unwrap().into()
+    Nebula::built().run_by(&limited, project, &[&["run"], arguments].concat())
 }
 
 #[test]

@@ -56,6 +56,7 @@ pub mod stderr;
 pub mod store;
 mod sync;
 mod text;
+pub mod tokio_start;
 mod value;
 
 pub use abi::GuestStderr;

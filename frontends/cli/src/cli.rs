@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     command::{inspect::Inspect, list::List, new::New, package::Package, publish::Publish, run::Run, serve::Serve},
     failure::Failure,
+    first_process::EndsAtSignals,
     log::LogOptions,
     places::PlaceOptions,
 };
@@ -28,7 +29,8 @@ Exit codes:
    66  not found                       137  memory, stack or output limit
    69  store or address out of reach    70  internal
    74  input or output failed
-  A command that exits with another code than 0 gives that code.";
+  A command that exits with another code than 0 gives that code. A container's
+  first process that a signal ends gives 128 and the signal's number.";
 
 /// Runs WebAssembly functions: behind an HTTP server and in a shell's pipe.
 #[derive(Debug, Parser)]
@@ -63,9 +65,10 @@ pub(crate) enum Command {
 impl Command {
     /// Does what is asked for, and gives the exit code.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
+        let ends = EndsAtSignals::start().map_err(Failure::Signals)?;
         match self {
             Self::New(new) => new.execute(),
-            Self::Serve(serve) => serve.execute(global).await,
+            Self::Serve(serve) => serve.execute(global, ends).await,
             Self::Run(run) => run.execute(global).await,
             Self::Publish(publish) => publish.execute(global).await,
             Self::List(list) => list.execute(global).await,

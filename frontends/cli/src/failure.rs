@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use nebula_http::BindError;
 use nebula_local::{ExitCode, LocalError, exit_code};
-use nebula_runtime::{ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, StoreError};
+use nebula_runtime::{ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, StoreError, StoreUrl};
 
 use crate::{
     build::BuildError,
@@ -21,6 +21,12 @@ pub(crate) enum Failure {
     /// There is no home folder to keep things in.
     #[error("there is no home folder to keep functions in: say where, with --store or NEBULA_STORE")]
     Homeless,
+    /// What is not there as a function is there as a file.
+    #[error("{failure}; there is a file of that name: nebula run ./{file}")]
+    IsFile { failure: Box<Failure>, file: String },
+    /// There is nothing to read from.
+    #[error("there is no store at {0}: nebula publish NAME FILE makes one")]
+    NoStore(StoreUrl),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -61,7 +67,8 @@ pub(crate) enum Failure {
     Listener(#[source] io::Error),
     #[error("failed to take signals")]
     Signals(#[source] io::Error),
-    #[error("failed to start threads")]
+    /// The system has no descriptor or no thread for what every command needs.
+    #[error("the system has too few file descriptors or threads left for this process (see ulimit -n and ulimit -u)")]
     Threads(#[source] io::Error),
     #[error("failed to use stdin or stdout")]
     Standard(#[source] io::Error),
@@ -81,9 +88,11 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Name(_) => ExitCode::USAGE,
             Self::Homeless | Self::Config(_) | Self::Folder(_) => ExitCode::CONFIG,
+            Self::NoStore(_) => ExitCode::NOT_FOUND,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
             Self::Read { .. } | Self::Write { .. } | Self::Standard(_) => ExitCode::IO,
             Self::Publish { source, .. } => source.exit_code(),
+            Self::IsFile { failure, .. } => failure.exit_code(),
             Self::Bootstrap(BootstrapError::Missing { .. }) => ExitCode::NOT_FOUND,
             Self::Bootstrap(BootstrapError::Read { .. }) => ExitCode::IO,
             Self::Bootstrap(
@@ -95,8 +104,12 @@ impl Failure {
             | Self::PackageTooLarge { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),
             Self::Local(error) => error.exit_code(),
-            Self::Store(_) | Self::Bind(_) | Self::Watch { .. } => ExitCode::UNAVAILABLE,
-            Self::Engine(_) | Self::Listener(_) | Self::Signals(_) | Self::Threads(_) => ExitCode::INTERNAL,
+            Self::Store(_)
+            | Self::Bind(_)
+            | Self::Watch { .. }
+            | Self::Threads(_)
+            | Self::Engine(EngineError::Clock(_)) => ExitCode::UNAVAILABLE,
+            Self::Engine(EngineError::Wasmtime(_)) | Self::Listener(_) | Self::Signals(_) => ExitCode::INTERNAL,
         }
     }
 }

@@ -1,9 +1,6 @@
 //! The log on stderr.
 
-use std::{
-    io::{self, IsTerminal as _},
-    panic,
-};
+use std::io::{self, IsTerminal as _};
 
 use clap::{Args, ValueEnum};
 use nebula_runtime::stderr;
@@ -44,7 +41,6 @@ pub(crate) enum LogFormat {
 pub(crate) fn start(options: &LogOptions) -> Result<(), Failure> {
     let invalid = |error| Failure::Usage(format!("invalid log filter {:?}: {error}", options.log));
     let filter = EnvFilter::builder().parse(&options.log).map_err(invalid)?;
-    panic::set_hook(Box::new(stderr::note_panic));
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr::log_writer).log_internal_errors(false);
     let started = match options.log_format {

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod config;
 mod failure;
+mod first_process;
 mod inputs;
 mod log;
 mod places;
@@ -12,6 +13,7 @@ mod print;
 mod progress;
 mod publish;
 mod report_log;
+mod start;
 mod target;
 mod template;
 mod values;
@@ -39,7 +41,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<u8, Failure> {
     log::start(&cli.global.log)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::Threads)?;
+    start::take_panics(&cli.command);
+    let runtime = start::tokio();
     let code = runtime.block_on(cli.command.execute(&cli.global));
     // What still blocks a thread, such as a compilation that nobody waits for, ends with the process.
     runtime.shutdown_background();

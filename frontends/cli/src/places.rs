@@ -1,10 +1,17 @@
 //! Where functions and compiled code are kept.
 
-use std::path::PathBuf;
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser as _},
+};
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
-use nebula_runtime::{Store, StoreUrl};
+use nebula_runtime::{Store, StoreError, StoreUrl, store::InvalidStoreUrl};
 
 use crate::failure::Failure;
 
@@ -14,6 +21,7 @@ use crate::failure::Failure;
 pub(crate) struct PlaceOptions {
     /// Where functions are published: a folder, file:///…, or memory:// [default: the user's data folder]
     #[arg(long, global = true, value_name = "URL", env = "NEBULA_STORE", hide_env_values = true)]
+    #[arg(value_parser = OsStringValueParser::new().try_map(store_url))]
     store: Option<StoreUrl>,
     /// The folder for compiled code [default: the user's cache folder]
     #[arg(long, global = true, value_name = "FOLDER", env = "NEBULA_CACHE", hide_env_values = true)]
@@ -21,13 +29,27 @@ pub(crate) struct PlaceOptions {
 }
 
 impl PlaceOptions {
-    /// Opens the store, and makes it where it is not there yet.
+    /// Opens the store that is there: reading makes nothing.
+    ///
+    /// # Errors
+    /// [`Failure::NoStore`] where there is none.
     pub(crate) async fn open_store(&self) -> Result<(Store, StoreUrl), Failure> {
-        let url = match &self.store {
-            Some(url) => url.clone(),
-            None => default_store()?,
-        };
+        let url = self.store_url()?;
+        match Store::open_existing(&url).await {
+            Ok(store) => Ok((store, url)),
+            Err(StoreError::Gone { store }) => Err(Failure::NoStore(store)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the store, and makes it where it is not there yet.
+    pub(crate) async fn open_or_make_store(&self) -> Result<(Store, StoreUrl), Failure> {
+        let url = self.store_url()?;
         Ok((Store::open(&url).await?, url))
+    }
+
+    fn store_url(&self) -> Result<StoreUrl, Failure> {
+        self.store.clone().map_or_else(default_store, Ok)
     }
 
     /// The folder for compiled code; `None` where a user without a home folder has not said one.
@@ -41,4 +63,15 @@ impl PlaceOptions {
 fn default_store() -> Result<StoreUrl, Failure> {
     let folders = choose_native_strategy().map_err(|_| Failure::Homeless)?;
     StoreUrl::folder(&folders.data_dir().join("nebula/store")).map_err(|_| Failure::Homeless)
+}
+
+/// A store as it is written. A path need not be UTF-8.
+fn store_url(text: OsString) -> Result<StoreUrl, InvalidStoreUrl> {
+    match text.to_str() {
+        Some(text) => text.parse(),
+        None => {
+            let path = text.as_bytes().strip_prefix(b"file://").unwrap_or(text.as_bytes());
+            StoreUrl::folder(Path::new(OsStr::from_bytes(path)))
+        }
+    }
 }

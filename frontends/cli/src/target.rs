@@ -1,15 +1,18 @@
 //! What a command is about: a published function, or a file.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _, ValueParser, ValueParserFactory};
 use nebula_runtime::{FunctionName, FunctionRef, InvalidFunctionRef};
 
 /// A published function, or a file.
 ///
 /// - A text that ends in `.wasm` or `.wat` is a file, and one with a `/` or `.` before any `:` or `@`.
+/// - What is not UTF-8 is a file: no function has such a name.
 /// - Every other text is a function: whether a file of that name exists makes no difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -36,6 +39,17 @@ impl FromStr for Target {
     }
 }
 
+impl ValueParserFactory for Target {
+    type Parser = ValueParser;
+
+    fn value_parser() -> ValueParser {
+        ValueParser::new(OsStringValueParser::new().try_map(|text: OsString| match text.to_str() {
+            Some(text) => text.parse(),
+            None => Ok(Self::File(text.into())),
+        }))
+    }
+}
+
 /// The name that a file's function has while it is run: what of the file's name can be one, so that an export of that
 /// name is the default one.
 pub(crate) fn name_of(file: &Path) -> Result<FunctionName, InvalidFunctionRef> {
@@ -47,6 +61,8 @@ pub(crate) fn name_of(file: &Path) -> Result<FunctionName, InvalidFunctionRef> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
     use super::*;
 
     #[test]
@@ -60,6 +76,14 @@ mod tests {
         {
             assert_eq!(text.parse(), Ok(Target::File(text.into())), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_a_file() {
+        let odd = OsString::from_vec(b"od\xff".to_vec());
+        let command = clap::Command::new("nebula").arg(clap::Arg::new("target").value_parser(Target::value_parser()));
+        let matches = command.get_matches_from([OsString::from("nebula"), odd.clone()]);
+        assert_eq!(matches.get_one("target"), Some(&Target::File(odd.into())));
     }
 
     #[test]

@@ -1,7 +1,15 @@
 //! Values as people write them, on the command line and in `nebula.toml` alike.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    os::unix::ffi::OsStrExt as _,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _, ValueParser, ValueParserFactory};
 use http::HeaderValue;
 use nebula_runtime::{ByteSize, DirGrant};
 use serde::{
@@ -151,17 +159,27 @@ impl FromStr for Variable {
     }
 }
 
-impl FromStr for Dir {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+impl Dir {
+    /// Reads an argument, whose host path need not be UTF-8.
+    fn of_argument(text: &OsStr) -> Result<Self, Invalid> {
         const EXPECTED: Invalid = Invalid("HOST::GUEST or HOST::GUEST:rw, such as ./data::/data");
-        let (host, guest) = text.split_once("::").ok_or(EXPECTED)?;
+        let text = text.as_bytes();
+        let end = text.windows(2).position(|pair| pair == b"::").ok_or(EXPECTED)?;
+        let (host, rest) = text.split_at_checked(end).ok_or(EXPECTED)?;
+        let guest = rest.strip_prefix(b"::").and_then(|guest| std::str::from_utf8(guest).ok()).ok_or(EXPECTED)?;
         let (guest, writable) = guest.strip_suffix(":rw").map_or((guest, false), |guest| (guest, true));
         if host.is_empty() || guest.is_empty() {
             return Err(EXPECTED);
         }
-        Ok(Self(DirGrant { host: PathBuf::from(host), guest: guest.to_owned(), writable }))
+        Ok(Self(DirGrant { host: PathBuf::from(OsStr::from_bytes(host)), guest: guest.to_owned(), writable }))
+    }
+}
+
+impl ValueParserFactory for Dir {
+    type Parser = ValueParser;
+
+    fn value_parser() -> ValueParser {
+        ValueParser::new(OsStringValueParser::new().try_map(|text: OsString| Self::of_argument(&text)))
     }
 }
 
@@ -211,8 +229,10 @@ mod tests {
         assert_eq!("65536".parse(), Ok(Size(ByteSize::kib(64))));
         assert_eq!("A=b=c".parse(), Ok(Variable(VariableName("A".into()), "b=c".into())));
         let dir = |guest: &str, writable| Dir(DirGrant { host: "./a:b".into(), guest: guest.to_owned(), writable });
-        assert_eq!("./a:b::/data".parse(), Ok(dir("/data", false)));
-        assert_eq!("./a:b::/data:rw".parse(), Ok(dir("/data", true)));
+        assert_eq!(Dir::of_argument("./a:b::/data".as_ref()), Ok(dir("/data", false)));
+        assert_eq!(Dir::of_argument("./a:b::/data:rw".as_ref()), Ok(dir("/data", true)));
+        let odd = Dir(DirGrant { host: OsStr::from_bytes(b"od\xff").into(), guest: "/d".to_owned(), writable: false });
+        assert_eq!(Dir::of_argument(OsStr::from_bytes(b"od\xff::/d")), Ok(odd));
     }
 
     #[test]
@@ -230,7 +250,8 @@ mod tests {
             assert_eq!(refused::<Variable>(text), "expected a variable such as LANG=en", "{text}");
         }
         for text in ["", "/data", "/data:/data", "::/data", "data::", "data:::rw"] {
-            assert!(refused::<Dir>(text).starts_with("expected HOST::GUEST"), "{text}");
+            let refused = Dir::of_argument(text.as_ref()).unwrap_err().to_string();
+            assert!(refused.starts_with("expected HOST::GUEST"), "{text}");
         }
         for text in ["", "json", "text/\n"] {
             assert!(refused::<MediaType>(text).starts_with("expected a media type"), "{text}");

@@ -3,6 +3,8 @@
 //! `lambda_runtime` has such an extension too. It prints to stderr when the signal comes: that panics where stderr's
 //! reader has gone, and waits for ever where its pipe is full. In both cases the process would not end.
 
+use std::io;
+
 use http::{HeaderName, Method};
 use lambda_runtime::Error;
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
@@ -18,14 +20,16 @@ const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
 const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
 
 /// Ends the process at SIGTERM, as soon as what it logged is written. Lambda sends one only where an extension is
-/// registered; without, it ends the process as it likes.
+/// registered; without, it ends the process as it likes. A container that the process is the first of ends it by a signal
+/// too, whether there is an extension or not.
 pub(crate) async fn register_shutdown(shutdown: Shutdown, client: PooledClient) {
+    match signals() {
+        Ok(signals) => drop(tokio::spawn(end_at_signal(shutdown, signals))),
+        Err(error) => tracing::warn!(%error, "no signals can be taken: the environment will end without notice"),
+    }
     match register(&client).await {
-        Ok((extension, signals)) => {
-            tokio::spawn(end_at_signal(shutdown, signals));
-            // Asking for an event says that the extension has started. None ever comes.
-            tokio::spawn(async move { drop(client.call(extension).await) });
-        }
+        // Asking for an event says that the extension has started. None ever comes.
+        Ok(extension) => drop(tokio::spawn(async move { drop(client.call(extension).await) })),
         // An emulator may know no extensions.
         Err(error) => {
             tracing::warn!(error, "no extension could be registered: the environment will end without notice");
@@ -33,8 +37,8 @@ pub(crate) async fn register_shutdown(shutdown: Shutdown, client: PooledClient) 
     }
 }
 
-/// Registers an extension. Returns the request for its first event, and the signals that end the process.
-async fn register(client: &PooledClient) -> Result<(http::Request<Body>, [Signal; 2]), Error> {
+/// Registers an extension. Returns the request for its first event.
+async fn register(client: &PooledClient) -> Result<http::Request<Body>, Error> {
     let request = build_request()
         .method(Method::POST)
         .uri("/2020-01-01/extension/register")
@@ -47,8 +51,11 @@ async fn register(client: &PooledClient) -> Result<(http::Request<Body>, [Signal
     }
     let identifier = registered.headers().get(IDENTIFIER).ok_or("Lambda gave the extension no identifier")?;
     let next = build_request().uri("/2020-01-01/extension/event/next").header(IDENTIFIER, identifier);
-    let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
-    Ok((next.body(Body::empty())?, signals))
+    Ok(next.body(Body::empty())?)
+}
+
+fn signals() -> io::Result<[Signal; 2]> {
+    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
 }
 
 async fn end_at_signal(shutdown: Shutdown, [mut terminate, mut interrupt]: [Signal; 2]) {

@@ -1,11 +1,12 @@
 //! `bootstrap`: the program of a package on AWS Lambda. It runs what `nebula package lambda` compiled, and compiles nothing.
 
-use std::{error::Error, iter::successors, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{error::Error, io, iter::successors, path::PathBuf, process::ExitCode, sync::Arc};
 
 use nebula_lambda::{Config, report_init_error, start_log};
 use nebula_runtime::{
     FunctionRef, Package, Runtime,
     stderr::{self, FlushAtExit},
+    tokio_start::start_tokio,
 };
 use tokio::runtime::Builder;
 
@@ -20,19 +21,25 @@ fn main() -> ExitCode {
     let concurrency = concurrency();
     // One thread where there is one invocation at a time: more would only have to be started.
     let mut threads = if concurrency > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    let served = match threads.enable_all().build() {
-        Ok(threads) => threads.block_on(serve(concurrency)),
-        Err(error) => Err(error.into()),
-    };
-    match served {
+    match start_tokio(threads.enable_all(), give_up).block_on(serve(concurrency)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let chain = successors(Some(&*error as &(dyn Error + 'static)), |&error| error.source());
-            let chain: Vec<_> = chain.map(ToString::to_string).collect();
-            stderr::note(format_args!("error: {}", chain.join(": ")));
+            tell(&*error);
             ExitCode::FAILURE
         }
     }
+}
+
+fn tell(error: &(dyn Error + 'static)) {
+    let chain: Vec<_> = successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+    stderr::note(format_args!("error: {}", chain.join(": ")));
+}
+
+/// Ends the process where the system has no descriptor or thread for Tokio.
+fn give_up(error: io::Error) -> ! {
+    tell(&error);
+    drop(FlushAtExit::within_patience());
+    std::process::exit(1)
 }
 
 /// How many invocations the environment serves at once: several only on Lambda Managed Instances.

@@ -16,9 +16,10 @@ impl ExitCode {
     /// The input does not fit the function, is too large, or is not a module that can run (`invalid_input`,
     /// `payload_too_large`, `invalid_module`): `EX_DATAERR`.
     pub const INVALID: u8 = 65;
-    /// There is no such function, version, export or file (`not_found`): `EX_NOINPUT`.
+    /// There is no such function, version, export, file or store (`not_found`): `EX_NOINPUT`.
     pub const NOT_FOUND: u8 = 66;
-    /// The store, or another thing that the work depends on, is out of reach (`unavailable`): `EX_UNAVAILABLE`.
+    /// The store, or another thing that the work depends on, is out of reach (`unavailable`), or the system has no file
+    /// descriptor or thread left for it: `EX_UNAVAILABLE`.
     pub const UNAVAILABLE: u8 = 69;
     /// A fault of Nebula's own (`internal`): `EX_SOFTWARE`.
     pub const INTERNAL: u8 = 70;

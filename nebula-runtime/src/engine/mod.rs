@@ -150,13 +150,16 @@ impl Engines {
             return Ok(Arc::clone(engine));
         }
         let pooled = if self.size.fits_pool() { Allocation::Pooled } else { Allocation::OnDemand };
-        let engine = made.make(self.size, flavour, pooled).or_else(|error| {
-            tracing::warn!(
-                error = &error as &(dyn std::error::Error + 'static),
-                "address space is short: none is reserved for functions, which makes them slower"
-            );
-            made.make(self.size, flavour, Allocation::Unreserved)
-        })?;
+        let engine = match made.make(self.size, flavour, pooled) {
+            Err(error @ EngineError::Wasmtime(_)) => {
+                tracing::warn!(
+                    error = &error as &(dyn std::error::Error + 'static),
+                    "address space is short: none is reserved for functions, which makes them slower"
+                );
+                made.make(self.size, flavour, Allocation::Unreserved)
+            }
+            made => made,
+        }?;
         made.first.insert(flavour, Arc::clone(&engine));
         Ok(engine)
     }

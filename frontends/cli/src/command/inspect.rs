@@ -1,6 +1,9 @@
 //! `nebula inspect`.
 
-use std::path::PathBuf;
+use std::{
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use nebula_local::ExitCode;
@@ -185,10 +188,8 @@ impl Called {
         match (self, export) {
             (Self::Function(function), None) => format!("{}{}", function.name(), version(function)),
             (Self::Function(function), Some(export)) => format!("{}:{export}{}", function.name(), version(function)),
-            (Self::File(path), None) => shell_word(&path.display().to_string()),
-            (Self::File(path), Some(export)) => {
-                format!("{} --export {export}", shell_word(&path.display().to_string()))
-            }
+            (Self::File(path), None) => path_word(path),
+            (Self::File(path), Some(export)) => format!("{} --export {export}", path_word(path)),
         }
     }
 }
@@ -204,6 +205,14 @@ fn version(function: &FunctionRef) -> String {
 fn argument(example: &Value) -> String {
     let plain = example.as_str().filter(|text| serde_json::from_str::<Value>(text).is_err());
     shell_word(&plain.map_or_else(|| example.to_string(), str::to_owned))
+}
+
+/// A path as a shell reads it, whatever its octets are.
+fn path_word(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => shell_word(text),
+        None => format!("$'{}'", path.as_os_str().as_bytes().escape_ascii()),
+    }
 }
 
 /// A word as a shell reads it: quoted where it holds anything that means something there.

@@ -54,7 +54,7 @@ impl Publish {
     /// Publishes, and prints what is now published.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let config = self.config.as_deref().map(|path| settings(path, &self.name)).transpose()?.unwrap_or_default();
-        let (store, _) = global.places.open_store().await?;
+        let (store, _) = global.places.open_or_make_store().await?;
         let runtime = Runtime::builder(store).code_cache(global.places.code_cache()).concurrency(1).build()?;
         let published = publish_file(&runtime, &self.name, &self.file, config, self.alias.as_ref()).await;
         let Published { info, changed } = published.map_err(|source| Failure::Publish {

@@ -11,8 +11,8 @@ use nebula_runtime::{Admission, FunctionName, Invoker, Limits, Observed, Report,
 use tokio::net::TcpListener;
 
 use crate::{
-    cli::Global, config::Config, failure::Failure, log::LogFormat, places::PlaceOptions, print, publish::publish_all,
-    report_log::Reports, watch::Watch,
+    cli::Global, config::Config, failure::Failure, first_process::EndsAtSignals, log::LogFormat, places::PlaceOptions,
+    print, publish::publish_all, report_log::Reports, watch::Watch,
 };
 
 /// How many invocations a server runs at once where its configuration does not say.
@@ -52,15 +52,15 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    /// Serves until the process is asked to stop.
-    pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
+    /// Serves until the process is asked to stop. `ends` is for the time until the server takes the signals.
+    pub(crate) async fn execute(self, global: &Global, ends: EndsAtSignals) -> Result<u8, Failure> {
         if let Err(error) = raise_descriptor_limit() {
             tracing::warn!(%error, "the limit of open files stays as it is");
         }
         let path = self.config_path()?;
         let config = path.as_deref().map(Config::read).transpose()?.unwrap_or_default();
         let listener = bind(self.listen.clone()).await?;
-        let (store, url) = global.places.open_store().await?;
+        let (store, url) = global.places.open_or_make_store().await?;
         let runtime = Arc::new(runtime(store.clone(), &global.places, &config)?);
         // Started before files are read for the first time, so that no change falls between the two.
         let routes = Routes::default();
@@ -73,6 +73,7 @@ impl Serve {
         }
         let shutdown = Shutdown::new();
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
+        drop(ends);
         announce(&listener, &store, &url, global.log.format()).await?;
         let site = site(runtime, &config, self.reports, shutdown.clone()).with_routes(routes);
         let stopped = nebula_http::serve(listener, site, ServerConfig::default(), shutdown).await;

@@ -119,7 +119,10 @@ impl Lambda {
 
     async fn package(&self, global: &Global) -> Result<NewPackage, Failure> {
         let config = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
-        let (store, _) = global.places.open_store().await?;
+        let (store, _) = match self.config.is_some() {
+            true => global.places.open_or_make_store().await?,
+            false => global.places.open_store().await?,
+        };
         let runtime = Runtime::builder(store).code_cache(global.places.code_cache()).concurrency(1).build()?;
         publish_all(&runtime, &config).await?;
         let functions = match self.functions.as_slice() {

@@ -8,9 +8,7 @@ use std::{fs::File, io, num::NonZeroUsize, os::fd::AsFd, path::Path, sync::Arc, 
 use clap::{Args, ValueEnum};
 use file::FileOptions;
 use nebula_local::{Ending, Events, Job};
-use nebula_runtime::{
-    ErrorKind, FunctionInfo, FunctionRef, GuestStderr, InvokeError, Kind, Limits, Runtime, RuntimeBuilder, Store,
-};
+use nebula_runtime::{ErrorKind, FunctionInfo, FunctionRef, GuestStderr, Kind, Limits, Runtime, RuntimeBuilder, Store};
 
 use crate::{
     cli::Global,
@@ -151,20 +149,21 @@ async fn published(
         let hint = "a published function has the settings it was published with (nebula publish --config)";
         return Err(Failure::Usage(format!("{option} is for a FILE, and {function} is not one: {hint}")));
     }
-    let (store, _) = global.places.open_store().await?;
+    let (store, _) = global.places.open_store().await.map_err(|failure| with_hint(failure, &function))?;
     let runtime = builder(store, global, jobs).build()?;
-    let info = runtime.inspect(&function).await.map_err(|error| with_hint(error, &function))?;
+    let info = runtime.inspect(&function).await.map_err(|error| with_hint(error.into(), &function))?;
     Ok(Ready { runtime, function, info, more_args: argv })
 }
 
 /// A function that is not there may be a file that was not written as one.
-fn with_hint(error: InvokeError, function: &FunctionRef) -> Failure {
+fn with_hint(failure: Failure, function: &FunctionRef) -> Failure {
     let file = function.to_string();
-    if error.kind() != ErrorKind::NotFound || !Path::new(&file).exists() {
-        return error.into();
-    }
-    let detail = format!("{}; there is a file of that name: nebula run ./{file}", error.detail());
-    InvokeError::new(ErrorKind::NotFound, detail).into()
+    let is_missing = match &failure {
+        Failure::NoStore(_) => true,
+        Failure::Invoke(error) => error.kind() == ErrorKind::NotFound,
+        _ => false,
+    };
+    if is_missing && Path::new(&file).exists() { Failure::IsFile { failure: Box::new(failure), file } } else { failure }
 }
 
 async fn unpublished(

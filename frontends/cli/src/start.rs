@@ -1,0 +1,39 @@
+//! What every command needs of the system, and what is said where that is not to be had.
+
+use std::{io, panic, process, thread};
+
+use nebula_runtime::{
+    stderr::{self, FlushAtExit},
+    tokio_start::{self, lacks_threads, shortage},
+};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{cli::Command, failure::Failure, print};
+
+/// Starts Tokio, or ends the process with a sentence.
+pub(crate) fn tokio() -> Runtime {
+    tokio_start::start_tokio(Builder::new_multi_thread().enable_all(), give_up)
+}
+
+/// Takes care of panics from now on: that a library gets no thread ends a command with a sentence. A server goes on, if it is
+/// one: others of its calls may need no thread.
+pub(crate) fn take_panics(command: &Command) {
+    let serves = matches!(command, Command::Serve(_));
+    panic::set_hook(Box::new(move |panic| {
+        if lacks_threads(panic) && (!serves || is_main_thread()) {
+            give_up(shortage(panic));
+        }
+        stderr::note_panic(panic);
+    }));
+}
+
+fn is_main_thread() -> bool {
+    thread::current().name() == Some("main")
+}
+
+fn give_up(error: io::Error) -> ! {
+    let failure = Failure::Threads(error);
+    print::error(&failure);
+    drop(FlushAtExit::within_patience());
+    process::exit(failure.exit_code().into())
+}
