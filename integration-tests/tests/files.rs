@@ -20,11 +20,11 @@ fn json(ran: Ran) -> Value {
 fn arguments_are_numbers_for_a_core_module_whatever_they_begin_with() {
     let project = Project::new([]);
     let calls: [(&str, &[&str], &str); 5] = [
-        ("add", &["2", "3"], "5"),
-        ("add", &["-2", "-3"], "-5"),
-        ("add", &["--", "-2", "3"], "1"),
-        ("calc", &["--export", "mul", "6", "7"], "42"),
-        ("treats", &["10", "--output", "body"], "10"),
+        ("add", &["2", "3"], "5\n"),
+        ("add", &["-2", "-3"], "-5\n"),
+        ("add", &["--", "-2", "3"], "1\n"),
+        ("calc", &["--export", "mul", "6", "7"], "42\n"),
+        ("treats", &["10", "--output", "body"], "10\n"),
     ];
     for (guest, options, expected) in calls {
         assert_eq!(run(&project, guest, options, "").successful().text(), expected, "{guest} {options:?}");
@@ -83,7 +83,7 @@ fn a_folder_that_is_not_there_is_named() {
 #[test]
 fn memory_time_request_and_response_are_limited() {
     let project = Project::new([]);
-    assert_eq!(run(&project, "grow", &["--memory", "1MiB", "16"], "").successful().text(), "1");
+    assert_eq!(run(&project, "grow", &["--memory", "1MiB", "16"], "").successful().text(), "1\n");
     let calls: [(&str, &[&str], &str, i32, &str); 4] = [
         ("spin", &["--timeout", "100ms", "--raw"], "", 124, "timeout: the function did not end within 100ms"),
         (

@@ -51,7 +51,7 @@ fn what_was_served_is_run_without_compiling_and_what_was_lost_is_compiled_again(
     let (nebula, project) = project();
     serve_and_call(&nebula, &project);
     let compiled = files(&project.join("cache"));
-    assert_eq!(nebula.run(&project, &["run", "treats", "10"], b"").successful().text(), "10");
+    assert_eq!(nebula.run(&project, &["run", "treats", "10"], b"").successful().text(), "10\n");
     assert_eq!(files(&project.join("cache")), compiled);
 
     let lost = compiled.keys().find(|path| path.ends_with(".cwasm")).unwrap();

@@ -82,22 +82,6 @@ fn what_stands_in_the_way_of_a_store_or_a_cache_is_named() {
 }
 
 #[test]
-fn code_that_cannot_be_kept_is_told_of_once() {
-    let (nebula, project) = (Nebula::built(), project());
-    // A function of each engine, and each of these has a cache of its own.
-    let functions = ["typed-async", "treats"].map(|name| Guest::named(name).unwrap().path);
-    let entries = functions.iter().enumerate();
-    let config: String =
-        entries.map(|(index, path)| format!("[functions.f{index}]\nsource = {:?}\n", path.to_str().unwrap())).collect();
-    project.write("nebula.toml", config);
-    let bootstrap = nebula.beside("bootstrap");
-    let arguments = ["package", "lambda", "--config", "nebula.toml", "-o", "f.zip", "--bootstrap"];
-    let arguments = [&arguments[..], &[bootstrap.to_str().unwrap(), "--cache", "/dev/null/none"]].concat();
-    let ran = nebula.run(&project, &arguments, b"");
-    assert_eq!(ran.stderr.matches("will not be kept").count(), 1, "{ran:#?}");
-}
-
-#[test]
 fn a_packed_module_is_named_as_such() {
     let (nebula, project) = (Nebula::built(), project());
     project.write("same.wasm.gz", b"\x1f\x8b\x08\0\0\0\0\0");

@@ -70,7 +70,7 @@ fn a_version_is_called_by_number_alias_and_digest_over_http_and_in_a_shell() {
         // The newest version is what a reference without a version means, and how one is written.
         let written = reference.trim_end_matches("@latest");
         assert_eq!((&report["function"], &report["version"]), (&json!(written), &json!(version)));
-        assert_eq!(scale.run(&["run", &reference, "1"]).successful().text(), result, "{reference}");
+        assert_eq!(scale.run(&["run", &reference, "1"]).successful().text(), format!("{result}\n"), "{reference}");
     }
 }
 
@@ -91,7 +91,7 @@ fn an_alias_moves_with_a_publish_that_names_it() {
     scale.publish(10, &["--alias", "prod"]);
     scale.publish(20, &["--alias", "prod"]);
     scale.publish(30, &[]);
-    assert_eq!(scale.run(&["run", "scale@prod", "1"]).successful().text(), "20");
+    assert_eq!(scale.run(&["run", "scale@prod", "1"]).successful().text(), "20\n");
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn a_corrupt_blob_is_never_used_and_publishing_again_repairs_it() {
             let name = blob.file_name().unwrap().to_str().unwrap();
             assert_fails(&treats(&nebula, &project), 70, &[name, "corrupt", "publish the function again"]);
             let _ = nebula.publish(&project, "treats", &guest("treats"), &[]).successful();
-            assert_eq!(treats(&nebula, &project).successful().text(), "10");
+            assert_eq!(treats(&nebula, &project).successful().text(), "10\n");
         }
     }
 }
@@ -103,7 +103,7 @@ fn a_missing_blob_is_named_and_publishing_again_restores_it() {
         let name = blob.file_name().unwrap().to_str().unwrap();
         assert_fails(&treats(&nebula, &project), 70, &[name, "missing", "publish the function again"]);
         let _ = nebula.publish(&project, "treats", &guest("treats"), &[]).successful();
-        assert_eq!(treats(&nebula, &project).successful().text(), "10");
+        assert_eq!(treats(&nebula, &project).successful().text(), "10\n");
     }
 }
 
@@ -267,7 +267,7 @@ fn damaged_compiled_code_costs_time_and_nothing_else() {
     for damaged in [&flipped[..], &whole[..whole.len() / 2], &whole[..1], b""] {
         fs::write(&entry, damaged).unwrap();
         let ran = treats(&nebula, &project).successful();
-        assert_eq!(ran.text(), "10");
+        assert_eq!(ran.text(), "10\n");
         assert!(ran.stderr.contains("discarding compiled code"), "{}", ran.stderr);
         assert_eq!(treats(&nebula, &project).successful().stderr, "", "it was compiled and kept again");
     }
@@ -293,7 +293,7 @@ fn a_store_without_permission_is_said_and_named() {
     assert_eq!(ran.exit_code, 69, "{}", ran.stderr);
     assert!(ran.stderr.contains("ermission denied") && ran.stderr.contains(store.to_str().unwrap()), "{}", ran.stderr);
     let ran = as_stranger(&project, &["run", "treats", "10"]);
-    assert_eq!((ran.exit_code, ran.text()), (0, "10".to_owned()), "{}", ran.stderr);
+    assert_eq!((ran.exit_code, ran.text()), (0, "10\n".to_owned()), "{}", ran.stderr);
     set_modes(&store, 0o000);
     for arguments in [&["run", "treats", "10"][..], &["list"], &["serve", "--listen", "127.0.0.1:0"]] {
         let ran = as_stranger(&project, arguments);
