@@ -39,6 +39,7 @@
 //! (`AWS_LAMBDA_MAX_CONCURRENCY`).
 
 mod answer;
+mod around;
 mod batch;
 mod config;
 mod context;
@@ -66,6 +67,7 @@ pub use init::report_init_error;
 pub use log::start_log;
 
 use crate::{
+    around::Layered,
     flush::{Flushing, flush},
     handler::Handler,
     stream::Streaming,
@@ -142,10 +144,12 @@ async fn serve(config: &Config, handler: Arc<Handler>) -> Result<(), Error> {
     let runtime = lambda_runtime::Runtime::new(service);
     flush().await;
     let ended = match config.invoke_mode {
-        InvokeMode::Buffered => AssertUnwindSafe(runtime.layer(Flushing).run_concurrent()).catch_unwind().await,
+        InvokeMode::Buffered => {
+            AssertUnwindSafe(runtime.layer(Layered(Flushing)).run_concurrent()).catch_unwind().await
+        }
         InvokeMode::ResponseStream => {
             let client = Arc::new(PooledClient::builder().with_endpoint(config.runtime_api.clone()).build());
-            let runtime = runtime.layer(Streaming { handler, client }).layer(Flushing);
+            let runtime = runtime.layer(Layered(Streaming { handler, client })).layer(Layered(Flushing));
             AssertUnwindSafe(runtime.run_concurrent()).catch_unwind().await
         }
     };

@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -19,13 +18,14 @@ use http::{
     header::{CONTENT_TYPE, TRAILER},
 };
 use http_body::Frame;
-use lambda_runtime::{Diagnostic, Error, LambdaInvocation, Service, tower::Layer};
+use lambda_runtime::{Diagnostic, Error, LambdaInvocation};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use nebula_runtime::InvokeError;
 use serde::Serialize;
 
 use crate::{
     answer::{failure, fit_for_json, text, without_cookies},
+    around::{Answering, Around},
     handler::{FunctionError, Handler},
 };
 
@@ -34,50 +34,24 @@ const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invoca
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 const ERROR_BODY: HeaderName = HeaderName::from_static("lambda-runtime-function-error-body");
 
-/// A layer of the Lambda runtime that streams the answers to HTTP requests, and leaves all else to the runtime.
+/// Streams the answers to HTTP requests, and leaves all else to the runtime.
 #[derive(Clone)]
 pub(crate) struct Streaming {
     pub(crate) handler: Arc<Handler>,
     pub(crate) client: Arc<PooledClient>,
 }
 
-/// A runtime with [`Streaming`] around it.
-#[derive(Clone)]
-pub(crate) struct Streamed<S> {
-    streaming: Streaming,
-    inner: S,
-}
-
-impl<S> Layer<S> for Streaming {
-    type Service = Streamed<S>;
-
-    fn layer(&self, inner: S) -> Streamed<S> {
-        Streamed { streaming: self.clone(), inner }
-    }
-}
-
-impl<S> Service<LambdaInvocation> for Streamed<S>
-where
-    S: Service<LambdaInvocation, Response = (), Error = Error, Future: Send + 'static>,
-{
-    type Response = ();
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
-        match self.streaming.handler.streamed(&invocation) {
-            Some(request) => Box::pin(self.streaming.clone().answer(request, invocation)),
-            None => Box::pin(self.inner.call(invocation)),
+impl Around for Streaming {
+    fn answer(&self, invocation: LambdaInvocation, inner: impl FnOnce(LambdaInvocation) -> Answering) -> Answering {
+        match self.handler.streamed(&invocation) {
+            Some(request) => Box::pin(self.clone().stream(request, invocation)),
+            None => inner(invocation),
         }
     }
 }
 
 impl Streaming {
-    async fn answer(self, request: Request, invocation: LambdaInvocation) -> Result<(), Error> {
+    async fn stream(self, request: Request, invocation: LambdaInvocation) -> Result<(), Error> {
         let is_head = request.method() == Method::HEAD;
         let mut answer = self.handler.app.answer(request).await;
         if is_head {
