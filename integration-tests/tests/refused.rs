@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use nebula_integration_tests::{Guest, Nebula, Project, Ran, Server};
+use nebula_runtime::{Architecture, ByteSize, ErrorKind, FunctionConfig, LimitSettings, Runtime, Store};
 
 /// A module that cannot run, and a part of what is said about it.
 struct Module {
@@ -78,7 +79,7 @@ fn a_refused_version_leaves_the_last_one_in_place() {
     let inspected = nebula.run(&project, &["inspect", "treats", "--json"], b"").successful();
     let info: serde_json::Value = serde_json::from_slice(&inspected.stdout).unwrap();
     assert_eq!(info["version"], 1);
-    assert_eq!(nebula.run(&project, &["run", "treats", "10"], b"").successful().text(), "10");
+    assert_eq!(nebula.run(&project, &["run", "treats", "10"], b"").successful().text(), "10\n");
 }
 
 #[test]
@@ -120,4 +121,21 @@ fn a_file_that_is_not_there_is_named() {
         assert_eq!(ran.exit_code, 66, "{ran:#?}");
         assert!(ran.stderr.contains("gone.wasm") && ran.stderr.contains("No such file"), "{ran:#?}");
     }
+}
+
+#[test]
+fn a_package_has_no_function_that_its_ceilings_have_no_room_for() {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ceilings = LimitSettings { memory: Some(ByteSize::mib(64)), ..Default::default() };
+    let packaged = tokio.block_on(async {
+        let runtime = Runtime::builder(Store::memory()).concurrency(1).build().unwrap();
+        let module = "(module (memory 2048) (func (export \"f\")))";
+        runtime.publish(&"f".parse().unwrap(), module.into(), FunctionConfig::default(), None).await.unwrap();
+        let functions = ["f".parse().unwrap()];
+        runtime.package(&functions, Architecture::X86_64, LimitSettings::default(), ceilings).await
+    });
+    let error = packaged.unwrap_err();
+    let detail = "function f cannot be packaged: the module declares a memory of 128.0 MiB; a function has at most 64.0 MiB \
+                  here";
+    assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidModule, detail));
 }

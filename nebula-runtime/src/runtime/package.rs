@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::Runtime;
 use crate::{
-    Architecture, Digest, ErrorKind, FunctionInfo, FunctionRef, InvokeError, LimitSettings,
+    Architecture, ByteSize, ErrorKind, FunctionInfo, FunctionRef, InvokeError, LimitSettings, Limits,
     deployments::store_failure,
     engine::{Compiler, Precompiled},
     package::{CODE, DESCRIPTION, Description, Target},
@@ -45,7 +45,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] where there is no such function, [`ErrorKind::InvalidInput`] where one of its exports is
-    /// named, and what the store fails with.
+    /// named, [`ErrorKind::InvalidModule`] where the ceilings have no room for a module, and what the store fails with.
     pub async fn package(
         &self,
         functions: &[FunctionRef],
@@ -60,10 +60,10 @@ impl Runtime {
                 packaged.push(info);
             }
         }
-        let mut codes = BTreeMap::new();
+        let (mut codes, max_memory) = (BTreeMap::new(), Limits::CEILINGS.with(&ceilings).memory);
         for info in &packaged {
             if let Entry::Vacant(entry) = codes.entry(info.digest) {
-                entry.insert(self.compile_for(architecture, info.digest).await?);
+                entry.insert(self.compile_for(architecture, info, max_memory).await?);
             }
         }
         let store = self.store.excerpt(&versions).await.map_err(store_failure)?;
@@ -90,13 +90,22 @@ impl Runtime {
         }
     }
 
-    /// A module's code and its place in a package.
-    async fn compile_for(&self, architecture: Architecture, digest: Digest) -> Result<(PathBuf, Bytes), InvokeError> {
+    /// A module's code and its place in a package whose guests have at most `max_memory`.
+    async fn compile_for(
+        &self,
+        architecture: Architecture,
+        info: &FunctionInfo,
+        max_memory: ByteSize,
+    ) -> Result<(PathBuf, Bytes), InvokeError> {
+        let (name, digest) = (&info.name, info.digest);
         let failed = |error: wasmtime::Error| {
             let detail = format!("failed to compile module {digest} for {architecture}");
             InvokeError::new(ErrorKind::Internal, detail).with_source(error)
         };
         let wasm = self.store.module(&digest).await.map_err(store_failure)?;
+        Compiler::check(&wasm, max_memory).map_err(|error| {
+            InvokeError::new(error.kind(), format!("function {name} cannot be packaged: {}", error.detail()))
+        })?;
         let compiled = spawn_blocking(move || Compiler::compile_for(target(architecture), &wasm)).await;
         let (flavour, code) = compiled.map_err(wasmtime::Error::from).flatten().map_err(failed)?;
         Ok((Path::new(CODE).join(Precompiled::path(flavour, &digest)), code.into()))

@@ -24,7 +24,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::{CodeSource, Compiled, Engines, Flavour, Loaded, allocation};
-use crate::{Digest, ErrorKind, InvokeError};
+use crate::{ByteSize, Digest, ErrorKind, InvokeError};
 
 /// Compiles what is not in its cache.
 #[derive(Clone)]
@@ -47,6 +47,11 @@ impl Compiler {
     pub(crate) fn new(cache: Option<PathBuf>) -> Self {
         let caches = Arc::new(Caches { root: cache, open: Mutex::default(), has_told: AtomicBool::new(false) });
         Self { caches, compilations: Compilations::one_for_each_core() }
+    }
+
+    /// Refuses a module that no instance can be made of where guests have at most `max_memory`.
+    pub(crate) fn check(wasm: &[u8], max_memory: ByteSize) -> Result<(), InvokeError> {
+        bounds::check(wasm, max_memory)
     }
 
     /// Compiles a module for the baseline of a processor, which may be another than this machine's.
