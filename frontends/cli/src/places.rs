@@ -11,7 +11,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser as _},
 };
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
-use nebula_runtime::{Store, StoreError, StoreUrl, store::InvalidStoreUrl};
+use nebula_runtime::{FunctionRef, Runtime, Store, StoreError, StoreUrl, store::InvalidStoreUrl};
 
 use crate::failure::Failure;
 
@@ -39,6 +39,20 @@ impl PlaceOptions {
             Ok(store) => Ok((store, url)),
             Err(StoreError::Gone { store }) => Err(Failure::NoStore(store)),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the store that a function should be in: where there is none, there is no such function.
+    pub(crate) async fn open_store_of(&self, function: &FunctionRef) -> Result<Store, Failure> {
+        match self.open_store().await {
+            Err(failure @ Failure::NoStore(_)) => {
+                let nowhere = Runtime::builder(Store::memory()).concurrency(1).build()?;
+                match nowhere.inspect(function).await {
+                    Err(error) => Err(error.with_source(failure).into()),
+                    Ok(_) => Err(failure),
+                }
+            }
+            opened => opened.map(|(store, _)| store),
         }
     }
 

@@ -279,7 +279,7 @@ fn a_cache_that_is_no_folder_costs_time_and_nothing_else() {
     let (project, nebula) = published();
     project.write("file", "");
     let nebula = nebula.with_cache(project.join("file"));
-    assert_eq!(treats(&nebula, &project).successful().text(), "10");
+    assert_eq!(treats(&nebula, &project).successful().text(), "10\n");
 }
 
 #[test]

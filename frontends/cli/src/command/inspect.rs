@@ -81,7 +81,7 @@ impl Inspect {
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let inspected = match self.target {
             Target::Function(function) => {
-                let (store, _) = global.places.open_store().await?;
+                let store = global.places.open_store_of(&function).await?;
                 let runtime = Runtime::builder(store.clone()).concurrency(1).build()?;
                 let info = runtime.inspect(&function).await?;
                 let versions = versions(&store, &function).await?;

@@ -149,7 +149,7 @@ async fn published(
         let hint = "a published function has the settings it was published with (nebula publish --config)";
         return Err(Failure::Usage(format!("{option} is for a FILE, and {function} is not one: {hint}")));
     }
-    let (store, _) = global.places.open_store().await.map_err(|failure| with_hint(failure, &function))?;
+    let store = global.places.open_store_of(&function).await.map_err(|failure| with_hint(failure, &function))?;
     let runtime = builder(store, global, jobs).build()?;
     let info = runtime.inspect(&function).await.map_err(|error| with_hint(error.into(), &function))?;
     Ok(Ready { runtime, function, info, more_args: argv })
@@ -158,11 +158,7 @@ async fn published(
 /// A function that is not there may be a file that was not written as one.
 fn with_hint(failure: Failure, function: &FunctionRef) -> Failure {
     let file = function.to_string();
-    let is_missing = match &failure {
-        Failure::NoStore(_) => true,
-        Failure::Invoke(error) => error.kind() == ErrorKind::NotFound,
-        _ => false,
-    };
+    let is_missing = matches!(&failure, Failure::Invoke(error) if error.kind() == ErrorKind::NotFound);
     if is_missing && Path::new(&file).exists() { Failure::IsFile { failure: Box::new(failure), file } } else { failure }
 }
 
