@@ -179,22 +179,27 @@ fn a_timeout_may_be_longer_than_any_clock_can_tell() {
 #[test]
 fn each_timeout_of_a_functions_own_request_counts_by_itself() {
     let (mute, begins) = (silent(""), silent("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"));
-    let server = serve(&[("http-fetch", &format!("allow_hosts = [\"{mute}\", \"{begins}\"]"))], "");
-    let fetch = |url: String| server.get(&format!("/api/http-fetch?url={url}"));
+    let allowed = format!("allow_hosts = [\"{mute}\", \"{begins}\"]");
+    let server = serve(&[("http-fetch", &allowed), ("http3-fetch", &allowed)], "");
     // A connection of TLS is there when both have agreed, and this server never does.
     let cases = [
         (format!("https://{mute}/&connect=20"), "ErrorCode::ConnectionTimeout"),
         (format!("https://{mute}/&connect=20&first-byte=600000"), "ErrorCode::ConnectionTimeout"),
         (format!("http://{mute}/&first-byte=20"), "ErrorCode::ConnectionReadTimeout"),
         (format!("http://{mute}/&first-byte=20&connect=600000"), "ErrorCode::ConnectionReadTimeout"),
+        (format!("http://{mute}/&first-byte=20&between-bytes=600000"), "ErrorCode::ConnectionReadTimeout"),
         // The largest numbers that a guest can say, whose sum no clock can tell.
         (format!("http://{mute}/&first-byte=20&connect=18446744073709"), "ErrorCode::ConnectionReadTimeout"),
     ];
-    for (url, expected) in cases {
-        assert_eq!(fetch(url.clone()).text(), expected, "{url}");
+    for guest in ["http-fetch", "http3-fetch"] {
+        let fetch = |url: &str| server.get(&format!("/api/{guest}?url={url}"));
+        for (url, expected) in &cases {
+            let failed = fetch(url);
+            assert_eq!((failed.status, failed.text().as_str()), (502, *expected), "{guest} {url}");
+        }
+        let cut = fetch(&format!("http://{begins}/&between-bytes=20&first-byte=600000"));
+        assert!(cut.broken_off && cut.text() == "half", "{guest}: {cut:?}");
     }
-    let cut = fetch(format!("http://{begins}/&between-bytes=20"));
-    assert!(cut.broken_off && cut.text() == "half", "{cut:?}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
-//! Fetches `?url=http://…` by `wasi:http` 0.3, and answers with the body that it gets; where it gets nothing, with 502 and
-//! the error's code. Where the URL has no path, its request has none.
+//! As `http-fetch`, by `wasi:http` 0.3. Where the URL has no path, its request has none.
 
 use wasip3::{
     http::{
         client,
-        types::{ErrorCode, Fields, Request, Response, Scheme},
+        types::{ErrorCode, Fields, Request, RequestOptions, Response, Scheme},
     },
-    spawn_local, wit_future, wit_stream,
+    spawn_local,
+    wit_bindgen::{StreamReader, StreamResult, StreamWriter},
+    wit_future, wit_stream,
 };
 
 wasip3::http::service::export!(Fetch);
@@ -16,9 +17,9 @@ struct Fetch;
 impl wasip3::exports::http::handler::Guest for Fetch {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let target = request.get_path_with_query().unwrap_or_default();
-        let url = target.split_once("url=http://").map(|(_, url)| url);
-        let Some(request) = url.and_then(get) else {
-            return Ok(answer(400, "?url= is no URL of http".to_owned()));
+        let query = target.split_once('?').unwrap_or_default().1;
+        let Some(request) = value(query, "url").and_then(|url| get(url, options(query))) else {
+            return Ok(answer(400, "?url= is no URL of http or https".to_owned()));
         };
         match client::send(request).await {
             Ok(response) => Ok(pass_on(response)),
@@ -27,20 +28,66 @@ impl wasip3::exports::http::handler::Guest for Fetch {
     }
 }
 
-fn get(url: &str) -> Option<Request> {
-    let (authority, path) = url.split_at(url.find(['/', '?']).unwrap_or(url.len()));
+/// A value of the query, as it is written.
+fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+fn options(query: &str) -> RequestOptions {
+    let nanoseconds = |name| value(query, name).and_then(|text| text.parse().ok()).map(|ms: u64| ms * 1_000_000);
+    let options = RequestOptions::new();
+    options.set_connect_timeout(nanoseconds("connect")).expect("it may be set");
+    options.set_first_byte_timeout(nanoseconds("first-byte")).expect("it may be set");
+    options.set_between_bytes_timeout(nanoseconds("between-bytes")).expect("it may be set");
+    options
+}
+
+fn get(url: &str, options: RequestOptions) -> Option<Request> {
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = match scheme {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        _ => return None,
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (_, trailers) = wit_future::new(|| Ok(None));
-    let (request, _) = Request::new(Fields::new(), None, trailers, None);
-    request.set_scheme(Some(&Scheme::Http)).ok()?;
+    let (request, _) = Request::new(Fields::new(), None, trailers, Some(options));
+    request.set_scheme(Some(&scheme)).ok()?;
     request.set_authority(Some(authority)).ok()?;
     request.set_path_with_query(Some(path).filter(|path| !path.is_empty())).ok()?;
     Some(request)
 }
 
+/// The response as it comes. Where its body fails, so does this one's.
 fn pass_on(response: Response) -> Response {
-    let (_, consumed) = wit_future::new(|| Ok(()));
-    let (body, trailers) = Response::consume_body(response, consumed);
-    Response::new(Fields::new(), Some(body), trailers).0
+    let (status, headers) = (response.get_status_code(), Fields::new());
+    let media_type = response.get_headers().get("content-type");
+    headers.set("content-type", &media_type).expect("a header that came may go");
+    let (done, consumed) = wit_future::new(|| Ok(()));
+    let (incoming, trailers) = Response::consume_body(response, consumed);
+    let (outgoing, body) = wit_stream::new();
+    let (response, _) = Response::new(headers, Some(body), trailers);
+    response.set_status_code(status).expect("it is a status");
+    spawn_local(async move {
+        copy(incoming, outgoing).await;
+        done.write(Ok(())).await
+    });
+    response
+}
+
+/// Holds one piece at a time.
+async fn copy(mut incoming: StreamReader<u8>, mut outgoing: StreamWriter<u8>) {
+    let mut piece = Vec::with_capacity(64 * 1024);
+    loop {
+        let (result, read) = incoming.read(piece).await;
+        piece = outgoing.write_all(read).await;
+        let nobody_reads = !piece.is_empty();
+        piece.clear();
+        if nobody_reads || !matches!(result, StreamResult::Complete(_)) {
+            return;
+        }
+    }
 }
 
 fn answer(status: u16, text: String) -> Response {
