@@ -23,6 +23,7 @@ mod package;
 mod payload;
 mod project;
 mod runtime_api;
+mod saving;
 mod server;
 
 pub use case::{Case, Expect, Request};
@@ -36,6 +37,7 @@ pub use package::Package;
 pub use payload::Payload;
 pub use project::Project;
 pub use runtime_api::{Event, Invoked, Reply, RuntimeApi};
+pub use saving::{Kind, Saving, Way};
 pub use server::{Answered, Server};
 
 /// How long anything here may take before the test fails: much longer than it ever does.

@@ -83,6 +83,11 @@ impl Log {
         }
     }
 
+    /// Those of the lines so far that are meant.
+    pub(crate) fn find_all(&self, is_meant: impl Fn(&&Value) -> bool) -> Vec<Value> {
+        self.0.0.lock().unwrap().lines.iter().filter(is_meant).cloned().collect()
+    }
+
     /// The lines so far.
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.0.0.lock().unwrap().lines.clone()

@@ -29,10 +29,12 @@ pub struct Ran {
 }
 
 impl Nebula {
-    /// The command. Its compiled code is kept with what Cargo builds: compiling it takes most of a test's time.
+    /// The command, beside the folder of tests or beside another program. Its compiled code is kept with what Cargo builds:
+    /// compiling it takes most of a test's time.
     pub fn built() -> Self {
-        let test = std::env::current_exe().unwrap();
-        let folder = test.parent().and_then(Path::parent).expect("a test is in target/PROFILE/deps");
+        let program = std::env::current_exe().unwrap();
+        // A test is in target/PROFILE/deps.
+        let folder = program.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).unwrap();
         let binary = folder.join(format!("nebula{}", std::env::consts::EXE_SUFFIX));
         assert!(binary.exists(), "{} is not there: `cargo build --package nebula-cli` builds it", binary.display());
         Self { cache: folder.join("nebula-code-cache"), binary }

@@ -98,6 +98,11 @@ impl Server {
         self.log.text()
     }
 
+    /// The events in the log so far, but for the reports of invocations, which are many.
+    pub fn events(&self) -> Vec<Value> {
+        self.log.find_all(|line| message(line) != Some("REPORT"))
+    }
+
     /// Waits for a line of the log whose message contains `text`.
     pub fn wait_for_log(&self, text: &str) {
         self.log.wait_for_message(text);

@@ -3,6 +3,8 @@
 
 use std::{
     fs,
+    process::Stdio,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -40,6 +42,14 @@ fn answers(server: &Server, expected: &str, before: &str) {
             return;
         }
         assert_eq!(answered, before, "{}", server.log());
+        assert!(Instant::now() < deadline, "{}", server.log());
+    }
+}
+
+/// Calls until the function is there and the answer is `expected`.
+fn wait_for_answer(server: &Server, expected: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while server.get("/api/scale/1").text() != expected {
         assert!(Instant::now() < deadline, "{}", server.log());
     }
 }
@@ -120,4 +130,72 @@ fn what_a_build_and_its_function_write_is_no_reason_to_build_again() {
     // One at the start, one for each change, and one for the first sight of a file that is written the same each time.
     let before_last = runs(&project);
     assert!((4..=5).contains(&before_last), "{before_last} runs\n{}", server.log());
+}
+
+#[test]
+fn builds_that_hang_hold_up_no_other_function_nor_the_start() {
+    let project = project();
+    let hang = "if [ -e src/hang ]; then sleep 86400; fi; ";
+    let function =
+        |name: &str, build: &str| format!("[functions.{name}]\nsource = \"{name}.wat\"\nbuild = \"{build}\"\n");
+    let hanging: String =
+        (0..5).map(|number| function(&format!("hang-{number}"), &format!("{hang}: {number}"))).collect();
+    project.write("src/hang", "");
+    project.write("nebula.toml", hanging + &function("scale", "sh build.sh"));
+    let server = watched(&project);
+    wait_for_answer(&server, "10");
+    project.write("src/factor", "20");
+    answers(&server, "20", "10");
+}
+
+#[test]
+fn a_build_ends_at_its_limit_and_the_function_stays() {
+    let project = project();
+    let server = watched(&project);
+    answers(&server, "10", "10");
+    let function = "[functions.scale]\nsource = \"scale.wat\"\nbuild_timeout = \"100ms\"\nbuild = \"sleep 86400\"\n";
+    project.write("nebula.toml", function);
+    server.wait_for_log("`sleep 86400` was ended after 100ms: build_timeout says how long it may take");
+    answers(&server, "10", "10");
+}
+
+#[test]
+fn a_build_that_writes_beside_its_sources_is_named_and_comes_to_an_end() {
+    let project = project();
+    let build = fs::read_to_string(project.join("build.sh")).unwrap();
+    project.write("build.sh", build + "date +%s%N > stamp\n");
+    let server = watched(&project);
+    server.wait_for_log("stamp was written during two builds in a row");
+    answers(&server, "10", "10");
+    project.write("src/factor", "20");
+    answers(&server, "20", "10");
+}
+
+#[test]
+fn the_log_in_the_folder_is_no_reason_to_build_and_neither_is_what_is_left_out() {
+    let project = project();
+    project.write(".gitignore", "by-git\n");
+    let toml = fs::read_to_string(project.join("nebula.toml")).unwrap();
+    project.write("nebula.toml", toml + "[watch]\nignore = [\"by-setting\"]\n");
+    let log = fs::File::create(project.join("server-output")).unwrap();
+    let mut command = Nebula::built().command(&project, ["serve", "--watch", "--listen", "127.0.0.1:0"]);
+    let mut server = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+    let built = |times: usize| {
+        let deadline = Instant::now() + PATIENCE;
+        while runs(&project) < times {
+            assert!(Instant::now() < deadline, "{}", fs::read_to_string(project.join("server-output")).unwrap());
+            thread::yield_now();
+        }
+        let log = fs::read_to_string(project.join("server-output")).unwrap();
+        assert_eq!(runs(&project), times, "{log}");
+    };
+    built(1);
+    for times in 2..5 {
+        project.write("by-git", times.to_string());
+        project.write("by-setting", times.to_string());
+        project.write("src/factor", times.to_string());
+        built(times);
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

@@ -1,6 +1,6 @@
 //! Why a command did not do what it was asked, and the exit code that says so.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 use nebula_http::BindError;
 use nebula_local::{ExitCode, LocalError, exit_code};
@@ -42,7 +42,7 @@ pub(crate) enum Failure {
     Publish { function: FunctionName, path: PathBuf, source: Box<Failure> },
     /// A function's file cannot be made.
     #[error("failed to build function {function}")]
-    Build { function: FunctionName, source: BuildError },
+    Build { function: FunctionName, source: Arc<BuildError> },
     /// The program of a package is not there or does not fit.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
@@ -72,8 +72,8 @@ pub(crate) enum Failure {
     Threads(#[source] io::Error),
     #[error("failed to use stdin or stdout")]
     Standard(#[source] io::Error),
-    #[error("failed to watch {}", path.display())]
-    Watch { path: PathBuf, source: notify::Error },
+    #[error("failed to make the path {} absolute", path.display())]
+    Absolute { path: PathBuf, source: io::Error },
 }
 
 impl From<InvokeError> for Failure {
@@ -90,7 +90,7 @@ impl Failure {
             Self::Homeless | Self::Config(_) | Self::Folder(_) => ExitCode::CONFIG,
             Self::NoStore(_) => ExitCode::NOT_FOUND,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
-            Self::Read { .. } | Self::Write { .. } | Self::Standard(_) => ExitCode::IO,
+            Self::Read { .. } | Self::Write { .. } | Self::Absolute { .. } | Self::Standard(_) => ExitCode::IO,
             Self::Publish { source, .. } => source.exit_code(),
             Self::IsFile { failure, .. } => failure.exit_code(),
             Self::Bootstrap(BootstrapError::Missing { .. }) => ExitCode::NOT_FOUND,
@@ -104,11 +104,9 @@ impl Failure {
             | Self::PackageTooLarge { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),
             Self::Local(error) => error.exit_code(),
-            Self::Store(_)
-            | Self::Bind(_)
-            | Self::Watch { .. }
-            | Self::Threads(_)
-            | Self::Engine(EngineError::Clock(_)) => ExitCode::UNAVAILABLE,
+            Self::Store(_) | Self::Bind(_) | Self::Threads(_) | Self::Engine(EngineError::Clock(_)) => {
+                ExitCode::UNAVAILABLE
+            }
             Self::Engine(EngineError::Wasmtime(_)) | Self::Listener(_) | Self::Signals(_) => ExitCode::INTERNAL,
         }
     }

@@ -6,7 +6,6 @@ mod command;
 mod config;
 mod failure;
 mod first_process;
-mod inputs;
 mod log;
 mod places;
 mod print;

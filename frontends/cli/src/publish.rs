@@ -1,10 +1,12 @@
 //! Publishing functions from files.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+use futures_util::future::try_join_all;
 use nebula_runtime::{AliasName, FunctionConfig, FunctionName, Published, Runtime};
 
 use crate::{
+    build::{Build, Places},
     config::{Config, FunctionSource},
     failure::Failure,
     progress::while_working,
@@ -26,29 +28,44 @@ pub(crate) async fn publish_file(
     while_working(format!("compiling {}", path.display()), publish).await
 }
 
-/// Publishes every function of a configuration, as far as they are not yet, and logs what changed. A file that is not there
-/// is built first.
+/// Publishes every function of a configuration, as far as they are not yet, and logs what changed. Files that are not there
+/// are built first, all at once.
 ///
 /// # Errors
 /// The first function's that cannot be built or published. Those before it are.
 pub(crate) async fn publish_all(runtime: &Runtime, config: &Config) -> Result<(), Failure> {
+    build_missing(&config.functions).await?;
     for function in &config.functions {
-        if !function.source.exists() {
-            build(function).await?;
-        }
         publish_source(runtime, function).await?;
     }
     Ok(())
 }
 
-/// Makes a function's file, where its configuration says how.
-pub(crate) async fn build(function: &FunctionSource) -> Result<(), Failure> {
-    let FunctionSource { name, build: Some(build), .. } = function else { return Ok(()) };
-    build.run(name).await.map_err(|source| Failure::Build { function: name.clone(), source })
+/// Makes the files that are not there, where the configuration says how. Commands that run still are ended when one fails.
+async fn build_missing(functions: &[FunctionSource]) -> Result<(), Failure> {
+    let missing = functions.iter().filter(|function| !function.source.exists());
+    let builds: BTreeMap<_, _> =
+        missing.filter_map(|function| Some((function.build.as_ref()?, &function.name))).collect();
+    let places = Places::new();
+    let run = |(build, function): (&Build, &FunctionName)| {
+        let (functions, function, places) = (label(functions, build), function.clone(), &places);
+        let build = build.clone();
+        async move {
+            let built = build.run(&functions, places).await;
+            built.map_err(|source| Failure::Build { function, source: Arc::new(source) })
+        }
+    };
+    try_join_all(builds.into_iter().map(run)).await.map(drop)
 }
 
-/// Publishes one function of a configuration, and logs it if that changed anything.
-pub(crate) async fn publish_source(runtime: &Runtime, function: &FunctionSource) -> Result<(), Failure> {
+/// The functions that a build makes, for the log.
+pub(crate) fn label(functions: &[FunctionSource], build: &Build) -> String {
+    let made = functions.iter().filter(|function| function.build.as_ref() == Some(build));
+    made.map(|function| function.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Publishes one function of a configuration, and logs it if that changed anything, which is what it returns.
+pub(crate) async fn publish_source(runtime: &Runtime, function: &FunctionSource) -> Result<bool, Failure> {
     let FunctionSource { name, source: path, config, .. } = function;
     let published = publish_file(runtime, name, path, config.clone(), None)
         .await
@@ -57,5 +74,5 @@ pub(crate) async fn publish_source(runtime: &Runtime, function: &FunctionSource)
         let info = published.info;
         tracing::info!(function = %name, version = info.version, digest = %info.digest, "published");
     }
-    Ok(())
+    Ok(published.changed)
 }

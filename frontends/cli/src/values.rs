@@ -11,6 +11,7 @@ use std::{
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _, ValueParser, ValueParserFactory};
 use http::HeaderValue;
+use ignore::gitignore::GitignoreBuilder;
 use nebula_runtime::{ByteSize, DirGrant};
 use serde::{
     Deserialize, Deserializer,
@@ -52,6 +53,10 @@ pub(crate) struct MediaType(pub(crate) String);
 /// A command for the shell. Never blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShellCommand(pub(crate) String);
+
+/// A pattern of files, in the form of a line of `.gitignore`. Never blank, and no comment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilePattern(pub(crate) String);
 
 /// The name of an environment variable: not empty, without `=`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,6 +141,21 @@ impl FromStr for ShellCommand {
     }
 }
 
+impl Written for FilePattern {
+    const EXPECTED: &'static str = "a pattern as in .gitignore, such as \"/notes/\" or \"*.log\"";
+}
+
+impl FromStr for FilePattern {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let mut patterns = GitignoreBuilder::new("");
+        let added = patterns.add_line(None, text).is_ok();
+        let valid = text != "!" && added && patterns.build().is_ok_and(|patterns| !patterns.is_empty());
+        if valid { Ok(Self(text.to_owned())) } else { Err(Invalid(Self::EXPECTED)) }
+    }
+}
+
 impl Written for VariableName {
     const EXPECTED: &'static str = "a variable's name, not empty and without \"=\"";
 }
@@ -193,7 +213,7 @@ macro_rules! deserialize_written {
     )*};
 }
 
-deserialize_written!(Timeout, Size, Count, MediaType, ShellCommand, VariableName);
+deserialize_written!(Timeout, Size, Count, MediaType, ShellCommand, FilePattern, VariableName);
 
 struct WrittenVisitor<T>(std::marker::PhantomData<T>);
 
@@ -255,6 +275,9 @@ mod tests {
         }
         for text in ["", "json", "text/\n"] {
             assert!(refused::<MediaType>(text).starts_with("expected a media type"), "{text}");
+        }
+        for text in ["", " ", "# notes", "[b-a]", "!"] {
+            assert!(refused::<FilePattern>(text).starts_with("expected a pattern as in .gitignore"), "{text}");
         }
     }
 }

@@ -11,8 +11,17 @@ use nebula_runtime::{Admission, FunctionName, Invoker, Limits, Observed, Report,
 use tokio::net::TcpListener;
 
 use crate::{
-    cli::Global, config::Config, failure::Failure, first_process::EndsAtSignals, log::LogFormat, places::PlaceOptions,
-    print, publish::publish_all, report_log::Reports, watch::Watch,
+    cli::Global,
+    config::Config,
+    failure::Failure,
+    first_process::EndsAtSignals,
+    log::LogFormat,
+    places::PlaceOptions,
+    print,
+    publish::publish_all,
+    report_log::Reports,
+    values::Timeout,
+    watch::{Watch, Watched},
 };
 
 /// How many invocations a server runs at once where its configuration does not say.
@@ -23,6 +32,8 @@ Examples:
   nebula serve                                 all published functions
   nebula serve --config nebula.toml --watch    publish a file's functions first,
                                                and again when they change
+  nebula serve --watch --poll=2s               look at files each two seconds, where
+                                               the system does not tell of changes
   nebula serve --listen :80 --reports all --log-format json
                                                on all addresses of this machine
   curl localhost:8080/api/treats/10
@@ -46,6 +57,11 @@ pub(crate) struct Serve {
     /// build commands when anything else in the configuration's folder does
     #[arg(long)]
     watch: bool,
+    /// With --watch: how often to look at files without a notice from the system. Where it is known
+    /// to give none, that is each second without this option too
+    #[arg(long, value_name = "INTERVAL", requires = "watch")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
+    poll: Option<Timeout>,
     /// Which invocations' reports are logged
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     reports: Reports,
@@ -62,14 +78,14 @@ impl Serve {
         let listener = bind(self.listen.clone()).await?;
         let (store, url) = global.places.open_or_make_store().await?;
         let runtime = Arc::new(runtime(store.clone(), &global.places, &config)?);
-        // Started before files are read for the first time, so that no change falls between the two.
         let routes = Routes::default();
         routes.replace(config.routes.clone());
-        let start = |path| Watch::start(path, config.clone(), url.clone(), routes.clone());
-        let watch = path.filter(|_| self.watch).map(start).transpose()?;
-        publish_all(&runtime, &config).await?;
-        if let Some(watch) = watch {
-            tokio::spawn(watch.run(Arc::clone(&runtime)));
+        match path.filter(|_| self.watch) {
+            Some(path) => {
+                let watched = self.watched(global, path, config.clone(), url.clone(), routes.clone())?;
+                tokio::spawn(Watch::start(watched, Arc::clone(&runtime)).await.run());
+            }
+            None => publish_all(&runtime, &config).await?,
         }
         let shutdown = Shutdown::new();
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
@@ -82,6 +98,20 @@ impl Serve {
             tracing::warn!(connections, "stopped before all requests were answered");
         }
         Ok(ExitCode::OK)
+    }
+
+    fn watched(
+        &self,
+        global: &Global,
+        path: PathBuf,
+        config: Config,
+        store: StoreUrl,
+        routes: Routes,
+    ) -> Result<Watched, Failure> {
+        // Another folder may take the place of the working directory.
+        let absolute = std::path::absolute(&path).map_err(|source| Failure::Absolute { path, source })?;
+        let (cache, poll) = (global.places.code_cache(), self.poll.map(|poll| poll.0));
+        Ok(Watched { path: absolute, config, store, cache, poll, routes })
     }
 
     fn config_path(&self) -> Result<Option<PathBuf>, Failure> {

@@ -11,12 +11,13 @@ mod tests;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use nebula_http::{Network, Route};
 use nebula_runtime::{DirGrant, FunctionConfig, FunctionName, LimitSettings};
 
-use crate::build::Build;
+use crate::{build::Build, values::FilePattern};
 
 use error::Problem;
 pub(crate) use error::{ConfigError, nearest};
@@ -36,6 +37,17 @@ pub(crate) struct Config {
     pub(crate) concurrency: Option<u32>,
     /// The proxies whose `X-Forwarded-` fields a server believes.
     pub(crate) trusted_proxies: Vec<Network>,
+    /// How `serve --watch` watches.
+    pub(crate) watch: WatchSettings,
+}
+
+/// How `serve --watch` watches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct WatchSettings {
+    /// Patterns of files that no build depends on, as in `.gitignore`.
+    pub(crate) ignore: Vec<String>,
+    /// How often to look at files without a notice.
+    pub(crate) poll: Option<Duration>,
 }
 
 /// A function and where its code is.
@@ -82,6 +94,7 @@ impl Config {
             ceilings: file.ceilings.settings(),
             concurrency: file.server.concurrency.map(|count| count.0),
             trusted_proxies: file.server.trusted_proxies.into_iter().map(|network| network.0).collect(),
+            watch: WatchSettings { ignore: patterns(file.watch.ignore), poll: file.watch.poll.map(|poll| poll.0) },
         })
     }
 }
@@ -121,7 +134,11 @@ impl Wrong {
 impl FunctionSource {
     /// Whether the same command makes the same file.
     pub(crate) fn is_made_like(&self, other: &Self) -> bool {
-        (&self.source, &self.build) == (&other.source, &other.build)
+        let builds_like = match (&self.build, &other.build) {
+            (Some(build), Some(other)) => build.makes_like(other),
+            (build, other) => build == other,
+        };
+        self.source == other.source && builds_like
     }
 
     fn check(base: &Path, name: FunctionName, function: schema::Function) -> Result<Self, Wrong> {
@@ -140,9 +157,23 @@ impl FunctionSource {
             content_type: function.content_type.map(|media_type| media_type.0),
             batch: function.batch,
         };
-        let build = function.build.map(|command| Build { command: command.0, folder: base.to_owned() });
+        let no_build = |key| wrong(key, "this belongs to a build, and the function has none".to_owned());
+        let build = match (function.build, function.build_timeout, function.watch) {
+            (None, Some(_), _) => return Err(no_build("build_timeout")),
+            (None, None, watch) if !watch.is_empty() => return Err(no_build("watch")),
+            (command, timeout, watch) => command.map(|command| Build {
+                command: command.0,
+                folder: base.to_owned(),
+                timeout: timeout.map_or(Build::TIMEOUT, |timeout| timeout.0),
+                watch: patterns(watch),
+            }),
+        };
         Ok(Self { source: base.join(function.source), build, name, config })
     }
+}
+
+fn patterns(written: Vec<FilePattern>) -> Vec<String> {
+    written.into_iter().map(|pattern| pattern.0).collect()
 }
 
 fn grant(base: &Path, dir: schema::Dir) -> Result<DirGrant, String> {

@@ -6,7 +6,7 @@ use nebula_http::InvalidNetwork;
 use nebula_runtime::{Batch, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings, Reuse};
 use serde::Deserialize;
 
-use crate::values::{Count, MediaType, ShellCommand, Size, Timeout, VariableName};
+use crate::values::{Count, FilePattern, MediaType, ShellCommand, Size, Timeout, VariableName};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +16,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) ceilings: Limits,
     pub(super) server: Server,
+    pub(super) watch: Watch,
 }
 
 /// `[functions.NAME]`. The keys of [`Limits`] stand here once more: serde cannot both flatten and refuse unknown keys.
@@ -43,6 +44,9 @@ pub(super) struct Function {
     pub(super) reuse: Option<Reuse>,
     pub(super) content_type: Option<MediaType>,
     pub(super) batch: Option<Batch>,
+    pub(super) build_timeout: Option<Timeout>,
+    #[serde(default)]
+    pub(super) watch: Vec<FilePattern>,
 }
 
 /// One of `dirs`.
@@ -107,6 +111,14 @@ impl TryFrom<String> for Network {
     fn try_from(text: String) -> Result<Self, InvalidNetwork> {
         text.parse().map(Self)
     }
+}
+
+/// `[watch]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Watch {
+    pub(super) ignore: Vec<FilePattern>,
+    pub(super) poll: Option<Timeout>,
 }
 
 impl Function {

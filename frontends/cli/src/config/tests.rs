@@ -28,6 +28,8 @@ fn every_key_of_the_file_reaches_the_configuration() {
         [functions.treats]
         source = "guests/treats.wasm"
         build = "make treats"
+        build_timeout = "1m"
+        watch = ["src/", "*.c"]
         export = "treats"
         timeout = "2s"
         memory = "64MiB"
@@ -50,6 +52,11 @@ fn every_key_of_the_file_reaches_the_configuration() {
 
         [functions.add]
         source = "/srv/add.wat"
+        build = "make add"
+
+        [watch]
+        ignore = ["/notes/", "!*.log"]
+        poll = "2s"
     "#;
     fs::write(&path, text).unwrap();
     let treats = FunctionConfig {
@@ -72,11 +79,16 @@ fn every_key_of_the_file_reaches_the_configuration() {
     };
     let function =
         |name: &str, source, build, config| FunctionSource { name: name.parse().unwrap(), source, build, config };
-    let make = Build { command: "make treats".to_owned(), folder: folder.path().to_owned() };
+    let make = |command: &str, timeout, watch: &[&str]| {
+        let watch = watch.iter().map(|pattern| (*pattern).to_owned()).collect();
+        Some(Build { command: command.to_owned(), folder: folder.path().to_owned(), timeout, watch })
+    };
+    let (add, make) =
+        (make("make add", Build::TIMEOUT, &[]), make("make treats", Duration::from_secs(60), &["src/", "*.c"]));
     let expected = Config {
         functions: vec![
-            function("add", "/srv/add.wat".into(), None, FunctionConfig::default()),
-            function("treats", folder.path().join("guests/treats.wasm"), Some(make), treats),
+            function("add", "/srv/add.wat".into(), add, FunctionConfig::default()),
+            function("treats", folder.path().join("guests/treats.wasm"), make, treats),
         ],
         routes: vec![Route::new(Some("shop.test"), "/", "treats@prod".parse().unwrap()).unwrap()],
         limits: LimitSettings { timeout: Some(Duration::from_secs(10)), ..Default::default() },
@@ -87,6 +99,10 @@ fn every_key_of_the_file_reaches_the_configuration() {
         },
         concurrency: Some(64),
         trusted_proxies: ["127.0.0.1", "10.0.0.0/8"].map(|network| network.parse().unwrap()).into(),
+        watch: WatchSettings {
+            ignore: vec!["/notes/".to_owned(), "!*.log".to_owned()],
+            poll: Some(Duration::from_secs(2)),
+        },
     };
     assert_eq!(Config::read(&path).unwrap(), expected);
 }
@@ -189,6 +205,19 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
         (
             "[functions.treats]\nsource = \"a\"\nbatch = \"items\"\n",
             ":3: functions.treats.batch: unknown variant `items`, expected `item`",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\nbuild_timeout = \"1m\"\n",
+            ":3: functions.treats.build_timeout: this belongs to a build, and the function has none",
+        ),
+        (
+            "[functions.treats]\nsource = \"a\"\nwatch = [\"src/\"]\n",
+            ":3: functions.treats.watch: this belongs to a build, and the function has none",
+        ),
+        ("[watch]\nignored = [\"*.log\"]\n", ":2: unknown key \"ignored\"; did you mean \"ignore\"?"),
+        (
+            "[watch]\nignore = [\"# all\"]\n",
+            ":2: watch.ignore: invalid value: string \"# all\", expected a pattern as in .gitignore, such as",
         ),
         ("[[routes]]\npath = \"/api/x\"\nfunction = \"f\"\n", ":1: routes: the path \"/api/x\" is the server's own"),
         (
