@@ -48,7 +48,7 @@ bench *groups: guests
     cargo build --profile bootstrap --package nebula-lambda --package nebula-bench-hello
     target/release/nebula-bench {{ groups }}
 
-# Load a server while its store hangs (store), and while its log cannot be written (log): a minute each, or as many seconds as the last argument says
+# Load a server while its store hangs (store), and while its log cannot be written (log): a minute each, or as many seconds as the last argument says; change watched files a thousand times (watch)
 soak *runs:
     cargo build --release --package nebula-cli --package nebula-bench
     target/release/nebula-bench soak {{ runs }}

@@ -4,6 +4,7 @@
 mod client;
 mod log;
 mod store;
+mod watch;
 
 use anyhow::{Result, bail, ensure};
 
@@ -12,7 +13,7 @@ const SECONDS: u64 = 60;
 
 type Run = fn(u64) -> Result<()>;
 
-const RUNS: [(&str, Run); 2] = [("store", store::run), ("log", log::run)];
+const RUNS: [(&str, Run); 3] = [("store", store::run), ("log", log::run), ("watch", watch::run)];
 
 /// `[RUN...] [SECONDS]`: those runs, or all of them, for so long each.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
@@ -21,7 +22,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         _ => (arguments, SECONDS),
     };
     if let Some(unknown) = names.iter().find(|name| RUNS.iter().all(|(known, _)| known != *name)) {
-        bail!("there is no run {unknown:?}: there are store and log");
+        bail!("there is no run {unknown:?}: there are store, log and watch");
     }
     ensure!(seconds >= 20, "a run takes 20 seconds at least");
     for (name, run) in RUNS {
