@@ -3,8 +3,9 @@
 //! The kernel gives the first process of a container only those signals that it handles. Every other process ends at SIGTERM by
 //! itself.
 
-use std::{io, process, time::Duration};
+use std::{future::pending, io, process, time::Duration};
 
+use nebula_http::may_take_hangup;
 use nebula_runtime::stderr;
 use tokio::{
     select,
@@ -49,7 +50,8 @@ async fn end_at(mut signals: Signals) {
 }
 
 struct Signals {
-    hangup: Signal,
+    /// `None` where it is ignored, as by `nohup`.
+    hangup: Option<Signal>,
     interrupt: Signal,
     quit: Signal,
     terminate: Signal,
@@ -58,7 +60,7 @@ struct Signals {
 impl Signals {
     fn new() -> io::Result<Self> {
         Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
+            hangup: may_take_hangup().then(|| signal(SignalKind::hangup())).transpose()?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             terminate: signal(SignalKind::terminate())?,
@@ -67,8 +69,14 @@ impl Signals {
 
     /// The number of the next one.
     async fn next(&mut self) -> i32 {
+        let hung_up = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => pending().await,
+            }
+        };
         let kind = select! {
-            _ = self.hangup.recv() => SignalKind::hangup(),
+            _ = hung_up => SignalKind::hangup(),
             _ = self.interrupt.recv() => SignalKind::interrupt(),
             _ = self.quit.recv() => SignalKind::quit(),
             _ = self.terminate.recv() => SignalKind::terminate(),

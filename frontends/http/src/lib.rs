@@ -59,5 +59,5 @@ pub use routes::{InvalidRoute, Route, Routes};
 pub use server::{
     BindError, InvalidListenAddress, ListenAddress, ServerConfig, Stopped, bind, raise_descriptor_limit, serve,
 };
-pub use shutdown::Shutdown;
+pub use shutdown::{Shutdown, may_take_hangup};
 pub use site::Site;

@@ -114,7 +114,8 @@ impl Signals {
 
 /// Whether SIGHUP would end the process now. Where the system does not tell, the signal is better left as it is.
 #[cfg(unix)]
-fn may_take_hangup() -> bool {
+#[must_use]
+pub fn may_take_hangup() -> bool {
     /// The bit of signal 1 in the masks of proc_pid_status(5).
     const HANGUP: u64 = 1;
 
