@@ -9,7 +9,7 @@ from client.api.add import add_call, add_get
 from client.api.calc import calcswap_call
 from client.api.hello import hello_call, hello_get
 from client.api.http_echo import http_echo_call, http_echo_delete, http_echo_get, http_echo_patch, http_echo_put
-from client.api.plus import plus_call, plus_get
+from client.api.plus import plus_call, plus_get, plus_post
 from client.api.shop import shopfind_call, shopfind_get, shopgoods_call, shopgoods_get, shopplace_call
 from client.types import File
 
@@ -30,6 +30,7 @@ def octets(call, *body):
 same("core, a number", 6, plus_call.sync(client=client, body=5))
 same("core, an array of one", 6, plus_call.sync(client=client, body=[5]))
 same("core, a part of the path", 6, plus_get.sync(5, client=client))
+same("core, a part of the path, posted", 6, plus_post.sync(5, client=client))
 same("core, an array of two", 5, add_call.sync(client=client, body=[2, 3]))
 same("core, two parts of the path", 5, add_get.sync(2, 3, client=client))
 same("core, two results", [3, 2], calcswap_call.sync(client=client, body=[2, 3]))

@@ -86,10 +86,13 @@ fn add(name: &str, target: &str, call: &Call, paths: &mut Map<String, Value>) {
     }
     paths.insert(path(target), item.into());
     if let Some(parameters) = call.in_path.as_ref().filter(|parameters| !parameters.is_empty()) {
-        let mut get = operation(name, target, "get", call);
-        get.insert("parameters".to_owned(), parameters.iter().map(Parameter::object).collect());
+        let with_parameters = |verb: &str| {
+            let mut operation = operation(name, target, verb, call);
+            operation.insert("parameters".to_owned(), parameters.iter().map(Parameter::object).collect());
+            operation
+        };
         let parts: String = parameters.iter().map(|parameter| format!("/{{{}}}", parameter.name)).collect();
-        paths.insert(path(target) + &parts, json!({"get": get}));
+        paths.insert(path(target) + &parts, json!({"get": with_parameters("get"), "post": with_parameters("post")}));
     }
 }
 
