@@ -1,6 +1,5 @@
 //! A process that may have little address space: too little for a pool of instances, and for memories of the usual kind.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use nebula_integration_tests::{Guest, Nebula, Project, Ran};
 
