@@ -1,5 +1,6 @@
 //! One event, and its result as it is.
 
+use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use nebula_runtime::{Delivery, Event, InvokeError, is_text};
 
@@ -61,8 +62,9 @@ async fn answer(call: &Call, event: Event, form: Form, writer: &Writer) -> Optio
 async fn stream(call: &Call, event: Event, end: End, writer: &Writer) -> Result<(), InvokeError> {
     let mut invocation = call.invocation(event);
     invocation.delivery = Delivery::Immediate;
-    let response = call.invoke(invocation).await?;
-    let mut text = (end == End::OfLine && is_text(response.media_type.as_ref())).then(Text::default);
+    let mut response = call.invoke(invocation).await?;
+    let headers = response.take_headers();
+    let mut text = (end == End::OfLine && is_text(headers.get(CONTENT_TYPE))).then(Text::default);
     let mut body = response.body;
     while let Some(frame) = body.frame().await {
         if let Ok(bytes) = frame?.into_data() {
