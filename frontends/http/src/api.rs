@@ -121,7 +121,9 @@ impl Api {
         client: Option<ClientAddress>,
         mut request: Request,
     ) -> Response {
-        if openapi::is_wanted(request.method(), request.headers())
+        // All that comes to a place of its own is the function's.
+        if place.is_none()
+            && openapi::is_wanted(request.method(), request.headers())
             && let Some(description) = self.description(request.uri()).await
         {
             return description;
