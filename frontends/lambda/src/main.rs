@@ -56,10 +56,10 @@ async fn serve(concurrency: u32) -> Result<(), Failure> {
             return Err(error);
         }
     };
-    // The report of the first event would start it, and its answer would wait for that.
-    stderr::start();
     let loaded = Arc::clone(&runtime);
     let load = async move {
+        // The report of the first event would start this thread, and its answer would wait for that.
+        stderr::start();
         if let Some(function) = first {
             // A failure is that of the invocation which needs the function.
             drop(loaded.load(&function).await);
