@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use nebula_runtime::{Event, FunctionConfig, FunctionRef, Runtime, Store};
+use nebula_runtime::{Event, FunctionRef, Runtime, Store};
 use tokio::runtime;
 
 use crate::{
@@ -39,7 +39,7 @@ async fn publish(runtime: &Runtime, number: usize) -> Result<()> {
     let wat = format!(
         r#"(module (func (export "treats") (param i32) (result i32) (i32.add (local.get 0) (i32.const {number}))))"#
     );
-    runtime.publish(name(number)?.name(), wat.into(), FunctionConfig::default(), None).await?;
+    runtime.publish(name(number)?.name(), wat).await?;
     Ok(())
 }
 

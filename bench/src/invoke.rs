@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use nebula_runtime::{Event, FunctionConfig, FunctionRef, Invocation, Invoker, Runtime, Store};
+use nebula_runtime::{Event, FunctionRef, Invocation, Invoker, Runtime, Store};
 use tokio::runtime;
 
 use crate::{
@@ -32,7 +32,7 @@ pub(crate) const ECHO: &str = r#"(module
 async fn runtime_with(functions: &[(&str, &str)]) -> Result<Arc<Runtime>> {
     let runtime = Runtime::builder(Store::memory()).build()?;
     for (name, wat) in functions {
-        runtime.publish(&name.parse()?, wat.as_bytes().to_vec().into(), FunctionConfig::default(), None).await?;
+        runtime.publish(&name.parse()?, wat.as_bytes().to_vec()).await?;
     }
     Ok(Arc::new(runtime))
 }

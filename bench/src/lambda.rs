@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use api::RuntimeApi;
-use nebula_runtime::{Architecture, FunctionConfig, FunctionName, LimitSettings, Runtime, Store};
+use nebula_runtime::{Architecture, FunctionName, LimitSettings, Runtime, Store};
 
 use crate::{
     growth::resident_kib_of,
@@ -98,7 +98,7 @@ fn package(folder: &Path, count: usize) -> Result<()> {
 
 async fn publish(runtime: &Runtime, name: &str, wat: &str) -> Result<FunctionName> {
     let name: FunctionName = name.parse()?;
-    runtime.publish(&name, wat.to_owned().into(), FunctionConfig::default(), None).await?;
+    runtime.publish(&name, wat.to_owned()).await?;
     Ok(name)
 }
 

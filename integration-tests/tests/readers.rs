@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use nebula_integration_tests::{Guest, Nebula};
 use nebula_runtime::{
     Admission, Body, ByteSize, ErrorKind, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker,
-    LimitSettings, Observed, Outcome, Response, Runtime, Store,
+    LimitSettings, Outcome, Response, Runtime, Store,
 };
 
 /// A server's layers, without a server.
@@ -47,7 +47,11 @@ impl Layers {
         // More than any of them writes within its time.
         let max_response = Some(ByteSize::tib(1));
         let ceilings = LimitSettings { max_response, ..LimitSettings::default() };
-        let runtime = Runtime::builder(Store::memory()).ceilings(ceilings).code_cache(cache).build().unwrap();
+        let outcomes = Arc::<Mutex<Vec<_>>>::default();
+        let seen = Arc::clone(&outcomes);
+        let observe = move |report: &nebula_runtime::Report| seen.lock().unwrap().extend(report.outcome);
+        let runtime = Runtime::builder(Store::memory()).ceilings(ceilings).code_cache(cache);
+        let runtime = runtime.layer(Admission::layer(PLACES)).observer(Arc::new(observe)).build().unwrap();
         for (function, guest, reuse) in FUNCTIONS {
             let module = std::fs::read(Guest::named(guest).unwrap().path).unwrap();
             let reuse = reuse.map(|reuse| serde_json::from_str(reuse).unwrap());
@@ -55,13 +59,9 @@ impl Layers {
             let limits =
                 LimitSettings { timeout, max_response, concurrency: Some(2 * PLACES), ..LimitSettings::default() };
             let config = FunctionConfig { limits, reuse, ..FunctionConfig::default() };
-            runtime.publish(&function.parse().unwrap(), module.into(), config, None).await.unwrap();
+            runtime.publish(&function.parse().unwrap(), module).config(config).await.unwrap();
         }
-        let admission = Arc::new(Admission::new(Arc::new(runtime), PLACES));
-        let outcomes = Arc::<Mutex<Vec<_>>>::default();
-        let seen = Arc::clone(&outcomes);
-        let sink = Arc::new(move |report: &nebula_runtime::Report| seen.lock().unwrap().extend(report.outcome));
-        Self { invoker: Arc::new(Observed::new(admission, "embedded", sink)), outcomes }
+        Self { invoker: Arc::new(runtime), outcomes }
     }
 
     async fn call(&self, function: &str, event: Event) -> Result<Response, InvokeError> {

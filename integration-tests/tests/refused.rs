@@ -130,7 +130,7 @@ fn a_package_has_no_function_that_its_ceilings_have_no_room_for() {
     let packaged = tokio.block_on(async {
         let runtime = Runtime::builder(Store::memory()).concurrency(1).build().unwrap();
         let module = "(module (memory 2048) (func (export \"f\")))";
-        runtime.publish(&"f".parse().unwrap(), module.into(), FunctionConfig::default(), None).await.unwrap();
+        runtime.publish(&"f".parse().unwrap(), module).await.unwrap();
         let functions = ["f".parse().unwrap()];
         runtime.package(&functions, Architecture::X86_64, LimitSettings::default(), ceilings).await
     });

@@ -1,18 +1,17 @@
 //! Runs WebAssembly functions behind one frontend-agnostic seam: [`Invoker`].
 //!
 //! ```
-//! use nebula_runtime::{Event, FunctionConfig, Invocation, Invoker as _, Runtime, Store};
+//! use nebula_runtime::{Event, FunctionName, Runtime, Store};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let runtime = Runtime::builder(Store::memory()).build()?;
 //! let wasm = r#"(module (func (export "double") (param i32) (result i32)
 //!     (i32.mul (local.get 0) (i32.const 2))))"#;
-//! let name = "double".parse()?;
-//! runtime.publish(&name, wasm.into(), FunctionConfig::default(), None).await?;
+//! let name: FunctionName = "double".parse()?;
+//! runtime.publish(&name, wasm).await?;
 //!
-//! let response = runtime.invoke(Invocation::new(name, Event::json("21"))).await?;
-//! assert_eq!(response.body.collect(1024).await?, "42");
+//! assert_eq!(runtime.call("double", Event::json("21")).await?, "42");
 //! # Ok(())
 //! # }
 //! ```
@@ -23,67 +22,39 @@
 //! means in its [`Store`], loads its code once, and gives each invocation a fresh instance under its [`Limits`]. Every
 //! invocation yields a [`Report`], and every failure is of one [`ErrorKind`].
 
-mod abi;
-mod admission;
-mod body;
-mod cache;
-mod catalog;
-mod composition;
-mod config;
-mod deployments;
-mod digest;
+mod call;
 mod engine;
-mod error;
-mod event;
-mod flight;
 mod function;
-mod gate;
-mod guards;
-mod hosts;
-mod invocation;
-mod invoker;
-mod limits;
-mod loader;
-mod log;
-mod observe;
-mod obstacle;
-mod overdue;
-mod package;
-mod report;
-mod response;
+mod guest;
+mod host;
+mod layers;
+mod registry;
 mod runtime;
-pub mod stderr;
 pub mod store;
 mod sync;
-mod text;
-pub mod tokio_start;
-mod value;
 
-pub use abi::GuestStderr;
-pub use admission::Admission;
-pub use body::Body;
 pub use bytesize::ByteSize;
-pub use catalog::{Catalog, Export, FunctionInfo, Listed, TypedExport, TypedParam, Unreadable};
-pub use composition::{Composition, Linked};
-pub use config::{Batch, DirGrant, FunctionConfig, Reuse};
-pub use digest::{Digest, InvalidDigest};
+pub use call::{
+    AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
+    Outcome, Overload, PATIENCE, Report, ReportHandle, Resolved, Response, Start, TraceContext, append_json_value,
+    invoker_fn, is_text,
+};
 pub use engine::EngineError;
-pub use error::{ErrorKind, InvokeError, Overload};
-pub use event::{Event, Input};
-pub use function::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef};
-pub use gate::PATIENCE;
-pub use guards::Guards;
-pub use hosts::{HostPattern, InvalidHost};
-pub use invocation::{Delivery, Ending, Invocation, InvocationId, TraceContext};
-pub use invoker::{Invoker, invoker_fn};
-pub use limits::{LimitSettings, Limits};
-pub use observe::{Observed, ReportSink};
-pub use package::{Architecture, InvalidArchitecture, Package, PackageError};
-pub use report::{Kind, Outcome, Report, ReportHandle, Start};
-pub use response::Response;
+pub use function::{
+    AliasName, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig, FunctionInfo, FunctionName,
+    FunctionRef, HostPattern, InvalidDigest, InvalidFunctionRef, InvalidHost, Kind, LimitSettings, Limits, Linked,
+    Listed, RegistryError, RegistryErrorKind, Reuse, TypedExport, TypedParam, Unreadable, VersionRef,
+    without_byte_order_mark,
+};
+pub use host::{
+    GuestStderr,
+    process::{stderr, tokio_start},
+};
+pub use layers::{Admission, Observed, Observer};
+pub use registry::{Architecture, InvalidArchitecture, Package, PackageError};
 #[cfg(feature = "compiler")]
-pub use runtime::{NewPackage, PackagedFunction, Published};
+pub use registry::{NewPackage, PackagedFunction, Published};
+#[cfg(feature = "compiler")]
+pub use runtime::Publication;
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use store::{Store, StoreError, StoreUrl};
-pub use text::without_byte_order_mark;
-pub use value::{append_json_value, is_text};

@@ -4,7 +4,10 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use nebula_http::BindError;
 use nebula_local::{ExitCode, LocalError, exit_code};
-use nebula_runtime::{ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, StoreError, StoreUrl};
+use nebula_runtime::{
+    ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, RegistryError, RegistryErrorKind, StoreError,
+    StoreUrl,
+};
 
 use crate::{
     build::BuildError,
@@ -50,9 +53,12 @@ pub(crate) enum Failure {
         "the package is {size} unzipped, and AWS Lambda takes no more than {max}; package fewer functions together"
     )]
     PackageTooLarge { size: ByteSize, max: ByteSize },
-    /// What the runtime refuses or fails with.
+    /// What an invocation fails with.
     #[error("{kind}: {0}", kind = .0.kind())]
     Invoke(#[source] InvokeError),
+    /// What publishing, inspecting or listing fails with.
+    #[error("{kind}: {0}", kind = .0.kind())]
+    Registry(#[source] RegistryError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -82,6 +88,12 @@ impl From<InvokeError> for Failure {
     }
 }
 
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(error)
+    }
+}
+
 impl Failure {
     /// The exit code that stands for this failure: see [`ExitCode`].
     pub(crate) fn exit_code(&self) -> u8 {
@@ -103,11 +115,23 @@ impl Failure {
             | Self::Build { .. }
             | Self::PackageTooLarge { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),
+            Self::Registry(error) => registry_exit_code(error.kind()),
             Self::Local(error) => error.exit_code(),
             Self::Store(_) | Self::Bind(_) | Self::Threads(_) | Self::Engine(EngineError::Clock(_)) => {
                 ExitCode::UNAVAILABLE
             }
             Self::Engine(EngineError::Wasmtime(_)) | Self::Listener(_) | Self::Signals(_) => ExitCode::INTERNAL,
         }
+    }
+}
+
+fn registry_exit_code(kind: RegistryErrorKind) -> u8 {
+    match kind {
+        RegistryErrorKind::NotFound => ExitCode::NOT_FOUND,
+        RegistryErrorKind::Invalid => ExitCode::INVALID,
+        RegistryErrorKind::Conflict => ExitCode::OVERLOADED,
+        RegistryErrorKind::Forbidden => ExitCode::FORBIDDEN,
+        RegistryErrorKind::Unavailable => ExitCode::UNAVAILABLE,
+        RegistryErrorKind::Internal => ExitCode::INTERNAL,
     }
 }

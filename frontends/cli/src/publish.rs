@@ -23,7 +23,7 @@ pub(crate) async fn publish_file(
     let publish = async {
         let read = tokio::fs::read(path).await;
         let module = read.map_err(|source| Failure::Read { path: path.to_owned(), source })?;
-        runtime.publish(name, module.into(), config, alias).await.map_err(Failure::from)
+        runtime.publish(name, module).config(config).alias(alias.cloned()).await.map_err(Failure::from)
     };
     while_working(format!("compiling {}", path.display()), publish).await
 }

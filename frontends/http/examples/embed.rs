@@ -10,7 +10,7 @@ use std::{error::Error, net::SocketAddr, sync::Arc};
 
 use axum::{Router, routing::get};
 use nebula_http::{ServerConfig, Shutdown, Stopped, bind, serve};
-use nebula_runtime::{FunctionConfig, Runtime, Store};
+use nebula_runtime::{Runtime, Store};
 
 const DOUBLE: &str = r#"(module (func (export "double") (param i32) (result i32)
     (i32.mul (local.get 0) (i32.const 2))))"#;
@@ -18,7 +18,7 @@ const DOUBLE: &str = r#"(module (func (export "double") (param i32) (result i32)
 /// The app: a route of its own, and the functions below another.
 async fn app() -> Result<Router, Box<dyn Error>> {
     let runtime = Runtime::builder(Store::memory()).build()?;
-    runtime.publish(&"double".parse()?, DOUBLE.into(), FunctionConfig::default(), None).await?;
+    runtime.publish(&"double".parse()?, DOUBLE).await?;
     let own = Router::new().route("/", get(async || "This is the app.\n"));
     Ok(own.nest("/functions", nebula_http::router(Arc::new(runtime))))
 }

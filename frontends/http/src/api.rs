@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, Uri};
 use nebula_runtime::{
-    Catalog, Ending, Event, Invocation, InvocationId, InvokeError, Invoker, ReportHandle, TraceContext,
+    AfterResponse, Catalog, Event, Invocation, InvocationId, InvokeError, Invoker, ReportHandle, TraceContext,
 };
 
 use crate::{
@@ -44,7 +44,7 @@ pub struct Api {
     invoker: Arc<dyn Invoker>,
     metrics: Metrics,
     body_stall: Duration,
-    ending: Ending,
+    after_response: AfterResponse,
     catalog: Option<Arc<dyn Catalog>>,
     proxies: TrustedProxies,
 }
@@ -53,7 +53,7 @@ impl Api {
     /// The functions of `invoker`, with default settings.
     pub fn new(invoker: Arc<dyn Invoker>) -> Self {
         let (metrics, proxies) = (Metrics::new(), TrustedProxies::default());
-        Self { invoker, metrics, body_stall: BODY_STALL, ending: Ending::WithBody, catalog: None, proxies }
+        Self { invoker, metrics, body_stall: BODY_STALL, after_response: AfterResponse::Detach, catalog: None, proxies }
     }
 
     /// Counts the invocations that go on in `metrics`. Those that ended are counted by
@@ -72,8 +72,8 @@ impl Api {
     /// Ends a response when its guest has ended, and not with its last byte: for a process that is stopped, or a sandbox that
     /// is frozen, when the response is out.
     #[must_use]
-    pub fn with_ending(self, ending: Ending) -> Self {
-        Self { ending, ..self }
+    pub fn with_after_response(self, after_response: AfterResponse) -> Self {
+        Self { after_response, ..self }
     }
 
     /// Describes a function of `catalog` to whoever asks for `application/openapi+json`.
@@ -144,7 +144,7 @@ impl Api {
             return None;
         }
         let described = match target.function() {
-            Ok(function) => catalog.function(&function).await,
+            Ok(function) => catalog.function(&function).await.map_err(InvokeError::from),
             Err(error) => Err(error),
         };
         Some(match described {
@@ -190,10 +190,10 @@ impl Api {
         if let Some(ClientAddress(client)) = client {
             event = event.from_client(client);
         }
-        let mut invocation = Invocation::with_id(function, event, given.id);
+        let mut invocation = Invocation::with_id(function, event, given.id).through(given.frontend);
         invocation.trace = trace;
         invocation.deadline = given.deadline;
-        invocation.ending = self.ending;
+        invocation.after_response = self.after_response;
         Ok(Some(invocation))
     }
 }

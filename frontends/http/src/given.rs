@@ -12,6 +12,8 @@ pub struct Given {
     pub id: InvocationId,
     /// When its answer is of no use any more.
     pub deadline: Option<Instant>,
+    /// The name of the frontend in reports.
+    pub frontend: &'static str,
     /// The platform's trace, for requests that have none of their own.
     pub trace: TraceContext,
 }
@@ -19,7 +21,7 @@ pub struct Given {
 impl Default for Given {
     /// Of a request that no platform carried.
     fn default() -> Self {
-        Self { id: InvocationId::random(), deadline: None, trace: TraceContext::default() }
+        Self { id: InvocationId::random(), deadline: None, frontend: "http", trace: TraceContext::default() }
     }
 }
 

@@ -47,13 +47,13 @@ impl Published {
     /// Whether functions can be read just now.
     pub(crate) async fn ready(&self) -> Result<(), InvokeError> {
         let catalog = Arc::clone(&self.catalog);
-        self.readiness.ask(async move { catalog.ready().await }).await
+        self.readiness.ask(async move { catalog.ready().await.map_err(InvokeError::from) }).await
     }
 
     /// The names of all functions.
     pub(crate) async fn names(&self) -> Result<Vec<FunctionName>, InvokeError> {
         let catalog = Arc::clone(&self.catalog);
-        self.lists.ask(async move { catalog.names().await }).await
+        self.lists.ask(async move { catalog.names().await.map_err(InvokeError::from) }).await
     }
 
     /// The functions with these names. Those that cannot be read are logged as well.

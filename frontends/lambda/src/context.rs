@@ -9,6 +9,8 @@ use nebula_runtime::{InvocationId, TraceContext};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::FRONTEND;
+
 const FUNCTION_ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
 const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
 const CLIENT_CONTEXT: HeaderName = HeaderName::from_static("lambda-runtime-client-context");
@@ -19,7 +21,7 @@ const TENANT_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-tenant
 pub(crate) fn given(context: &Context, margin: Duration) -> Given {
     let deadline = Instant::now().checked_add(left(context).saturating_sub(margin));
     let trace = context.xray_trace_id.as_deref().and_then(trace).unwrap_or_default();
-    Given { id: InvocationId::given(context.request_id.as_str()), deadline, trace }
+    Given { id: InvocationId::given(context.request_id.as_str()), deadline, frontend: FRONTEND, trace }
 }
 
 /// The time that is left.

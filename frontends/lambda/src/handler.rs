@@ -13,7 +13,7 @@ use nebula_runtime::{
 use serde_json::value::RawValue;
 
 use crate::{
-    answer,
+    FRONTEND, answer,
     batch::{Record, Records},
     context,
     event::{Gateway, Payload, Source},
@@ -160,7 +160,7 @@ impl Call<'_> {
         event: Box<RawValue>,
     ) -> Result<(Option<HeaderValue>, Bytes), InvokeError> {
         let event = Event::json(String::from(Box::<str>::from(event))).with_fields(self.fields.clone());
-        let mut invocation = Invocation::with_id(self.function.clone(), event, id);
+        let mut invocation = Invocation::with_id(self.function.clone(), event, id).through(FRONTEND);
         invocation.deadline = self.given.deadline;
         invocation.trace = self.given.trace.clone();
         let mut response = self.invoker.invoke(invocation).await?;

@@ -4,14 +4,18 @@
 //! # async fn bootstrap() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::sync::Arc;
 //!
-//! use nebula_runtime::Package;
+//! use nebula_lambda::Functions;
+//! use nebula_runtime::{Package, Report, Runtime};
 //!
 //! let config = nebula_lambda::Config::from_vars(|name| std::env::var(name).ok())?;
 //! let _flush = nebula_runtime::stderr::FlushAtExit::within_patience();
 //! nebula_lambda::start_log(&config)?;
 //! let package = Package::open("/var/task".as_ref()).await?;
-//! let runtime = Arc::new(package.runtime().concurrency(1).build()?);
-//! nebula_lambda::run(config, runtime.clone(), runtime, async {}).await?;
+//! let metrics = nebula_http::Metrics::new();
+//! let runtime = Runtime::of_package(&package).concurrency(1).observer(Arc::new(metrics.clone()));
+//! let runtime = Arc::new(runtime.observer(Arc::new(Report::log)).build()?);
+//! let functions = Functions { invoker: runtime.clone(), catalog: runtime, metrics };
+//! nebula_lambda::run(config, functions, async {}).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -59,7 +63,7 @@ use futures_util::FutureExt as _;
 use lambda_runtime::service_fn;
 use lambda_runtime_api_client::PooledClient;
 use nebula_http::{Api, App, Metrics, Route, Routes, Shutdown, Site};
-use nebula_runtime::{Catalog, Ending, FunctionRef, InvokeError, Invoker, Observed, Report};
+use nebula_runtime::{AfterResponse, Catalog, FunctionRef, Invoker, RegistryError};
 use tokio::task::yield_now;
 
 pub use config::{Config, InvalidConfig, InvokeMode, LogConfig, LogFormat};
@@ -74,7 +78,7 @@ use crate::{
 };
 
 /// The name of this frontend in reports.
-const FRONTEND: &str = "lambda";
+pub(crate) const FRONTEND: &str = "lambda";
 
 /// How many turns of its thread the question for the first event has to itself: about as many as its connection takes.
 const AHEAD: usize = 4;
@@ -85,7 +89,7 @@ const AHEAD: usize = 4;
 pub enum Error {
     /// The functions could not be listed, or the one that events are for is not there.
     #[error("failed to find the function that events are for")]
-    Function(#[source] InvokeError),
+    Function(#[source] RegistryError),
     /// The Runtime API was out of reach, or said something that is not its protocol.
     #[error("the Lambda runtime ended")]
     Runtime(#[source] lambda_runtime::Error),
@@ -94,17 +98,27 @@ pub enum Error {
     Panicked,
 }
 
-/// Serves the events of an environment with the functions of `invoker`, which `catalog` lists, until the environment ends.
-/// `meanwhile` is done while the first event is asked for, and not before: it would slow that down.
+/// The functions that events are for.
+#[derive(Clone)]
+pub struct Functions {
+    /// Calls them. Its observers log the reports and keep the metrics.
+    pub invoker: Arc<dyn Invoker>,
+    /// Lists them.
+    pub catalog: Arc<dyn Catalog>,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+}
+
+/// Serves the events of an environment until the environment ends. `meanwhile` is done while the first event is asked for, and not before: it would slow that down.
 ///
 /// # Errors
 /// Where the function that is configured is not in the catalog, of which Lambda is told, and where the Runtime API fails.
 pub async fn run(
     config: Config,
-    invoker: Arc<dyn Invoker>,
-    catalog: Arc<dyn Catalog>,
+    functions: Functions,
     meanwhile: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
+    let Functions { invoker, catalog, metrics } = functions;
     let function = match function(config.function.clone(), &*catalog).await {
         Ok(function) => function,
         Err(error) => {
@@ -113,8 +127,7 @@ pub async fn run(
             return Err(error);
         }
     };
-    let (metrics, shutdown) = (Metrics::new(), Shutdown::new());
-    let invoker = observed(invoker, metrics.clone());
+    let shutdown = Shutdown::new();
     let handler = Arc::new(Handler {
         app: app(Arc::clone(&invoker), Arc::clone(&catalog), metrics, shutdown.clone(), function.as_ref()),
         invoker,
@@ -157,7 +170,10 @@ async fn serve(config: &Config, handler: Arc<Handler>) -> Result<(), Error> {
 }
 
 /// The function that events are for: the configured one, which has to be there, or the only one there is.
-async fn function(configured: Option<FunctionRef>, catalog: &dyn Catalog) -> Result<Option<FunctionRef>, InvokeError> {
+async fn function(
+    configured: Option<FunctionRef>,
+    catalog: &dyn Catalog,
+) -> Result<Option<FunctionRef>, RegistryError> {
     if let Some(function) = configured {
         catalog.function(&function).await?;
         return Ok(Some(function));
@@ -166,14 +182,6 @@ async fn function(configured: Option<FunctionRef>, catalog: &dyn Catalog) -> Res
         [only] => Some(only.clone().into()),
         _ => None,
     })
-}
-
-fn observed(invoker: Arc<dyn Invoker>, metrics: Metrics) -> Arc<dyn Invoker> {
-    let sink = move |report: &Report| {
-        metrics.record(report);
-        report.log();
-    };
-    Arc::new(Observed::new(invoker, FRONTEND, Arc::new(sink)))
 }
 
 /// The site that HTTP requests are served by.
@@ -185,7 +193,7 @@ fn app(
     function: Option<&FunctionRef>,
 ) -> App {
     // Lambda freezes an environment once it has the answer: whatever a function still does has to be done by then.
-    let api = Api::new(invoker).with_metrics(metrics).with_ending(Ending::WithGuest);
+    let api = Api::new(invoker).with_metrics(metrics).with_after_response(AfterResponse::Wait);
     let routes = Routes::default();
     // The root is a place that every function can have.
     let root = function.and_then(|function| Route::new(None, "/", function.clone()).ok());

@@ -2,9 +2,10 @@
 
 use std::{error::Error, io, iter::successors, path::PathBuf, process::ExitCode, sync::Arc};
 
-use nebula_lambda::{Config, report_init_error, start_log};
+use nebula_http::Metrics;
+use nebula_lambda::{Config, Functions, report_init_error, start_log};
 use nebula_runtime::{
-    FunctionRef, Package, Runtime,
+    FunctionRef, Package, Report, Runtime,
     stderr::{self, FlushAtExit},
     tokio_start::start_tokio,
 };
@@ -49,7 +50,8 @@ fn concurrency() -> u32 {
 }
 
 async fn serve(concurrency: u32) -> Result<(), Failure> {
-    let (config, runtime, first) = match start(concurrency).await {
+    let metrics = Metrics::new();
+    let (config, runtime, first) = match start(concurrency, &metrics).await {
         Ok(started) => started,
         Err(error) => {
             report_init_error(&*error, std::env::var("AWS_LAMBDA_RUNTIME_API").ok().as_deref()).await;
@@ -66,16 +68,21 @@ async fn serve(concurrency: u32) -> Result<(), Failure> {
         }
     };
     // What fails from here on, it tells Lambda itself.
-    nebula_lambda::run(config, Arc::clone(&runtime) as _, runtime, load).await?;
+    let functions = Functions { invoker: Arc::clone(&runtime) as _, catalog: runtime, metrics };
+    nebula_lambda::run(config, functions, load).await?;
     Ok(())
 }
 
 /// The environment's configuration, the package's runtime, and the function that events are for, if one is.
-async fn start(concurrency: u32) -> Result<(Config, Arc<Runtime>, Option<FunctionRef>), Failure> {
+async fn start(concurrency: u32, metrics: &Metrics) -> Result<(Config, Arc<Runtime>, Option<FunctionRef>), Failure> {
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     start_log(&config)?;
     let package = Package::open(&folder()?).await?;
-    let runtime = Arc::new(package.runtime().concurrency(concurrency.saturating_mul(INSTANCES)).build()?);
+    let runtime = Runtime::of_package(&package)
+        .concurrency(concurrency.saturating_mul(INSTANCES))
+        .observer(Arc::new(metrics.clone()))
+        .observer(Arc::new(Report::log));
+    let runtime = Arc::new(runtime.build()?);
     let function = config.function.clone().or_else(|| only(&package));
     Ok((config, runtime, function))
 }

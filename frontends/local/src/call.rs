@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use nebula_runtime::{
-    Body, ErrorKind, Event, FunctionRef, Invocation, InvokeError, Invoker, Observed, Outcome, ReportHandle, Response,
+    Body, ErrorKind, Event, FunctionRef, Invocation, InvokeError, Invoker, Outcome, ReportHandle, Response,
 };
 
 use crate::{Job, Output, encode};
@@ -38,7 +38,7 @@ pub(crate) struct Whole {
 impl Call {
     pub(crate) fn new(invoker: Arc<dyn Invoker>, job: &Job) -> Self {
         Self {
-            invoker: Arc::new(Observed::new(invoker, FRONTEND, Arc::new(|_| ()))),
+            invoker,
             function: job.function.clone(),
             output: job.output,
             max_event: job.max_event,
@@ -53,7 +53,7 @@ impl Call {
 
     /// An invocation of the function with `event`.
     pub(crate) fn invocation(&self, event: Event) -> Invocation {
-        Invocation::new(self.function.clone(), event)
+        Invocation::new(self.function.clone(), event).through(FRONTEND)
     }
 
     /// Starts an invocation.
@@ -74,7 +74,6 @@ impl Call {
     /// The answer to an event that no function can be given.
     pub(crate) fn refuse(&self, error: InvokeError) -> Answer {
         let report = self.invocation(Event::default()).report;
-        report.update(|report| report.frontend = FRONTEND);
         report.finish(Outcome::Failed(error.kind()));
         self.failed(error, &report)
     }

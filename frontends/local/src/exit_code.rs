@@ -27,6 +27,8 @@ impl ExitCode {
     pub const IO: u8 = 74;
     /// Too much was going on; later it may work (`overloaded`): `EX_TEMPFAIL`.
     pub const OVERLOADED: u8 = 75;
+    /// The caller has no right to do it: EX_NOPERM.
+    pub const FORBIDDEN: u8 = 77;
     /// The configuration is not right: `EX_CONFIG`.
     pub const CONFIG: u8 = 78;
     /// The deadline passed (`timeout`).

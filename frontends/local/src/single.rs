@@ -2,7 +2,7 @@
 
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
-use nebula_runtime::{Delivery, Event, InvokeError, is_text};
+use nebula_runtime::{Buffering, Event, InvokeError, is_text};
 
 use crate::{
     Ending, LocalError,
@@ -61,7 +61,7 @@ async fn answer(call: &Call, event: Event, form: Form, writer: &Writer) -> Optio
 
 async fn stream(call: &Call, event: Event, end: End, writer: &Writer) -> Result<(), InvokeError> {
     let mut invocation = call.invocation(event);
-    invocation.delivery = Delivery::Immediate;
+    invocation.buffering = Buffering::Off;
     let mut response = call.invoke(invocation).await?;
     let headers = response.take_headers();
     let mut text = (end == End::OfLine && is_text(headers.get(CONTENT_TYPE))).then(Text::default);

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use http_body_util::BodyExt as _;
 use nebula_runtime::{
-    Body, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker, Observed as Observing, Response,
-    Runtime, Store,
+    Body, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker, Observer, Report, Response, Runtime,
+    Store,
 };
 use serde::Deserialize as _;
 use toml::{Table, Value};
@@ -41,7 +41,10 @@ impl Embedded {
     pub(super) fn new(functions: &[Function]) -> Self {
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let project = Project::new(functions);
-        let runtime = Runtime::builder(Store::memory()).code_cache(Some(Nebula::built().cache().to_owned()));
+        let cache = Some(Nebula::built().cache().to_owned());
+        // Every report gets an outcome only where somebody observes it.
+        let ignore: Arc<dyn Observer> = Arc::new(|_: &Report| ());
+        let runtime = Runtime::builder(Store::memory()).code_cache(cache).observer(ignore);
         let runtime = tokio.block_on(async {
             let runtime = runtime.build().unwrap();
             for function in functions {
@@ -49,7 +52,7 @@ impl Embedded {
             }
             runtime
         });
-        let invoker = Arc::new(Observing::new(Arc::new(runtime), "embedded", Arc::new(|_| ())));
+        let invoker = Arc::new(runtime);
         Self { tokio, invoker, _project: project }
     }
 
@@ -75,7 +78,7 @@ pub(crate) async fn publish(runtime: &Runtime, function: &Function, project: &Pr
     let module = std::fs::read(&function.source).unwrap();
     let name: FunctionName = function.name.parse().unwrap();
     let config = config(&function.config, project);
-    runtime.publish(&name, module.into(), config, None).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    runtime.publish(&name, module).config(config).await.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
 /// What an entry of `nebula.toml` says, as the library has it.

@@ -1,11 +1,13 @@
 //! Why a guest failed, in the terms of [`ErrorKind`].
 
-use rustix::io::Errno;
-use wasmtime::{GcHeapOutOfMemory, OutOfMemory, PoolConcurrencyLimitError, Store, ThrownException, Trap};
+use wasmtime::{GcHeapOutOfMemory, PoolConcurrencyLimitError, Store, ThrownException, Trap};
 use wasmtime_wasi::I32Exit;
 
-use super::host::{Host, Refused};
-use crate::{ErrorKind, InvokeError, Overload, gate::RETRY_AFTER};
+use super::{
+    host::Host,
+    limiter::{Refused, is_out_of_space},
+};
+use crate::call::{ErrorKind, InvokeError, Overload, RETRY_AFTER};
 
 /// Makes the failure of an invocation out of what stopped its guest.
 ///
@@ -55,11 +57,6 @@ fn refused<W: 'static>(error: &wasmtime::Error, store: &Store<Host<W>>) -> Optio
     }
 }
 
-/// Whether the system had no memory, or no address space, for what Wasmtime asked of it.
-pub(super) fn is_out_of_space(error: &wasmtime::Error) -> bool {
-    error.is::<OutOfMemory>() || error.chain().any(|cause| cause.downcast_ref() == Some(&Errno::NOMEM))
-}
-
 /// The failure of an invocation whose instance this machine has no memory for. That is no fault of the guest: other guests
 /// have it, or this process has too little.
 fn no_space(has_company: bool) -> InvokeError {
@@ -68,14 +65,6 @@ fn no_space(has_company: bool) -> InvokeError {
     }
     let detail = "the process has too little memory or address space for an instance of the function; raise its limits";
     InvokeError::new(ErrorKind::Internal, detail)
-}
-
-/// The failure of an invocation for which an instance was to be made that serves others as well.
-pub(crate) fn unstarted(error: &wasmtime::Error) -> InvokeError {
-    if error.is::<PoolConcurrencyLimitError>() || is_out_of_space(error) {
-        return no_room();
-    }
-    InvokeError::new(ErrorKind::GuestFault, format!("the function failed to start: {error}"))
 }
 
 /// The failure of an invocation that came when all slots of the pool were taken.

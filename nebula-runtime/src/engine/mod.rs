@@ -8,6 +8,7 @@ mod clock;
 mod compiler;
 mod fault;
 mod host;
+mod limiter;
 mod precompiled;
 mod supervise;
 mod ticker;
@@ -22,9 +23,10 @@ use std::{
 use allocation::{Allocation, GUEST_STACK, Size};
 use async_trait::async_trait;
 use bytes::Bytes;
+use bytesize::ByteSize;
 #[cfg(feature = "compiler")]
 pub(crate) use compiler::Compiler;
-pub(crate) use fault::{fault, unstarted};
+pub(crate) use fault::fault;
 use futures_util::future::BoxFuture;
 pub(crate) use host::Host;
 pub(crate) use precompiled::Precompiled;
@@ -36,7 +38,10 @@ use tokio::{
 };
 use wasmtime::{Module, Precompiled as Precompilation, Store, UpdateDeadline, component::Component};
 
-use crate::{ByteSize, Digest, InvokeError, ReportHandle};
+use crate::{
+    call::{Caller, InvokeError},
+    function::Digest,
+};
 
 /// What Wasmtime calls the version that made some code: code of another one is not for this one.
 pub(crate) const WASMTIME: &str = "48";
@@ -228,8 +233,8 @@ impl Engine {
     }
 
     /// A store for one guest, under its limits and the clock.
-    pub(crate) fn store<W: 'static>(&self, wasi: W, max_memory: ByteSize, report: &ReportHandle) -> Store<Host<W>> {
-        let mut store = self.unyielding_store(wasi, max_memory, report);
+    pub(crate) fn store<W: 'static>(&self, wasi: W, max_memory: ByteSize, caller: Caller) -> Store<Host<W>> {
+        let mut store = self.unyielding_store(wasi, max_memory, caller);
         // Tokio's own way of yielding: the thread looks after timers and sockets before the guest has its next turn. After
         // Wasmtime's, it would do so only every 61 turns.
         store.epoch_deadline_callback(|mut guest| {
@@ -240,13 +245,8 @@ impl Engine {
     }
 
     /// A store for a guest that does not yield at the next tick, but ends there with [`wasmtime::Trap::Interrupt`].
-    pub(crate) fn unyielding_store<W: 'static>(
-        &self,
-        wasi: W,
-        max_memory: ByteSize,
-        report: &ReportHandle,
-    ) -> Store<Host<W>> {
-        let host = Host::new(wasi, max_memory, report.clone(), self.ticker.tick_for_guest());
+    pub(crate) fn unyielding_store<W: 'static>(&self, wasi: W, max_memory: ByteSize, caller: Caller) -> Store<Host<W>> {
+        let host = Host::new(wasi, max_memory, caller, self.ticker.tick_for_guest());
         let mut store = Store::new(&self.wasmtime, host);
         store.limiter(|host| &mut host.limiter);
         store.set_epoch_deadline(1);
@@ -254,8 +254,8 @@ impl Engine {
     }
 
     /// Begins a further invocation of a guest whose part in the last one has ended.
-    pub(crate) fn resume<W: 'static>(&self, store: &mut Store<Host<W>>, report: &ReportHandle) {
-        store.data_mut().resume(report.clone(), self.ticker.tick_for_guest());
+    pub(crate) fn resume<W: 'static>(&self, store: &mut Store<Host<W>>, caller: Caller) {
+        store.data_mut().resume(caller, self.ticker.tick_for_guest());
         store.set_epoch_deadline(1);
     }
 

@@ -12,7 +12,10 @@ use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
 use super::{CodeSource, Compiled, Engines, Flavour, Loaded};
-use crate::{Digest, ErrorKind, InvokeError};
+use crate::{
+    call::{ErrorKind, InvokeError},
+    function::Digest,
+};
 
 /// A folder of compiled code. What is in it is trusted as this program is, and what is not is never compiled.
 pub(crate) struct Precompiled(Arc<Path>);

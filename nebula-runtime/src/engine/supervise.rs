@@ -14,7 +14,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::{ErrorKind, InvokeError, ReportHandle};
+use crate::call::{ErrorKind, InvokeError, ReportHandle};
 
 /// How long a guest may run.
 #[derive(Debug, Clone, Copy)]
@@ -183,7 +183,10 @@ mod tests {
     use tokio::time::{advance, timeout};
 
     use super::*;
-    use crate::{Event, FunctionName, Invocation};
+    use crate::{
+        call::{Event, Invocation},
+        function::FunctionName,
+    };
 
     const SECOND: Duration = Duration::from_secs(1);
 

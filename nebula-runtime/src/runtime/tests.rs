@@ -1,13 +1,25 @@
 //! What callers see of a store and a source of code that fail, in virtual time.
 
 mod code;
+#[cfg(target_os = "linux")]
+mod package;
 mod publishing;
 mod store;
 
-use tokio::time::advance;
+use std::{sync::Arc, time::Duration};
 
-use super::*;
-use crate::{Event, FunctionConfig, FunctionName};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, advance, timeout};
+
+use super::{Runtime, RuntimeBuilder};
+use crate::{
+    call::{ErrorKind, Event, Invocation, InvokeError, Invoker as _},
+    engine::{CodeSource, Engines},
+    function::{Digest, FunctionConfig, FunctionName, FunctionRef},
+    store::Store,
+};
 
 /// A runtime for two invocations at once.
 fn runtime(store: &Store) -> Runtime {
@@ -24,7 +36,7 @@ fn answer(number: u32) -> Bytes {
 }
 
 async fn publish(runtime: &Runtime, function: &str, number: u32) -> u64 {
-    let published = runtime.publish(&name(function), answer(number), FunctionConfig::default(), None).await.unwrap();
+    let published = runtime.publish(&name(function), answer(number)).await.unwrap();
     published.info.version
 }
 

@@ -10,7 +10,7 @@ use object_store::{
 use serde::de::DeserializeOwned;
 
 use super::{StoreError, StoreUrl, folder::file_names, format, lock::FolderLock, url::Location};
-use crate::obstacle::explained;
+use crate::store::obstacle::explained;
 
 /// The objects of a store, wherever they are.
 ///

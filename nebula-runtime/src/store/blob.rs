@@ -8,7 +8,7 @@ use super::{
     StoreError,
     backend::{Backend, Put},
 };
-use crate::Digest;
+use crate::function::Digest;
 
 /// Bytes that are named by their digest.
 ///

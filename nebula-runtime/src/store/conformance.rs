@@ -11,7 +11,7 @@ use super::{
     blob::{self, Blob},
     manifest::Documents,
 };
-use crate::{AliasName, Digest, Export, FunctionConfig, FunctionName, Kind, VersionRef};
+use crate::function::{AliasName, Digest, Export, FunctionConfig, FunctionName, Kind, VersionRef};
 
 /// Why a backend does not conform, where that is not a panic.
 pub type Failure = Box<dyn Error + Send + Sync>;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use object_store::path::Path;
 
 use super::{StoreError, backend::Backend, record::MAX_NUMBER};
-use crate::{Digest, FunctionName};
+use crate::function::{Digest, FunctionName};
 
 /// The damage of a record.
 ///

@@ -2,7 +2,10 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
-use crate::{Digest, FunctionName, StoreUrl};
+use crate::{
+    function::{Digest, FunctionName},
+    store::StoreUrl,
+};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, backend::Backend, blob, functions, manifest};
-use crate::{Digest, FunctionName};
+use crate::function::{Digest, FunctionName};
 
 /// Some versions out of a store, as one document: records, manifests and configurations by their paths in a store, all that
 /// is known of the versions but their modules.
@@ -62,7 +62,10 @@ impl Excerpt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Export, FunctionConfig, Kind, store::NewVersion};
+    use crate::{
+        function::{Export, FunctionConfig, Kind},
+        store::NewVersion,
+    };
 
     fn version(code: &str) -> NewVersion {
         let exports = vec![Export { name: code.into(), params: vec![], results: vec![], typed: None }];

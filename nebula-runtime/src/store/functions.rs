@@ -12,7 +12,7 @@ use super::{
     format,
     record::Publication,
 };
-use crate::{AliasName, FunctionName};
+use crate::function::{AliasName, FunctionName};
 
 const FOLDER: &str = "functions";
 

@@ -12,7 +12,7 @@ use super::{
     backend::Backend,
     blob::{self, Blob},
 };
-use crate::{Composition, Digest, Export, FunctionConfig, Kind};
+use crate::function::{AliasName, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, Kind};
 
 /// A version of a function, as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,15 @@ pub struct Manifest {
     pub config: FunctionConfig,
     /// What it was composed of, if it was.
     pub composition: Option<Composition>,
+}
+
+impl Manifest {
+    /// What a catalog tells of the version `number` of a function.
+    pub(crate) fn info(&self, name: &FunctionName, number: u64, aliases: Vec<AliasName>) -> FunctionInfo {
+        let Self { module, size, kind, exports, config, composition } = self.clone();
+        let (name, version, digest) = (name.clone(), number, module);
+        FunctionInfo { name, version, aliases, digest, size, kind, exports, config, composition }
+    }
 }
 
 /// The documents of a version.

@@ -12,18 +12,22 @@
 
 mod backend;
 mod blob;
+pub(crate) mod cache;
 #[cfg(any(test, feature = "test-support"))]
 pub mod conformance;
 mod damage;
 mod error;
 mod excerpt;
+mod failure;
 #[cfg(test)]
 pub(crate) mod faulty;
+pub(crate) mod flight;
 mod folder;
 mod format;
 mod functions;
 mod lock;
 mod manifest;
+pub(crate) mod obstacle;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -42,7 +46,7 @@ use self::{
     blob::Blob,
     manifest::Documents,
 };
-use crate::{AliasName, Composition, Digest, Export, FunctionConfig, FunctionName, Kind};
+use crate::function::{AliasName, Composition, Digest, Export, FunctionConfig, FunctionName, Kind};
 
 pub use self::{
     error::{BackendError, StoreError},

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::format::FORMAT;
-use crate::{AliasName, Digest, VersionRef};
+use crate::function::{AliasName, Digest, VersionRef};
 
 /// What is published under one name: versions by their numbers, and aliases for some of them.
 ///

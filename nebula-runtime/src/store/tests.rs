@@ -18,7 +18,7 @@ use super::{
     Store, StoreError, StoreUrl,
     conformance::{self, has_all_versions, publish_at_once, sample},
 };
-use crate::FunctionName;
+use crate::function::FunctionName;
 
 fn name(text: &str) -> FunctionName {
     text.parse().unwrap()
@@ -65,7 +65,7 @@ async fn a_store_is_laid_out_as_the_design_says() {
     assert_eq!(read("functions/treats.json"), record);
     let config = r#"{"created":"1970-01-01T00:00:00Z","architecture":"wasm","os":"wasip1","layerDigests":["MODULE"],"nebula":{"kind":"core","exports":[{"name":"add","params":["i32","i32"],"results":["i32"]}],"config":{"export":"add","limits":{}}}}"#
         .replace("MODULE", &module.to_string());
-    let digest = crate::Digest::of(config.as_bytes());
+    let digest = crate::function::Digest::of(config.as_bytes());
     assert_eq!(read(&format!("blobs/sha256/{}", digest.hex())), config);
     let expected = format!(
         r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.wasm.config.v0+json","digest":"{digest}","size":{}}},"layers":[{{"mediaType":"application/wasm","digest":"{module}","size":12}}]}}"#,
@@ -128,7 +128,7 @@ async fn a_truncated_record_is_refused_until_its_function_is_published_again_and
         assert_eq!((published.number, published.changed), (number, true), "{length}");
         let record = store.record(&name("treats")).await.unwrap().unwrap();
         assert_eq!(record.versions().map(|(number, _)| number).collect::<Vec<_>>(), [number]);
-        let kept = format!("{}.damaged-{}", file.display(), &crate::Digest::of(damaged).hex()[..16]);
+        let kept = format!("{}.damaged-{}", file.display(), &crate::function::Digest::of(damaged).hex()[..16]);
         assert_eq!(fs::read(kept).unwrap(), damaged);
         assert_eq!(store.names().await.unwrap(), [name("other"), name("treats")]);
     }

@@ -11,7 +11,7 @@ use shuttle::{
 
 use super::{RUNS, sync::while_shut_down};
 
-#[path = "../../src/flight.rs"]
+#[path = "../../src/store/flight.rs"]
 mod under_test;
 
 use under_test::{Flight, SingleFlight};

@@ -8,8 +8,8 @@ use std::{
 use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{
-    AliasName, Digest, ErrorKind, Export, FunctionConfig, FunctionInfo, FunctionRef, InvokeError, Limits, Runtime,
-    Store, TypedExport, VersionRef,
+    AliasName, Digest, Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, RegistryError, RegistryErrorKind,
+    Runtime, Store, TypedExport, VersionRef,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -104,7 +104,7 @@ impl Inspect {
 }
 
 async fn versions(store: &Store, function: &FunctionRef) -> Result<Vec<Version>, Failure> {
-    let gone = || InvokeError::new(ErrorKind::NotFound, format!("function {} is gone", function.name()));
+    let gone = || RegistryError::new(RegistryErrorKind::NotFound, format!("function {} is gone", function.name()));
     let record = store.record(function.name()).await?.ok_or_else(gone)?;
     let versions = record.versions().rev();
     Ok(versions

@@ -57,7 +57,7 @@ impl Publish {
         let (store, _) = global.places.open_or_make_store().await?;
         let runtime = Runtime::builder(store).code_cache(global.places.code_cache()).concurrency(1).build()?;
         let published = publish_file(&runtime, &self.name, &self.file, config, self.alias.as_ref()).await;
-        let Published { info, changed } = published.map_err(|source| Failure::Publish {
+        let Published { info, changed, .. } = published.map_err(|source| Failure::Publish {
             function: self.name,
             path: self.file,
             source: Box::new(source),

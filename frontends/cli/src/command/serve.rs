@@ -7,7 +7,7 @@ use nebula_http::{
     Api, ListenAddress, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit,
 };
 use nebula_local::ExitCode;
-use nebula_runtime::{Admission, FunctionName, Invoker, Limits, Observed, Report, Runtime, Store, StoreUrl};
+use nebula_runtime::{Admission, FunctionName, Limits, Report, Runtime, Store, StoreUrl};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -77,7 +77,8 @@ impl Serve {
         let config = path.as_deref().map(Config::read).transpose()?.unwrap_or_default();
         let listener = bind(self.listen.clone()).await?;
         let (store, url) = global.places.open_or_make_store().await?;
-        let runtime = Arc::new(runtime(store.clone(), &global.places, &config)?);
+        let metrics = Metrics::new();
+        let runtime = Arc::new(runtime(store.clone(), &global.places, &config, metrics.clone(), self.reports)?);
         let routes = Routes::default();
         routes.replace(config.routes.clone());
         match path.filter(|_| self.watch) {
@@ -91,7 +92,7 @@ impl Serve {
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
         drop(ends);
         announce(&listener, &store, &url, global.log.format()).await?;
-        let site = site(runtime, &config, self.reports, shutdown.clone()).with_routes(routes);
+        let site = site(runtime, &config, metrics, shutdown.clone()).with_routes(routes);
         let stopped = nebula_http::serve(listener, site, ServerConfig::default(), shutdown).await;
         signals.abort();
         if let Stopped::Cut(connections) = stopped {
@@ -126,30 +127,34 @@ impl Serve {
     }
 }
 
-fn runtime(store: Store, places: &PlaceOptions, config: &Config) -> Result<Runtime, Failure> {
+/// The runtime with its layers: what arrives is observed, then admitted, then run.
+fn runtime(
+    store: Store,
+    places: &PlaceOptions,
+    config: &Config,
+    metrics: Metrics,
+    reports: Reports,
+) -> Result<Runtime, Failure> {
+    let concurrency = config.concurrency.unwrap_or(CONCURRENCY);
+    let observe = move |report: &Report| {
+        metrics.record(report);
+        reports.log(report);
+    };
     let builder = Runtime::builder(store)
         .defaults(Limits::default().with(&config.limits))
         .ceilings(config.ceilings)
         .code_cache(places.code_cache())
-        .concurrency(config.concurrency.unwrap_or(CONCURRENCY));
+        .concurrency(concurrency)
+        .layer(Admission::layer(concurrency))
+        .observer(Arc::new(observe));
     Ok(builder.build()?)
 }
 
-/// The whole server's routes, over the runtime and its layers: what arrives is observed, then admitted, then run.
-fn site(runtime: Arc<Runtime>, config: &Config, reports: Reports, shutdown: Shutdown) -> Site {
-    let metrics = Metrics::new();
-    let sink = {
-        let metrics = metrics.clone();
-        move |report: &Report| {
-            metrics.record(report);
-            reports.log(report);
-        }
-    };
-    let concurrency = config.concurrency.unwrap_or(CONCURRENCY);
-    let admission: Arc<dyn Invoker> = Arc::new(Admission::new(Arc::clone(&runtime) as _, concurrency));
-    let observed: Arc<dyn Invoker> = Arc::new(Observed::new(admission, "http", Arc::new(sink)));
+/// The whole server's routes.
+fn site(runtime: Arc<Runtime>, config: &Config, metrics: Metrics, shutdown: Shutdown) -> Site {
     let proxies = config.trusted_proxies.iter().copied().collect();
-    Site::new(Api::new(observed).with_metrics(metrics).with_trusted_proxies(proxies), runtime, shutdown)
+    let api = Api::new(Arc::clone(&runtime) as _).with_metrics(metrics).with_trusted_proxies(proxies);
+    Site::new(api, runtime, shutdown)
 }
 
 /// Says what is served and where. By then, connections are taken.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use log::LinesLost;
-use nebula_runtime::{FunctionName, Report, ReportSink};
+use nebula_runtime::{FunctionName, Observer, Report};
 use prometheus_client::{encoding::text, metrics::gauge::Gauge, registry::Registry};
 use series::{Families, Series};
 
@@ -64,12 +64,6 @@ impl Metrics {
         functions.entry(name.clone()).or_insert_with(|| self.0.families.series(name.to_string())).record(report);
     }
 
-    /// [`Metrics::record`] as [`Observed`](nebula_runtime::Observed) takes it.
-    pub fn sink(&self) -> ReportSink {
-        let metrics = self.clone();
-        Arc::new(move |report| metrics.record(report))
-    }
-
     /// All metrics, as `/metrics` shows them.
     pub fn encode(&self) -> String {
         let mut encoded = String::new();
@@ -82,6 +76,12 @@ impl Metrics {
     pub(crate) fn enter(&self) -> InFlight {
         self.0.in_flight.inc();
         InFlight(self.0.in_flight.clone())
+    }
+}
+
+impl Observer for Metrics {
+    fn ended(&self, report: &Report) {
+        self.record(report);
     }
 }
 

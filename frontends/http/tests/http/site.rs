@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use axum::{Router, body::to_bytes};
 use http::{HeaderMap, Method, Request};
 use nebula_http::{Metrics, Shutdown, Site};
-use nebula_runtime::{Catalog, ErrorKind, FunctionInfo, FunctionName, FunctionRef, InvokeError, Observed, invoker_fn};
+use nebula_runtime::{
+    Catalog, FunctionInfo, FunctionName, FunctionRef, Observed, RegistryError, RegistryErrorKind, invoker_fn,
+};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -35,11 +37,11 @@ impl Functions {
         Self { names, damaged: None, store: Mutex::default(), read: Mutex::default() }
     }
 
-    fn answer(&self) -> Result<(), InvokeError> {
+    fn answer(&self) -> Result<(), RegistryError> {
         let store = *self.store.lock().unwrap();
         match store {
             Store::Well => Ok(()),
-            Store::Away => Err(InvokeError::new(ErrorKind::Unavailable, "the store is out of reach")),
+            Store::Away => Err(RegistryError::new(RegistryErrorKind::Unavailable, "the store is out of reach")),
         }
     }
 
@@ -65,23 +67,22 @@ fn shown(name: &str) -> Value {
 
 #[async_trait]
 impl Catalog for Functions {
-    async fn ready(&self) -> Result<(), InvokeError> {
+    async fn ready(&self) -> Result<(), RegistryError> {
         self.answer()
     }
 
-    async fn names(&self) -> Result<Vec<FunctionName>, InvokeError> {
+    async fn names(&self) -> Result<Vec<FunctionName>, RegistryError> {
         self.answer()?;
         Ok(self.names.clone())
     }
 
-    async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+    async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError> {
         let name = reference.name();
         self.read.lock().unwrap().push(name.to_string());
         self.answer()?;
         if self.damaged.as_ref() == Some(name) {
-            return Err(
-                InvokeError::new(ErrorKind::Internal, "it is damaged").with_source("a secret of the operator's")
-            );
+            return Err(RegistryError::new(RegistryErrorKind::Internal, "it is damaged")
+                .with_source("a secret of the operator's"));
         }
         let mut function = shown(name.as_str());
         let config = json!({"limits": {}, "env": {"TOKEN": "secret"}});
@@ -281,7 +282,7 @@ async fn what_was_invoked_is_in_the_metrics() {
         invocation.report.update(|report| report.version = Some(3));
         Ok(text(&invocation, "10"))
     });
-    let observed = Observed::new(Arc::new(inner), "http", metrics.sink());
+    let observed = Observed::new(Arc::new(inner), Arc::new(metrics.clone()));
     let api = nebula_http::Api::new(Arc::new(observed)).with_metrics(metrics);
     let app = Site::new(api, Arc::<Functions>::default(), Shutdown::new()).router();
     get(&app, "/api/treats/10").await;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use nebula_runtime::{Body, Delivery, ErrorKind, Invocation, InvokeError, Invoker, Response, invoker_fn};
+use nebula_runtime::{Body, Buffering, ErrorKind, Invocation, InvokeError, Invoker, Response, invoker_fn};
 use tokio::sync::mpsc;
 
 use super::harness::*;
@@ -20,7 +20,7 @@ fn raw() -> Job {
 /// Streams each event back as octets.
 fn stream() -> Arc<dyn Invoker> {
     Arc::new(invoker_fn(async |invocation: Invocation| {
-        assert_eq!(invocation.delivery, Delivery::Immediate);
+        assert_eq!(invocation.buffering, Buffering::Off);
         let body = invocation.event.into_parts().0.into_body();
         let mut response = Response::new(HeaderValue::from_static("image/png"), Bytes::new(), invocation.report);
         response.body = body;

@@ -4,11 +4,11 @@ use bytesize::ByteSize;
 use wasmparser::{MemoryType, Parser, Payload, TableType, TypeRef};
 
 use super::{
-    super::{allocation::CORE_INSTANCES, host::MAX_TABLE_ELEMENTS},
+    super::{allocation::CORE_INSTANCES, limiter::MAX_TABLE_ELEMENTS},
     parts::{Parts, parts},
     proposals,
 };
-use crate::{ErrorKind, InvokeError};
+use crate::call::{ErrorKind, InvokeError};
 
 /// The most definitions that a component may have, those of the components in it counted for each of their instances. Wasmtime
 /// goes through all of them when it compiles a component, and a few lines of components in components stand for billions.

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Digest, obstacle::explained};
+use crate::{function::Digest, store::obstacle::explained};
 
 const KEY_SIZE: usize = blake3::KEY_LEN;
 const MAC_SIZE: u64 = blake3::OUT_LEN as u64;

@@ -54,9 +54,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        ByteSize, Digest,
         engine::{CodeSource as _, Compiler, Engines},
+        function::Digest,
     };
+    use bytesize::ByteSize;
 
     #[tokio::test(start_paused = true)]
     async fn compiling_waits_for_room_and_code_that_is_kept_does_not() {

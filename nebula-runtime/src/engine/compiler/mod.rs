@@ -18,13 +18,17 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use bytesize::ByteSize;
 use code_cache::CodeCache;
 use compilations::Compilations;
 use futures_util::future::BoxFuture;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::{CodeSource, Compiled, Engines, Flavour, Loaded, allocation};
-use crate::{ByteSize, Digest, ErrorKind, InvokeError};
+use crate::{
+    call::{ErrorKind, InvokeError},
+    function::Digest,
+};
 
 /// Compiles what is not in its cache.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use wasmparser::{Validator, WasmFeatures};
 
-use crate::{ErrorKind, InvokeError};
+use crate::call::{ErrorKind, InvokeError};
 
 /// A proposal that goes beyond what is run.
 struct Proposal {

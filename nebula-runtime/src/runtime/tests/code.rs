@@ -69,7 +69,7 @@ async fn a_load_goes_on_when_every_caller_has_left_and_puts_the_module_into_memo
     slow.may_begin.add_permits(1);
     let deployment = runtime.deployments.get(&name("f").into(), Instant::now()).await.unwrap();
     let loaded = async {
-        while runtime.loader.loaded(&deployment.manifest.module).is_none() {
+        while runtime.code.loader.loaded(&deployment.manifest.module).is_none() {
             // Virtual time does not pass while a thread compiles.
             sleep(Duration::from_millis(10)).await;
         }

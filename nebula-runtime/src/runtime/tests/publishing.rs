@@ -1,7 +1,12 @@
 //! Publishes beside other publishers, and beside callers.
 
+use std::fs;
+
 use super::*;
-use crate::{AliasName, LimitSettings, store::faulty::Faulty};
+use crate::{
+    function::{AliasName, LimitSettings},
+    store::{StoreUrl, faulty::Faulty},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_publish_is_compared_with_what_the_store_has_and_not_with_what_is_remembered() {
@@ -36,11 +41,11 @@ async fn a_component_is_linked_to_what_the_store_has_and_not_to_what_is_remember
     let store = Store::memory();
     let (here, elsewhere) = (runtime(&store), runtime(&store));
     let none = FunctionConfig::default;
-    here.publish(&name("part"), part(1), none(), None).await.unwrap();
+    here.publish(&name("part"), part(1)).config(none()).await.unwrap();
     here.inspect(&name("part").into()).await.unwrap();
-    elsewhere.publish(&name("part"), part(2), none(), None).await.unwrap();
+    elsewhere.publish(&name("part"), part(2)).config(none()).await.unwrap();
     let linked = FunctionConfig { imports: [("test:numbers/numbers".into(), name("part").into())].into(), ..none() };
-    here.publish(&name("whole"), whole.into(), linked, None).await.unwrap();
+    here.publish(&name("whole"), whole).config(linked).await.unwrap();
     assert_eq!(call(&here, "whole").await.unwrap(), "2");
 }
 
@@ -50,16 +55,50 @@ async fn a_version_keeps_its_places_when_its_function_is_published_again() {
     let (runtime, prod): (_, AliasName) = (runtime(&store), "prod".parse().unwrap());
     let limits = LimitSettings { concurrency: Some(1), ..LimitSettings::default() };
     let config = FunctionConfig { limits, ..FunctionConfig::default() };
-    runtime.publish(&name("f"), answer(1), config.clone(), None).await.unwrap();
+    runtime.publish(&name("f"), answer(1)).config(config.clone()).await.unwrap();
     let first = runtime.deployments.get(&name("f").into(), Instant::now()).await.unwrap();
     let place = first.gate.try_enter().unwrap();
     // The record changes, and the version stays.
-    assert!(runtime.publish(&name("f"), answer(1), config.clone(), Some(&prod)).await.unwrap().changed);
+    assert!(runtime.publish(&name("f"), answer(1)).config(config.clone()).alias(prod.clone()).await.unwrap().changed);
     assert_eq!(call(&runtime, "f").await, Err(ErrorKind::Overloaded));
     // Another version has places of its own.
-    runtime.publish(&name("f"), answer(2), config, None).await.unwrap();
+    runtime.publish(&name("f"), answer(2)).config(config).await.unwrap();
     assert_eq!(call(&runtime, "f").await.unwrap(), "2");
     assert_eq!(call(&runtime, "f@prod").await, Err(ErrorKind::Overloaded));
     drop(place);
     assert_eq!(call(&runtime, "f@prod").await.unwrap(), "1");
+}
+
+#[test]
+fn an_invocation_may_be_made_outside_of_tokio_and_awaited_in_it() {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = Runtime::builder(Store::memory()).concurrency(1).build().unwrap();
+    let wasm = "(module (func (export \"seven\") (result i32) (i32.const 7)))";
+    let name: FunctionName = "seven".parse().unwrap();
+    tokio.block_on(runtime.publish(&name, wasm).into_future()).unwrap();
+    let invoke = || runtime.invoke(Invocation::new(name.clone(), Event::default()));
+    tokio.block_on(invoke()).unwrap();
+    // Old enough to be read again by the way.
+    let later = Instant::now() + Duration::from_secs(1);
+    assert!(runtime.deployments.ready(&name.clone().into(), later).is_some());
+    assert_eq!(tokio.block_on(invoke()).unwrap().body.into_whole().unwrap(), "7");
+}
+
+#[tokio::test]
+async fn publishing_again_restores_each_blob_that_is_corrupt_or_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&StoreUrl::folder(folder.path()).unwrap()).await.unwrap();
+    let name: FunctionName = "seven".parse().unwrap();
+    let wasm = "(module (func (export \"seven\") (result i32) (i32.const 7)))";
+    let runtime = || Runtime::builder(store.clone()).concurrency(1).build().unwrap();
+    let publish = async || runtime().publish(&name, wasm).await.unwrap().changed;
+    assert!(publish().await);
+    for blob in fs::read_dir(folder.path().join("blobs/sha256")).unwrap().map(|blob| blob.unwrap().path()) {
+        for damage in [|path| fs::write(path, "?"), |path| fs::remove_file(path)] {
+            damage(&blob).unwrap();
+            assert!(!publish().await);
+            let response = runtime().invoke(Invocation::new(name.clone(), Event::default())).await.unwrap();
+            assert_eq!(response.body.collect(10).await.unwrap(), "7");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::{
     name,
 };
 use crate::{
-    AliasName, Digest,
+    function::{AliasName, Digest},
     store::{
         FunctionRecord, NewVersion, Store,
         conformance::{read_version, sample},

@@ -9,7 +9,7 @@ use super::{
     name,
 };
 use crate::{
-    FunctionName,
+    function::FunctionName,
     store::{
         FunctionRecord, Store, StoreError, blob,
         conformance::{read_version, sample},

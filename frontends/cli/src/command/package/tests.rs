@@ -1,6 +1,6 @@
 use std::{fs, io::Read as _};
 
-use nebula_runtime::{FunctionConfig, FunctionName, LimitSettings, Store};
+use nebula_runtime::{FunctionName, LimitSettings, Store};
 
 use super::*;
 
@@ -57,7 +57,7 @@ async fn archive(architecture: Architecture) -> Archive {
     let wasm = "(module (func (export \"seven\") (result i32) (i32.const 7)))";
     for name in ["seven", "sieben"] {
         let name: FunctionName = name.parse().unwrap();
-        runtime.publish(&name, wasm.into(), FunctionConfig::default(), None).await.unwrap();
+        runtime.publish(&name, wasm).await.unwrap();
     }
     let functions = ["seven".parse().unwrap(), "sieben@1".parse().unwrap()];
     let limits = LimitSettings::default();

@@ -1,0 +1,26 @@
+//! The invocation that an instance serves, as the host knows it.
+
+use tokio::time::Instant;
+
+use super::{Invocation, InvocationId, ReportHandle, TraceContext};
+
+/// The invocation that an instance serves, as the host and its services know it.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) id: InvocationId,
+    pub(crate) trace: TraceContext,
+    /// When the answer is of no use any more.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) report: ReportHandle,
+}
+
+impl Caller {
+    pub(crate) fn of(invocation: &Invocation) -> Self {
+        Self {
+            id: invocation.id.clone(),
+            trace: invocation.trace.clone(),
+            deadline: invocation.deadline,
+            report: invocation.report.clone(),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A number of places for invocations, and how long others wait for one.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    select,
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    call::{
+        InvokeError, Overload, ReportHandle,
+        overdue::{Evict, Overdue},
+    },
+    function::FunctionRef,
+};
+
+/// How long an invocation waits for its turn before it is refused.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a refused caller is told to wait.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A number of places, and what to say when all of them are taken.
+pub(crate) struct Gate {
+    places: Arc<Places>,
+    overload: Overload,
+}
+
+struct Places {
+    free: Semaphore,
+    overdue: Overdue,
+}
+
+/// A place of a gate, until it is dropped.
+pub(crate) struct Place(Arc<Places>);
+
+/// Says that an invocation may be ended for another one, until it is dropped.
+pub(crate) struct Registration {
+    places: Arc<Places>,
+    due: Instant,
+    guest: Arc<dyn Evict>,
+}
+
+impl Gate {
+    pub(crate) fn new(places: u32, overload: Overload) -> Self {
+        let places = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+        let places = Places { free: Semaphore::new(places), overdue: Overdue::default() };
+        Self { places: Arc::new(places), overload }
+    }
+
+    /// A place, at once or within [`PATIENCE`].
+    pub(crate) async fn enter(
+        &self,
+        function: &FunctionRef,
+        deadline: Option<Instant>,
+        report: &ReportHandle,
+    ) -> Result<Place, InvokeError> {
+        match self.try_enter() {
+            Some(place) => Ok(place),
+            // On the heap, so that waiting, which is rare, does not make each invocation's future larger.
+            None => Box::pin(self.wait(function, deadline, report)).await,
+        }
+    }
+
+    /// A place, if one is free.
+    pub(crate) fn try_enter(&self) -> Option<Place> {
+        self.places.free.try_acquire().ok()?.forget();
+        Some(Place(Arc::clone(&self.places)))
+    }
+
+    /// A place within [`PATIENCE`]. Meanwhile this ends guests that are past their time.
+    pub(crate) async fn wait(
+        &self,
+        function: &FunctionRef,
+        deadline: Option<Instant>,
+        report: &ReportHandle,
+    ) -> Result<Place, InvokeError> {
+        let arrived = Instant::now();
+        let patience = arrived + PATIENCE;
+        let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+        let place = timeout_at(until, self.queue()).await;
+        report.update(|report| report.queued += arrived.elapsed());
+        place.map_err(|_| self.refusal(function))
+    }
+
+    async fn queue(&self) -> Place {
+        let acquiring = self.places.free.acquire();
+        tokio::pin!(acquiring);
+        loop {
+            select! {
+                // The queue first: the place of a guest that was ended goes to the caller who has waited longest.
+                biased;
+                Ok(permit) = &mut acquiring => {
+                    permit.forget();
+                    return Place(Arc::clone(&self.places));
+                }
+                () = self.places.overdue.end_one() => {}
+            }
+        }
+    }
+
+    fn refusal(&self, function: &FunctionRef) -> InvokeError {
+        let detail = match self.overload {
+            Overload::Function => format!("function {} is at its concurrency limit; try again later", function.name()),
+            Overload::Server => "the server is at its concurrency limit; try again later".to_owned(),
+        };
+        InvokeError::overloaded(self.overload, RETRY_AFTER, detail)
+    }
+}
+
+impl Place {
+    /// Lets callers who queue for a place end `guest`, which holds this one, from `due` on.
+    pub(crate) fn register(&self, due: Instant, guest: &Arc<dyn Evict>) -> Registration {
+        self.0.overdue.insert(due, guest);
+        Registration { places: Arc::clone(&self.0), due, guest: Arc::clone(guest) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.free.add_permits(1);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.places.overdue.remove(self.due, &self.guest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use tokio::{task::yield_now, time::sleep};
+
+    use super::*;
+    use crate::{
+        call::{ErrorKind, Event, Invocation},
+        function::FunctionName,
+    };
+
+    /// A guest that waits for its reader: it holds a place until it is ended.
+    struct Waiting {
+        name: &'static str,
+        place: Mutex<Option<Place>>,
+        ended: Arc<Mutex<Vec<&'static str>>>,
+    }
+
+    impl Evict for Waiting {
+        fn evict(&self) -> bool {
+            self.ended.lock().unwrap_or_else(PoisonError::into_inner).push(self.name);
+            drop(self.place.lock().unwrap().take());
+            true
+        }
+    }
+
+    /// A guest that runs: it ends later than it is told to.
+    struct Running(Mutex<bool>);
+
+    impl Evict for Running {
+        fn evict(&self) -> bool {
+            *self.0.lock().unwrap() = true;
+            false
+        }
+    }
+
+    /// A full gate, whose guests are past their time after so many milliseconds.
+    struct Full {
+        gate: Gate,
+        ended: Arc<Mutex<Vec<&'static str>>>,
+        _registrations: Vec<Registration>,
+    }
+
+    impl Full {
+        fn of(guests: &[(&'static str, u64)]) -> Self {
+            let gate = Gate::new(u32::try_from(guests.len()).unwrap(), Overload::Server);
+            let ended = Arc::<Mutex<Vec<_>>>::default();
+            let enter = |&(name, due): &(&'static str, u64)| {
+                let place = gate.try_enter().unwrap();
+                let guest = Arc::new(Waiting { name, place: Mutex::default(), ended: Arc::clone(&ended) });
+                let due = Instant::now() + Duration::from_millis(due);
+                let registration = place.register(due, &(Arc::clone(&guest) as Arc<dyn Evict>));
+                *guest.place.lock().unwrap() = Some(place);
+                registration
+            };
+            let registrations = guests.iter().map(enter).collect();
+            Self { gate, ended, _registrations: registrations }
+        }
+
+        fn ended(&self) -> Vec<&'static str> {
+            self.ended.lock().unwrap().clone()
+        }
+    }
+
+    async fn wait(gate: &Gate) -> Result<Place, InvokeError> {
+        let invocation = Invocation::new("f".parse::<FunctionName>().unwrap(), Event::default());
+        gate.wait(&invocation.function, invocation.deadline, &invocation.report).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_ended_while_nobody_waits() {
+        let full = Full::of(&[("a", 0), ("b", 0)]);
+        sleep(Duration::from_hours(1)).await;
+        assert_eq!(full.ended(), [""; 0]);
+        assert!(full.gate.try_enter().is_none());
+        assert_eq!(full.ended(), [""; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_who_waits_ends_the_guest_that_is_furthest_past_its_time() {
+        let full = Full::of(&[("later", 20), ("first", 10), ("last", 30)]);
+        sleep(Duration::from_millis(100)).await;
+        let place = wait(&full.gate).await.unwrap();
+        assert_eq!(full.ended(), ["first"]);
+        let both = tokio::join!(wait(&full.gate), wait(&full.gate));
+        assert!(both.0.is_ok() && both.1.is_ok());
+        assert_eq!(full.ended(), ["first", "later", "last"]);
+        assert!(full.gate.try_enter().is_none(), "as many have a place as there are");
+        drop(place);
+        assert!(full.gate.try_enter().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guest_within_its_time_is_waited_for_until_that_is_over() {
+        let arrived = Instant::now();
+        let full = Full::of(&[("a", 300), ("b", 900)]);
+        let _place = wait(&full.gate).await.unwrap();
+        assert_eq!(arrived.elapsed().as_millis() / 10, 30);
+        assert_eq!(wait(&full.gate).await.err().map(|error| error.kind()), Some(ErrorKind::Overloaded));
+        assert_eq!(full.ended(), ["a"]);
+        assert!(wait(&full.gate).await.is_ok());
+        assert_eq!(full.ended(), ["a", "b"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guest_that_runs_is_told_and_its_place_is_waited_for() {
+        let gate = Gate::new(1, Overload::Server);
+        let place = gate.try_enter().unwrap();
+        let running = Arc::new(Running(Mutex::new(false)));
+        let later = async {
+            yield_now().await;
+            // Only now does it wait for its reader for the first time.
+            let registration = place.register(Instant::now(), &(Arc::clone(&running) as Arc<dyn Evict>));
+            while !*running.0.lock().unwrap() {
+                yield_now().await;
+            }
+            drop((place, registration));
+        };
+        let (entered, ()) = tokio::join!(wait(&gate), later);
+        assert!(entered.is_ok());
+    }
+}

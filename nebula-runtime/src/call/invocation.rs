@@ -1,0 +1,153 @@
+//! One call of one function, as it travels from a frontend through the layers to the runtime.
+
+use std::{fmt, sync::Arc};
+
+use tokio::time::Instant;
+
+use super::{
+    Event, Guards, ReportHandle,
+    resolved::{Deployed, Resolved},
+};
+use crate::function::{FunctionRef, Hex};
+
+/// One call of one function.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Invocation {
+    /// Which function.
+    pub function: FunctionRef,
+    /// Its input.
+    pub event: Event,
+    /// The invocation's name in logs, reports and error bodies.
+    pub id: InvocationId,
+    /// When the answer is of no use any more. The function's own timeout holds as well.
+    pub deadline: Option<Instant>,
+    /// The caller's trace.
+    pub trace: TraceContext,
+    /// Whether the response is held back until it is known to be a success.
+    pub buffering: Buffering,
+    /// What becomes of the guest if it goes on after its response.
+    pub after_response: AfterResponse,
+    /// What is known about the invocation so far; each layer adds what it knows.
+    pub report: ReportHandle,
+    /// What is kept until the guest has ended.
+    pub guards: Guards,
+    pub(crate) deployed: Option<Arc<dyn Deployed>>,
+}
+
+/// Whether the response of a command is held back until it is known to be a success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Buffering {
+    /// The response begins when the command has ended well, or has written more than the buffer holds (64 KiB). A command
+    /// that fails before that gives an error and not half a response.
+    #[default]
+    On,
+    /// The response begins with the first byte. A later failure is the end of the body.
+    Off,
+}
+
+/// What becomes of an HTTP handler that goes on after its response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AfterResponse {
+    /// The response's body ends when the guest has ended: after that the process may stop.
+    #[default]
+    Wait,
+    /// The response's body ends with its last byte. The guest goes on in a task of its own, within its timeout. The report
+    /// does not count what it still uses.
+    Detach,
+}
+
+impl Invocation {
+    /// A call of `function` with `event`, under a fresh id.
+    pub fn new(function: impl Into<FunctionRef>, event: Event) -> Self {
+        Self::with_id(function, event, InvocationId::random())
+    }
+
+    /// A call of `function` with `event`, under an id that the frontend was given.
+    pub fn with_id(function: impl Into<FunctionRef>, event: Event, id: InvocationId) -> Self {
+        let function = function.into();
+        let report = ReportHandle::new(id.clone(), function.clone());
+        Self {
+            function,
+            event,
+            id,
+            deadline: None,
+            trace: TraceContext::default(),
+            buffering: Buffering::On,
+            after_response: AfterResponse::Wait,
+            report,
+            guards: Guards::default(),
+            deployed: None,
+        }
+    }
+
+    /// The same invocation, of an event that came through this frontend: `http`, `local`, `lambda`. Without it, the frontend
+    /// is `embedded`.
+    #[must_use]
+    pub fn through(self, frontend: &'static str) -> Self {
+        self.report.update(|report| report.frontend = frontend);
+        self
+    }
+
+    /// The version that the function's reference means. `None` before the runtime has resolved it: layers see the
+    /// version, and what observes the invocation's start does not.
+    pub fn resolved(&self) -> Option<&Resolved> {
+        self.deployed.as_ref().map(|deployed| deployed.resolved())
+    }
+
+    /// Keeps `guard` until the guest has ended, and drops it then: a place in a queue, a span, a count of what goes on.
+    ///
+    /// - The guest may end before its response's last byte has been read, or go on after that.
+    /// - It is dropped on every path: with the invocation, where a layer or the runtime refuses that; with the guest,
+    ///   where its caller leaves; and with the task of a guest that goes on by itself.
+    /// - The values are dropped in the opposite order, those of the inner layers first. Dropping one must not block.
+    pub fn attach(&mut self, guard: impl Send + 'static) {
+        self.guards.add(guard);
+    }
+}
+
+/// The name of one invocation: random, or the one that the platform gave.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct InvocationId(Id);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Id {
+    Random(u128),
+    Given(Arc<str>),
+}
+
+impl InvocationId {
+    /// A fresh id: 128 random bits, printed as 32 hexadecimal digits. It is unique, not secret.
+    pub fn random() -> Self {
+        Self(Id::Random(fastrand::u128(..)))
+    }
+
+    /// The id that the platform gave, such as Lambda's request id.
+    pub fn given(id: impl Into<Arc<str>>) -> Self {
+        Self(Id::Given(id.into()))
+    }
+}
+
+impl fmt::Display for InvocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Id::Random(bits) => Hex(bits.to_be_bytes()).fmt(f),
+            Id::Given(id) => f.write_str(id),
+        }
+    }
+}
+
+impl fmt::Debug for InvocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The caller's place in a distributed trace, as the headers of W3C Trace Context carry it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TraceContext {
+    /// `traceparent`.
+    pub parent: Option<http::HeaderValue>,
+    /// `tracestate`.
+    pub state: Option<http::HeaderValue>,
+}

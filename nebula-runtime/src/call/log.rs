@@ -1,0 +1,97 @@
+//! What the log says of invocations.
+
+use std::error::Error;
+
+use tracing::{Level, field};
+
+use crate::{
+    call::{ErrorKind, InvocationId, InvokeError, Outcome, Report},
+    function::Kind,
+};
+
+/// Logs every field of a report. A macro, because an event's level is a part of its call site.
+macro_rules! log_report {
+    ($level:expr, $report:expr) => {{
+        let report: &Report = $report;
+        tracing::event!(
+            target: "nebula::report",
+            $level,
+            id = %report.id,
+            function = %report.function,
+            version = report.version,
+            digest = report.digest.map(field::display),
+            kind = report.kind.map(Kind::as_str),
+            frontend = report.frontend,
+            outcome = report.outcome.map(Outcome::as_str),
+            start = report.start.as_str(),
+            queued_us = micros(report.queued),
+            loading_us = micros(report.loading),
+            instantiating_us = micros(report.instantiating),
+            running_us = micros(report.running),
+            cpu_us = micros(report.cpu),
+            peak_memory_bytes = report.peak_memory,
+            bytes_in = report.bytes_in,
+            bytes_out = report.bytes_out,
+            "REPORT"
+        );
+    }};
+}
+
+impl Report {
+    /// Logs it as a line `REPORT` with a field for each of its own: a warning where the invocation failed. The log's target
+    /// is `nebula::report`.
+    pub fn log(&self) {
+        match self.outcome {
+            Some(Outcome::Failed(_)) => log_report!(Level::WARN, self),
+            Some(Outcome::Ok | Outcome::Cancelled) | None => log_report!(Level::INFO, self),
+        }
+    }
+}
+
+impl InvokeError {
+    /// Logs what a failed invocation's caller is not told: as an error where the fault is Nebula's own, as a warning where it is
+    /// the operator's business. What is the caller's or the guest's own doing is said by the report.
+    pub fn log(&self, id: &InvocationId) {
+        let causes = || causes(self);
+        match self.kind() {
+            ErrorKind::Internal => {
+                tracing::error!(%id, detail = self.detail(), causes = causes(), "invocation failed");
+            }
+            ErrorKind::Unavailable | ErrorKind::InvalidModule => {
+                tracing::warn!(%id, kind = %self.kind(), detail = self.detail(), causes = causes(), "invocation failed");
+            }
+            ErrorKind::NotFound
+            | ErrorKind::InvalidInput
+            | ErrorKind::PayloadTooLarge
+            | ErrorKind::GuestError
+            | ErrorKind::GuestFault
+            | ErrorKind::Timeout
+            | ErrorKind::LimitExceeded
+            | ErrorKind::Overloaded => {
+                tracing::debug!(%id, kind = %self.kind(), detail = self.detail(), causes = causes(), "invocation failed");
+            }
+        }
+    }
+}
+
+/// What caused an error, the nearest cause first.
+pub(crate) fn causes(error: &InvokeError) -> String {
+    let chain = std::iter::successors(error.source(), |&cause| cause.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_from_the_nearest_on() {
+        let inner = InvokeError::new(ErrorKind::Internal, "inner").with_source(std::io::Error::other("root"));
+        let error = InvokeError::new(ErrorKind::Internal, "outer").with_source(inner);
+        assert_eq!(causes(&error), "inner: root");
+    }
+}

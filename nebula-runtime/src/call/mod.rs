@@ -1,0 +1,38 @@
+//! The seam between frontends and the runtime: an [`Invoker`] takes an [`Invocation`] and gives a [`Response`].
+
+mod body;
+mod caller;
+mod error;
+mod event;
+mod gate;
+mod guards;
+mod invocation;
+mod invoker;
+mod log;
+mod overdue;
+mod report;
+mod resolved;
+mod response;
+mod value;
+
+pub use self::{
+    body::Body,
+    error::{ErrorKind, InvokeError, Overload},
+    event::{Event, Input},
+    gate::PATIENCE,
+    guards::Guards,
+    invocation::{AfterResponse, Buffering, Invocation, InvocationId, TraceContext},
+    invoker::{Invoker, invoker_fn},
+    report::{Outcome, Report, ReportHandle, Start},
+    resolved::Resolved,
+    response::Response,
+    value::{append_json_value, is_text},
+};
+pub(crate) use self::{
+    body::too_large,
+    caller::Caller,
+    gate::{Gate, Place, RETRY_AFTER, Registration},
+    log::causes,
+    overdue::Evict,
+    resolved::Deployed,
+};

@@ -1,0 +1,177 @@
+//! What is published, for people and for frontends that show it.
+
+use std::{collections::BTreeMap, fmt, future::ready, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    AliasName, Composition, Digest, FunctionConfig, FunctionName, FunctionRef, Kind, RegistryError, RegistryErrorKind,
+};
+
+/// Tells what functions there are.
+///
+/// - Each question costs what its answer shows: [`Catalog::ready`] and [`Catalog::names`] read no function.
+/// - One function that cannot be read takes nothing away from what is told of the others.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// Whether functions can be read just now: one small question, however many there are.
+    ///
+    /// # Errors
+    /// [`RegistryErrorKind::Unavailable`](crate::RegistryErrorKind::Unavailable), with a sentence that says what is wrong.
+    async fn ready(&self) -> Result<(), RegistryError>;
+
+    /// The names of all functions, in alphabetical order.
+    ///
+    /// # Errors
+    /// [`RegistryErrorKind::Unavailable`](crate::RegistryErrorKind::Unavailable) where the store does not answer.
+    async fn names(&self) -> Result<Vec<FunctionName>, RegistryError>;
+
+    /// The version of a function that `reference` means.
+    ///
+    /// # Errors
+    /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is none,
+    /// [`RegistryErrorKind::Unavailable`](crate::RegistryErrorKind::Unavailable) where the store does not answer, and
+    /// [`RegistryErrorKind::Internal`](crate::RegistryErrorKind::Internal) where what it answers is damaged.
+    async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError>;
+
+    /// The latest versions of the functions with these names, in their order. A few are read at once, and no more than
+    /// the reader of the stream asks for. A function that is gone by then is left out.
+    fn list(&self, names: Vec<FunctionName>) -> BoxStream<'_, Listed> {
+        /// Functions that are read at once.
+        const READS: usize = 16;
+
+        let listed = stream::iter(names).map(move |name| async move {
+            match self.function(&name.clone().into()).await {
+                Err(error) if error.kind() == RegistryErrorKind::NotFound => None,
+                read => Some(read.map_err(|error| Unreadable { name, error })),
+            }
+        });
+        listed.buffered(READS).filter_map(ready).boxed()
+    }
+}
+
+/// A function of a list: what is known of it, or why it cannot be read.
+pub type Listed = Result<FunctionInfo, Unreadable>;
+
+/// A function that is published and cannot be read.
+#[derive(Debug, Serialize, thiserror::Error)]
+#[error("function {name} cannot be read")]
+#[non_exhaustive]
+pub struct Unreadable {
+    /// The name it is published under.
+    pub name: FunctionName,
+    /// Why it cannot be read.
+    #[source]
+    pub error: RegistryError,
+}
+
+/// One version of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FunctionInfo {
+    /// The name it is published under.
+    pub name: FunctionName,
+    /// The version's number.
+    pub version: u64,
+    /// The aliases that point to this version.
+    pub aliases: Vec<AliasName>,
+    /// The module's digest.
+    pub digest: Digest,
+    /// The module's size, in bytes.
+    pub size: u64,
+    /// How it is called.
+    pub kind: Kind,
+    /// What can be called, in the module's order.
+    pub exports: Vec<Export>,
+    /// How it is run.
+    pub config: FunctionConfig,
+    /// What it was composed of, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composition: Option<Composition>,
+}
+
+/// Something that can be called, with its types as the guest's own standard writes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// The export's name.
+    pub name: String,
+    /// The parameters' types, in order: `i32`.
+    pub params: Vec<String>,
+    /// The results' types, in order.
+    pub results: Vec<String>,
+    /// What else is known of a function that is called with JSON. `None` for a core module's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed: Option<Arc<TypedExport>>,
+}
+
+/// A function of WIT types, as it is called with JSON. Its schemas are JSON Schemas (2020-12) that refer to named types as
+/// `#/$defs/NAME`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TypedExport {
+    /// Its signature in WIT, and in further lines the named types that it is made of.
+    pub wit: String,
+    /// The interface that it is exported in, if it is not the component's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// What its author wrote about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
+    /// Its parameters, in order.
+    pub params: Vec<TypedParam>,
+    /// The schema of its result; of the value in it, where it is a `result`.
+    pub result: Value,
+    /// The schema of its error, where its result is a `result`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
+    /// The schemas of the named types.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub types: BTreeMap<String, Value>,
+    /// Why it cannot be called, if it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// A parameter of a function of WIT types.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypedParam {
+    /// Its name.
+    pub name: String,
+    /// Whether it must be given: an option need not.
+    pub required: bool,
+    /// The schema of its values.
+    pub schema: Value,
+    /// One of them.
+    pub example: Value,
+}
+
+impl fmt::Display for Export {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.name, self.params.join(", "))?;
+        match self.results.as_slice() {
+            [] => Ok(()),
+            [result] => write!(f, " -> {result}"),
+            results => write!(f, " -> ({})", results.join(", ")),
+        }
+    }
+}
+
+/// The names of some exports, as an error lists them: a module may have ten thousand.
+pub(crate) fn some_of(exports: &[Export]) -> String {
+    list_of(exports.iter().map(|export| export.name.as_str()))
+}
+
+/// Some names, as an error lists them.
+pub(crate) fn list_of<'a>(mut names: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+
+    let mut shown: Vec<_> = names.by_ref().take(SHOWN).collect();
+    shown.extend(names.next().map(|_| "…"));
+    shown.join(", ")
+}

@@ -1,0 +1,138 @@
+//! How a published function is run: the part of it that is not code.
+
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::function::{FunctionRef, HostPattern, LimitSettings};
+
+/// How a function is run. Published with its code: a different configuration is a different version.
+///
+/// Nothing is granted by default: no files, no network, no environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FunctionConfig {
+    /// The export to call where the caller names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export: Option<String>,
+    /// What one invocation may use, where that differs from the server's defaults.
+    pub limits: LimitSettings,
+    /// A command's arguments after its own name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Environment variables of a guest with WASI.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Folders of the host that a guest with WASI sees.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dirs: Vec<DirGrant>,
+    /// Hosts that a guest with WASI may send HTTP requests to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow_hosts: Vec<HostPattern>,
+    /// Interfaces that a component imports, and the functions whose exports take their place: `nebula:tax/rates` and
+    /// `tax@prod`. They are linked when the component is published.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub imports: BTreeMap<String, FunctionRef>,
+    /// Lets an instance of an HTTP handler of WASI 0.3 serve more than one request. If not set, each has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<Reuse>,
+    /// The media type of a command's output. Its output is then streamed from its first byte; without it, the type is
+    /// told from the output itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// How an event that is a batch of records reaches the function: on AWS Lambda, those of SQS, Kinesis and DynamoDB
+    /// streams. If not set, it is one event like any other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
+}
+
+/// How an event that is a batch of records reaches a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Batch {
+    /// Each record is an event of its own, and fails alone. The order of records is kept where their source has one.
+    Item,
+}
+
+/// How an instance is used again. Its requests share its memory, and those that it serves at once its end if it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reuse {
+    /// After how many requests an instance is replaced.
+    pub max_requests: NonZeroU32,
+    /// How many requests it serves at once: one, if nothing else is said. More of them need fewer instances where the
+    /// function waits for others.
+    pub max_concurrent: NonZeroU32,
+    /// How long it waits for the next one.
+    #[serde(with = "humantime_serde")]
+    pub idle: Duration,
+}
+
+impl Default for Reuse {
+    fn default() -> Self {
+        const REQUESTS: NonZeroU32 = NonZeroU32::new(128).unwrap();
+        Self { max_requests: REQUESTS, max_concurrent: NonZeroU32::MIN, idle: Duration::from_secs(1) }
+    }
+}
+
+/// A folder of the host that a guest sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirGrant {
+    /// The folder on the host. An absolute path once it is published.
+    #[serde(with = "host_path")]
+    pub host: PathBuf,
+    /// Where the guest sees it: `/data`.
+    pub guest: String,
+    /// Whether the guest may change what is in it.
+    #[serde(default)]
+    pub writable: bool,
+}
+
+/// A path as a text, or as its octets where it is not UTF-8.
+mod host_path {
+    use std::{
+        ffi::OsString,
+        os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+        path::{Path, PathBuf},
+    };
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Written<T, O> {
+        Text(T),
+        Octets(O),
+    }
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        let written = path.to_str().map_or_else(|| Written::Octets(path.as_os_str().as_bytes()), Written::Text);
+        written.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Ok(match Written::<String, Vec<u8>>::deserialize(deserializer)? {
+            Written::Text(text) => text.into(),
+            Written::Octets(octets) => OsString::from_vec(octets).into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_granted_folder_is_kept_whatever_its_path_is() {
+        let cases = [(&b"/srv/data"[..], r#""/srv/data""#), (b"/od\xff", "[47,111,100,255]")];
+        for (path, written) in cases {
+            let grant = DirGrant { host: OsStr::from_bytes(path).into(), guest: "/data".to_owned(), writable: false };
+            let json = serde_json::to_string(&grant).unwrap();
+            assert_eq!(json, format!(r#"{{"host":{written},"guest":"/data","writable":false}}"#));
+            assert_eq!(serde_json::from_str::<DirGrant>(&json).unwrap(), grant);
+        }
+    }
+}

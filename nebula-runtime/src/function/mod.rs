@@ -1,0 +1,30 @@
+//! What a function is: its name, its code's digest, its limits, its configuration, and what a catalog tells of it.
+
+mod catalog;
+mod composition;
+mod config;
+mod digest;
+mod error;
+mod hosts;
+mod kind;
+mod limits;
+mod reference;
+mod text;
+
+pub use self::{
+    catalog::{Catalog, Export, FunctionInfo, Listed, TypedExport, TypedParam, Unreadable},
+    composition::{Composition, Linked},
+    config::{Batch, DirGrant, FunctionConfig, Reuse},
+    digest::{Digest, InvalidDigest},
+    error::{RegistryError, RegistryErrorKind},
+    hosts::{HostPattern, InvalidHost},
+    kind::Kind,
+    limits::{LimitSettings, Limits},
+    reference::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef},
+    text::without_byte_order_mark,
+};
+pub(crate) use self::{
+    catalog::{list_of, some_of},
+    digest::Hex,
+    hosts::is_public,
+};

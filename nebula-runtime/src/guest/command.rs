@@ -1,0 +1,322 @@
+//! WASI commands: the event on stdin, the result on stdout.
+
+use std::{
+    future::{Future as _, poll_fn, ready},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::HeaderValue;
+use http_body::Frame;
+use serde::de::IgnoredAny;
+use tokio::time::Instant;
+use wasmtime::{InstancePre, Module, Store};
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder, p1::WasiP1Ctx, p2, p3};
+
+use super::{
+    call::{Answer, Call, Held},
+    cgi,
+    core::Core,
+    deployment::Deployment,
+    streaming::{self, Work},
+    unlinkable::unlinkable,
+};
+#[cfg(feature = "compiler")]
+use crate::function::Export;
+use crate::{
+    call::{Body, Buffering, Caller, ErrorKind, InvokeError, ReportHandle, Resolved, Response},
+    engine::{Engine, Host, Supervised, fault, supervise},
+    function::FunctionConfig,
+    host::{Pre, Stderr, Stdin, Stdout, System, WINDOW, module_linker},
+};
+
+/// A WASI command: a module with `_start`, or a component that exports `wasi:cli/run`.
+pub(crate) struct Command {
+    engine: Arc<Engine>,
+    instance: Instance,
+    /// Its functions of numbers, which are called where they are named: only a module can have some.
+    functions: Option<Arc<Core>>,
+}
+
+enum Instance {
+    Module(Arc<InstancePre<Host<WasiP1Ctx>>>),
+    Component(Arc<Component>),
+}
+
+enum Component {
+    /// `wasi:cli/run` 0.2.
+    Plain(p2::bindings::CommandPre<Host<System>>),
+    /// `wasi:cli/run` 0.3.
+    Concurrent(p3::bindings::CommandPre<Host<System>>),
+}
+
+impl Command {
+    pub(super) fn module(engine: Arc<Engine>, module: &Module) -> Result<Self, InvokeError> {
+        let pre = module_linker(&engine)?.instantiate_pre(module).map_err(unlinkable)?;
+        let functions = Core::functions_of(Arc::clone(&engine), module)?;
+        let functions = (!functions.exports.is_empty()).then(|| Arc::new(functions));
+        Ok(Self { engine, instance: Instance::Module(Arc::new(pre)), functions })
+    }
+
+    pub(super) fn plain(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+        let component = Component::Plain(p2::bindings::CommandPre::new(pre)?);
+        Ok(Self::component(engine, component))
+    }
+
+    pub(super) fn concurrent(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+        let component = Component::Concurrent(p3::bindings::CommandPre::new(pre)?);
+        Ok(Self::component(engine, component))
+    }
+
+    fn component(engine: Arc<Engine>, component: Component) -> Self {
+        Self { engine, instance: Instance::Component(Arc::new(component)), functions: None }
+    }
+
+    /// Runs the command; or one of its functions, where the caller or the configuration names one.
+    pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
+        let config = &call.deployment.resolved.config;
+        let Some(export) = call.invocation.function.export().or(config.export.as_deref()) else {
+            return Box::pin(async move { self.start(call).await });
+        };
+        match &self.functions {
+            Some(functions) => Arc::clone(functions).call(call),
+            None => {
+                let name = call.invocation.function.name();
+                let detail = format!("function {name} is a command and has no export {export:?}: leave it out");
+                Box::pin(ready(Err(InvokeError::new(ErrorKind::NotFound, detail))))
+            }
+        }
+    }
+
+    /// Its functions of numbers, as a caller may name them.
+    #[cfg(feature = "compiler")]
+    pub(super) fn exports(&self) -> &[Export] {
+        self.functions.as_ref().map_or(&[], |functions| &functions.exports)
+    }
+
+    async fn start(&self, call: Call) -> Result<Response, InvokeError> {
+        let caller = Caller::of(&call.invocation);
+        let allowance = call.allowance(&caller);
+        let Call { invocation, deployment, began, stderr, held, .. } = call;
+        let Resolved { config, limits, .. } = &deployment.resolved;
+        let variables = cgi::variables(&invocation.event, &invocation.id);
+        let (input, arguments) = invocation.event.into_parts();
+        let body = match input.into_body() {
+            body if body.is_known_empty() => Body::from(arguments.join("/")),
+            body => body,
+        };
+        let stdin = Stdin::new(body.limited(limits.max_request.as_u64()));
+        let stdout = Stdout::new(limits.max_response.as_u64());
+        let mut wasi = deployment.services.wasi()?;
+        wasi.envs(&variables).arg(invocation.function.name().as_str()).args(&config.args);
+        let stderr = Stderr::new(&invocation.id, stderr);
+        wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(stderr.clone());
+        let guest = self.run(wasi, &deployment, caller, began);
+        let guest = supervise(guest, began, allowance, invocation.report.clone()).with_reader(stderr.waits());
+        let immediate = invocation.buffering == Buffering::Off || config.content_type.is_some();
+        let running = Running { guest: Some((guest, held)), stdin, stdout, report: invocation.report };
+        running.respond(immediate, config, allowance.due(began)).await
+    }
+
+    fn run(&self, mut wasi: WasiCtxBuilder, deployment: &Deployment, caller: Caller, began: Instant) -> Run {
+        let memory = deployment.resolved.limits.memory;
+        match &self.instance {
+            Instance::Module(pre) => {
+                let pre = Arc::clone(pre);
+                let mut store = self.engine.store(wasi.build_p1(), memory, caller);
+                Box::pin(async move {
+                    let ran = run_module(&pre, &mut store, began).await;
+                    ran.or_else(exited_well).map_err(|error| fault(error, &store))
+                })
+            }
+            Instance::Component(component) => {
+                let component = Arc::clone(component);
+                let system = System::new(wasi, &deployment.services, &caller);
+                let mut store = self.engine.store(system, memory, caller);
+                Box::pin(async move {
+                    let ran = component.run(&mut store, began).await;
+                    ran.or_else(exited_well).map_err(|error| fault(error, &store))
+                })
+            }
+        }
+    }
+}
+
+/// A command's whole run.
+type Run = BoxFuture<'static, Result<(), InvokeError>>;
+
+async fn run_module(
+    pre: &InstancePre<Host<WasiP1Ctx>>,
+    store: &mut Store<Host<WasiP1Ctx>>,
+    began: Instant,
+) -> wasmtime::Result<()> {
+    let instance = pre.instantiate_async(&mut *store).await?;
+    let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+    store.data().instantiated(began);
+    start.call_async(store, ()).await
+}
+
+impl Component {
+    async fn run(&self, store: &mut Store<Host<System>>, began: Instant) -> wasmtime::Result<()> {
+        let ran = match self {
+            Self::Plain(pre) => {
+                let command = pre.instantiate_async(&mut *store).await?;
+                store.data().instantiated(began);
+                command.wasi_cli_run().call_run(store).await?
+            }
+            Self::Concurrent(pre) => {
+                let command = pre.instantiate_async(&mut *store).await?;
+                store.data().instantiated(began);
+                store.run_concurrent(async move |accessor| command.wasi_cli_run().call_run(accessor).await).await??
+            }
+        };
+        // `run` returns a result without a payload: all it can say is that it failed.
+        ran.map_err(|()| I32Exit(1).into())
+    }
+}
+
+fn exited_well(error: wasmtime::Error) -> wasmtime::Result<()> {
+    match error.downcast_ref() {
+        Some(I32Exit(0)) => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// A command at work. What it read and wrote is noted in the report when it is dropped.
+struct Running {
+    /// And what is kept for it; `None` once it has ended.
+    guest: Option<(Supervised<Run>, Held)>,
+    stdin: Stdin,
+    stdout: Stdout,
+    report: ReportHandle,
+}
+
+impl Running {
+    /// Runs the guest until its response can begin: at its end, or once it has written enough.
+    async fn respond(
+        mut self,
+        immediate: bool,
+        config: &FunctionConfig,
+        due: Option<Instant>,
+    ) -> Result<Response, InvokeError> {
+        let enough = if immediate { 1 } else { WINDOW };
+        let failure = poll_fn(|context| self.poll_output(context, enough)).await.err();
+        let report = self.report.clone();
+        let output = self.stdout.take();
+        // A guest that wrote before it failed: whether the response had begun by then must not depend on the time between.
+        let failure = match failure {
+            Some(failure) if output.is_empty() || !immediate => return Err(failure),
+            failure => failure,
+        };
+        let whole = self.guest.is_none() && failure.is_none();
+        let media_type = media_type(config, &output, whole);
+        let body = match whole {
+            true => Body::from(output),
+            false => streaming::body(Output { bytes: output, running: self, failure }, due, report.clone()),
+        };
+        Ok(Response::new(media_type, body, report))
+    }
+
+    /// Runs the guest until it has ended or `enough` bytes of output are there.
+    fn poll_output(&mut self, context: &mut Context<'_>, enough: usize) -> Poll<Result<(), InvokeError>> {
+        let Some((guest, _)) = &mut self.guest else {
+            return Poll::Ready(Ok(()));
+        };
+        match Pin::new(guest).poll(context) {
+            Poll::Pending if self.stdout.len() >= enough => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(ended) => {
+                self.guest = None;
+                // A guest whose event broke off, or whose output is too much, failed because of that.
+                let cause = self.stdin.take_failure().or_else(|| self.stdout.take_failure());
+                Poll::Ready(cause.map_or(ended, Err))
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.report.update(|report| {
+            report.bytes_in = self.stdin.read();
+            report.bytes_out = self.stdout.written();
+        });
+    }
+}
+
+/// The output of a guest that had not ended when its response began.
+struct Output {
+    bytes: Bytes,
+    failure: Option<InvokeError>,
+    running: Running,
+}
+
+impl Work for Output {
+    fn held(&self) -> Option<&Held> {
+        self.running.guest.as_ref().map(|(_, held)| held)
+    }
+
+    fn pause(&mut self) {
+        if let Some((guest, _)) = &mut self.running.guest {
+            guest.pause();
+        }
+    }
+
+    fn stop(self: Box<Self>) {}
+}
+
+impl http_body::Body for Output {
+    type Data = Bytes;
+    type Error = InvokeError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+        let mut pending = false;
+        if self.bytes.is_empty() && self.failure.is_none() {
+            match self.running.poll_output(context, 1) {
+                Poll::Ready(ended) => self.failure = ended.err(),
+                Poll::Pending => pending = true,
+            }
+            self.bytes = self.running.stdout.take();
+        }
+        if !self.bytes.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.bytes)))));
+        }
+        if pending { Poll::Pending } else { Poll::Ready(self.failure.take().map(Err)) }
+    }
+}
+
+/// The configured media type, or the one that the output shows: JSON, other text, or octets. Of output that goes on, the
+/// beginning decides.
+fn media_type(config: &FunctionConfig, output: &[u8], whole: bool) -> HeaderValue {
+    if let Some(Ok(configured)) = config.content_type.as_deref().map(HeaderValue::from_str) {
+        return configured;
+    }
+    HeaderValue::from_static(if is_json(output, whole) {
+        "application/json"
+    } else if is_text(output, whole) {
+        "text/plain; charset=utf-8"
+    } else {
+        "application/octet-stream"
+    })
+}
+
+fn is_json(output: &[u8], whole: bool) -> bool {
+    match serde_json::from_slice::<IgnoredAny>(output) {
+        Ok(_) => true,
+        Err(error) => !whole && error.is_eof(),
+    }
+}
+
+fn is_text(output: &[u8], whole: bool) -> bool {
+    match std::str::from_utf8(output) {
+        Ok(_) => true,
+        // A character that the end cuts in two.
+        Err(error) => !whole && error.error_len().is_none(),
+    }
+}

@@ -1,0 +1,86 @@
+//! One call of a function, from its instance to its results.
+
+use bytesize::ByteSize;
+use tokio::time::Instant;
+use wasmtime::{Extern, Func, Instance, InstancePre, Store, Val};
+
+use super::{Core, Function};
+use crate::{
+    call::{Caller, InvokeError},
+    engine::{Host, fault},
+};
+
+/// One call of a function.
+pub(super) struct Run<'a> {
+    pub(super) core: &'a Core,
+    pub(super) function: &'a Function,
+    /// The function's parameters, and behind them room for its results.
+    pub(super) values: &'a mut [Val],
+    pub(super) began: Instant,
+    /// How much its guest may have, in bytes.
+    pub(super) memory: ByteSize,
+    pub(super) caller: &'a Caller,
+}
+
+impl Run<'_> {
+    /// Calls a function that imports nothing: where it is likely to be brief, without a stack of its own at first.
+    pub(super) async fn pure(&mut self, pre: &InstancePre<Host<()>>) -> Result<(), InvokeError> {
+        if self.function.brevity.is_likely() && self.core.engine.fits_thread() {
+            let mut store = self.core.engine.unyielding_store((), self.memory, self.caller.clone());
+            let attempt = self.attempt(pre, &mut store);
+            if self.function.brevity.has_ended(&attempt, self.began) {
+                return attempt.map_err(|error| fault(error, &store));
+            }
+            self.began = Instant::now();
+        }
+        // Boxed, as few calls need it: it is large, and every call's future would have room for it.
+        Box::pin(self.yielding(pre, ())).await
+    }
+
+    /// Calls a function that may yield.
+    pub(super) async fn yielding<W: Send + 'static>(
+        &mut self,
+        pre: &InstancePre<Host<W>>,
+        wasi: W,
+    ) -> Result<(), InvokeError> {
+        let mut store = self.core.engine.store(wasi, self.memory, self.caller.clone());
+        let ran = self.run(pre, &mut store).await;
+        ran.map_err(|error| fault(error, &store))
+    }
+
+    async fn run<W: Send + 'static>(
+        &mut self,
+        pre: &InstancePre<Host<W>>,
+        store: &mut Store<Host<W>>,
+    ) -> wasmtime::Result<()> {
+        let instance = pre.instantiate_async(&mut *store).await?;
+        if let Some(initialize) = self.initialize(store, instance) {
+            initialize.call_async(&mut *store, &[], &mut []).await?;
+        }
+        let callee = self.callee(store, instance)?;
+        let (params, results) = self.values.split_at_mut(self.function.params.len());
+        callee.call_async(&mut *store, params, results).await
+    }
+
+    /// [`Run::run`] on this thread's own stack, from which the guest cannot yield.
+    fn attempt(&mut self, pre: &InstancePre<Host<()>>, store: &mut Store<Host<()>>) -> wasmtime::Result<()> {
+        let instance = pre.instantiate(&mut *store)?;
+        if let Some(initialize) = self.initialize(store, instance) {
+            initialize.call(&mut *store, &[], &mut [])?;
+        }
+        let callee = self.callee(store, instance)?;
+        let (params, results) = self.values.split_at_mut(self.function.params.len());
+        callee.call(&mut *store, params, results)
+    }
+
+    fn initialize<W: 'static>(&self, store: &mut Store<Host<W>>, instance: Instance) -> Option<Func> {
+        instance.get_module_export(store, self.core.initialize.as_ref()?)?.into_func()
+    }
+
+    /// The function itself, of an instance that is ready.
+    fn callee<W: 'static>(&self, store: &mut Store<Host<W>>, instance: Instance) -> wasmtime::Result<Func> {
+        store.data().instantiated(self.began);
+        let callee = instance.get_module_export(store, &self.function.export).and_then(Extern::into_func);
+        callee.ok_or_else(|| wasmtime::format_err!("export {:?} is gone", self.function.name))
+    }
+}

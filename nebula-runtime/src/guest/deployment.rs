@@ -1,0 +1,53 @@
+//! One version of a function, ready to be called.
+
+use std::sync::{Arc, OnceLock};
+
+use super::http::Idle;
+use crate::{
+    call::{Deployed, Gate, Overload, Resolved},
+    function::{Digest, FunctionName, Limits},
+    host::Services,
+    store::Manifest,
+};
+
+/// One version of a function, ready to be called.
+pub(crate) struct Deployment {
+    pub(crate) resolved: Resolved,
+    pub(crate) manifest: Manifest,
+    pub(crate) manifest_digest: Digest,
+    /// The function's own places.
+    pub(crate) gate: Gate,
+    /// What its guests may reach.
+    pub(crate) services: Services,
+    /// Its instances that wait for their next request.
+    pub(crate) idle: OnceLock<Arc<Idle>>,
+}
+
+impl Deployment {
+    /// The version `number` of the function `name`, under `limits`.
+    pub(crate) fn new(
+        name: &FunctionName,
+        number: u64,
+        (manifest_digest, manifest): (Digest, Manifest),
+        limits: Limits,
+    ) -> Self {
+        let Manifest { module, kind, config, .. } = &manifest;
+        let resolved = Resolved {
+            name: name.clone(),
+            version: number,
+            digest: *module,
+            kind: *kind,
+            config: config.clone(),
+            limits,
+        };
+        let services = Services::set_up(name, &resolved.config);
+        let gate = Gate::new(limits.concurrency, Overload::Function);
+        Self { resolved, manifest, manifest_digest, gate, services, idle: OnceLock::new() }
+    }
+}
+
+impl Deployed for Deployment {
+    fn resolved(&self) -> &Resolved {
+        &self.resolved
+    }
+}

@@ -1,0 +1,49 @@
+//! What a publish asks a guest.
+
+use super::recognise::Guest;
+use crate::function::{Export, Kind};
+
+impl Guest {
+    /// How it is called.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Core(_) => Kind::Core,
+            Self::Command(_) => Kind::Command,
+            Self::Http(_) => Kind::Http,
+            Self::Typed(_) => Kind::Typed,
+        }
+    }
+
+    /// What can be called. `binary` is what the guest was loaded from.
+    pub(crate) fn describe(&self, binary: &[u8]) -> Vec<Export> {
+        match self {
+            Self::Core(core) => core.exports.to_vec(),
+            Self::Command(command) => command.exports().to_vec(),
+            Self::Http(_) => Vec::new(),
+            Self::Typed(typed) => typed.describe(binary),
+        }
+    }
+
+    /// Whether a configuration may name this export.
+    pub(crate) fn has_export(&self, name: &str) -> bool {
+        match self {
+            Self::Core(core) => core.exports.iter().any(|export| export.name == name),
+            Self::Command(command) => command.exports().iter().any(|export| export.name == name),
+            Self::Http(_) => false,
+            Self::Typed(typed) => typed.has_export(name),
+        }
+    }
+
+    /// Why an export that is there cannot be called, if there is a reason.
+    pub(crate) fn uncallable(&self, export: &str) -> Option<String> {
+        match self {
+            Self::Core(core) => core.uncallable(export),
+            Self::Command(_) | Self::Http(_) | Self::Typed(_) => None,
+        }
+    }
+
+    /// Whether its own standard lets an instance serve more than one call.
+    pub(crate) fn is_reusable(&self) -> bool {
+        matches!(self, Self::Http(http) if http.is_reusable())
+    }
+}

@@ -1,0 +1,79 @@
+//! Brings guests into memory: each once, off the async workers.
+
+use std::{future::Future, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use quick_cache::sync::Cache;
+use tokio::task::spawn_blocking;
+
+use crate::{
+    call::{ErrorKind, InvokeError},
+    engine::{CodeSource, Engines},
+    function::Digest,
+    guest::Guest,
+    store::{cache::cache, flight::SingleFlight},
+};
+
+/// The guests in memory: those used most recently stay.
+pub(crate) struct Loader {
+    source: Arc<Source>,
+    loading: SingleFlight<Digest, Result<Guest, Arc<InvokeError>>>,
+}
+
+struct Source {
+    engines: Arc<Engines>,
+    code: Arc<dyn CodeSource>,
+    loaded: Cache<Digest, Guest>,
+}
+
+impl Loader {
+    /// Keeps at most `capacity` guests in memory.
+    pub(crate) fn new(engines: Arc<Engines>, code: Arc<dyn CodeSource>, capacity: usize) -> Self {
+        let source = Arc::new(Source { engines, code, loaded: cache(capacity) });
+        Self { source, loading: SingleFlight::new() }
+    }
+
+    /// The guest `digest`, if it is in memory.
+    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Guest> {
+        self.source.loaded.get(digest)
+    }
+
+    /// The guest `digest`, from memory, or from where code comes from. `wasm` is asked for only where it is to be compiled.
+    ///
+    /// All callers that ask while it is being loaded wait for the same load, which goes on when they leave. A load that fails
+    /// is told to them, and the next caller begins another.
+    pub(crate) async fn load(
+        &self,
+        digest: Digest,
+        wasm: impl Future<Output = Result<Bytes, InvokeError>> + Send + 'static,
+    ) -> Result<Guest, InvokeError> {
+        if let Some(guest) = self.loaded(&digest) {
+            return Ok(guest);
+        }
+        let load = Arc::clone(&self.source).load(digest, wasm.boxed()).map(|loaded| loaded.map_err(Arc::new));
+        match self.loading.start(&digest, || self.loaded(&digest).map(Ok), load).await {
+            Ok(loaded) => loaded.map_err(InvokeError::shared),
+            Err(stopped) => Err(internal("loading the module was stopped; try again", stopped)),
+        }
+    }
+}
+
+impl Source {
+    async fn load(
+        self: Arc<Self>,
+        digest: Digest,
+        wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
+    ) -> Result<Guest, InvokeError> {
+        let (engine, code) = self.code.load(Arc::clone(&self.engines), digest, wasm).await?;
+        // Linking a large component takes its time.
+        let recognised = spawn_blocking(move || Guest::recognise(engine, code)).await;
+        let guest = recognised.map_err(|panic| internal("linking the module failed", panic))??;
+        self.loaded.insert(digest, guest.clone());
+        Ok(guest)
+    }
+}
+
+fn internal(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> InvokeError {
+    InvokeError::new(ErrorKind::Internal, what).with_source(error)
+}

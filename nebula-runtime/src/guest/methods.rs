@@ -1,0 +1,45 @@
+//! Which methods of HTTP call a function (RFC 9110, section 9).
+
+use http::{HeaderValue, Method, StatusCode, header::ALLOW};
+
+use crate::call::{Body, Event, Input, Invocation, InvokeError, Response};
+
+/// The methods of a function that knows nothing of HTTP.
+const OF_PURE: &str = "GET, HEAD, OPTIONS, POST";
+
+/// Checks the method of a request to a function that may look at it.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a method that no function is for.
+pub(super) fn check(event: &Event) -> Result<(), InvokeError> {
+    match method(event) {
+        Some(method @ (&Method::CONNECT | &Method::TRACE)) => {
+            Err(InvokeError::method_not_allowed(method, Event::METHODS))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The answer to a request that does not call a function that knows nothing of HTTP, because of its method; `None` for a
+/// call.
+///
+/// The frontends cannot decide this: only the runtime knows a function's kind without reading the store.
+pub(super) fn instead_of_call(invocation: &Invocation) -> Option<Result<Response, InvokeError>> {
+    match method(&invocation.event)? {
+        &Method::GET | &Method::HEAD | &Method::POST => None,
+        &Method::OPTIONS => Some(Ok(options(invocation))),
+        method => Some(Err(InvokeError::method_not_allowed(method, OF_PURE))),
+    }
+}
+
+fn method(event: &Event) -> Option<&Method> {
+    match event.input() {
+        Input::Http(request) => Some(request.method()),
+        Input::Payload { .. } => None,
+    }
+}
+
+fn options(invocation: &Invocation) -> Response {
+    let headers = [(ALLOW, HeaderValue::from_static(OF_PURE))].into_iter().collect();
+    Response::of_parts(StatusCode::NO_CONTENT, headers, Body::empty(), invocation.report.clone())
+}

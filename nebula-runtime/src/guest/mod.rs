@@ -1,0 +1,28 @@
+//! The kinds of guests: how each is recognised, and how an event reaches it.
+//!
+//! A kind is one file or folder with a type, its variant of [`Guest`], and one arm in `recognise.rs`.
+
+mod call;
+mod cgi;
+mod coding;
+mod command;
+mod core;
+mod deployment;
+#[cfg(feature = "compiler")]
+mod describe;
+mod http;
+mod loader;
+mod methods;
+mod number;
+mod recognise;
+mod streaming;
+mod toolchain;
+mod typed;
+mod unlinkable;
+
+pub(crate) use self::{
+    call::{Answer, Call, Held},
+    deployment::Deployment,
+    loader::Loader,
+    recognise::Guest,
+};

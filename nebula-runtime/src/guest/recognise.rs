@@ -1,0 +1,86 @@
+//! Tells what kind of guest some code is.
+
+use std::{future::ready, sync::Arc};
+
+use wasmtime::component::Component;
+
+use super::{
+    call::{Answer, Call},
+    command::Command,
+    core::Core,
+    http::Http,
+    methods,
+    typed::Typed,
+    unlinkable::unlinkable,
+};
+use crate::{
+    call::{ErrorKind, InvokeError},
+    engine::{Code, Engine},
+    host,
+};
+
+/// Loaded code that can be called: one for each module, shared by all its invocations. Cheap to clone.
+#[derive(Clone)]
+pub(crate) enum Guest {
+    Core(Arc<Core>),
+    Command(Arc<Command>),
+    Http(Arc<Http>),
+    Typed(Arc<Typed>),
+}
+
+impl Guest {
+    /// Tells what kind of guest `code` is and makes it ready to be called.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModule`] where it is of no kind, or imports what is not granted.
+    pub(crate) fn recognise(engine: Arc<Engine>, code: Code) -> Result<Self, InvokeError> {
+        Ok(match code {
+            Code::Module(module) if module.get_export("_start").is_some() => {
+                Self::Command(Arc::new(Command::module(engine, &module)?))
+            }
+            Code::Module(module) => Self::Core(Arc::new(Core::new(engine, &module)?)),
+            Code::Component(component) => recognise_component(engine, &component)?,
+        })
+    }
+
+    /// Calls it.
+    ///
+    /// # Contract, for each kind
+    /// - A fresh instance serves each call.
+    /// - What the call [holds](Held) is dropped when the guest has ended, and not before its instance is free.
+    /// - Dropping the future, or the response's body, stops the guest and frees its instance.
+    /// - The call notes in the invocation's report what it measures.
+    pub(crate) fn call(self, call: Call) -> Answer {
+        match self {
+            Self::Core(core) => core.call(call),
+            Self::Typed(typed) => Box::pin(async move { typed.call(call).await }),
+            Self::Command(_) | Self::Http(_) if let Err(error) = methods::check(&call.invocation.event) => {
+                Box::pin(ready(Err(error)))
+            }
+            Self::Command(command) => command.call(call),
+            Self::Http(http) => http.call(call),
+        }
+    }
+}
+
+/// Tells what kind of guest a component is by what it exports.
+fn recognise_component(engine: Arc<Engine>, component: &Component) -> Result<Guest, InvokeError> {
+    let pre = host::component_linker(&engine)?.instantiate_pre(component).map_err(unlinkable)?;
+    let ty = component.component_type();
+    let exported = |interface: &str| ty.exports(engine.wasmtime()).any(|(name, _)| name.starts_with(interface));
+    let recognised = if exported("wasi:http/handler@0.3.") {
+        Http::concurrent(engine, pre).map(Arc::new).map(Guest::Http)
+    } else if exported("wasi:http/incoming-handler@0.2.") {
+        Http::plain(engine, pre).map(Arc::new).map(Guest::Http)
+    } else if exported("wasi:cli/run@0.3.") {
+        Command::concurrent(engine, pre).map(Arc::new).map(Guest::Command)
+    } else if exported("wasi:cli/run@0.2.") {
+        Command::plain(engine, pre).map(Arc::new).map(Guest::Command)
+    } else {
+        return Typed::new(engine, component, pre).map(Arc::new).map(Guest::Typed);
+    };
+    recognised.map_err(|error| {
+        let detail = "the component's export is not what its name and version stand for";
+        InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
+    })
+}

@@ -1,0 +1,141 @@
+//! WIT types as JSON Schemas (2020-12).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::guest::{
+    number::Integer,
+    typed::shape::{Case, Field, Form, Shape},
+};
+
+/// The schemas of types. Those of named ones stand for themselves, and others refer to them as `#/$defs/NAME`.
+#[derive(Default)]
+pub(super) struct Schemas {
+    pub(super) named: BTreeMap<String, Value>,
+}
+
+/// Adds what its author wrote about something to its schema.
+pub(super) fn describe(schema: &mut Value, docs: Option<&str>) {
+    if let (Some(docs), Some(schema)) = (docs, schema.as_object_mut()) {
+        schema.insert("description".to_owned(), docs.into());
+    }
+}
+
+impl Schemas {
+    /// The schema of a type.
+    pub(super) fn of(&mut self, shape: &Shape) -> Value {
+        let Some(named) = &shape.named else {
+            return self.of_form(&shape.form);
+        };
+        if !self.named.contains_key(&named.name) {
+            let mut schema = self.of_form(&shape.form);
+            describe(&mut schema, named.docs.as_deref());
+            self.named.insert(named.name.clone(), schema);
+        }
+        json!({"$ref": format!("#/$defs/{}", named.name)})
+    }
+
+    /// The schema of a type, or of `null`.
+    pub(super) fn of_optional(&mut self, shape: Option<&Shape>) -> Value {
+        shape.map_or_else(|| json!({"type": "null"}), |shape| self.of(shape))
+    }
+
+    fn of_form(&mut self, form: &Form) -> Value {
+        match form {
+            Form::Bool => json!({"type": "boolean"}),
+            Form::Integer(of) => integer(*of),
+            Form::F32 => number(
+                &json!({"type": "number", "format": "float", "exclusiveMinimum": -F32_LIMIT, "exclusiveMaximum": F32_LIMIT}),
+            ),
+            Form::F64 => number(&json!({"type": "number", "format": "double"})),
+            Form::Char => json!({"type": "string", "minLength": 1, "maxLength": 1}),
+            Form::String => json!({"type": "string"}),
+            Form::Bytes => json!({"type": "string", "contentEncoding": "base64", "pattern": BASE64}),
+            Form::List(of) => json!({"type": "array", "items": self.of(of)}),
+            Form::Tuple(types) => self.tuple(types),
+            Form::Option(of) if of.is_option() => json!({"anyOf": [tagged("some", &self.of(of)), {"type": "null"}]}),
+            Form::Option(of) => json!({"anyOf": [self.of(of), {"type": "null"}]}),
+            Form::Result(ok, err) => {
+                let ok = tagged("ok", &self.of_optional(ok.as_deref()));
+                let err = tagged("err", &self.of_optional(err.as_deref()));
+                json!({"oneOf": [ok, err]})
+            }
+            Form::Record(fields) => self.record(fields),
+            Form::Variant(cases) => json!({"oneOf": cases.iter().map(|case| self.case(case)).collect::<Vec<_>>()}),
+            Form::Enum(cases) => labels(cases),
+            Form::Flags(flags) => json!({"type": "array", "items": labels(flags), "uniqueItems": true}),
+        }
+    }
+
+    fn tuple(&mut self, types: &[Shape]) -> Value {
+        let (count, types) = (types.len(), types.iter().map(|ty| self.of(ty)).collect::<Vec<_>>());
+        match types.split_first() {
+            // The same said simply, which more tools understand.
+            Some((first, rest)) if rest.iter().all(|ty| ty == first) => {
+                json!({"type": "array", "items": first, "minItems": count, "maxItems": count})
+            }
+            _ => json!({"type": "array", "prefixItems": types, "minItems": count, "maxItems": count}),
+        }
+    }
+
+    fn record(&mut self, fields: &[Field]) -> Value {
+        let required = fields.iter().filter(|field| !field.shape.is_option());
+        let required: Vec<_> = required.map(|field| field.name.as_str()).collect();
+        let property = |field: &Field| {
+            let mut schema = self.of(&field.shape);
+            describe(&mut schema, field.docs.as_deref());
+            (field.name.clone(), schema)
+        };
+        let properties: Map<_, _> = fields.iter().map(property).collect();
+        json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+    }
+
+    fn case(&mut self, case: &Case) -> Value {
+        let mut schema = match &case.shape {
+            Some(shape) => tagged(&case.name, &self.of(shape)),
+            None => json!({"const": case.name}),
+        };
+        describe(&mut schema, case.docs.as_deref());
+        schema
+    }
+}
+
+/// What the standard alphabet writes, padded, with no bits left over (RFC 4648, section 4).
+const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
+
+/// The least number that no `f32` is near: 2^128, less a half of the last place of the greatest `f32`.
+const F32_LIMIT: f64 = 3.402_823_567_797_336_6e38;
+
+fn integer(of: Integer) -> Value {
+    let format = match of {
+        Integer::S8 => "int8",
+        Integer::U8 => "uint8",
+        Integer::S16 => "int16",
+        Integer::U16 => "uint16",
+        Integer::S32 => "int32",
+        Integer::U32 => "uint32",
+        Integer::S64 => "int64",
+        Integer::U64 => "uint64",
+    };
+    let (least, greatest) = of.range();
+    // Both are numbers of JSON: `json!` takes no integers of 128 bits.
+    let bound = |bound: i128| i64::try_from(bound).map_or_else(|_| json!(u64::MAX), |bound| json!(bound));
+    json!({"type": "integer", "format": format, "minimum": bound(least), "maximum": bound(greatest)})
+}
+
+fn number(schema: &Value) -> Value {
+    json!({"anyOf": [schema, {"enum": ["NaN", "Infinity", "-Infinity"]}]})
+}
+
+fn labels(cases: &[Case]) -> Value {
+    let mut schema = json!({"type": "string", "enum": cases.iter().map(|case| case.name.as_str()).collect::<Vec<_>>()});
+    let documented = cases.iter().filter_map(|case| Some(format!("`{}`: {}", case.name, case.docs.as_ref()?)));
+    let documented: Vec<_> = documented.collect();
+    describe(&mut schema, Some(documented.join("\n").as_str()).filter(|docs| !docs.is_empty()));
+    schema
+}
+
+fn tagged(tag: &str, schema: &Value) -> Value {
+    json!({"type": "object", "properties": { tag: schema }, "required": [tag], "additionalProperties": false})
+}

@@ -1,0 +1,38 @@
+//! What a function's configuration grants its guests.
+
+use wasmtime_wasi::WasiCtxBuilder;
+
+use super::{environment::Environment, files::Files, outgoing::Outgoing};
+use crate::{
+    call::InvokeError,
+    function::{FunctionConfig, FunctionName},
+};
+
+/// What a function's configuration grants its guests: set up once for a version, given to each instance.
+pub(crate) struct Services {
+    environment: Environment,
+    files: Files,
+    pub(super) outgoing: Outgoing,
+}
+
+impl Services {
+    /// Sets up what the function `name` is granted.
+    pub(crate) fn set_up(name: &FunctionName, config: &FunctionConfig) -> Self {
+        Self {
+            environment: Environment::set_up(config),
+            files: Files::set_up(config),
+            outgoing: Outgoing::set_up(name, config),
+        }
+    }
+
+    /// The system interface of a new instance, with environment and files, and without standard streams.
+    ///
+    /// # Errors
+    /// A granted folder cannot be opened.
+    pub(crate) fn wasi(&self) -> Result<WasiCtxBuilder, InvokeError> {
+        let mut wasi = WasiCtxBuilder::new();
+        self.environment.give(&mut wasi);
+        self.files.give(&mut wasi)?;
+        Ok(wasi)
+    }
+}

@@ -1,0 +1,49 @@
+//! How many invocations run at once.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::call::{Gate, Invocation, InvokeError, Invoker, Overload, Response};
+
+/// A layer that lets a number of invocations through at once. One that finds no room waits for
+/// [`PATIENCE`](crate::PATIENCE), then is refused as [`Overload::Server`].
+///
+/// - An invocation's place is free again when its guest has ended, also where that goes on after its response.
+/// - One that is past its function's timeout, because it waits for its reader, loses its place to an invocation that
+///   waits for one: the one furthest past its timeout first.
+pub struct Admission {
+    inner: Arc<dyn Invoker>,
+    gate: Gate,
+}
+
+impl Admission {
+    /// Lets at most `concurrency` invocations into `inner` at once.
+    pub fn new(inner: Arc<dyn Invoker>, concurrency: u32) -> Self {
+        Self { inner, gate: Gate::new(concurrency, Overload::Server) }
+    }
+
+    /// The layer, for [`RuntimeBuilder::layer`](crate::RuntimeBuilder::layer).
+    pub fn layer(concurrency: u32) -> impl FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send + 'static {
+        move |inner| Arc::new(Self::new(inner, concurrency))
+    }
+}
+
+impl Invoker for Admission {
+    /// By hand, as the [`Runtime`](crate::Runtime)'s is: an invocation that finds room needs no future of its own here.
+    fn invoke<'a, 'call>(&'a self, mut invocation: Invocation) -> BoxFuture<'call, Result<Response, InvokeError>>
+    where
+        'a: 'call,
+        Self: 'call,
+    {
+        if let Some(place) = self.gate.try_enter() {
+            invocation.guards.add_place(place);
+            return self.inner.invoke(invocation);
+        }
+        Box::pin(async move {
+            let place = self.gate.wait(&invocation.function, invocation.deadline, &invocation.report).await?;
+            invocation.guards.add_place(place);
+            self.inner.invoke(invocation).await
+        })
+    }
+}

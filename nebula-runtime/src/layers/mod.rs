@@ -1,0 +1,9 @@
+//! Layers: invokers around another one.
+
+mod admission;
+mod observe;
+
+pub use self::{
+    admission::Admission,
+    observe::{Observed, Observer},
+};

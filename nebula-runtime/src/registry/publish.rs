@@ -1,0 +1,149 @@
+//! Publishing functions.
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use super::{binary::binary, compose::compose, lookup::Registry};
+use crate::{
+    call::InvokeError,
+    function::{
+        AliasName, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, Linked, RegistryError,
+        RegistryErrorKind, some_of,
+    },
+    guest::Guest,
+    store::NewVersion,
+};
+
+/// What a publish did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Published {
+    /// The version that the name now means.
+    pub info: FunctionInfo,
+    /// Whether anything changed: `false` where exactly this was published already.
+    pub changed: bool,
+}
+
+/// A version to publish.
+pub(crate) struct NewFunction {
+    pub(crate) name: FunctionName,
+    /// In the binary or in the text format.
+    pub(crate) module: Bytes,
+    pub(crate) config: FunctionConfig,
+    /// The alias that is to point to the version.
+    pub(crate) alias: Option<AliasName>,
+}
+
+impl Registry {
+    /// Publishes a module as the newest version of its name. A module that cannot be run, or whose configuration does not
+    /// fit it, changes nothing.
+    pub(crate) async fn publish(&self, new: NewFunction) -> Result<Published, RegistryError> {
+        let NewFunction { name, module, config, alias } = new;
+        let (module, composition) = self.compose(&name, binary(module)?, &config).await?;
+        let digest = Digest::of(&module);
+        if let Some(info) =
+            self.published_already(&name, &digest, &config, composition.as_ref(), alias.as_ref()).await?
+        {
+            return Ok(Published { info, changed: false });
+        }
+        let wasm = module.clone();
+        let guest = self.loader.load(digest, async move { Ok::<_, InvokeError>(wasm) }).await?;
+        let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
+        check_export(&config, &guest, &exports)?;
+        check_reuse(&config, &guest)?;
+        let version = NewVersion { module, kind, exports, config, composition };
+        let published = self.store.publish(&name, version, alias.as_ref()).await?;
+        let info = self.stored(&name.into()).await?;
+        Ok(Published { info, changed: published.changed })
+    }
+
+    /// The newest version, if it is exactly this and whole. Then there is nothing to compile, and a start with ten thousand
+    /// functions that are all published already is quick.
+    async fn published_already(
+        &self,
+        name: &FunctionName,
+        digest: &Digest,
+        config: &FunctionConfig,
+        composition: Option<&Composition>,
+        alias: Option<&AliasName>,
+    ) -> Result<Option<FunctionInfo>, RegistryError> {
+        match self.stored(&name.clone().into()).await {
+            Ok(info) => {
+                let same = info.digest == *digest && info.config == *config && info.composition.as_ref() == composition;
+                let aliased = alias.is_none_or(|alias| info.aliases.contains(alias));
+                let whole = same && aliased && self.store.module(digest).await.is_ok();
+                Ok(whole.then_some(info))
+            }
+            Err(error) if error.kind() == RegistryErrorKind::Unavailable => Err(error),
+            // Not there, or damaged: publishing restores it.
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The component with its imports linked as its configuration says.
+    async fn compose(
+        &self,
+        name: &FunctionName,
+        module: Bytes,
+        config: &FunctionConfig,
+    ) -> Result<(Bytes, Option<Composition>), RegistryError> {
+        if config.imports.is_empty() {
+            return Ok((module, None));
+        }
+        let (mut imports, mut components) = (Vec::new(), Vec::new());
+        for (import, function) in &config.imports {
+            let info = self.stored(function).await.map_err(|error| {
+                let detail = format!("imports: {import:?} is to be function {function}: {}", error.detail());
+                RegistryError::new(error.kind(), detail).with_source(error)
+            })?;
+            components.push(self.store.module(&info.digest).await?);
+            imports.push(Linked {
+                import: import.clone(),
+                function: function.clone(),
+                version: info.version,
+                digest: info.digest,
+            });
+        }
+        let composition = Composition { component: Digest::of(&module), imports };
+        let (name, linked) = (name.clone(), composition.imports.clone());
+        let composed =
+            spawn_blocking(move || compose(&name, &module, &linked.iter().zip(components).collect::<Vec<_>>()));
+        let failed =
+            |error| RegistryError::new(RegistryErrorKind::Internal, "linking the component failed").with_source(error);
+        Ok((composed.await.map_err(failed)??, Some(composition)))
+    }
+}
+
+/// What can be called of a guest. On a thread that may be held for a while: a large component is read once more for it.
+async fn describe(guest: &Guest, module: &Bytes) -> Result<Vec<Export>, RegistryError> {
+    let (guest, module) = (guest.clone(), module.clone());
+    let described = spawn_blocking(move || guest.describe(&module)).await;
+    described.map_err(|panic| {
+        RegistryError::new(RegistryErrorKind::Internal, "failed to describe the module").with_source(panic)
+    })
+}
+
+fn check_reuse(config: &FunctionConfig, guest: &Guest) -> Result<(), RegistryError> {
+    if config.reuse.is_none() || guest.is_reusable() {
+        return Ok(());
+    }
+    let detail = "reuse is for handlers of wasi:http 0.3: every other guest has an instance for each invocation";
+    Err(RegistryError::new(RegistryErrorKind::Invalid, detail))
+}
+
+fn check_export(config: &FunctionConfig, guest: &Guest, exports: &[Export]) -> Result<(), RegistryError> {
+    let Some(export) = &config.export else {
+        return Ok(());
+    };
+    if guest.has_export(export) {
+        return Ok(());
+    }
+    let detail = match exports {
+        [] => {
+            format!("the configured export {export:?} does not exist: a {} has no exports to choose from", guest.kind())
+        }
+        exports => format!("the configured export {export:?} does not exist; there are: {}", some_of(exports)),
+    };
+    let detail = guest.uncallable(export).unwrap_or(detail);
+    Err(RegistryError::new(RegistryErrorKind::Invalid, detail))
+}

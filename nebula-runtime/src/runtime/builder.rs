@@ -1,0 +1,155 @@
+//! How a runtime is set up.
+
+#[cfg(feature = "compiler")]
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{
+    Runtime,
+    resolve::Deployments,
+    run::{Code, Run},
+    steps::{self, Layer},
+};
+#[cfg(feature = "compiler")]
+use crate::engine::Compiler;
+use crate::{
+    call::Invoker,
+    engine::{CodeSource, EngineError, Engines, Flavour},
+    function::{LimitSettings, Limits},
+    guest::Loader,
+    host::GuestStderr,
+    layers::Observer,
+    registry::{Package, Registry},
+    store::Store,
+};
+
+/// How a [`Runtime`] is set up. Each setting has a default.
+pub struct RuntimeBuilder {
+    store: Store,
+    defaults: Limits,
+    ceilings: LimitSettings,
+    code: Arc<dyn CodeSource>,
+    stderr: GuestStderr,
+    concurrency: u32,
+    loaded: usize,
+    engine_at_once: bool,
+    layers: Vec<Layer>,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+impl Runtime {
+    /// A runtime for the functions of `store`. Their code is compiled when it is first needed.
+    #[cfg(feature = "compiler")]
+    pub fn builder(store: Store) -> RuntimeBuilder {
+        RuntimeBuilder::new(store, Arc::new(Compiler::new(None)))
+    }
+
+    /// A runtime for the functions of a package, under the limits that it was made with. It never compiles.
+    pub fn of_package(package: &Package) -> RuntimeBuilder {
+        RuntimeBuilder {
+            // The failure to make an engine is then the first function's, and the start is quicker.
+            engine_at_once: false,
+            ..RuntimeBuilder::new(package.store().clone(), package.code())
+                .defaults(Limits::default().with(package.limits()))
+                .ceilings(package.ceilings())
+        }
+    }
+}
+
+impl RuntimeBuilder {
+    pub(super) fn new(store: Store, code: Arc<dyn CodeSource>) -> Self {
+        Self {
+            store,
+            code,
+            defaults: Limits::default(),
+            ceilings: LimitSettings::default(),
+            stderr: GuestStderr::default(),
+            concurrency: 256,
+            loaded: 2_000,
+            engine_at_once: true,
+            layers: Vec::new(),
+            observers: Vec::new(),
+        }
+    }
+
+    /// Limits of functions that set none of their own.
+    #[must_use]
+    pub fn defaults(mut self, limits: Limits) -> Self {
+        self.defaults = limits;
+        self
+    }
+
+    /// Limits that no function exceeds, whatever it sets: instead of those of [`Limits::CEILINGS`]. A `max_response`
+    /// among them limits responses that are streamed as well, of functions too that set no limit themselves.
+    #[must_use]
+    pub fn ceilings(mut self, ceilings: LimitSettings) -> Self {
+        self.ceilings = ceilings;
+        self
+    }
+
+    /// Where guests' stderr goes. The default is the log.
+    #[must_use]
+    pub fn guest_stderr(mut self, stderr: GuestStderr) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// How many instances there is room for at once. The default is 256. Address space is reserved for them.
+    #[must_use]
+    pub fn concurrency(mut self, instances: u32) -> Self {
+        self.concurrency = instances;
+        self
+    }
+
+    /// How many modules stay in memory. The default is 2,000.
+    #[must_use]
+    pub fn loaded_modules(mut self, modules: usize) -> Self {
+        self.loaded = modules;
+        self
+    }
+
+    /// A folder in which compiled code is kept. Without one, each process compiles the code once.
+    ///
+    /// A [`Package`] brings its code along, and has no use for a folder.
+    #[cfg(feature = "compiler")]
+    #[must_use]
+    pub fn code_cache(mut self, folder: Option<PathBuf>) -> Self {
+        self.code = Arc::new(Compiler::new(folder));
+        self
+    }
+
+    /// Adds a layer: an invoker around another one. It sees each invocation after its function is resolved
+    /// ([`Invocation::resolved`](crate::Invocation::resolved)), and before its code is loaded. The layer that is added
+    /// first is the outermost.
+    #[must_use]
+    pub fn layer(mut self, layer: impl FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send + 'static) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// Adds an observer. It sees each invocation begin, before its function is resolved, and end.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Sets the runtime up.
+    ///
+    /// # Errors
+    /// The engine cannot be set up. A cache folder that cannot be used is only logged.
+    pub fn build(self) -> Result<Runtime, EngineError> {
+        let ceilings = Limits::CEILINGS.with(&self.ceilings);
+        let engines = Arc::new(Engines::new(self.concurrency, ceilings.memory));
+        if self.engine_at_once {
+            engines.engine(Flavour::Plain)?;
+        }
+        let loader = Arc::new(Loader::new(engines, self.code, self.loaded));
+        let deployments = Deployments::new(self.store.clone(), self.defaults, ceilings);
+        let code = Code { store: self.store.clone(), loader: Arc::clone(&loader) };
+        let run = Run { code: code.clone(), stderr: self.stderr, max_stream: self.ceilings.max_response };
+        let entry = steps::put_together(run, self.layers, deployments.clone(), self.observers);
+        let registry = Registry::new(self.store.clone(), loader);
+        Ok(Runtime { store: self.store, registry, deployments, code, entry })
+    }
+}

@@ -1,0 +1,78 @@
+//! Publishing and packaging functions.
+
+use std::future::IntoFuture;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use super::Runtime;
+use crate::{
+    function::{AliasName, FunctionConfig, FunctionName, FunctionRef, LimitSettings, RegistryError},
+    registry::{Architecture, NewFunction, NewPackage, Published},
+};
+
+/// A function that is about to be published, by [`Runtime::publish`]. Awaiting it publishes it.
+#[must_use = "a function is published when this is awaited"]
+pub struct Publication<'a> {
+    runtime: &'a Runtime,
+    new: NewFunction,
+}
+
+impl Runtime {
+    /// Publishes a module, in the binary or in the text format, as the newest version of `name`:
+    /// `runtime.publish(&name, wasm).config(config).alias(prod).await?`.
+    ///
+    /// # Errors
+    /// [`RegistryErrorKind::Invalid`](crate::RegistryErrorKind::Invalid) where the module cannot be run or its
+    /// configuration does not fit it, and what the store fails with. Nothing is changed then.
+    pub fn publish(&self, name: &FunctionName, module: impl Into<Bytes>) -> Publication<'_> {
+        let (name, module) = (name.clone(), module.into());
+        let new = NewFunction { name, module, config: FunctionConfig::default(), alias: None };
+        Publication { runtime: self, new }
+    }
+
+    /// Makes a package of published functions. `limits` and `ceilings` are those that it is to run under, where they are
+    /// not the defaults.
+    ///
+    /// # Errors
+    /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such function,
+    /// [`RegistryErrorKind::Invalid`](crate::RegistryErrorKind::Invalid) where one of its exports is named or the ceilings
+    /// have no room for a module, and what the store fails with.
+    pub async fn package(
+        &self,
+        functions: &[FunctionRef],
+        architecture: Architecture,
+        limits: LimitSettings,
+        ceilings: LimitSettings,
+    ) -> Result<NewPackage, RegistryError> {
+        self.registry.package(functions, architecture, limits, ceilings).await
+    }
+}
+
+impl Publication<'_> {
+    /// How the function is run. The default grants nothing.
+    pub fn config(mut self, config: FunctionConfig) -> Self {
+        self.new.config = config;
+        self
+    }
+
+    /// The alias that is to point to the new version.
+    pub fn alias(mut self, alias: impl Into<Option<AliasName>>) -> Self {
+        self.new.alias = alias.into();
+        self
+    }
+}
+
+impl<'a> IntoFuture for Publication<'a> {
+    type Output = Result<Published, RegistryError>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let name = self.new.name.clone();
+            let published = self.runtime.registry.publish(self.new).await?;
+            self.runtime.deployments.refresh_now(&name).await;
+            Ok(published)
+        })
+    }
+}

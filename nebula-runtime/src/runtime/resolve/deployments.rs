@@ -1,0 +1,271 @@
+//! The functions of a store, as this process knows them.
+
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use quick_cache::sync::Cache;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
+
+#[cfg(feature = "compiler")]
+use super::reading::stopped;
+use super::{
+    function::{Function, Refreshing},
+    reading::{PATIENCE, PATIENCES, Reader, Shared, in_time, no_answer},
+};
+use crate::{
+    call::{ErrorKind, InvokeError},
+    function::{Digest, FunctionInfo, FunctionName, FunctionRef, Limits},
+    guest::Deployment,
+    registry::{no_such_function, no_such_version},
+    store::{
+        Store,
+        cache::cache,
+        flight::{Flight, SingleFlight},
+    },
+};
+
+/// Up to this age, what is known of a function is taken as it is.
+pub(super) const FRESH: Duration = Duration::from_millis(500);
+
+/// Up to this age it is taken once more, while it is read again. Beyond, it is read again first: so a publish shows within
+/// this time, and a busy function never waits for the store.
+pub(super) const STALE: Duration = Duration::from_millis(1500);
+
+/// How many functions are remembered. Reading one again is cheap.
+const REMEMBERED: usize = 16_384;
+
+/// How many names are remembered, for the time of [`FRESH`], that no function has. Anyone can ask for any name.
+const REMEMBERED_ABSENT: usize = 4_096;
+
+/// The functions of a store, remembered for a moment.
+///
+/// - A name is read by one task at a time, and all callers that wait for it share what it reads.
+/// - No caller waits for the store for longer than [`PATIENCE`] for each thing that it has to know. A store that does
+///   not answer, or answers what cannot be understood, does not take away what is known.
+#[derive(Clone)]
+pub(crate) struct Deployments(Arc<Inner>);
+
+struct Inner {
+    reader: Reader,
+    epoch: Instant,
+    known: Cache<FunctionName, Arc<Function>>,
+    /// Names that no function has, and when that was seen: milliseconds since the epoch.
+    absent: Cache<FunctionName, u64>,
+    reading: SingleFlight<FunctionName, Shared<Arc<Function>>>,
+    deploying: SingleFlight<(FunctionName, Digest), Shared<Arc<Deployment>>>,
+}
+
+impl Deployments {
+    pub(crate) fn new(store: Store, defaults: Limits, ceilings: Limits) -> Self {
+        Self(Arc::new(Inner {
+            reader: Reader::new(store, defaults, ceilings),
+            epoch: Instant::now(),
+            known: cache(REMEMBERED),
+            absent: cache(REMEMBERED_ABSENT),
+            reading: SingleFlight::new(),
+            deploying: SingleFlight::new(),
+        }))
+    }
+
+    /// The version that `reference` means, at most [`STALE`] ago.
+    pub(crate) async fn get(&self, reference: &FunctionRef, now: Instant) -> Result<Arc<Deployment>, InvokeError> {
+        let function = self.function(reference.name(), now).await?;
+        self.0.version(&function, reference).await
+    }
+
+    /// [`Deployments::get`], where the answer is known already.
+    pub(crate) fn ready(&self, reference: &FunctionRef, now: Instant) -> Option<Arc<Deployment>> {
+        self.known(reference.name(), now)?.ready(reference)
+    }
+
+    /// What is known of the version that `reference` means.
+    pub(crate) async fn info(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+        let function = self.function(reference.name(), Instant::now()).await?;
+        let deployment = self.0.version(&function, reference).await?;
+        Ok(deployment.manifest.info(reference.name(), deployment.resolved.version, function.aliases(&deployment)))
+    }
+
+    /// Reads a function again, after this process has changed it.
+    #[cfg(feature = "compiler")]
+    pub(crate) async fn refresh_now(&self, name: &FunctionName) {
+        // A store that cannot be read just now is read by the next call.
+        drop(self.0.read_anew(name).await);
+    }
+
+    /// The function `name`: as it is known, where that is not too old, else as it is read. As it is known, too, where it
+    /// cannot be read.
+    async fn function(&self, name: &FunctionName, now: Instant) -> Result<Arc<Function>, InvokeError> {
+        if let Some(known) = self.known(name, now) {
+            return Ok(known);
+        }
+        match in_time(self.0.start_reading(name, || self.0.kept(name, now, STALE))).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => self.0.known.get(name).ok_or(error),
+            read => read,
+        }
+    }
+
+    /// What is known of a function and is not too old.
+    fn known(&self, name: &FunctionName, now: Instant) -> Option<Arc<Function>> {
+        let known = self.0.known.get(name)?;
+        let age = self.0.age(&known, now);
+        if (FRESH..STALE).contains(&age) {
+            self.refresh(name, &known, now);
+        }
+        (age < STALE).then_some(known)
+    }
+
+    /// Reads the record again without making anyone wait. An invocation that is made outside of Tokio, to be awaited in it,
+    /// leaves that to the next one.
+    fn refresh(&self, name: &FunctionName, known: &Function, now: Instant) {
+        if !known.refreshing.load(Relaxed) && Handle::try_current().is_ok() {
+            drop(self.0.start_reading(name, || self.0.kept(name, now, FRESH)));
+        }
+    }
+}
+
+impl Inner {
+    /// Milliseconds since the epoch.
+    fn millis(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn age(&self, function: &Function, now: Instant) -> Duration {
+        Duration::from_millis(self.millis(now).saturating_sub(function.seen.load(Relaxed)))
+    }
+
+    /// What was read of a name less than `limit` ago, or by others after `now`. That there is no such function is remembered
+    /// for [`FRESH`].
+    fn kept(&self, name: &FunctionName, now: Instant, limit: Duration) -> Option<Shared<Arc<Function>>> {
+        if let Some(known) = self.known.get(name) {
+            return (self.age(&known, now) < limit).then_some(Ok(known));
+        }
+        let age = Duration::from_millis(self.millis(now).saturating_sub(self.absent.get(name)?));
+        (age < FRESH).then(|| Err(Arc::new(no_such_function(name).into())))
+    }
+
+    fn start_reading(
+        self: &Arc<Self>,
+        name: &FunctionName,
+        kept: impl FnOnce() -> Option<Shared<Arc<Function>>>,
+    ) -> Flight<Shared<Arc<Function>>> {
+        self.reading.start(name, kept, Arc::clone(self).read_again(name.clone()))
+    }
+
+    /// Reads a function, as one that asks now: what is under way may have begun before the caller wrote something.
+    #[cfg(feature = "compiler")]
+    async fn read_anew(self: &Arc<Self>, name: &FunctionName) -> Result<Arc<Function>, InvokeError> {
+        if let Some(under_way) = self.reading.under_way(name) {
+            drop(under_way.await);
+        }
+        self.start_reading(name, || None).await.map_err(stopped)?.map_err(InvokeError::shared)
+    }
+
+    async fn version(
+        self: &Arc<Self>,
+        function: &Arc<Function>,
+        reference: &FunctionRef,
+    ) -> Result<Arc<Deployment>, InvokeError> {
+        let Some((version, entry)) = function.record.resolve(reference.version()) else {
+            return Err(no_such_version(reference).into());
+        };
+        if let Some(deployment) = function.ready(reference) {
+            return Ok(deployment);
+        }
+        let (name, manifest) = (reference.name().clone(), entry.manifest);
+        let deployed = || function.deployed(version, &manifest).map(Ok);
+        let deploy = Arc::clone(self).deploy(name.clone(), Arc::clone(function), version, manifest);
+        in_time(self.deploying.start(&(name, manifest), deployed, deploy)).await
+    }
+}
+
+impl Inner {
+    /// Reads a function and keeps what it finds. While the store does not answer, what is known of the function counts as
+    /// seen: its callers go on, and none of them has to wait.
+    async fn read_again(self: Arc<Self>, name: FunctionName) -> Shared<Arc<Function>> {
+        let known = self.known.get(&name);
+        let _refreshing = known.as_ref().map(Refreshing::begin);
+        let began = self.millis(Instant::now());
+        let mut reading = pin!(self.read(&name, known.as_ref(), began));
+        for _ in 0..PATIENCES {
+            match timeout(PATIENCE, &mut reading).await {
+                Ok(read) => return self.keep(&name, known.as_ref(), began, read),
+                Err(_) => drop(known.as_ref().map(|known| self.go_on(&name, known, &no_answer()))),
+            }
+        }
+        Err(Arc::new(no_answer()))
+    }
+
+    /// The function as its record is now. Once it is known in place of what was known before, no caller has to wait for it:
+    /// the versions that its callers will mean are read first.
+    async fn read(
+        &self,
+        name: &FunctionName,
+        known: Option<&Arc<Function>>,
+        began: u64,
+    ) -> Result<Arc<Function>, InvokeError> {
+        let record = self.reader.record(name).await?;
+        let Some(known) = known else {
+            return Ok(Arc::new(Function::new(record, began, None)));
+        };
+        if known.record == record {
+            return Ok(Arc::clone(known));
+        }
+        for (version, manifest) in known.successors(&record) {
+            if known.deployed(version, &manifest).is_none() {
+                known.deploy(self.reader.deployment(name, version, manifest).await?);
+            }
+        }
+        Ok(Arc::new(Function::new(record, began, Some(known))))
+    }
+
+    fn keep(
+        &self,
+        name: &FunctionName,
+        known: Option<&Arc<Function>>,
+        began: u64,
+        read: Result<Arc<Function>, InvokeError>,
+    ) -> Shared<Arc<Function>> {
+        match (&read, known) {
+            (Ok(function), known) => {
+                // An answer that is late counts from when its callers went on without it: they are not to wait for the next.
+                let went_on = known.map_or(0, |known| known.seen.load(Relaxed));
+                function.seen.store(began.max(went_on), Relaxed);
+                function.is_well(name);
+                self.absent.remove(name);
+                self.known.insert(name.clone(), Arc::clone(function));
+            }
+            (Err(error), _) if error.kind() == ErrorKind::NotFound => {
+                self.known.remove(name);
+                self.absent.insert(name.clone(), began);
+            }
+            (Err(error), Some(known)) => self.go_on(name, known, error),
+            (Err(_), None) => {}
+        }
+        read.map_err(Arc::new)
+    }
+
+    /// Serves a function as it is known, until it can be read again.
+    fn go_on(&self, name: &FunctionName, known: &Function, error: &InvokeError) {
+        known.is_troubled(name, error);
+        known.seen.store(self.millis(Instant::now()), Relaxed);
+    }
+
+    /// Reads a version and keeps it.
+    async fn deploy(
+        self: Arc<Self>,
+        name: FunctionName,
+        function: Arc<Function>,
+        version: u64,
+        manifest: Digest,
+    ) -> Shared<Arc<Deployment>> {
+        let reading = timeout(PATIENCE * PATIENCES, self.reader.deployment(&name, version, manifest)).await;
+        let read = reading.unwrap_or_else(|_| Err(no_answer()));
+        read.map(|deployment| function.deploy(deployment)).map_err(Arc::new)
+    }
+}

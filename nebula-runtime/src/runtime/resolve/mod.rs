@@ -1,0 +1,12 @@
+//! The first step of a call: which version the function's reference means just now, as far as this process knows.
+
+mod deployments;
+mod function;
+mod reading;
+mod step;
+
+pub(crate) use self::{
+    deployments::Deployments,
+    reading::{no_answer, store_failure},
+    step::Resolve,
+};

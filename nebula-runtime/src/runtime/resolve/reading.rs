@@ -1,0 +1,112 @@
+//! Reading functions from the store: in tasks of their own, and never longer than a caller can wait.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{spawn, sync::Semaphore, time::timeout};
+
+use crate::{
+    call::{ErrorKind, InvokeError},
+    function::{Digest, FunctionName, Limits, RegistryError},
+    guest::Deployment,
+    registry::no_such_function,
+    store::{FunctionRecord, Manifest, Store, StoreError, flight::Flight},
+};
+
+/// How long a caller waits for the store. With [`FRESH`](super::deployments::FRESH) it is less than [`STALE`](super::deployments::STALE): a function
+/// that is read again while it is called has an answer, or goes on as it is known, before a caller would have to wait.
+pub(super) const PATIENCE: Duration = Duration::from_millis(900);
+
+/// After so many times of [`PATIENCE`], a read that hangs is given up, so that the next one may find the store well.
+pub(super) const PATIENCES: u32 = 5;
+
+/// How many reads go on at once. One that hangs has its place until the backend itself gives it up: in a folder it holds a
+/// thread of Tokio's blocking pool, which guests need as well.
+const READS: usize = 64;
+
+/// What is read, for each caller that waits for it.
+pub(super) type Shared<T> = Result<T, Arc<InvokeError>>;
+
+/// Reads what is published.
+pub(super) struct Reader {
+    store: Store,
+    defaults: Limits,
+    ceilings: Limits,
+    places: Arc<Semaphore>,
+}
+
+impl Reader {
+    pub(super) fn new(store: Store, defaults: Limits, ceilings: Limits) -> Self {
+        Self { store, defaults, ceilings, places: Arc::new(Semaphore::new(READS)) }
+    }
+
+    /// The record of a function. That there is none is believed only of a store that is there: what an unmounted disk leaves
+    /// behind is an empty folder.
+    pub(super) async fn record(&self, name: &FunctionName) -> Result<FunctionRecord, InvokeError> {
+        let store = self.store.clone();
+        let read = {
+            let name = name.clone();
+            async move {
+                let record = store.record(&name).await?;
+                if record.is_none() {
+                    store.ready().await?;
+                }
+                Ok(record)
+            }
+        };
+        self.read(read).await?.ok_or_else(|| no_such_function(name).into())
+    }
+
+    async fn manifest(&self, digest: &Digest) -> Result<Manifest, InvokeError> {
+        let (store, digest) = (self.store.clone(), *digest);
+        self.read(async move { store.manifest(&digest).await }).await
+    }
+
+    /// Reads in a task of its own: a read that is given up goes on, and keeps its place until it ends.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, InvokeError> {
+        // The semaphore is never closed.
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let reading = spawn(async move {
+            let _place = place;
+            read.await
+        });
+        reading.await.map_err(stopped)?.map_err(store_failure)
+    }
+
+    /// A version, read from the store.
+    pub(super) async fn deployment(
+        &self,
+        name: &FunctionName,
+        version: u64,
+        digest: Digest,
+    ) -> Result<Deployment, InvokeError> {
+        let manifest = self.manifest(&digest).await?;
+        let limits = self.defaults.with(&manifest.config.limits).at_most(&self.ceilings);
+        Ok(Deployment::new(name, version, (digest, manifest), limits))
+    }
+}
+
+/// What some work comes to, where that is not later than a caller can wait.
+pub(super) async fn in_time<T: Clone>(work: Flight<Shared<T>>) -> Result<T, InvokeError> {
+    match timeout(PATIENCE, work).await {
+        Ok(done) => done.map_err(stopped)?.map_err(InvokeError::shared),
+        Err(_) => Err(no_answer()),
+    }
+}
+
+/// The store has not answered for as long as a caller can wait.
+pub(crate) fn no_answer() -> InvokeError {
+    InvokeError::new(ErrorKind::Unavailable, "the store does not answer; try again later")
+}
+
+/// A task ended without a result: with its Tokio runtime.
+pub(super) fn stopped(error: impl std::error::Error + Send + Sync + 'static) -> InvokeError {
+    InvokeError::new(ErrorKind::Unavailable, "reading the store was stopped; try again").with_source(error)
+}
+
+/// A store's failure as an invocation's.
+pub(crate) fn store_failure(error: StoreError) -> InvokeError {
+    RegistryError::from(error).into()
+}

@@ -1,0 +1,60 @@
+//! Resolving as an invoker: it finds the version before all layers, so that each of them can read it.
+
+use std::{future::ready, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::deployments::Deployments;
+use crate::{
+    call::{ErrorKind, Invocation, InvokeError, Invoker, Response},
+    guest::Deployment,
+};
+
+/// Resolves each invocation's function, and passes the invocation on.
+pub(crate) struct Resolve {
+    deployments: Deployments,
+    inner: Arc<dyn Invoker>,
+}
+
+impl Resolve {
+    pub(crate) fn new(deployments: Deployments, inner: Arc<dyn Invoker>) -> Self {
+        Self { deployments, inner }
+    }
+}
+
+impl Invoker for Resolve {
+    /// Written without `async fn`, whose future would hold the invocation: a function that is known is resolved at once.
+    fn invoke<'a, 'call>(&'a self, mut invocation: Invocation) -> BoxFuture<'call, Result<Response, InvokeError>>
+    where
+        'a: 'call,
+        Self: 'call,
+    {
+        let now = Instant::now();
+        if invocation.deadline.is_some_and(|deadline| deadline <= now) {
+            let detail = "the deadline had passed before the function was started";
+            return Box::pin(ready(Err(InvokeError::new(ErrorKind::Timeout, detail))));
+        }
+        if let Some(deployment) = self.deployments.ready(&invocation.function, now) {
+            resolve(&mut invocation, deployment);
+            return self.inner.invoke(invocation);
+        }
+        Box::pin(async move {
+            let deployment = self.deployments.get(&invocation.function, now).await?;
+            invocation.report.update(|report| report.loading = now.elapsed());
+            resolve(&mut invocation, deployment);
+            self.inner.invoke(invocation).await
+        })
+    }
+}
+
+/// Notes in the invocation and in its report which version it is a call of.
+fn resolve(invocation: &mut Invocation, deployment: Arc<Deployment>) {
+    let resolved = &deployment.resolved;
+    invocation.report.update(|report| {
+        report.version = Some(resolved.version);
+        report.digest = Some(resolved.digest);
+        report.kind = Some(resolved.kind);
+    });
+    invocation.deployed = Some(deployment);
+}
