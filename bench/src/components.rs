@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use nebula_runtime::{Event, FunctionRef, Invocation, Invoker as _, Runtime, Store};
+use nebula_runtime::{Event, FunctionName, FunctionRef, Invocation, Invoker as _, Runtime, Store};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -154,7 +154,8 @@ fn json_row(table: &mut Table) -> Result<()> {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let wasm = std::fs::read(guest("shop")?)?;
     let runtime = Arc::new(Runtime::builder(Store::memory()).build()?);
-    tokio.block_on(async { runtime.publish(&"shop".parse()?, wasm.clone()).await })?;
+    let name: FunctionName = "shop".parse()?;
+    tokio.block_on(runtime.publish(&name, wasm.clone()).into_future())?;
     let function: FunctionRef = "shop:weigh".parse()?;
     let engine = ours(bare::engine())?;
     let peer = ours(peer(&engine, &wasm))?;
