@@ -44,26 +44,21 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
 fn serve_rows(table: &mut Table, wasmtime: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut config = String::new();
-    for (name, keys) in [
-        ("http-hello", ""),
-        ("http-hello-std", ""),
-        ("http3-hello", ""),
-        ("http3-reused", "reuse = {}\n"),
-        ("http3-shared", "reuse = { max_concurrent = 16 }\n"),
-    ] {
-        let file = guest(&name.replace("reused", "hello").replace("shared", "hello"))?;
+    for (name, keys) in
+        [("http-hello", ""), ("http-hello-std", ""), ("http3-hello", ""), ("http3-reused", "reuse = {}\n")]
+    {
+        let file = guest(&name.replace("reused", "hello"))?;
         config += &format!("[functions.{name}]\nsource = {file:?}\n{keys}");
     }
     std::fs::write(folder.path().join("nebula.toml"), config)?;
     let nebula = Server::nebula(folder.path())?;
-    let cases: [(&str, &str, &str, &[&str], &str); 7] = [
+    let cases: [(&str, &str, &str, &[&str], &str); 6] = [
         ("wasi:http 0.2 hello", "http-hello-std", "http-hello-std", &[], "wasmtime serve"),
         ("wasi:http 0.2 hello", "http-hello-std", "http-hello-std", TUNED, "wasmtime serve, tuned"),
         // Its allocator grows the memory in every request, which has the kernel change the protection of pages twice.
         ("wasi:http 0.2 hello without std", "http-hello", "http-hello", &[], "wasmtime serve"),
         ("wasi:http 0.2 hello without std", "http-hello", "http-hello", TUNED, "wasmtime serve, tuned"),
         ("wasi:http 0.3 hello, reused", "http3-reused", "http3-hello", &[], "wasmtime serve, reusing"),
-        ("wasi:http 0.3 hello, 16 at once", "http3-shared", "http3-hello", &[], "wasmtime serve, reusing"),
         (
             "wasi:http 0.3 hello, fresh",
             "http3-hello",

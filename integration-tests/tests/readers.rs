@@ -25,18 +25,17 @@ struct Layers {
 const PLACES: u32 = 256;
 
 /// Each with its guest and how the instances of that are used again.
-const FUNCTIONS: [(&str, &str, Option<&str>); 7] = [
+const FUNCTIONS: [(&str, &str, Option<&str>); 6] = [
     ("command", "stdout-flood", None),
     ("http", "http-events", None),
     ("http3", "http3-trap", None),
     ("one-by-one", "http3-trap", Some("{}")),
-    ("several-at-once", "http3-trap", Some(r#"{"max_concurrent":16}"#)),
     ("sleep", "sleep", None),
     ("treats", "treats", None),
 ];
 
 /// Those whose responses have no end.
-const ENDLESS: [&str; 5] = ["command", "http", "http3", "one-by-one", "several-at-once"];
+const ENDLESS: [&str; 4] = ["command", "http", "http3", "one-by-one"];
 
 /// The timeout of all of them but `sleep`.
 const TIMEOUT: Duration = Duration::from_millis(400);

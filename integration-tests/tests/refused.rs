@@ -2,7 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use nebula_integration_tests::{Guest, Nebula, Project, Ran, Server};
-use nebula_runtime::{Architecture, ByteSize, ErrorKind, FunctionConfig, LimitSettings, Runtime, Store};
+use nebula_runtime::{Architecture, ByteSize, LimitSettings, RegistryErrorKind, Runtime, Store};
 
 /// A module that cannot run, and a part of what is said about it.
 struct Module {
@@ -137,5 +137,5 @@ fn a_package_has_no_function_that_its_ceilings_have_no_room_for() {
     let error = packaged.unwrap_err();
     let detail = "function f cannot be packaged: the module declares a memory of 128.0 MiB; a function has at most 64.0 MiB \
                   here";
-    assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidModule, detail));
+    assert_eq!((error.kind(), error.detail()), (RegistryErrorKind::Invalid, detail));
 }

@@ -110,7 +110,7 @@ mod tests {
     };
 
     use async_trait::async_trait;
-    use nebula_runtime::{FunctionInfo, FunctionRef};
+    use nebula_runtime::{FunctionInfo, FunctionRef, RegistryError};
 
     use super::*;
 
@@ -127,15 +127,15 @@ mod tests {
 
     #[async_trait]
     impl Catalog for Hanging {
-        async fn ready(&self) -> Result<(), InvokeError> {
+        async fn ready(&self) -> Result<(), RegistryError> {
             self.hang().await
         }
 
-        async fn names(&self) -> Result<Vec<FunctionName>, InvokeError> {
+        async fn names(&self) -> Result<Vec<FunctionName>, RegistryError> {
             self.hang().await
         }
 
-        async fn function(&self, _: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
+        async fn function(&self, _: &FunctionRef) -> Result<FunctionInfo, RegistryError> {
             self.hang().await
         }
     }

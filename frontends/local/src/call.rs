@@ -66,7 +66,10 @@ impl Call {
         let invocation = self.invocation(event);
         let report = invocation.report.clone();
         match self.run(invocation).await {
-            Ok(whole) => Answer { text: self.line(&whole, &report), failure: None },
+            Ok(whole) => {
+                report.finish(Outcome::Ok);
+                Answer { text: self.line(&whole, &report), failure: None }
+            }
             Err(error) => self.failed(error, &report),
         }
     }
@@ -74,14 +77,13 @@ impl Call {
     /// The answer to an event that no function can be given.
     pub(crate) fn refuse(&self, error: InvokeError) -> Answer {
         let report = self.invocation(Event::default()).report;
-        report.finish(Outcome::Failed(error.kind()));
         self.failed(error, &report)
     }
 
     async fn run(&self, invocation: Invocation) -> Result<Whole, InvokeError> {
         let mut response = self.invoke(invocation).await?;
         let headers = response.take_headers();
-        let body = collect(response.body, self.max_result, &response.report).await?;
+        let body = collect(response.body, self.max_result).await?;
         Ok(Whole { status: response.status, headers, body })
     }
 
@@ -93,6 +95,7 @@ impl Call {
     }
 
     fn failed(&self, error: InvokeError, report: &ReportHandle) -> Answer {
+        report.finish(Outcome::Failed(error.kind()));
         let text = match self.output {
             Output::Body => encode::error_line(&error, None),
             Output::Full => encode::error_line(&error, Some(&report.snapshot())),
@@ -104,9 +107,9 @@ impl Call {
 const FRONTEND: &str = "local";
 
 /// All bytes of a result, of which there may be `max`.
-async fn collect(mut body: Body, max: u64, report: &ReportHandle) -> Result<Bytes, InvokeError> {
+async fn collect(mut body: Body, max: u64) -> Result<Bytes, InvokeError> {
     if let Some(whole) = body.as_whole() {
-        return if whole.len() as u64 <= max { Ok(whole.clone()) } else { Err(too_large(max, report)) };
+        return if whole.len() as u64 <= max { Ok(whole.clone()) } else { Err(too_large(max)) };
     }
     let mut collected = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -114,14 +117,13 @@ async fn collect(mut body: Body, max: u64, report: &ReportHandle) -> Result<Byte
             collected.extend_from_slice(&data);
         }
         if collected.len() as u64 > max {
-            return Err(too_large(max, report));
+            return Err(too_large(max));
         }
     }
     Ok(collected.into())
 }
 
-fn too_large(max: u64, report: &ReportHandle) -> InvokeError {
-    report.finish(Outcome::Failed(ErrorKind::LimitExceeded));
+fn too_large(max: u64) -> InvokeError {
     let detail =
         format!("the result is larger than the {max} bytes that one line may hold; --raw streams results of any size");
     InvokeError::new(ErrorKind::LimitExceeded, detail)

@@ -33,9 +33,7 @@ fn as_many_guests_of_many_parts_run_at_once_as_the_server_lets_in() {
 #[test]
 fn idle_instances_leave_their_places_to_functions_that_are_called() {
     let guest = Guest::named("http3-hello").unwrap().path;
-    let function = |number| {
-        format!("[functions.hello-{number}]\nsource = {guest:?}\nreuse = {{ max_concurrent = 2, idle = \"10m\" }}\n")
-    };
+    let function = |number| format!("[functions.hello-{number}]\nsource = {guest:?}\nreuse = {{ idle = \"10m\" }}\n");
     let functions: String = (0..8).map(function).collect();
     let server = Server::start(&project(&format!("[server]\nconcurrency = 1\n{functions}")));
     for number in (0..8).chain(0..8) {

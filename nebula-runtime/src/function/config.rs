@@ -54,16 +54,13 @@ pub enum Batch {
     Item,
 }
 
-/// How an instance is used again. Its requests share its memory, and those that it serves at once its end if it fails.
+/// How an instance is used again. Its requests share its memory, one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(from = "StoredReuse")]
 pub struct Reuse {
     /// After how many requests an instance is replaced.
     pub max_requests: NonZeroU32,
-    /// How many requests it serves at once: one, if nothing else is said. More of them need fewer instances where the
-    /// function waits for others.
-    pub max_concurrent: NonZeroU32,
-    /// How long it waits for the next one.
+    /// How long an instance waits for its next request. At most a year.
     #[serde(with = "humantime_serde")]
     pub idle: Duration,
 }
@@ -71,7 +68,34 @@ pub struct Reuse {
 impl Default for Reuse {
     fn default() -> Self {
         const REQUESTS: NonZeroU32 = NonZeroU32::new(128).unwrap();
-        Self { max_requests: REQUESTS, max_concurrent: NonZeroU32::MIN, idle: Duration::from_secs(1) }
+        Self { max_requests: REQUESTS, idle: Duration::from_secs(1) }
+    }
+}
+
+/// [`Reuse`] as versions have it that are published.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct StoredReuse {
+    max_requests: NonZeroU32,
+    /// An earlier Nebula let an instance serve several requests at once.
+    max_concurrent: NonZeroU32,
+    #[serde(with = "humantime_serde")]
+    idle: Duration,
+}
+
+impl Default for StoredReuse {
+    fn default() -> Self {
+        let Reuse { max_requests, idle } = Reuse::default();
+        Self { max_requests, max_concurrent: NonZeroU32::MIN, idle }
+    }
+}
+
+impl From<StoredReuse> for Reuse {
+    fn from(StoredReuse { max_requests, max_concurrent, idle }: StoredReuse) -> Self {
+        if max_concurrent > NonZeroU32::MIN {
+            tracing::warn!(%max_concurrent, "an instance serves one request at a time: max_concurrent is read as 1");
+        }
+        Self { max_requests, idle }
     }
 }
 
@@ -134,5 +158,12 @@ mod tests {
             assert_eq!(json, format!(r#"{{"host":{written},"guest":"/data","writable":false}}"#));
             assert_eq!(serde_json::from_str::<DirGrant>(&json).unwrap(), grant);
         }
+    }
+
+    #[test]
+    fn a_version_whose_instances_served_several_at_once_is_read() {
+        let stored: Reuse = serde_json::from_str(r#"{"max_requests":3,"max_concurrent":16,"idle":"2s"}"#).unwrap();
+        assert_eq!(stored, Reuse { max_requests: NonZeroU32::new(3).unwrap(), idle: Duration::from_secs(2) });
+        assert_eq!(serde_json::to_string(&stored).unwrap(), r#"{"max_requests":3,"idle":"2s"}"#);
     }
 }

@@ -49,12 +49,12 @@ impl Invoker for Run {
         let Some(deployment) = deployment(&mut invocation) else {
             return Box::pin(ready(Err(InvokeError::new(ErrorKind::Internal, "the function is not resolved"))));
         };
-        if let Err(error) = refuse_large(&invocation, &deployment) {
-            return Box::pin(ready(Err(error)));
-        }
         match self.ready(&deployment) {
             Some((guest, place)) => {
                 invocation.report.update(|report| report.start = Start::Warm);
+                if let Err(error) = refuse_large(&invocation, &deployment) {
+                    return Box::pin(ready(Err(error)));
+                }
                 self.call(invocation, deployment, Ready { guest, place, began: Instant::now() })
             }
             None => Box::pin(async move {
@@ -88,6 +88,7 @@ impl Run {
         if loaded.is_some() {
             invocation.report.update(|report| report.start = Start::Warm);
         }
+        refuse_large(invocation, deployment)?;
         let place = deployment.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
         let entered = Instant::now();
         let guest = match loaded {

@@ -153,7 +153,7 @@ impl FunctionSource {
             dirs: dirs.map_err(|detail| wrong("dirs", detail))?,
             allow_hosts: function.allow_hosts,
             imports: function.imports,
-            reuse: function.reuse,
+            reuse: function.reuse.map(|reuse| reuse.0),
             content_type: function.content_type.map(|media_type| media_type.0),
             batch: function.batch,
         };

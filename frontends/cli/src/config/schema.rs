@@ -1,9 +1,9 @@
 //! `nebula.toml` as it is written.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf};
 
 use nebula_http::InvalidNetwork;
-use nebula_runtime::{Batch, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings, Reuse};
+use nebula_runtime::{Batch, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings};
 use serde::Deserialize;
 
 use crate::values::{Count, FilePattern, MediaType, ShellCommand, Size, Timeout, VariableName};
@@ -78,6 +78,35 @@ impl TryFrom<WrittenRoute> for Route {
     fn try_from(WrittenRoute { path, host, function }: WrittenRoute) -> Result<Self, String> {
         let function = function.parse().map_err(|error: InvalidFunctionRef| error.to_string())?;
         nebula_http::Route::new(host.as_deref(), &path, function).map(Self).map_err(|error| error.to_string())
+    }
+}
+
+/// `reuse` of a function.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "WrittenReuse")]
+pub(super) struct Reuse(pub(super) nebula_runtime::Reuse);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenReuse {
+    max_requests: Option<NonZeroU32>,
+    /// Accepted as 1 alone: an earlier Nebula let an instance serve several requests at once.
+    max_concurrent: Option<NonZeroU32>,
+    idle: Option<Timeout>,
+}
+
+impl TryFrom<WrittenReuse> for Reuse {
+    type Error = String;
+
+    fn try_from(WrittenReuse { max_requests, max_concurrent, idle }: WrittenReuse) -> Result<Self, String> {
+        if let Some(several) = max_concurrent.filter(|count| *count > NonZeroU32::MIN) {
+            return Err(format!("an instance serves one request at a time: leave out max_concurrent = {several}"));
+        }
+        let default = nebula_runtime::Reuse::default();
+        Ok(Self(nebula_runtime::Reuse {
+            max_requests: max_requests.unwrap_or(default.max_requests),
+            idle: idle.map_or(default.idle, |idle| idle.0),
+        }))
     }
 }
 

@@ -203,6 +203,10 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
             ":3: functions.treats.reuse.max_requests: invalid value: integer `0`, expected a nonzero u32",
         ),
         (
+            "[functions.treats]\nsource = \"a\"\nreuse = { max_concurrent = 2 }\n",
+            ":3: functions.treats.reuse: an instance serves one request at a time: leave out max_concurrent = 2",
+        ),
+        (
             "[functions.treats]\nsource = \"a\"\nbatch = \"items\"\n",
             ":3: functions.treats.batch: unknown variant `items`, expected `item`",
         ),

@@ -140,11 +140,10 @@ mod tests {
     #[test]
     fn invocations_are_counted_by_function_and_outcome() {
         let metrics = Metrics::new();
-        let sink = metrics.sink();
         let _in_flight = metrics.enter();
         drop(metrics.enter());
         for outcome in [Outcome::Ok, Outcome::Ok, Outcome::Failed(ErrorKind::Timeout), Outcome::Cancelled] {
-            sink(&report("treats@3", Some(3), outcome));
+            metrics.ended(&report("treats@3", Some(3), outcome));
         }
         let expected = [
             "nebula_cpu_seconds_total{function=\"treats\"} 0.004",
