@@ -44,7 +44,7 @@ impl Module {
         let stderr = &ran.stderr;
         assert_eq!(ran.exit_code, 65, "{}: {ran:#?}", self.file);
         assert!(stderr.contains(expected) && stderr.contains(&self.reason), "{}: {ran:#?}", self.file);
-        assert!(stderr.contains("invalid_module: ") && !stderr.contains("panicked"), "{}: {ran:#?}", self.file);
+        assert!(stderr.contains("invalid: ") && !stderr.contains("panicked"), "{}: {ran:#?}", self.file);
         assert_eq!(ran.text(), "", "{}", self.file);
     }
 }

@@ -85,7 +85,7 @@ fn what_stands_in_the_way_of_a_store_or_a_cache_is_named() {
 fn a_packed_module_is_named_as_such() {
     let (nebula, project) = (Nebula::built(), project());
     project.write("same.wasm.gz", b"\x1f\x8b\x08\0\0\0\0\0");
-    let expected = "invalid_module: the file is not WebAssembly but compressed with gzip: decompress it first";
+    let expected = "invalid: the file is not WebAssembly but compressed with gzip: decompress it first";
     for command in [&["run", "./same.wasm.gz", "1"][..], &["publish", "same", "same.wasm.gz"]] {
         let ran = nebula.run(&project, command, b"");
         assert!(ran.exit_code == 65 && ran.stderr.contains(expected), "{ran:#?}");

@@ -71,7 +71,10 @@ impl<'a> IntoFuture for Publication<'a> {
         Box::pin(async move {
             let name = self.new.name.clone();
             let published = self.runtime.registry.publish(self.new).await?;
-            self.runtime.deployments.refresh_now(&name).await;
+            if published.changed {
+                // Where this fails, the next call reads the store.
+                drop(self.runtime.deployments.take_up(&name).await);
+            }
             Ok(published)
         })
     }

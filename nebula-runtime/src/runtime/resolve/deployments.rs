@@ -91,11 +91,14 @@ impl Deployments {
         Ok(deployment.manifest.info(reference.name(), deployment.resolved.version, function.aliases(&deployment)))
     }
 
-    /// Reads a function again, after this process has changed it.
+    /// Reads a function again, after this process has published a version of it, and makes that version ready for calls.
+    ///
+    /// # Errors
+    /// The store cannot be read just now: the next call reads it.
     #[cfg(feature = "compiler")]
-    pub(crate) async fn refresh_now(&self, name: &FunctionName) {
-        // A store that cannot be read just now is read by the next call.
-        drop(self.0.read_anew(name).await);
+    pub(crate) async fn take_up(&self, name: &FunctionName) -> Result<(), InvokeError> {
+        let function = self.0.read_anew(name).await?;
+        self.0.version(&function, &name.clone().into()).await.map(drop)
     }
 
     /// The function `name`: as it is known, where that is not too old, else as it is read. As it is known, too, where it

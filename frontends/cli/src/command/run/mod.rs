@@ -8,7 +8,9 @@ use std::{fs::File, io, num::NonZeroUsize, os::fd::AsFd, path::Path, sync::Arc, 
 use clap::{Args, ValueEnum};
 use file::FileOptions;
 use nebula_local::{Ending, Events, Job};
-use nebula_runtime::{ErrorKind, FunctionInfo, FunctionRef, GuestStderr, Kind, Limits, Runtime, RuntimeBuilder, Store};
+use nebula_runtime::{
+    FunctionInfo, FunctionRef, GuestStderr, Kind, Limits, RegistryErrorKind, Runtime, RuntimeBuilder, Store,
+};
 
 use crate::{
     cli::Global,
@@ -158,7 +160,7 @@ async fn published(
 /// A function that is not there may be a file that was not written as one.
 fn with_hint(failure: Failure, function: &FunctionRef) -> Failure {
     let file = function.to_string();
-    let is_missing = matches!(&failure, Failure::Invoke(error) if error.kind() == ErrorKind::NotFound);
+    let is_missing = matches!(&failure, Failure::Registry(error) if error.kind() == RegistryErrorKind::NotFound);
     if is_missing && Path::new(&file).exists() { Failure::IsFile { failure: Box::new(failure), file } } else { failure }
 }
 

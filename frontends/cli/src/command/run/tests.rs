@@ -1,7 +1,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use clap::Parser as _;
-use nebula_runtime::{ByteSize, DirGrant, FunctionConfig, InvokeError, LimitSettings};
+use nebula_runtime::{ByteSize, DirGrant, FunctionConfig, LimitSettings, RegistryError};
 
 use super::*;
 use crate::cli::{Cli, Command};
@@ -138,7 +138,8 @@ fn a_file_that_was_not_written_as_one_is_pointed_out() {
     // The tests' working folder is the crate's.
     let function: FunctionRef = "src".parse().unwrap();
     assert!(PathBuf::from("src").exists());
-    let failure = with_hint(InvokeError::new(ErrorKind::NotFound, "there is no function src").into(), &function);
+    let failure =
+        with_hint(RegistryError::new(RegistryErrorKind::NotFound, "there is no function src").into(), &function);
     let expected = "not_found: there is no function src; there is a file of that name: nebula run ./src";
     assert_eq!(failure.to_string(), expected);
 }
