@@ -118,6 +118,26 @@ fn telling() -> SocketAddr {
 }
 
 #[test]
+fn a_functions_own_request_carries_the_trace_of_its_invocation_also_in_an_instance_that_is_used_again() {
+    let peer = telling();
+    let allowed = format!("allow_hosts = [\"{peer}\"]");
+    let reused = format!("{allowed}\nreuse = {{}}");
+    let server = serve(&[("http-fetch", &allowed), ("http3-fetch", &reused)], "");
+    for guest in ["http-fetch", "http3-fetch"] {
+        for trace in ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-1-2-00"] {
+            let request = Request::get(format!("/api/{guest}?url=http://{peer}/"));
+            let request = request.header("traceparent", trace).header("tracestate", "vendor=1");
+            let told = server.send(request.body(Vec::new()).unwrap()).text();
+            for line in [format!("traceparent: {trace}\r\n"), "tracestate: vendor=1\r\n".to_owned()] {
+                assert!(told.contains(&line), "{guest}: {told}");
+            }
+        }
+        let told = server.get(&format!("/api/{guest}?url=http://{peer}/")).text();
+        assert!(told.starts_with("GET / ") && !told.contains("traceparent"), "{guest}: {told}");
+    }
+}
+
+#[test]
 fn a_functions_own_request_tells_its_host_and_no_user_and_is_for_the_root_without_a_path() {
     let peer = telling();
     let allowed = format!("allow_hosts = [\"{peer}\"]");

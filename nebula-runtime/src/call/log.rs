@@ -22,6 +22,7 @@ macro_rules! log_report {
             digest = report.digest.map(field::display),
             kind = report.kind.map(Kind::as_str),
             frontend = report.frontend,
+            started = %humantime::format_rfc3339_micros(report.started),
             outcome = report.outcome.map(Outcome::as_str),
             start = report.start.as_str(),
             queued_us = micros(report.queued),

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use serde::{Serialize, Serializer};
@@ -29,6 +29,9 @@ pub struct Report {
     pub kind: Option<Kind>,
     /// The frontend that the event came through: `http`, `local`, `lambda`.
     pub frontend: &'static str,
+    /// When it began, by the machine's clock: `2026-11-26T21:14:05.000123Z`.
+    #[serde(serialize_with = "as_timestamp")]
+    pub started: SystemTime,
     /// How it ended; `None` while it goes on.
     #[serde(serialize_with = "as_optional_text")]
     pub outcome: Option<Outcome>,
@@ -97,6 +100,7 @@ impl ReportHandle {
             digest: None,
             kind: None,
             frontend: "embedded",
+            started: SystemTime::now(),
             outcome: None,
             start: Start::Cold,
             queued: zero,
@@ -170,6 +174,10 @@ fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S:
 #[expect(clippy::ref_option, reason = "the signature that serde's serialize_with asks for")]
 fn as_optional_text<S: Serializer>(outcome: &Option<Outcome>, serializer: S) -> Result<S::Ok, S::Error> {
     outcome.map(Outcome::as_str).serialize(serializer)
+}
+
+fn as_timestamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_micros(*time))
 }
 
 fn as_micros<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,6 +4,7 @@ mod code;
 #[cfg(target_os = "linux")]
 mod package;
 mod publishing;
+mod steps;
 mod store;
 
 use std::{sync::Arc, time::Duration};

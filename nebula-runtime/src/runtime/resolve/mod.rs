@@ -5,6 +5,8 @@ mod function;
 mod reading;
 mod step;
 
+#[cfg(all(test, feature = "compiler"))]
+pub(crate) use self::step::WAITING;
 pub(crate) use self::{
     deployments::Deployments,
     reading::{no_answer, store_failure},

@@ -3,23 +3,28 @@
 use std::{future::ready, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::deployments::Deployments;
 use crate::{
-    call::{ErrorKind, Invocation, InvokeError, Invoker, Response},
+    call::{ErrorKind, Invocation, InvokeError, Invoker, Overload, RETRY_AFTER, Response},
     guest::Deployment,
 };
 
 /// Resolves each invocation's function, and passes the invocation on.
 pub(crate) struct Resolve {
     deployments: Deployments,
+    /// Places for invocations that wait for the store.
+    waiting: Semaphore,
     inner: Arc<dyn Invoker>,
 }
 
+/// How many invocations wait for the store at once. Resolving comes before admission, so that nothing else bounds them.
+pub(crate) const WAITING: usize = 1_024;
+
 impl Resolve {
     pub(crate) fn new(deployments: Deployments, inner: Arc<dyn Invoker>) -> Self {
-        Self { deployments, inner }
+        Self { deployments, waiting: Semaphore::new(WAITING), inner }
     }
 }
 
@@ -40,12 +45,19 @@ impl Invoker for Resolve {
             return self.inner.invoke(invocation);
         }
         Box::pin(async move {
+            let place = self.waiting.try_acquire().map_err(|_| too_many())?;
             let deployment = self.deployments.get(&invocation.function, now).await?;
+            drop(place);
             invocation.report.update(|report| report.loading = now.elapsed());
             resolve(&mut invocation, deployment);
             self.inner.invoke(invocation).await
         })
     }
+}
+
+fn too_many() -> InvokeError {
+    let detail = "too many functions are being looked up in the store; try again later";
+    InvokeError::overloaded(Overload::Server, RETRY_AFTER, detail)
 }
 
 /// Notes in the invocation and in its report which version it is a call of.
