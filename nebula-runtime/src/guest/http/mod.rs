@@ -3,12 +3,10 @@
 
 mod answer;
 mod framing;
-mod idle;
+pub(super) mod idle;
 mod request;
 mod running;
 mod waiting;
-
-pub(crate) use self::idle::Idle;
 
 use std::{
     future::{poll_fn, ready},
@@ -17,7 +15,7 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use idle::Instance;
+use idle::{Idle, Instance};
 use running::{Running, Terms};
 use tokio::{sync::oneshot, time::Instant};
 use wasmtime::Store;
