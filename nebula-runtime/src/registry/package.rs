@@ -1,7 +1,7 @@
 //! Packages: functions with their compiled code in one folder, for a program that has no compiler.
 //!
 //! ```text
-//! nebula/package.json                       what it is made for, and the functions: an excerpt of a store
+//! nebula/package.json                       what it is made for, and the functions: some versions of a store
 //! nebula/code/<flavour>/<digest>.cwasm      each function's code, for one kind of processor
 //! ```
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     engine::{CodeSource, Precompiled, WASMTIME},
     function::{FunctionName, LimitSettings},
-    store::{Excerpt, Store, StoreError},
+    store::{PackagedStore, Store, StoreError},
 };
 
 /// The format that this build writes, and the only one that it reads: a package is made for one program.
@@ -112,7 +112,7 @@ pub(crate) struct Description {
     /// Limits that no function exceeds.
     pub(crate) ceilings: LimitSettings,
     /// The functions.
-    pub(crate) store: Excerpt,
+    pub(crate) store: PackagedStore,
 }
 
 /// What a package is made for. Read first: in another format, all else may be different.

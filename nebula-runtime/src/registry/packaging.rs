@@ -63,7 +63,7 @@ impl Registry {
                 entry.insert(self.compile_for(architecture, info, max_memory).await?);
             }
         }
-        let store = self.store.excerpt(&versions).await?;
+        let store = self.store.pack(&versions).await?;
         let description = Description { target: Target::of(architecture), limits, ceilings, store };
         let description = serde_json::to_vec_pretty(&description).map_err(|error| {
             RegistryError::new(RegistryErrorKind::Internal, "the package cannot be described").with_source(error)

@@ -9,8 +9,14 @@ use object_store::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{StoreError, StoreUrl, folder::file_names, format, lock::FolderLock, url::Location};
-use crate::store::obstacle::explained;
+use super::{
+    error::StoreError,
+    folder::file_names,
+    layout::MARKER,
+    lock::FolderLock,
+    obstacle::explained,
+    url::{Location, StoreUrl},
+};
 
 /// The objects of a store, wherever they are.
 ///
@@ -24,13 +30,13 @@ pub(super) struct Backend {
     replacement: Replacement,
 }
 
-/// What becomes of a store's place that is not there.
+/// What to do where a store's folder is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It is made.
-    Made,
-    /// It has to be there.
-    There,
+pub(super) enum IfMissing {
+    /// Make it.
+    Make,
+    /// Fail.
+    Fail,
 }
 
 /// How writers of one object are kept from undoing each other's work.
@@ -66,11 +72,11 @@ impl Backend {
     /// The one that `url` names. This is the one place that knows all backends.
     ///
     /// # Errors
-    /// [`StoreError::Gone`] where its place is not there and is not to be made.
-    pub(super) async fn connect(url: &StoreUrl, place: Place) -> Result<Self, StoreError> {
+    /// [`StoreError::Gone`] where its folder is missing and is not to be made.
+    pub(super) async fn connect(url: &StoreUrl, if_missing: IfMissing) -> Result<Self, StoreError> {
         match url.location() {
             Location::Memory => Ok(Self::memory()),
-            Location::Folder(path) => Self::folder(url, path.clone(), place).await,
+            Location::Folder(path) => Self::folder(url, path.clone(), if_missing).await,
         }
     }
 
@@ -78,16 +84,18 @@ impl Backend {
         Self { url, objects, replacement }
     }
 
-    async fn folder(url: &StoreUrl, path: PathBuf, place: Place) -> Result<Self, StoreError> {
-        let (action, found) = match place {
-            Place::Made => ("create the folder", tokio::fs::create_dir_all(&path).await),
-            Place::There => ("open the folder", tokio::fs::metadata(&path).await.map(drop)),
+    async fn folder(url: &StoreUrl, path: PathBuf, if_missing: IfMissing) -> Result<Self, StoreError> {
+        let (action, found) = match if_missing {
+            IfMissing::Make => ("create the folder", tokio::fs::create_dir_all(&path).await),
+            IfMissing::Fail => ("open the folder", tokio::fs::metadata(&path).await.map(drop)),
         };
         if let Err(error) = found {
             let source = explained(&path, error);
             let is_plain = source.raw_os_error().is_some();
             return Err(match source.kind() {
-                io::ErrorKind::NotFound if place == Place::There && is_plain => StoreError::Gone { store: url.clone() },
+                io::ErrorKind::NotFound if if_missing == IfMissing::Fail && is_plain => {
+                    StoreError::Gone { store: url.clone() }
+                }
                 _ => StoreError::Folder { action, path, source },
             });
         }
@@ -97,7 +105,7 @@ impl Backend {
         })?;
         // Synced, because a record that survives a loss of power must not name a blob that did not.
         let objects = objects.with_fsync(true);
-        let lock = FolderLock::new(path.join(format::MARKER));
+        let lock = FolderLock::new(path.join(MARKER));
         Ok(Self::new(url.clone(), Arc::new(objects), Replacement::Lock(lock)))
     }
 

@@ -5,8 +5,9 @@ use object_store::path::Path;
 use tokio::task;
 
 use super::{
-    StoreError,
     backend::{Backend, Put},
+    error::StoreError,
+    layout::{self, BLOBS},
 };
 use crate::function::Digest;
 
@@ -46,13 +47,13 @@ impl Blob {
             return Ok(Self::new(bytes));
         }
         let hashed = task::spawn_blocking(move || Self::new(bytes)).await;
-        hashed.map_err(|stopped| backend.unavailable("hash a blob for", &Path::from(FOLDER), stopped.into()))
+        hashed.map_err(|stopped| backend.unavailable("hash a blob for", &Path::from(BLOBS), stopped.into()))
     }
 
     /// Reads a blob and verifies it.
     pub(super) async fn read(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
         let store = || backend.url().clone();
-        let Some(object) = backend.get(&path(digest)).await? else {
+        let Some(object) = backend.get(&layout::blob(digest)).await? else {
             return Err(StoreError::Missing { digest, store: store() });
         };
         let blob = Self::of(object.bytes, backend).await?;
@@ -66,7 +67,7 @@ impl Blob {
     /// Sees to it that the blob is in the store. What is there already is verified, and repaired if it is corrupt: a
     /// publish that succeeds has every byte it needs.
     pub(super) async fn write(&self, backend: &Backend) -> Result<(), StoreError> {
-        let path = path(self.digest);
+        let path = layout::blob(self.digest);
         match Self::read(backend, self.digest).await {
             Ok(_) => Ok(()),
             Err(StoreError::Missing { .. }) => match backend.create(&path, self.bytes.clone()).await? {
@@ -81,11 +82,4 @@ impl Blob {
             Err(error) => Err(error),
         }
     }
-}
-
-const FOLDER: &str = "blobs/sha256";
-
-/// Where a blob is: an OCI image layout has it at the same place.
-pub(super) fn path(digest: Digest) -> Path {
-    Path::from(format!("{FOLDER}/{}", digest.hex()))
 }

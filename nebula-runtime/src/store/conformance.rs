@@ -7,9 +7,12 @@ use futures_util::future::{join_all, try_join_all};
 use object_store::path::Path;
 
 use super::{
-    Manifest, NewVersion, Store, StoreError,
-    blob::{self, Blob},
-    manifest::Documents,
+    blob::Blob,
+    error::StoreError,
+    handle::Store,
+    layout,
+    manifest::{Documents, Manifest},
+    version::NewVersion,
 };
 use crate::function::{AliasName, Digest, Export, FunctionConfig, FunctionName, Kind, VersionRef};
 
@@ -131,7 +134,7 @@ async fn a_corrupt_blob_is_refused_until_it_is_published_again(store: &Store) ->
     let documents = Documents::of(version.clone(), &module)?;
     for blob in [&module, &documents.config, &documents.manifest] {
         let truncated = blob.bytes().slice(..blob.bytes().len() - 1);
-        store.backend.overwrite(&blob::path(blob.digest()), truncated).await?;
+        store.backend.overwrite(&layout::blob(blob.digest()), truncated).await?;
         let read = read_version(store, &published.manifest).await;
         assert!(matches!(&read, Err(StoreError::Corrupt { digest, .. }) if *digest == blob.digest()), "{read:?}");
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use object_store::path::Path;
 
-use super::{StoreError, backend::Backend, record::MAX_NUMBER};
+use super::{backend::Backend, error::StoreError, record::MAX_NUMBER};
 use crate::function::{Digest, FunctionName};
 
 /// The damage of a record.

@@ -2,10 +2,8 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
-use crate::{
-    function::{Digest, FunctionName},
-    store::StoreUrl,
-};
+use super::url::StoreUrl;
+use crate::function::{Digest, FunctionName};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]

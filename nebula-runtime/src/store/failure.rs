@@ -1,6 +1,6 @@
 //! A store's failure in plain words.
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::function::{RegistryError, RegistryErrorKind};
 
 /// What the caller is told where the store holds something else than was published.

@@ -21,9 +21,10 @@ use object_store::{
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    Store, StoreUrl,
     backend::{Backend, Replacement},
     format,
+    handle::Store,
+    url::StoreUrl,
 };
 
 /// What the backend does with each read.

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::task;
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// The names of the files right in a folder, in no order; none if it is not there.
 ///

@@ -5,15 +5,14 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    StoreError, StoreUrl,
     backend::{Backend, Put},
+    error::StoreError,
+    layout::MARKER,
+    url::StoreUrl,
 };
 
 /// The format that this build writes, and the newest that it reads.
 pub(super) const FORMAT: u64 = 1;
-
-/// The object that says which format a store has. It never changes, so that it can be the lock of a folder as well.
-pub(super) const MARKER: &str = "nebula-store.json";
 
 /// What every document of the store says of itself, whatever else is in it.
 #[derive(Serialize, Deserialize)]

@@ -6,22 +6,21 @@ use bytes::Bytes;
 use object_store::path::Path;
 
 use super::{
-    FunctionRecord, StoreError, VersionEntry,
     backend::{Backend, Object, Put, Replacement},
     damage::Damage,
+    error::StoreError,
     format,
-    record::Publication,
+    layout::{self, FUNCTIONS},
+    record::{FunctionRecord, Publication, VersionEntry},
 };
 use crate::function::{AliasName, FunctionName};
-
-const FOLDER: &str = "functions";
 
 /// How often a publish is tried while others change the same record.
 pub(super) const ATTEMPTS: u32 = 32;
 
 /// The names of all functions, in alphabetical order. Whatever else is in the folder is not ours.
 pub(super) async fn names(backend: &Backend) -> Result<Vec<FunctionName>, StoreError> {
-    let files = backend.list(&Path::from(FOLDER)).await?;
+    let files = backend.list(&Path::from(FUNCTIONS)).await?;
     let mut names: Vec<FunctionName> =
         files.iter().filter_map(|file| file.strip_suffix(".json")?.parse().ok()).collect();
     names.sort_unstable();
@@ -30,7 +29,7 @@ pub(super) async fn names(backend: &Backend) -> Result<Vec<FunctionName>, StoreE
 
 /// The record of one function, if it was ever published.
 pub(super) async fn read(backend: &Backend, name: &FunctionName) -> Result<Option<FunctionRecord>, StoreError> {
-    let path = path(name);
+    let path = layout::record(name);
     let object = backend.get(&path).await?;
     object.map(|object| format::decode(backend, &path, &object.bytes)).transpose()
 }
@@ -71,7 +70,7 @@ impl Publish {
 
     /// Reads the record, changes it and writes it; `None` if somebody else did so meanwhile.
     async fn attempt(&self) -> Result<Option<Publication>, StoreError> {
-        let path = path(&self.name);
+        let path = layout::record(&self.name);
         let found = self.backend.get(&path).await?;
         let (mut record, damage) = self.understand(&path, found.as_ref()).await?;
         let used = damage.as_ref().map_or(0, Damage::used);
@@ -111,8 +110,4 @@ impl Publish {
 /// A time of random length, longer after more attempts, so that writers who met do not meet again.
 fn pause(attempt: u32) -> Duration {
     Duration::from_micros(fastrand::u64(0..=1000 << attempt.min(6)))
-}
-
-pub(super) fn path(name: &FunctionName) -> Path {
-    Path::from(format!("{FOLDER}/{name}.json"))
 }

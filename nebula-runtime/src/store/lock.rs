@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{runtime::Handle, sync::Mutex, task};
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// Lets one writer at a time into a folder, of all processes on this machine.
 ///

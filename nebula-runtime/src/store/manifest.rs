@@ -7,11 +7,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::Error as _};
 
-use super::{
-    NewVersion, StoreError,
-    backend::Backend,
-    blob::{self, Blob},
-};
+use super::{backend::Backend, blob::Blob, error::StoreError, layout, version::NewVersion};
 use crate::function::{AliasName, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, Kind};
 
 /// A version of a function, as it was published.
@@ -72,12 +68,12 @@ pub(super) async fn config_of(backend: &Backend, manifest: Digest) -> Result<Dig
 
 async fn descriptors(backend: &Backend, digest: Digest) -> Result<(Descriptor, Descriptor), StoreError> {
     let manifest: ImageManifest = document(backend, digest).await?;
-    manifest.check().map_err(|source| backend.malformed(&blob::path(digest), source))
+    manifest.check().map_err(|source| backend.malformed(&layout::blob(digest), source))
 }
 
 async fn document<T: serde::de::DeserializeOwned>(backend: &Backend, digest: Digest) -> Result<T, StoreError> {
     let blob = Blob::read(backend, digest).await?;
-    backend.decode(&blob::path(digest), blob.bytes())
+    backend.decode(&layout::blob(digest), blob.bytes())
 }
 
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -27,8 +27,8 @@ use crate::store::{
     Store, StoreError, StoreUrl,
     backend::{Backend, Replacement},
     conformance::sample,
-    format,
     functions::ATTEMPTS,
+    layout::MARKER,
     lock::FolderLock,
 };
 
@@ -70,7 +70,7 @@ impl Place {
 
     /// Opens the store as a new process does.
     pub(super) async fn open(&self) -> Result<Store, StoreError> {
-        Store::over(self.backend(Arc::clone(&self.objects))).await
+        Store::with_backend(self.backend(Arc::clone(&self.objects))).await
     }
 
     /// A handle of the store whose calls fail.
@@ -82,14 +82,14 @@ impl Place {
     /// Opens the store with a handle whose calls fail.
     pub(super) async fn open_flaky(&self, fault: Fault) -> Result<Store, StoreError> {
         let flaky = Flaky { objects: Arc::clone(&self.objects), fault, calls: AtomicUsize::new(0) };
-        Store::over(self.backend(Arc::new(flaky))).await
+        Store::with_backend(self.backend(Arc::new(flaky))).await
     }
 
     fn backend(&self, objects: Arc<dyn ObjectStore>) -> Backend {
         match &self.folder {
             None => Backend::new(StoreUrl::MEMORY, objects, Replacement::CompareAndSwap),
             Some(folder) => {
-                let lock = FolderLock::new(folder.path().join(format::MARKER));
+                let lock = FolderLock::new(folder.path().join(MARKER));
                 Backend::new(StoreUrl::folder(folder.path()).unwrap(), objects, Replacement::Lock(lock))
             }
         }

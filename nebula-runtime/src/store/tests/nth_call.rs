@@ -11,9 +11,9 @@ use super::{
 use crate::{
     function::FunctionName,
     store::{
-        FunctionRecord, Store, StoreError, blob,
+        FunctionRecord, Store, StoreError,
         conformance::{read_version, sample},
-        functions, manifest,
+        layout, manifest,
     },
 };
 
@@ -56,12 +56,12 @@ impl Operation {
             store.publish(function, sample("old"), Some(&"prod".parse().unwrap())).await.unwrap();
         }
         match self {
-            Self::PublishOverDamage => overwrite(&store, functions::path(&treats)).await,
+            Self::PublishOverDamage => overwrite(&store, layout::record(&treats)).await,
             Self::PublishOverCorruption => {
                 let new = store.publish(&treats, sample("new"), None).await.unwrap();
                 let config = manifest::config_of(&store.backend, new.manifest).await.unwrap();
                 for digest in [new.module, config, new.manifest] {
-                    overwrite(&store, blob::path(digest)).await;
+                    overwrite(&store, layout::blob(digest)).await;
                 }
             }
             _ => {}

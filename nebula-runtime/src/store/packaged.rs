@@ -1,4 +1,4 @@
-//! Some versions out of a store, as one document.
+//! The store of a package: some versions of another store, as one document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,20 +6,34 @@ use bytes::Bytes;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, backend::Backend, blob, functions, manifest};
+use super::{backend::Backend, blob::Blob, error::StoreError, functions, handle::Store, layout, manifest};
 use crate::function::{Digest, FunctionName};
 
-/// Some versions out of a store, as one document: records, manifests and configurations by their paths in a store, all that
-/// is known of the versions but their modules.
+/// The store of a package: some versions of another store as one document. It maps paths to the texts of records, manifests
+/// and configurations. The modules are left out.
 ///
-/// - A text under the path of a blob is byte for byte that blob, and still verified on every read.
-/// - One document, because many small files would cost a cold start a read each.
+/// - The text under a blob's path is byte for byte that blob. It is verified on every read.
+/// - It is one document, because many small files would cost a cold start a read each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Excerpt(BTreeMap<String, String>);
+pub struct PackagedStore(BTreeMap<String, String>);
 
-impl Excerpt {
-    /// A store of just these versions, in memory.
+impl Store {
+    /// The store of a package that holds these versions.
+    ///
+    /// # Errors
+    /// As [`Store::manifest`]. A version that is missing is left out.
+    pub async fn pack(&self, versions: &BTreeMap<FunctionName, BTreeSet<u64>>) -> Result<PackagedStore, StoreError> {
+        let mut packed = PackagedStore::default();
+        for (name, versions) in versions {
+            packed.add(&self.backend, name, versions).await?;
+        }
+        Ok(packed)
+    }
+}
+
+impl PackagedStore {
+    /// Opens it as a store in memory.
     ///
     /// # Errors
     /// None that a store in memory has.
@@ -31,8 +45,8 @@ impl Excerpt {
         Ok(store)
     }
 
-    /// Copies these versions of a function out of a store. An alias comes along where its version does.
-    pub(super) async fn copy(
+    /// Adds these versions of a function, and the aliases that point to one of them.
+    async fn add(
         &mut self,
         backend: &Backend,
         name: &FunctionName,
@@ -42,18 +56,18 @@ impl Excerpt {
         for (_, entry) in record.versions() {
             let config = manifest::config_of(backend, entry.manifest).await?;
             for digest in [entry.manifest, config] {
-                self.copy_blob(backend, digest).await?;
+                self.add_blob(backend, digest).await?;
             }
         }
-        let path = functions::path(name);
+        let path = layout::record(name);
         let text = serde_json::to_string(&record).map_err(|source| backend.malformed(&path, source))?;
         self.0.insert(path.to_string(), text);
         Ok(())
     }
 
-    async fn copy_blob(&mut self, backend: &Backend, digest: Digest) -> Result<(), StoreError> {
-        let (path, blob) = (blob::path(digest), blob::Blob::read(backend, digest).await?);
-        // These are JSON, which is UTF-8; anything else was refused when the manifest was read.
+    async fn add_blob(&mut self, backend: &Backend, digest: Digest) -> Result<(), StoreError> {
+        let (path, blob) = (layout::blob(digest), Blob::read(backend, digest).await?);
+        // Manifests and configurations are JSON, and JSON is UTF-8. Anything else was refused when the manifest was read.
         self.0.insert(path.to_string(), String::from_utf8_lossy(blob.bytes()).into_owned());
         Ok(())
     }
@@ -64,7 +78,7 @@ mod tests {
     use super::*;
     use crate::{
         function::{Export, FunctionConfig, Kind},
-        store::NewVersion,
+        store::version::NewVersion,
     };
 
     fn version(code: &str) -> NewVersion {
@@ -74,16 +88,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_excerpt_is_a_store_of_its_versions_without_their_modules() {
+    async fn a_packaged_store_has_its_versions_without_their_modules() {
         let (store, prod) = (Store::memory(), "prod".parse().unwrap());
         let (treats, other) = ("treats".parse().unwrap(), "other".parse().unwrap());
         store.publish(&treats, version("a"), Some(&prod)).await.unwrap();
         let second = store.publish(&treats, version("b"), None).await.unwrap();
         store.publish(&other, version("c"), None).await.unwrap();
 
-        let excerpt = store.excerpt(&[(treats.clone(), [2].into())].into()).await.unwrap();
-        let json = serde_json::to_string(&excerpt).unwrap();
-        let opened = serde_json::from_str::<Excerpt>(&json).unwrap().open().await.unwrap();
+        let packed = store.pack(&[(treats.clone(), [2].into())].into()).await.unwrap();
+        let json = serde_json::to_string(&packed).unwrap();
+        let opened = serde_json::from_str::<PackagedStore>(&json).unwrap().open().await.unwrap();
 
         assert_eq!(opened.names().await.unwrap(), std::slice::from_ref(&treats));
         let record = opened.record(&treats).await.unwrap().unwrap();

@@ -1,0 +1,134 @@
+//! A handle of a store: everything that is done with one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::try_join;
+
+use super::{
+    backend::{Backend, IfMissing},
+    blob::Blob,
+    error::StoreError,
+    format, functions,
+    manifest::{Documents, Manifest},
+    record::{FunctionRecord, VersionEntry},
+    url::StoreUrl,
+    version::{NewVersion, PublishedVersion},
+};
+use crate::function::{AliasName, Digest, FunctionName};
+
+/// What is published, wherever it is kept.
+///
+/// - **Whole.** A reader sees a function before a publish or after it, never between, also while others publish. A crash
+///   at any point leaves one of the two, and at worst blobs that nothing names.
+/// - **Verified.** Every blob is hashed on every read: bytes that are not those published are an error, never an answer.
+/// - **Shared.** Any number of handles and processes use one store at once, and none loses what another published.
+///   Handles are cheap to clone.
+/// - **Cancellable.** A publish whose future is dropped has happened or not, as after a crash; in a folder it may still
+///   happen a little later.
+///
+/// It needs a Tokio runtime with its time enabled.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) backend: Arc<Backend>,
+}
+
+impl Store {
+    /// Opens the store that is there, or makes a new one. `memory://` is a new one each time.
+    ///
+    /// # Errors
+    /// The folder cannot be made or read, or a newer Nebula wrote what is in it.
+    pub async fn open(url: &StoreUrl) -> Result<Self, StoreError> {
+        Self::with_backend(Backend::connect(url, IfMissing::Make).await?).await
+    }
+
+    /// Opens the store that is there, and makes nothing. `memory://` is a new one each time.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] where there is none, and as [`Store::open`].
+    pub async fn open_existing(url: &StoreUrl) -> Result<Self, StoreError> {
+        let backend = Backend::connect(url, IfMissing::Fail).await?;
+        format::recheck(&backend).await?;
+        Ok(Self { backend: Arc::new(backend) })
+    }
+
+    pub(super) async fn with_backend(backend: Backend) -> Result<Self, StoreError> {
+        format::check(&backend).await?;
+        Ok(Self { backend: Arc::new(backend) })
+    }
+
+    /// A new store in memory, shared by this handle's clones and gone with the last of them.
+    pub fn memory() -> Self {
+        Self { backend: Arc::new(Backend::memory()) }
+    }
+
+    /// Whether the store is there, and is one that this build understands: one small read, however much is published.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] where there is none any more, [`StoreError::Unavailable`] where it is out of reach, and as
+    /// [`Store::open`].
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        format::recheck(&self.backend).await
+    }
+
+    /// Publishes a version as the latest of its function, and points `alias` to it.
+    ///
+    /// What is the latest version already is not published again. What was a version earlier is: as a new version, of the
+    /// same blobs. Blobs that are in the store are verified, and repaired if they are corrupt.
+    ///
+    /// A record that cannot be understood is moved aside, to `functions/<name>.json.damaged-<hex>`, and a new one
+    /// begun: the function's earlier versions and aliases are then gone from it. Version numbers go on after the
+    /// highest that can be read in the damaged record. A record of a newer format is refused and stays where it is.
+    ///
+    /// # Errors The store is out of reach or cannot be written to, a newer Nebula wrote the function's record, or
+    /// others publish the same function without a pause.
+    pub async fn publish(
+        &self,
+        name: &FunctionName,
+        version: NewVersion,
+        alias: Option<&AliasName>,
+    ) -> Result<PublishedVersion, StoreError> {
+        let backend = &self.backend;
+        let module = Blob::of(version.module.clone(), backend).await?;
+        let documents = Documents::of(version, &module)
+            .map_err(|source| StoreError::Unwritable { function: name.clone(), source })?;
+        try_join(module.write(backend), documents.config.write(backend)).await?;
+        documents.manifest.write(backend).await?;
+        let entry = VersionEntry { manifest: documents.manifest.digest(), module: module.digest() };
+        let publication = functions::publish(backend, name, entry, alias).await?;
+        let VersionEntry { manifest, module } = entry;
+        Ok(PublishedVersion { number: publication.number, manifest, module, changed: publication.changed })
+    }
+
+    /// What is published under a name; `None` if nothing ever was.
+    ///
+    /// # Errors
+    /// The store is out of reach, or the record cannot be understood.
+    pub async fn record(&self, name: &FunctionName) -> Result<Option<FunctionRecord>, StoreError> {
+        functions::read(&self.backend, name).await
+    }
+
+    /// The names of all functions, in alphabetical order.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn names(&self) -> Result<Vec<FunctionName>, StoreError> {
+        functions::names(&self.backend).await
+    }
+
+    /// A version, by its manifest's digest.
+    ///
+    /// # Errors
+    /// The store is out of reach, or a blob is missing, corrupt or not what it should be.
+    pub async fn manifest(&self, digest: &Digest) -> Result<Manifest, StoreError> {
+        Manifest::read(&self.backend, *digest).await
+    }
+
+    /// A module's bytes.
+    ///
+    /// # Errors
+    /// The store is out of reach, or the blob is missing or corrupt.
+    pub async fn module(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        Blob::read(&self.backend, *digest).await.map(Blob::into_bytes)
+    }
+}

@@ -1,0 +1,33 @@
+//! A version before and after it is published.
+
+use bytes::Bytes;
+
+use crate::function::{Composition, Digest, Export, FunctionConfig, Kind};
+
+/// A version that is about to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewVersion {
+    /// The module or component, in the binary format.
+    pub module: Bytes,
+    /// How it is called.
+    pub kind: Kind,
+    /// What can be called, in the module's order.
+    pub exports: Vec<Export>,
+    /// How it is run.
+    pub config: FunctionConfig,
+    /// What it was composed of, if it was.
+    pub composition: Option<Composition>,
+}
+
+/// A version that is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedVersion {
+    /// Its number.
+    pub number: u64,
+    /// The digest of its manifest, which stands for code and configuration.
+    pub manifest: Digest,
+    /// The digest of its module.
+    pub module: Digest,
+    /// Whether the publish made a version or moved an alias. It did neither if the very same was the latest version.
+    pub changed: bool,
+}
