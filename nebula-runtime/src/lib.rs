@@ -42,9 +42,9 @@ pub use call::{
 pub use engine::EngineError;
 pub use function::{
     AliasName, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig, FunctionInfo, FunctionName,
-    FunctionRef, HostPattern, InvalidDigest, InvalidFunctionRef, InvalidHost, Kind, LimitSettings, Limits, Linked,
-    Listed, RegistryError, RegistryErrorKind, Reuse, TypedExport, TypedParam, Unreadable, VersionRef,
-    without_byte_order_mark,
+    FunctionRef, HostPattern, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidTimestamp, Kind, LimitSettings,
+    Limits, Linked, Listed, RegistryError, RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam, Unreadable,
+    VersionRef, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr,

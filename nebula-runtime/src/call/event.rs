@@ -113,6 +113,14 @@ impl Event {
         &self.input
     }
 
+    /// A header field of the request, or of what the sender of a bare payload says of it.
+    pub fn header(&self, name: &http::HeaderName) -> Option<&http::HeaderValue> {
+        match &self.input {
+            Input::Http(request) => request.headers().get(name),
+            Input::Payload { fields, .. } => fields.as_ref()?.get(name),
+        }
+    }
+
     /// How large the body will be, as far as that is known.
     pub fn size_hint(&self) -> SizeHint {
         match &self.input {

@@ -10,6 +10,7 @@ mod kind;
 mod limits;
 mod reference;
 mod text;
+mod timestamp;
 
 pub use self::{
     catalog::{Catalog, Export, FunctionInfo, Listed, TypedExport, TypedParam, Unreadable},
@@ -22,6 +23,7 @@ pub use self::{
     limits::{LimitSettings, Limits},
     reference::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef},
     text::without_byte_order_mark,
+    timestamp::{InvalidTimestamp, Timestamp},
 };
 pub(crate) use self::{
     catalog::{list_of, some_of},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     function::{FunctionInfo, FunctionName, FunctionRef, RegistryError, RegistryErrorKind, VersionRef},
     guest::Loader,
-    store::Store,
+    store::{AliasTarget, Store},
 };
 
 /// The functions of a store, for all that changes them. It keeps nothing of what it reads: a change that is decided by memory
@@ -26,7 +26,8 @@ impl Registry {
     pub(super) async fn stored(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError> {
         let name = reference.name();
         let record = self.store.record(name).await?.ok_or_else(|| no_such_function(name))?;
-        let (number, entry) = record.resolve(reference.version()).ok_or_else(|| no_such_version(reference))?;
+        let (number, entry) =
+            record.resolve(reference.version(), AliasTarget::heaviest).ok_or_else(|| no_such_version(reference))?;
         let manifest = self.store.manifest(&entry.manifest).await?;
         Ok(manifest.info(name, number, record.aliases_of(number)))
     }

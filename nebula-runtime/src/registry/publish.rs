@@ -11,7 +11,7 @@ use crate::{
         RegistryErrorKind, some_of,
     },
     guest::Guest,
-    store::NewVersion,
+    store::{AliasTarget, NewVersion},
 };
 
 /// What a publish did.
@@ -32,13 +32,15 @@ pub(crate) struct NewFunction {
     pub(crate) config: FunctionConfig,
     /// The alias that is to point to the version.
     pub(crate) alias: Option<AliasName>,
+    /// Who publishes it.
+    pub(crate) by: Option<String>,
 }
 
 impl Registry {
     /// Publishes a module as the newest version of its name. A module that cannot be run, or whose configuration does not
     /// fit it, changes nothing.
     pub(crate) async fn publish(&self, new: NewFunction) -> Result<Published, RegistryError> {
-        let NewFunction { name, module, config, alias } = new;
+        let NewFunction { name, module, config, alias, by } = new;
         let (module, composition) = self.compose(&name, binary(module)?, &config).await?;
         let digest = Digest::of(&module);
         if let Some(info) =
@@ -51,7 +53,7 @@ impl Registry {
         let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
         check_export(&config, &guest, &exports)?;
         check_reuse(&config, &guest)?;
-        let version = NewVersion { module, kind, exports, config, composition };
+        let version = NewVersion { module, kind, exports, config, composition, published_by: by };
         let published = self.store.publish(&name, version, alias.as_ref()).await?;
         let info = self.stored(&name.into()).await?;
         Ok(Published { info, changed: published.changed })
@@ -70,14 +72,26 @@ impl Registry {
         match self.stored(&name.clone().into()).await {
             Ok(info) => {
                 let same = info.digest == *digest && info.config == *config && info.composition.as_ref() == composition;
-                let aliased = alias.is_none_or(|alias| info.aliases.contains(alias));
-                let whole = same && aliased && self.store.module(digest).await.is_ok();
+                let whole =
+                    same && self.points(name, alias, info.version).await? && self.store.module(digest).await.is_ok();
                 Ok(whole.then_some(info))
             }
             Err(error) if error.kind() == RegistryErrorKind::Unavailable => Err(error),
             // Not there, or damaged: publishing restores it.
             Err(_) => Ok(None),
         }
+    }
+
+    /// Whether `alias` points to this version alone, where one is given.
+    async fn points(
+        &self,
+        name: &FunctionName,
+        alias: Option<&AliasName>,
+        version: u64,
+    ) -> Result<bool, RegistryError> {
+        let Some(alias) = alias else { return Ok(true) };
+        let record = self.store.record(name).await?.unwrap_or_default();
+        Ok(record.target(alias) == Some(&AliasTarget::version(version)))
     }
 
     /// The component with its imports linked as its configuration says.

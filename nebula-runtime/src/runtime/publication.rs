@@ -27,7 +27,7 @@ impl Runtime {
     /// configuration does not fit it, and what the store fails with. Nothing is changed then.
     pub fn publish(&self, name: &FunctionName, module: impl Into<Bytes>) -> Publication<'_> {
         let (name, module) = (name.clone(), module.into());
-        let new = NewFunction { name, module, config: FunctionConfig::default(), alias: None };
+        let new = NewFunction { name, module, config: FunctionConfig::default(), alias: None, by: None };
         Publication { runtime: self, new }
     }
 
@@ -59,6 +59,12 @@ impl Publication<'_> {
     /// The alias that is to point to the new version.
     pub fn alias(mut self, alias: impl Into<Option<AliasName>>) -> Self {
         self.new.alias = alias.into();
+        self
+    }
+
+    /// Who publishes it, for the function's history: `ada@laptop`.
+    pub fn by(mut self, name: impl Into<Option<String>>) -> Self {
+        self.new.by = name.into();
         self
     }
 }

@@ -7,6 +7,7 @@ use futures_util::future::{join_all, try_join_all};
 use object_store::path::Path;
 
 use super::{
+    alias::{AliasChange, AliasTarget},
     blob::Blob,
     error::StoreError,
     handle::Store,
@@ -14,7 +15,7 @@ use super::{
     manifest::{Documents, Manifest},
     version::NewVersion,
 };
-use crate::function::{AliasName, Digest, Export, FunctionConfig, FunctionName, Kind, VersionRef};
+use crate::function::{AliasName, Digest, Export, FunctionConfig, FunctionName, Kind, Timestamp, VersionRef};
 
 /// Why a backend does not conform, where that is not a panic.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -35,6 +36,8 @@ pub async fn check(store: &Store) -> Verdict {
     publishing_the_latest_version_again_changes_nothing(store).await?;
     every_difference_is_a_new_version(store).await?;
     an_alias_stays_where_it_was_put(store).await?;
+    a_version_says_when_and_by_whom_it_was_published(store).await?;
+    an_alias_keeps_its_weights_and_its_history(store).await?;
     a_blob_that_is_not_there_is_missing(store).await?;
     a_corrupt_blob_is_refused_until_it_is_published_again(store).await?;
     publishers_at_the_same_time_lose_nothing(store).await?;
@@ -108,13 +111,52 @@ async fn an_alias_stays_where_it_was_put(store: &Store) -> Verdict {
     let first = store.publish(&name, sample("first"), Some(&prod)).await?;
     store.publish(&name, sample("second"), None).await?;
     let record = store.record(&name).await?.ok_or("no record")?;
-    assert_eq!(record.resolve(&VersionRef::Alias(prod.clone())).map(|(number, _)| number), Some(first.number));
+    assert_eq!(
+        record.resolve(&VersionRef::Alias(prod.clone()), AliasTarget::heaviest).map(|(number, _)| number),
+        Some(first.number)
+    );
     assert_eq!(record.latest().map(|(number, _)| number), Some(2));
 
     let moved = store.publish(&name, sample("second"), Some(&prod)).await?;
     assert_eq!((moved.number, moved.changed), (2, true));
     let record = store.record(&name).await?.ok_or("no record")?;
     assert_eq!((record.aliases_of(1), record.aliases_of(2)), (vec![], vec![prod]));
+    Ok(())
+}
+
+async fn a_version_says_when_and_by_whom_it_was_published(store: &Store) -> Verdict {
+    let name = "signed".parse()?;
+    let (first, later) = (Timestamp::from_unix(1_000), Timestamp::from_unix(2_000));
+    let published_by = |name: &str| NewVersion { published_by: Some(name.to_owned()), ..sample("signed") };
+    store.clone().with_clock(move || first).publish(&name, published_by("ada"), None).await?;
+    let again = store.clone().with_clock(move || later).publish(&name, published_by("grace"), None).await?;
+    assert!(!again.changed);
+    let record = store.record(&name).await?.ok_or("no record")?;
+    let signed: Vec<_> =
+        record.versions().map(|(_, entry)| (entry.published_at, entry.published_by.as_deref())).collect();
+    assert_eq!(signed, [(Some(first), Some("ada"))]);
+    Ok(())
+}
+
+async fn an_alias_keeps_its_weights_and_its_history(store: &Store) -> Verdict {
+    let (name, prod): (_, AliasName) = ("weighted".parse()?, "prod".parse()?);
+    let at = Timestamp::from_unix(3_000);
+    let store = store.clone().with_clock(move || at);
+    store.publish(&name, sample("one"), Some(&prod)).await?;
+    store.publish(&name, sample("two"), None).await?;
+    let weighted = AliasTarget::weighted([(1, 95), (2, 5)])?.sticky("x-user".parse()?);
+    for changed in [true, false] {
+        assert_eq!(store.set_alias(&name, &prod, Some(weighted.clone()), Some("ada")).await?, changed);
+    }
+    let missing = store.set_alias(&name, &prod, Some(AliasTarget::version(3)), None).await;
+    assert!(matches!(missing, Err(StoreError::NoVersion { version: 3, .. })), "{missing:?}");
+
+    let record = store.record(&name).await?.ok_or("no record")?;
+    assert_eq!((record.target(&prod), record.aliases_of(1)), (Some(&weighted), vec![prod.clone()]));
+    let one = AliasTarget::version(1);
+    let change = |by: &str, from, to| AliasChange { at, by: Some(by.to_owned()), from, to: Some(to) };
+    let history = vec![change(PUBLISHER, None, one.clone()), change("ada", Some(one.clone()), weighted.clone())];
+    assert_eq!(record.aliases().map(|(_, alias)| &alias.history).collect::<Vec<_>>(), [&history]);
     Ok(())
 }
 
@@ -183,7 +225,9 @@ pub(super) async fn has_all_versions(store: &Store, name: &FunctionName) -> Verd
     for publisher in 0..PUBLISHERS {
         let alias = VersionRef::Alias(format!("of-{publisher}").parse()?);
         let last = Digest::of(&sample(&format!("{publisher} {}", ROUNDS - 1)).module);
-        assert_eq!(record.resolve(&alias).map(|(_, entry)| entry.module), Some(last));
+        let moves = record.aliases().map(|(_, alias)| alias.history.len() as u64).sum::<u64>();
+        assert_eq!(moves, PUBLISHERS * ROUNDS, "every move is in a history");
+        assert_eq!(record.resolve(&alias, AliasTarget::heaviest).map(|(_, entry)| entry.module), Some(last));
     }
     Ok(())
 }
@@ -264,5 +308,9 @@ pub(super) fn sample(seed: &str) -> NewVersion {
         }],
         config: FunctionConfig { export: Some("add".to_owned()), ..FunctionConfig::default() },
         composition: None,
+        published_by: Some(PUBLISHER.to_owned()),
     }
 }
+
+/// Who publishes samples.
+const PUBLISHER: &str = "conformance";

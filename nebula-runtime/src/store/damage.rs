@@ -53,20 +53,22 @@ impl Damage {
     }
 }
 
-/// The highest version number in what is left of a record: of the keys of its versions and the values of its aliases.
+/// The highest version number in what is left of a record: of the keys of its versions and targets, and of
+/// the one before the next number.
 fn highest_number(bytes: &[u8]) -> Option<u64> {
     let parts = || bytes.split(|byte| *byte == b'"');
     let numbers = parts().zip(parts().skip(1)).filter_map(|(key, after)| number(key, after));
     numbers.filter(|number| (1..=PLAUSIBLE).contains(number)).max()
 }
 
-/// The version number that a key with what follows it stands for: `"3":{`, or `"prod":3`.
+/// The version number that a key with what follows it stands for: `"3":{`, `"prod":3`, or 3 of `"next":4`.
 fn number(key: &[u8], after: &[u8]) -> Option<u64> {
     let value = after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
-    if key == b"format" {
-        return None;
+    match key {
+        b"format" => None,
+        b"next" => leading_number(value)?.checked_sub(1),
+        _ => leading_number(key).or_else(|| leading_number(value)),
     }
-    leading_number(key).or_else(|| leading_number(value))
 }
 
 fn leading_number(text: &[u8]) -> Option<u64> {
@@ -91,6 +93,17 @@ mod tests {
             ),
             (r#"{ "format" : 1, "versions" : { "7" : { "manif"#.to_owned(), Some(7)),
             (r#"{"format":1,"versions":{},"aliases":{"beta":4,"prod":5}}"#.to_owned(), Some(5)),
+            (
+                format!(
+                    r#"{{"format":2,"next":9,"versions":{{"3":{entry}}},"aliases":{{"prod":{{"target":{{"weights":{{"3":95"#
+                ),
+                Some(8),
+            ),
+            (
+                r#"{"format":2,"versions":{"3":{"published_at":"2026-01-31T12:00:00Z","published_by":"7"}},"#
+                    .to_owned(),
+                Some(3),
+            ),
             (r#"{"versions":{"18446744073709551616":{},"9007199254740991":{},"2":{}}}"#.to_owned(), Some(2)),
         ];
         for (text, expected) in cases {

@@ -3,10 +3,11 @@
 use std::{error::Error, fmt, io, path::PathBuf};
 
 use super::url::StoreUrl;
-use crate::function::{Digest, FunctionName};
+use crate::function::{AliasName, Digest, FunctionName};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The backend does not answer, or refuses.
     #[error("failed to {action} {object} in store {store}")]
@@ -89,9 +90,19 @@ pub enum StoreError {
         /// What stands in the way.
         source: serde_json::Error,
     },
-    /// Others changed a function's record each time this publish tried to.
+    /// An alias was to point to something that does not exist.
+    #[error("function {function} has no version {version}, so alias {alias} cannot point to it")]
+    NoVersion {
+        /// The function.
+        function: FunctionName,
+        /// The version's number.
+        version: u64,
+        /// The alias.
+        alias: AliasName,
+    },
+    /// Others changed a function's record each time this writer tried to.
     #[error(
-        "failed to publish function {function} to store {store}: others changed it {attempts} times meanwhile; try again"
+        "failed to change function {function} in store {store}: others changed it {attempts} times meanwhile; try again"
     )]
     Contended {
         /// The function.

@@ -22,7 +22,6 @@ use tokio::{sync::watch, time::sleep};
 
 use super::{
     backend::{Backend, Replacement},
-    format,
     handle::Store,
     url::StoreUrl,
 };
@@ -68,9 +67,8 @@ impl Faulty {
         });
         let url = StoreUrl::folder("/faulty".as_ref()).unwrap();
         let objects = Arc::clone(&faulty) as Arc<dyn ObjectStore>;
-        let backend = Arc::new(Backend::new(url, objects, Replacement::CompareAndSwap));
-        format::check(&backend).await.unwrap();
-        (faulty, Store { backend })
+        let backend = Backend::new(url, objects, Replacement::CompareAndSwap);
+        (faulty, Store::with_backend(backend).await.unwrap())
     }
 
     /// From now on, this is what it does.

@@ -1,8 +1,8 @@
-//! The version of the store's own layout and documents.
+//! Which format a store and its documents have.
 
 use bytes::Bytes;
 use object_store::path::Path;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::{
     backend::{Backend, Put},
@@ -11,13 +11,18 @@ use super::{
     url::StoreUrl,
 };
 
-/// The format that this build writes, and the newest that it reads.
-pub(super) const FORMAT: u64 = 1;
+/// The format of stores that this build makes, and the newest that it reads. Records have a format of their own.
+const FORMAT: u64 = 1;
 
-/// What every document of the store says of itself, whatever else is in it.
+/// The format that every document of the store names, whatever else is in it.
 #[derive(Serialize, Deserialize)]
 struct Marker {
+    #[serde(default = "first")]
     format: u64,
+}
+
+fn first() -> u64 {
+    1
 }
 
 /// Marks a new store, and refuses one of a newer format.
@@ -29,31 +34,31 @@ pub(super) async fn check(backend: &Backend) -> Result<(), StoreError> {
             serde_json::to_vec(&Marker { format: FORMAT }).map_err(|source| backend.malformed(&path, source))?;
         match backend.create(&path, Bytes::from(marker)).await? {
             Put::Written => return Ok(()),
-            // Somebody else opens the new store right now, and may be a newer Nebula.
+            // Another process makes the new store at the same time, and may be a newer Nebula.
             Put::Conflict => found = backend.get(&path).await?,
         }
     }
     let bytes = found.map(|object| object.bytes).unwrap_or_default();
-    decode(backend, &path, &bytes).map(|Marker { .. }| ())
+    of(backend, &path, &bytes, FORMAT).map(drop)
 }
 
-/// Refuses a store that is not there any more, or is another one by now. A store in memory needs no marker: it is there as
-/// long as its handles are.
+/// Refuses a store that is gone, or was replaced by one of a newer format. A store in memory needs no marker: it exists as
+/// long as its handles do.
 pub(super) async fn recheck(backend: &Backend) -> Result<(), StoreError> {
     let path = Path::from(MARKER);
     match backend.get(&path).await? {
-        Some(object) => decode(backend, &path, &object.bytes).map(|Marker { .. }| ()),
+        Some(object) => of(backend, &path, &object.bytes, FORMAT).map(drop),
         None if *backend.url() == StoreUrl::MEMORY => Ok(()),
         None => Err(StoreError::Gone { store: backend.url().clone() }),
     }
 }
 
-/// The document in an object's bytes. One of a newer format is refused for that, and not for what else is new in it.
-pub(super) fn decode<T: DeserializeOwned>(backend: &Backend, path: &Path, bytes: &[u8]) -> Result<T, StoreError> {
+/// The format of the document in an object's bytes; 1 where it names none. A format above `supported` is refused.
+pub(super) fn of(backend: &Backend, path: &Path, bytes: &[u8], supported: u64) -> Result<u64, StoreError> {
     let Marker { format: found } = backend.decode(path, bytes)?;
-    if found > FORMAT {
+    if found > supported {
         let (object, store) = (path.to_string(), backend.url().clone());
-        return Err(StoreError::NewerFormat { object, store, found, supported: FORMAT });
+        return Err(StoreError::NewerFormat { object, store, found, supported });
     }
-    backend.decode(path, bytes)
+    Ok(found)
 }

@@ -2,23 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use object_store::path::Path;
 
 use super::{
     backend::{Backend, Object, Put, Replacement},
     damage::Damage,
+    document,
     error::StoreError,
-    format,
     layout::{self, FUNCTIONS},
-    record::{FunctionRecord, Publication, VersionEntry},
+    record::FunctionRecord,
 };
-use crate::function::{AliasName, FunctionName};
+use crate::function::FunctionName;
 
-/// How often a publish is tried while others change the same record.
+/// How often a change is tried while others change the same record.
 pub(super) const ATTEMPTS: u32 = 32;
 
-/// The names of all functions, in alphabetical order. Whatever else is in the folder is not ours.
+/// The names of all functions, in alphabetical order. Other files in the folder are ignored.
 pub(super) async fn names(backend: &Backend) -> Result<Vec<FunctionName>, StoreError> {
     let files = backend.list(&Path::from(FUNCTIONS)).await?;
     let mut names: Vec<FunctionName> =
@@ -31,36 +30,59 @@ pub(super) async fn names(backend: &Backend) -> Result<Vec<FunctionName>, StoreE
 pub(super) async fn read(backend: &Backend, name: &FunctionName) -> Result<Option<FunctionRecord>, StoreError> {
     let path = layout::record(name);
     let object = backend.get(&path).await?;
-    object.map(|object| format::decode(backend, &path, &object.bytes)).transpose()
+    object.map(|object| document::read(backend, &path, &object.bytes)).transpose()
 }
 
-/// Publishes a version of a function: one step for every other reader and writer.
-pub(super) async fn publish(
+/// What a change to a record did.
+pub(super) struct Changed<T> {
+    /// The result for the caller.
+    pub(super) result: T,
+    /// Whether the record is another one than before, and is to be written.
+    pub(super) changed: bool,
+}
+
+/// What to do with a record that cannot be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfDamaged {
+    /// Move it aside and begin a new one.
+    Replace,
+    /// Fail.
+    Fail,
+}
+
+/// Changes a function's record in one step: every other reader and writer sees it before or after.
+///
+/// `change` gets the record as it is, or an empty one. It is called again where another writer was first.
+pub(super) async fn change<T, C>(
     backend: &Arc<Backend>,
     name: &FunctionName,
-    entry: VersionEntry,
-    alias: Option<&AliasName>,
-) -> Result<Publication, StoreError> {
-    let publish = Publish { backend: Arc::clone(backend), name: name.clone(), entry, alias: alias.cloned() };
+    if_damaged: IfDamaged,
+    change: C,
+) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    C: Fn(&mut FunctionRecord) -> Result<Changed<T>, StoreError> + Send + Sync + 'static,
+{
+    let writer = Writer { backend: Arc::clone(backend), name: name.clone(), if_damaged, change };
     match backend.replacement() {
-        Replacement::CompareAndSwap => publish.run().await,
-        Replacement::Lock(lock) => lock.hold(publish.run()).await,
+        Replacement::CompareAndSwap => writer.run().await,
+        Replacement::Lock(lock) => lock.hold(writer.run()).await,
     }
 }
 
-/// Owns what it needs: under a lock it goes on when nobody waits for it any more.
-struct Publish {
+/// Owns what it needs: under a lock it goes on after its caller has left.
+struct Writer<C> {
     backend: Arc<Backend>,
     name: FunctionName,
-    entry: VersionEntry,
-    alias: Option<AliasName>,
+    if_damaged: IfDamaged,
+    change: C,
 }
 
-impl Publish {
-    async fn run(self) -> Result<Publication, StoreError> {
+impl<T, C: Fn(&mut FunctionRecord) -> Result<Changed<T>, StoreError>> Writer<C> {
+    async fn run(self) -> Result<T, StoreError> {
         for attempt in 0..ATTEMPTS {
-            if let Some(publication) = self.attempt().await? {
-                return Ok(publication);
+            if let Some(result) = self.attempt().await? {
+                return Ok(result);
             }
             tokio::time::sleep(pause(attempt)).await;
         }
@@ -68,39 +90,38 @@ impl Publish {
         Err(StoreError::Contended { function, store, attempts: ATTEMPTS })
     }
 
-    /// Reads the record, changes it and writes it; `None` if somebody else did so meanwhile.
-    async fn attempt(&self) -> Result<Option<Publication>, StoreError> {
+    /// Reads the record, changes it and writes it; `None` where another writer changed it meanwhile.
+    async fn attempt(&self) -> Result<Option<T>, StoreError> {
         let path = layout::record(&self.name);
         let found = self.backend.get(&path).await?;
         let (mut record, damage) = self.understand(&path, found.as_ref()).await?;
-        let used = damage.as_ref().map_or(0, Damage::used);
-        let publication = record.publish(self.entry, self.alias.as_ref(), used);
-        if !publication.changed {
-            return Ok(Some(publication));
+        let Changed { result, changed } = (self.change)(&mut record)?;
+        if !changed {
+            return Ok(Some(result));
         }
-        let bytes = serde_json::to_vec(&record).map_err(|source| self.backend.malformed(&path, source))?;
-        match self.backend.replace(&path, Bytes::from(bytes), found.map(|found| found.version)).await? {
+        let bytes = document::write(&self.backend, &path, &record)?;
+        match self.backend.replace(&path, bytes, found.map(|found| found.version)).await? {
             Put::Written => {
-                damage.inspect(|damage| damage.warn(&self.name, publication.number));
-                Ok(Some(publication))
+                damage.inspect(|damage| damage.warn(&self.name, record.latest().map_or(0, |(number, _)| number)));
+                Ok(Some(result))
             }
             Put::Conflict => Ok(None),
         }
     }
 
-    /// The record that was found. In place of one that is damaged: a new one, and the damage. A record of a newer
-    /// format is not damaged, and stays as it is.
+    /// The record that was found. A damaged record is replaced by a new one, and its damage is returned with it. A record
+    /// of a newer format is not damaged, and stays as it is.
     async fn understand(
         &self,
         path: &Path,
         found: Option<&Object>,
     ) -> Result<(FunctionRecord, Option<Damage>), StoreError> {
         let Some(found) = found else { return Ok(Default::default()) };
-        match format::decode(&self.backend, path, &found.bytes) {
+        match document::read(&self.backend, path, &found.bytes) {
             Ok(record) => Ok((record, None)),
-            Err(StoreError::Malformed { .. }) => {
+            Err(StoreError::Malformed { .. }) if self.if_damaged == IfDamaged::Replace => {
                 let damage = Damage::keep(&self.backend, path, &found.bytes).await?;
-                Ok((FunctionRecord::default(), Some(damage)))
+                Ok((FunctionRecord::after(damage.used()), Some(damage)))
             }
             Err(error) => Err(error),
         }

@@ -6,16 +6,19 @@ use bytes::Bytes;
 use futures_util::future::try_join;
 
 use super::{
+    alias::AliasTarget,
     backend::{Backend, IfMissing},
     blob::Blob,
     error::StoreError,
-    format, functions,
+    format,
+    functions::{self, Changed, IfDamaged},
     manifest::{Documents, Manifest},
-    record::{FunctionRecord, VersionEntry},
+    record::{FunctionRecord, Publication},
+    stamp::{Clock, Stamp},
     url::StoreUrl,
     version::{NewVersion, PublishedVersion},
 };
-use crate::function::{AliasName, Digest, FunctionName};
+use crate::function::{AliasName, Digest, FunctionName, Timestamp};
 
 /// What is published, wherever it is kept.
 ///
@@ -31,6 +34,7 @@ use crate::function::{AliasName, Digest, FunctionName};
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) backend: Arc<Backend>,
+    clock: Clock,
 }
 
 impl Store {
@@ -49,17 +53,28 @@ impl Store {
     pub async fn open_existing(url: &StoreUrl) -> Result<Self, StoreError> {
         let backend = Backend::connect(url, IfMissing::Fail).await?;
         format::recheck(&backend).await?;
-        Ok(Self { backend: Arc::new(backend) })
+        Ok(Self::of(backend))
     }
 
     pub(super) async fn with_backend(backend: Backend) -> Result<Self, StoreError> {
         format::check(&backend).await?;
-        Ok(Self { backend: Arc::new(backend) })
+        Ok(Self::of(backend))
+    }
+
+    pub(super) fn of(backend: Backend) -> Self {
+        Self { backend: Arc::new(backend), clock: Clock::default() }
     }
 
     /// A new store in memory, shared by this handle's clones and gone with the last of them.
     pub fn memory() -> Self {
-        Self { backend: Arc::new(Backend::memory()) }
+        Self::of(Backend::memory())
+    }
+
+    /// The same store with a clock of one's own: what this handle publishes and changes is noted with its time. The default
+    /// is the system's clock.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { clock: Clock::new(clock), ..self }
     }
 
     /// Whether the store is there, and is one that this build understands: one small read, however much is published.
@@ -90,14 +105,42 @@ impl Store {
     ) -> Result<PublishedVersion, StoreError> {
         let backend = &self.backend;
         let module = Blob::of(version.module.clone(), backend).await?;
+        let stamp = Stamp::new(self.clock.now(), version.published_by.as_deref());
         let documents = Documents::of(version, &module)
             .map_err(|source| StoreError::Unwritable { function: name.clone(), source })?;
         try_join(module.write(backend), documents.config.write(backend)).await?;
         documents.manifest.write(backend).await?;
-        let entry = VersionEntry { manifest: documents.manifest.digest(), module: module.digest() };
-        let publication = functions::publish(backend, name, entry, alias).await?;
-        let VersionEntry { manifest, module } = entry;
-        Ok(PublishedVersion { number: publication.number, manifest, module, changed: publication.changed })
+        let (manifest, module, alias) = (documents.manifest.digest(), module.digest(), alias.cloned());
+        let publish = move |record: &mut FunctionRecord| {
+            let published @ Publication { changed, .. } = record.publish(manifest, module, alias.as_ref(), &stamp);
+            Ok(Changed { result: published, changed })
+        };
+        let published = functions::change(backend, name, IfDamaged::Replace, publish).await?;
+        Ok(PublishedVersion { number: published.number, manifest, module, changed: published.changed })
+    }
+
+    /// Points an alias to `target`, or removes it where that is `None`, and notes who did so. Returns whether that changed
+    /// anything.
+    ///
+    /// # Errors
+    /// [`StoreError::NoVersion`] where the function has no such version, and as [`Store::publish`]. A record that cannot
+    /// be understood is an error and stays as it is.
+    pub async fn set_alias(
+        &self,
+        name: &FunctionName,
+        alias: &AliasName,
+        target: Option<AliasTarget>,
+        by: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let (function, alias, stamp) = (name.clone(), alias.clone(), Stamp::new(self.clock.now(), by));
+        let set = move |record: &mut FunctionRecord| {
+            if let Some(version) = target.as_ref().and_then(|target| record.missing(target)) {
+                return Err(StoreError::NoVersion { function: function.clone(), version, alias: alias.clone() });
+            }
+            let changed = record.set_alias(&alias, target.as_ref(), &stamp);
+            Ok(Changed { result: changed, changed })
+        };
+        functions::change(&self.backend, name, IfDamaged::Fail, set).await
     }
 
     /// What is published under a name; `None` if nothing ever was.

@@ -3,19 +3,21 @@
 //! ```text
 //! nebula-store.json      {"format":1}: what wrote this; in a folder also the writers' lock
 //! blobs/sha256/<hex>     modules, configurations, manifests: immutable
-//! functions/<name>.json  versions (number -> manifest), aliases: replaced as a whole
+//! functions/<name>.json  the next number, versions (manifest, when, by whom), aliases and their history: replaced as a whole
 //! functions/<name>.json.damaged-<hex>   a record that could not be understood when the function was published again
 //! ```
 //!
 //! A version's manifest is an OCI image manifest that names a configuration and the module. A publish writes from the
 //! leaves to the root, blobs before the manifest and that before the record, so that whoever finds a name finds all of it.
 
+mod alias;
 mod backend;
 mod blob;
 pub(crate) mod cache;
 #[cfg(any(test, feature = "test-support"))]
 pub mod conformance;
 mod damage;
+mod document;
 mod error;
 mod failure;
 #[cfg(test)]
@@ -31,12 +33,14 @@ mod manifest;
 pub(crate) mod obstacle;
 mod packaged;
 mod record;
+mod stamp;
 #[cfg(test)]
 mod tests;
 mod url;
 mod version;
 
 pub use self::{
+    alias::{Alias, AliasChange, AliasTarget, InvalidAliasTarget},
     error::{BackendError, StoreError},
     handle::Store,
     manifest::Manifest,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use super::{backend::Backend, blob::Blob, error::StoreError, functions, handle::Store, layout, manifest};
+use super::{backend::Backend, blob::Blob, document, error::StoreError, functions, handle::Store, layout, manifest};
 use crate::function::{Digest, FunctionName};
 
 /// The store of a package: some versions of another store as one document. It maps paths to the texts of records, manifests
@@ -60,8 +60,8 @@ impl PackagedStore {
             }
         }
         let path = layout::record(name);
-        let text = serde_json::to_string(&record).map_err(|source| backend.malformed(&path, source))?;
-        self.0.insert(path.to_string(), text);
+        let bytes = document::write(backend, &path, &record)?;
+        self.0.insert(path.to_string(), String::from_utf8_lossy(&bytes).into_owned());
         Ok(())
     }
 
@@ -84,7 +84,14 @@ mod tests {
     fn version(code: &str) -> NewVersion {
         let exports = vec![Export { name: code.into(), params: vec![], results: vec![], typed: None }];
         let module = Bytes::from(format!("\0asm{code}"));
-        NewVersion { module, kind: Kind::Core, exports, config: FunctionConfig::default(), composition: None }
+        NewVersion {
+            module,
+            kind: Kind::Core,
+            exports,
+            config: FunctionConfig::default(),
+            composition: None,
+            published_by: Some("ada".to_owned()),
+        }
     }
 
     #[tokio::test]

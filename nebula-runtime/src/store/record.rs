@@ -4,28 +4,38 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::format::FORMAT;
-use crate::function::{AliasName, Digest, VersionRef};
+use super::{
+    alias::{Alias, AliasTarget},
+    stamp::Stamp,
+};
+use crate::function::{AliasName, Digest, Timestamp, VersionRef};
 
 /// What is published under one name: versions by their numbers, and aliases for some of them.
 ///
-/// - Numbers start at 1 and are never given twice; the highest is the latest.
-/// - Every alias points to a version that is there.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Document", into = "Document")]
+/// - Numbers start at 1. A number is never used twice, also after its version was removed. The highest is the latest.
+/// - Every alias points to versions that exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionRecord {
+    next: u64,
     versions: BTreeMap<u64, VersionEntry>,
-    aliases: BTreeMap<AliasName, u64>,
+    aliases: BTreeMap<AliasName, Alias>,
 }
 
-/// Which blobs a version is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Which blobs a version is made of, and who published it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct VersionEntry {
     /// Its OCI image manifest, which names everything else.
     pub manifest: Digest,
     /// Its module, so that a version is found by it without reading manifests.
     pub module: Digest,
+    /// When it was published. `None` for a version from a record of format 1, which did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<Timestamp>,
+    /// Who published it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_by: Option<String>,
 }
 
 /// What a publish did to a record.
@@ -35,7 +45,58 @@ pub(super) struct Publication {
     pub(super) changed: bool,
 }
 
+/// Why a record contradicts itself.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidRecord {
+    #[error("version number {0} is not between 1 and {MAX_NUMBER}")]
+    Number(u64),
+    #[error("the next version is {next}, and version {number} exists")]
+    Next { next: u64, number: u64 },
+    #[error("alias {alias} points to version {number}, which does not exist")]
+    Alias { alias: AliasName, number: u64 },
+}
+
+/// The highest integer that every reader of JSON takes for what it is (RFC 8259, section 6).
+pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
+
+impl Default for FunctionRecord {
+    fn default() -> Self {
+        Self { next: 1, versions: BTreeMap::new(), aliases: BTreeMap::new() }
+    }
+}
+
 impl FunctionRecord {
+    /// A record of these parts. Without `next`, the next version follows the highest one.
+    pub(super) fn of(
+        next: Option<u64>,
+        versions: BTreeMap<u64, VersionEntry>,
+        aliases: BTreeMap<AliasName, Alias>,
+    ) -> Result<Self, InvalidRecord> {
+        if let Some(&number) = versions.keys().find(|number| !(1..=MAX_NUMBER).contains(*number)) {
+            return Err(InvalidRecord::Number(number));
+        }
+        let highest = versions.last_key_value().map_or(0, |(&number, _)| number);
+        let record = Self { next: next.unwrap_or(highest + 1), versions, aliases };
+        match record.next {
+            next if next <= highest => Err(InvalidRecord::Next { next, number: highest }),
+            next if next > MAX_NUMBER + 1 => Err(InvalidRecord::Number(next)),
+            _ => Ok(()),
+        }?;
+        let mut missing =
+            record.aliases().filter_map(|(name, alias)| Some((name, record.missing(alias.target.as_ref()?)?)));
+        match missing.next() {
+            Some((alias, number)) => Err(InvalidRecord::Alias { alias: alias.clone(), number }),
+            None => Ok(()),
+        }?;
+        drop(missing);
+        Ok(record)
+    }
+
+    /// A record without versions, whose first one comes after all numbers up to `used`.
+    pub(super) fn after(used: u64) -> Self {
+        Self { next: used + 1, ..Self::default() }
+    }
+
     /// The version with the highest number.
     pub fn latest(&self) -> Option<(u64, &VersionEntry)> {
         self.versions().next_back()
@@ -46,179 +107,207 @@ impl FunctionRecord {
         self.versions.iter().map(|(&number, entry)| (number, entry))
     }
 
-    /// The version that a reference means. A digest means the newest version of that module.
-    pub fn resolve(&self, version: &VersionRef) -> Option<(u64, &VersionEntry)> {
+    /// The number that the next new version gets.
+    pub fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// The aliases in alphabetical order, also those that were removed.
+    pub fn aliases(&self) -> impl Iterator<Item = (&AliasName, &Alias)> {
+        self.aliases.iter()
+    }
+
+    /// What an alias points to, if there is such an alias.
+    pub fn target(&self, alias: &AliasName) -> Option<&AliasTarget> {
+        self.aliases.get(alias)?.target.as_ref()
+    }
+
+    /// The version that a reference means. A digest means the newest version of that module. `choose` decides for an
+    /// alias: [`AliasTarget::heaviest`] where nothing is called.
+    pub fn resolve(
+        &self,
+        version: &VersionRef,
+        choose: impl FnOnce(&AliasTarget) -> u64,
+    ) -> Option<(u64, &VersionEntry)> {
         match version {
             VersionRef::Latest => self.latest(),
             VersionRef::Number(number) => self.version(number.get()),
-            VersionRef::Alias(alias) => self.version(*self.aliases.get(alias)?),
+            VersionRef::Alias(alias) => self.version(choose(self.target(alias)?)),
             VersionRef::Digest(module) => self.versions().rev().find(|(_, entry)| entry.module == *module),
         }
     }
 
-    /// The aliases that point to a version, in alphabetical order.
+    /// The aliases that point to a version, to it alone or to it among others, in alphabetical order.
     pub fn aliases_of(&self, number: u64) -> Vec<AliasName> {
-        self.aliases.iter().filter(|(_, to)| **to == number).map(|(alias, _)| alias.clone()).collect()
+        let points = |alias: &Alias| alias.target.iter().flat_map(AliasTarget::weights).any(|(to, _)| to == number);
+        self.aliases().filter(|(_, alias)| points(alias)).map(|(name, _)| name.clone()).collect()
     }
 
-    /// The same record with these versions alone, and the aliases that point to one of them.
-    pub(super) fn only(mut self, versions: &BTreeSet<u64>) -> Self {
-        self.versions.retain(|number, _| versions.contains(number));
-        self.aliases.retain(|_, number| versions.contains(number));
-        self
-    }
-
-    fn version(&self, number: u64) -> Option<(u64, &VersionEntry)> {
+    /// The version of this number.
+    pub fn version(&self, number: u64) -> Option<(u64, &VersionEntry)> {
         self.versions.get(&number).map(|entry| (number, entry))
     }
 
-    /// Makes `entry` the latest version, if it is not yet, and points `alias` to it. Numbers up to `used` were given
-    /// before this record began.
-    pub(super) fn publish(&mut self, entry: VersionEntry, alias: Option<&AliasName>, used: u64) -> Publication {
-        let (number, added) = match self.latest() {
-            Some((number, latest)) if *latest == entry => (number, false),
-            latest => (latest.map_or(used, |(number, _)| number) + 1, true),
-        };
-        self.versions.insert(number, entry);
-        let moved = alias.is_some_and(|alias| self.aliases.insert(alias.clone(), number) != Some(number));
-        Publication { number, changed: added || moved }
+    /// The record for a package: these versions, and the aliases as far as they point to them. When and by whom something
+    /// was done is left out, so that the same versions always make the same package.
+    pub(super) fn only(self, versions: &BTreeSet<u64>) -> Self {
+        let unsigned = |entry| VersionEntry { published_at: None, published_by: None, ..entry };
+        let kept = self.versions.into_iter().filter(|(number, _)| versions.contains(number));
+        let kept: BTreeMap<_, _> = kept.map(|(number, entry)| (number, unsigned(entry))).collect();
+        let aliases = self.aliases.into_iter().filter_map(|(name, alias)| {
+            let target = alias.target?.only(versions)?;
+            Some((name, Alias { target: Some(target), ..Alias::default() }))
+        });
+        let next = kept.last_key_value().map_or(0, |(&number, _)| number) + 1;
+        Self { next, aliases: aliases.collect(), versions: kept }
     }
-}
 
-/// A record as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    format: u64,
-    versions: BTreeMap<u64, VersionEntry>,
-    aliases: BTreeMap<AliasName, u64>,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum InvalidRecord {
-    #[error("version number {0} is not between 1 and {MAX_NUMBER}")]
-    Number(u64),
-    #[error("alias {alias} points to version {number}, which is not there")]
-    Alias { alias: AliasName, number: u64 },
-}
-
-/// The highest integer that every reader of JSON takes for what it is (RFC 8259, section 6).
-pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
-
-impl TryFrom<Document> for FunctionRecord {
-    type Error = InvalidRecord;
-
-    fn try_from(Document { versions, aliases, .. }: Document) -> Result<Self, InvalidRecord> {
-        if let Some(&number) = versions.keys().find(|number| !(1..=MAX_NUMBER).contains(*number)) {
-            return Err(InvalidRecord::Number(number));
-        }
-        match aliases.iter().find(|(_, number)| !versions.contains_key(number)) {
-            Some((alias, &number)) => Err(InvalidRecord::Alias { alias: alias.clone(), number }),
-            None => Ok(Self { versions, aliases }),
-        }
+    /// Makes these blobs the latest version, if they are not yet, and points `alias` to it.
+    pub(super) fn publish(
+        &mut self,
+        manifest: Digest,
+        module: Digest,
+        alias: Option<&AliasName>,
+        stamp: &Stamp,
+    ) -> Publication {
+        let latest = self.latest().filter(|(_, latest)| (latest.manifest, latest.module) == (manifest, module));
+        let latest = latest.map(|(number, _)| number);
+        let number = latest.unwrap_or_else(|| self.add(manifest, module, stamp));
+        let moved = alias.is_some_and(|alias| {
+            self.aliases.entry(alias.clone()).or_default().set(Some(AliasTarget::version(number)), stamp)
+        });
+        Publication { number, changed: latest.is_none() || moved }
     }
-}
 
-impl From<FunctionRecord> for Document {
-    fn from(FunctionRecord { versions, aliases }: FunctionRecord) -> Self {
-        Self { format: FORMAT, versions, aliases }
+    fn add(&mut self, manifest: Digest, module: Digest, stamp: &Stamp) -> u64 {
+        let number = self.next;
+        let Stamp { at, by } = stamp.clone();
+        self.versions.insert(number, VersionEntry { manifest, module, published_at: Some(at), published_by: by });
+        self.next += 1;
+        number
+    }
+
+    /// Points an alias to `target`, whose versions exist, or removes it. Returns whether that changed anything.
+    pub(super) fn set_alias(&mut self, alias: &AliasName, target: Option<&AliasTarget>, stamp: &Stamp) -> bool {
+        (target.is_some() || self.aliases.contains_key(alias))
+            && self.aliases.entry(alias.clone()).or_default().set(target.cloned(), stamp)
+    }
+
+    /// A version of `target` that does not exist, if there is one.
+    pub(super) fn missing(&self, target: &AliasTarget) -> Option<u64> {
+        target.weights().map(|(number, _)| number).find(|number| !self.versions.contains_key(number))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::alias::AliasChange;
 
-    fn entry(seed: &str) -> VersionEntry {
-        let manifest = Digest::of(format!("manifest {seed}").as_bytes());
-        VersionEntry { manifest, module: Digest::of(seed.as_bytes()) }
+    /// What is done at the second `at` is done by ada.
+    fn stamp(at: u64) -> Stamp {
+        Stamp::new(Timestamp::from_unix(at), Some("ada"))
     }
 
-    fn record_of(entries: &[&str]) -> FunctionRecord {
+    fn entry(seed: &str, at: u64) -> VersionEntry {
+        let (manifest, module) = digests(seed);
+        let Stamp { at, by } = stamp(at);
+        VersionEntry { manifest, module, published_at: Some(at), published_by: by }
+    }
+
+    fn digests(seed: &str) -> (Digest, Digest) {
+        (Digest::of(format!("manifest {seed}").as_bytes()), Digest::of(seed.as_bytes()))
+    }
+
+    fn publish(record: &mut FunctionRecord, seed: &str, alias: Option<&AliasName>, at: u64) -> (u64, bool) {
+        let (manifest, module) = digests(seed);
+        let Publication { number, changed } = record.publish(manifest, module, alias, &stamp(at));
+        (number, changed)
+    }
+
+    /// A record of versions that were published in these seconds, from 1 on.
+    fn record_of(seeds: &[&str]) -> FunctionRecord {
         let mut record = FunctionRecord::default();
-        for seed in entries {
-            record.publish(entry(seed), None, 0);
+        for (seed, at) in seeds.iter().zip(1..) {
+            publish(&mut record, seed, None, at);
         }
         record
     }
 
     #[test]
-    fn is_written_as_the_design_says() {
-        let mut record = record_of(&["a"]);
-        record.publish(entry("b"), Some(&"prod".parse().unwrap()), 0);
-        let (a, b) = (entry("a"), entry("b"));
-        let expected = format!(
-            r#"{{"format":1,"versions":{{"1":{{"manifest":"{}","module":"{}"}},"2":{{"manifest":"{}","module":"{}"}}}},"aliases":{{"prod":2}}}}"#,
-            a.manifest, a.module, b.manifest, b.module,
-        );
-        assert_eq!(serde_json::to_string(&record).unwrap(), expected);
-        assert_eq!(serde_json::from_str::<FunctionRecord>(&expected).unwrap(), record);
-    }
-
-    #[test]
     fn versions_are_found_by_number_alias_and_module() {
         let mut record = record_of(&["a", "b", "a"]);
-        let prod: AliasName = "prod".parse().unwrap();
-        record.aliases.insert(prod.clone(), 1);
+        let (prod, canary): (AliasName, AliasName) = ("prod".parse().unwrap(), "canary".parse().unwrap());
+        record.set_alias(&prod, Some(&AliasTarget::version(1)), &stamp(4));
+        record.set_alias(&canary, Some(&AliasTarget::weighted([(1, 1), (2, 5)]).unwrap()), &stamp(4));
         let cases = [
-            ("latest".to_owned(), Some((3, entry("a")))),
-            ("1".to_owned(), Some((1, entry("a")))),
-            ("prod".to_owned(), Some((1, entry("a")))),
-            (entry("a").module.to_string(), Some((3, entry("a")))),
-            (entry("b").module.to_string(), Some((2, entry("b")))),
+            ("latest".to_owned(), Some((3, entry("a", 3)))),
+            ("1".to_owned(), Some((1, entry("a", 1)))),
+            ("prod".to_owned(), Some((1, entry("a", 1)))),
+            ("canary".to_owned(), Some((2, entry("b", 2)))),
+            (digests("a").1.to_string(), Some((3, entry("a", 3)))),
+            (digests("b").1.to_string(), Some((2, entry("b", 2)))),
             ("4".to_owned(), None),
             ("beta".to_owned(), None),
-            (entry("c").module.to_string(), None),
+            (digests("c").1.to_string(), None),
         ];
         for (version, expected) in cases {
-            let found = record.resolve(&version.parse().unwrap()).map(|(number, entry)| (number, *entry));
-            assert_eq!(found, expected, "{version}");
+            let found = record.resolve(&version.parse().unwrap(), AliasTarget::heaviest);
+            assert_eq!(found, expected.as_ref().map(|(number, entry)| (*number, entry)), "{version}");
         }
-        assert_eq!(record.aliases_of(1), [prod]);
-        assert_eq!(FunctionRecord::default().resolve(&VersionRef::Latest), None);
+        assert_eq!(record.aliases_of(1), [canary, prod]);
+        assert_eq!(FunctionRecord::default().resolve(&VersionRef::Latest, AliasTarget::heaviest), None);
     }
 
     #[test]
     fn publishing_what_is_latest_changes_nothing_and_what_was_before_is_a_new_version() {
         let mut record = record_of(&["a"]);
-        assert_eq!(record.publish(entry("a"), None, 0), Publication { number: 1, changed: false });
-        assert_eq!(record.publish(entry("b"), None, 0), Publication { number: 2, changed: true });
-        assert_eq!(record.publish(entry("a"), None, 0), Publication { number: 3, changed: true });
+        assert_eq!(publish(&mut record, "a", None, 9), (1, false));
+        assert_eq!(record, record_of(&["a"]));
+        assert_eq!(publish(&mut record, "b", None, 2), (2, true));
+        assert_eq!(publish(&mut record, "a", None, 3), (3, true));
+        assert_eq!(record, record_of(&["a", "b", "a"]));
     }
 
     #[test]
-    fn publishing_with_an_alias_changes_something_only_if_the_alias_moves() {
+    fn a_number_is_not_used_again_after_its_version_was_removed() {
+        let version = |number, seed: &str| (number, entry(seed, number));
+        let mut record = FunctionRecord::of(Some(4), [version(1, "a")].into(), BTreeMap::new()).unwrap();
+        assert_eq!(publish(&mut record, "b", None, 4), (4, true));
+        assert_eq!(
+            record,
+            FunctionRecord::of(Some(5), [version(1, "a"), version(4, "b")].into(), BTreeMap::new()).unwrap()
+        );
+        let mut empty = FunctionRecord::after(7);
+        assert_eq!(publish(&mut empty, "a", None, 1), (8, true));
+    }
+
+    #[test]
+    fn every_move_of_an_alias_is_in_its_history_and_no_move_changes_nothing() {
         let prod: AliasName = "prod".parse().unwrap();
         let mut record = record_of(&["a"]);
-        assert_eq!(record.publish(entry("a"), Some(&prod), 0), Publication { number: 1, changed: true });
-        assert_eq!(record.publish(entry("a"), Some(&prod), 0), Publication { number: 1, changed: false });
-    }
-
-    #[test]
-    fn refuses_what_cannot_be_a_record() {
-        let version = serde_json::to_string(&entry("a")).unwrap();
-        let cases = [
-            (String::new(), "EOF while parsing"),
-            (format!(r#"{{"format":1,"versions":{{"1":{version}"#), "EOF while parsing"),
-            (
-                format!(r#"{{"format":1,"versions":{{"0":{version}}},"aliases":{{}}}}"#),
-                "version number 0 is not between 1",
-            ),
-            (
-                format!(r#"{{"format":1,"versions":{{"18446744073709551615":{version}}},"aliases":{{}}}}"#),
-                "is not between 1",
-            ),
-            (format!(r#"{{"format":1,"versions":{{"one":{version}}},"aliases":{{}}}}"#), "expected key to be a number"),
-            (
-                format!(r#"{{"format":1,"versions":{{"1":{version}}},"aliases":{{"prod":2}}}}"#),
-                "alias prod points to version 2",
-            ),
-            (format!(r#"{{"format":1,"versions":{{"1":{version}}},"aliases":{{"latest":1}}}}"#), "invalid alias"),
-            (format!(r#"{{"format":1,"versions":{{"1":{version}}},"aliases":{{}},"more":1}}"#), "unknown field `more`"),
-        ];
-        for (text, expected) in cases {
-            let error = serde_json::from_str::<FunctionRecord>(&text).unwrap_err().to_string();
-            assert!(error.contains(expected), "{text}: {error}");
+        let weighted = AliasTarget::weighted([(1, 95), (2, 5)]).unwrap();
+        assert_eq!(publish(&mut record, "a", Some(&prod), 2), (1, true));
+        assert_eq!(publish(&mut record, "a", Some(&prod), 3), (1, false));
+        assert_eq!(publish(&mut record, "b", None, 4), (2, true));
+        for (target, at, changed) in
+            [(Some(&weighted), 5, true), (Some(&weighted), 6, false), (None, 7, true), (None, 8, false)]
+        {
+            assert_eq!(record.set_alias(&prod, target, &stamp(at)), changed, "{at}");
         }
+        assert!(!record.set_alias(&"beta".parse().unwrap(), None, &stamp(9)));
+
+        let (one, by) = (AliasTarget::version(1), Some("ada".to_owned()));
+        let change = |at, from: Option<&AliasTarget>, to: Option<&AliasTarget>| AliasChange {
+            at: Timestamp::from_unix(at),
+            by: by.clone(),
+            from: from.cloned(),
+            to: to.cloned(),
+        };
+        let history =
+            vec![change(2, None, Some(&one)), change(5, Some(&one), Some(&weighted)), change(7, Some(&weighted), None)];
+        let expected = Alias { target: None, past: vec![one, weighted], history };
+        assert_eq!(record.aliases().collect::<Vec<_>>(), [(&prod, &expected)]);
+        assert_eq!((record.aliases_of(1), record.target(&prod)), (vec![], None));
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    Store, StoreError, StoreUrl,
+    AliasTarget, Store, StoreError, StoreUrl,
     conformance::{self, has_all_versions, publish_at_once, sample},
 };
 use crate::function::FunctionName;
@@ -55,13 +55,14 @@ async fn handles_that_share_only_the_folder_lose_nothing() {
 #[tokio::test]
 async fn a_store_is_laid_out_as_the_design_says() {
     let folder = TempDir::new().unwrap();
-    let store = open(folder.path()).await.unwrap();
+    let store = open(folder.path()).await.unwrap().with_clock(|| "2026-01-31T12:00:00Z".parse().unwrap());
     let published = store.publish(&name("treats"), sample("a"), None).await.unwrap();
     let read = |path: &str| fs::read_to_string(folder.path().join(path)).unwrap();
     assert_eq!(read("nebula-store.json"), r#"{"format":1}"#);
     let (manifest, module) = (published.manifest, published.module);
-    let record =
-        format!(r#"{{"format":1,"versions":{{"1":{{"manifest":"{manifest}","module":"{module}"}}}},"aliases":{{}}}}"#);
+    let record = r#"{"format":2,"next":2,"versions":{"1":{"manifest":"MANIFEST","module":"MODULE","published_at":"2026-01-31T12:00:00Z","published_by":"conformance"}},"aliases":{}}"#
+        .replace("MANIFEST", &manifest.to_string())
+        .replace("MODULE", &module.to_string());
     assert_eq!(read("functions/treats.json"), record);
     let config = r#"{"created":"1970-01-01T00:00:00Z","architecture":"wasm","os":"wasip1","layerDigests":["MODULE"],"nebula":{"kind":"core","exports":[{"name":"add","params":["i32","i32"],"results":["i32"]}],"config":{"export":"add","limits":{}}}}"#
         .replace("MODULE", &module.to_string());
@@ -92,16 +93,41 @@ async fn a_record_of_a_newer_format_is_refused_and_kept() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path()).await.unwrap();
     let file = folder.path().join("functions/treats.json");
-    let newer = r#"{"format":2,"versions":[],"retired":true}"#;
+    let newer = r#"{"format":3,"versions":[],"retired":true}"#;
     fs::create_dir(folder.path().join("functions")).unwrap();
     fs::write(&file, newer).unwrap();
     for error in [
         store.record(&name("treats")).await.unwrap_err(),
         store.publish(&name("treats"), sample("a"), None).await.unwrap_err(),
+        store.set_alias(&name("treats"), &"prod".parse().unwrap(), None, None).await.unwrap_err(),
     ] {
-        assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }), "{error:?}");
+        assert!(matches!(error, StoreError::NewerFormat { found: 3, supported: 2, .. }), "{error:?}");
     }
     assert_eq!(fs::read_to_string(file).unwrap(), newer);
+}
+
+#[tokio::test]
+async fn a_record_of_format_1_is_read_and_is_written_in_the_new_format_by_the_next_publish() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    let published = store.publish(&name("treats"), sample("a"), Some(&"prod".parse().unwrap())).await.unwrap();
+    let file = folder.path().join("functions/treats.json");
+    let old = r#"{"format":1,"versions":{"1":{"manifest":"MANIFEST","module":"MODULE"}},"aliases":{"prod":1}}"#
+        .replace("MANIFEST", &published.manifest.to_string())
+        .replace("MODULE", &published.module.to_string());
+    fs::write(&file, &old).unwrap();
+    assert!(!store.publish(&name("treats"), sample("a"), Some(&"prod".parse().unwrap())).await.unwrap().changed);
+    assert_eq!(fs::read_to_string(&file).unwrap(), old, "nothing was published");
+
+    let second = store.publish(&name("treats"), sample("b"), Some(&"prod".parse().unwrap())).await.unwrap();
+    let record = store.record(&name("treats")).await.unwrap().unwrap();
+    assert_eq!((second.number, record.next_number()), (2, 3));
+    let dated: Vec<_> = record.versions().map(|(_, entry)| entry.published_at.is_some()).collect();
+    assert_eq!(dated, [false, true]);
+    let [(_, prod)] = record.aliases().collect::<Vec<_>>()[..] else { panic!("{record:?}") };
+    let history: Vec<_> = prod.history.iter().map(|change| (change.from.clone(), change.to.clone())).collect();
+    assert_eq!(history, [(Some(AliasTarget::version(1)), Some(AliasTarget::version(2)))]);
+    assert!(fs::read_to_string(&file).unwrap().starts_with(r#"{"format":2,"next":3,"#));
 }
 
 #[tokio::test]
@@ -114,7 +140,8 @@ async fn a_truncated_record_is_refused_until_its_function_is_published_again_and
     let other = store.record(&name("other")).await.unwrap();
     let file = folder.path().join("functions/treats.json");
     let whole = fs::read(&file).unwrap();
-    let number_is_readable = whole.windows(3).position(|bytes| bytes == b"\"1\"").unwrap() + 3;
+    // Of `"next":2` and `"1":{`.
+    let number_is_readable = whole.windows(8).position(|bytes| bytes == b"\"next\":2").unwrap() + 8;
     for length in 0..whole.len() {
         let damaged = whole.get(..length).unwrap();
         fs::write(&file, damaged).unwrap();
@@ -122,9 +149,11 @@ async fn a_truncated_record_is_refused_until_its_function_is_published_again_and
         let expected =
             format!("functions/treats.json in store file://{} cannot be understood", folder.path().display());
         assert!(explain(&error).starts_with(&expected), "{}", explain(&error));
+        let moved = store.set_alias(&name("treats"), &"prod".parse().unwrap(), None, None).await;
+        assert!(matches!(moved, Err(StoreError::Malformed { .. })), "{moved:?}");
 
         let published = store.publish(&name("treats"), sample("new"), None).await.unwrap();
-        let number = if length > number_is_readable { 2 } else { 1 };
+        let number = if length >= number_is_readable { 2 } else { 1 };
         assert_eq!((published.number, published.changed), (number, true), "{length}");
         let record = store.record(&name("treats")).await.unwrap().unwrap();
         assert_eq!(record.versions().map(|(number, _)| number).collect::<Vec<_>>(), [number]);

@@ -17,6 +17,8 @@ pub struct NewVersion {
     pub config: FunctionConfig,
     /// What it was composed of, if it was.
     pub composition: Option<Composition>,
+    /// Who publishes it, where that is known: `ada@laptop`. At most 100 characters of it are kept.
+    pub published_by: Option<String>,
 }
 
 /// A version that is published.

@@ -19,12 +19,12 @@ use super::{
     reading::{PATIENCE, PATIENCES, Reader, Shared, in_time, no_answer},
 };
 use crate::{
-    call::{ErrorKind, InvokeError},
+    call::{ErrorKind, Invocation, InvokeError},
     function::{Digest, FunctionInfo, FunctionName, FunctionRef, Limits},
     guest::Deployment,
-    registry::{no_such_function, no_such_version},
+    registry::no_such_function,
     store::{
-        Store,
+        AliasTarget, Store,
         cache::cache,
         flight::{Flight, SingleFlight},
     },
@@ -73,21 +73,35 @@ impl Deployments {
         }))
     }
 
-    /// The version that `reference` means, at most [`STALE`] ago.
+    /// The version that `reference` means, at most [`STALE`] ago: the heaviest version of an alias.
     pub(crate) async fn get(&self, reference: &FunctionRef, now: Instant) -> Result<Arc<Deployment>, InvokeError> {
         let function = self.function(reference.name(), now).await?;
-        self.0.version(&function, reference).await
+        self.0.version(&function, reference.name(), function.meant(reference, AliasTarget::heaviest)?).await
     }
 
-    /// [`Deployments::get`], where the answer is known already.
-    pub(crate) fn ready(&self, reference: &FunctionRef, now: Instant) -> Option<Arc<Deployment>> {
-        self.known(reference.name(), now)?.ready(reference)
+    /// The version that serves `invocation`, as [`Deployments::get`]. The invocation is borrowed mutably because its body is
+    /// not `Sync`.
+    pub(crate) async fn serving(
+        &self,
+        invocation: &mut Invocation,
+        now: Instant,
+    ) -> Result<Arc<Deployment>, InvokeError> {
+        let function = self.function(invocation.function.name(), now).await?;
+        let meant = function.meant(&invocation.function, |target| target.choose(invocation))?;
+        self.0.version(&function, invocation.function.name(), meant).await
+    }
+
+    /// [`Deployments::serving`], where the answer is known already.
+    pub(crate) fn ready(&self, invocation: &Invocation, now: Instant) -> Option<Arc<Deployment>> {
+        let known = self.known(invocation.function.name(), now)?;
+        known.ready(&invocation.function, |target| target.choose(invocation))
     }
 
     /// What is known of the version that `reference` means.
     pub(crate) async fn info(&self, reference: &FunctionRef) -> Result<FunctionInfo, InvokeError> {
         let function = self.function(reference.name(), Instant::now()).await?;
-        let deployment = self.0.version(&function, reference).await?;
+        let meant = function.meant(reference, AliasTarget::heaviest)?;
+        let deployment = self.0.version(&function, reference.name(), meant).await?;
         Ok(deployment.manifest.info(reference.name(), deployment.resolved.version, function.aliases(&deployment)))
     }
 
@@ -169,21 +183,19 @@ impl Inner {
         self.start_reading(name, || None).await.map_err(stopped)?.map_err(InvokeError::shared)
     }
 
+    /// A version of a function, read where it was not asked for before.
     async fn version(
         self: &Arc<Self>,
         function: &Arc<Function>,
-        reference: &FunctionRef,
+        name: &FunctionName,
+        (version, manifest): (u64, Digest),
     ) -> Result<Arc<Deployment>, InvokeError> {
-        let Some((version, entry)) = function.record.resolve(reference.version()) else {
-            return Err(no_such_version(reference).into());
-        };
-        if let Some(deployment) = function.ready(reference) {
+        if let Some(deployment) = function.deployed(version, &manifest) {
             return Ok(deployment);
         }
-        let (name, manifest) = (reference.name().clone(), entry.manifest);
         let deployed = || function.deployed(version, &manifest).map(Ok);
         let deploy = Arc::clone(self).deploy(name.clone(), Arc::clone(function), version, manifest);
-        in_time(self.deploying.start(&(name, manifest), deployed, deploy)).await
+        in_time(self.deploying.start(&(name.clone(), manifest), deployed, deploy)).await
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{
     call::{InvokeError, causes},
     function::{AliasName, Digest, FunctionName, FunctionRef, VersionRef},
     guest::Deployment,
-    store::FunctionRecord,
+    registry::no_such_version,
+    store::{AliasTarget, FunctionRecord},
 };
 
 /// A function as its record was when it was read last.
@@ -44,15 +45,30 @@ impl Function {
         }
     }
 
-    /// The version that `reference` means, if it was asked for before.
-    pub(super) fn ready(&self, reference: &FunctionRef) -> Option<Arc<Deployment>> {
+    /// The version that `reference` means, if it was asked for before. `choose` decides for an alias.
+    pub(super) fn ready(
+        &self,
+        reference: &FunctionRef,
+        choose: impl FnOnce(&AliasTarget) -> u64,
+    ) -> Option<Arc<Deployment>> {
         let is_latest = *reference.version() == VersionRef::Latest;
         if let Some(latest) = self.latest.get().filter(|_| is_latest) {
             return Some(Arc::clone(latest));
         }
-        let (version, entry) = self.record.resolve(reference.version())?;
+        let (version, entry) = self.record.resolve(reference.version(), choose)?;
         let deployment = self.deployed(version, &entry.manifest)?;
         Some(if is_latest { Arc::clone(self.latest.get_or_init(|| deployment)) } else { deployment })
+    }
+
+    /// The number and the manifest of the version that `reference` means. `choose` decides for an alias.
+    pub(super) fn meant(
+        &self,
+        reference: &FunctionRef,
+        choose: impl FnOnce(&AliasTarget) -> u64,
+    ) -> Result<(u64, Digest), InvokeError> {
+        let resolved = self.record.resolve(reference.version(), choose);
+        let (version, entry) = resolved.ok_or_else(|| no_such_version(reference))?;
+        Ok((version, entry.manifest))
     }
 
     /// The version of this number, if it was asked for before. A name that was removed and published anew may have another
@@ -78,10 +94,11 @@ impl Function {
     pub(super) fn successors(&self, record: &FunctionRecord) -> BTreeMap<u64, Digest> {
         let latest = self.record.latest().map(|(number, _)| number);
         let asked_for = self.versions().keys().copied().collect::<Vec<_>>();
-        let aliases = asked_for.iter().flat_map(|number| self.record.aliases_of(*number)).map(VersionRef::Alias);
-        let references = latest.filter(|latest| asked_for.contains(latest)).map(|_| VersionRef::Latest);
-        let meant = references.into_iter().chain(aliases).filter_map(|reference| record.resolve(&reference));
-        meant.map(|(number, entry)| (number, entry.manifest)).collect()
+        let aliases = asked_for.iter().flat_map(|number| self.record.aliases_of(*number));
+        let targets = aliases.filter_map(|alias| record.target(&alias));
+        let weighted = targets.flat_map(AliasTarget::weights).filter_map(|(number, _)| record.version(number));
+        let latest = record.latest().filter(|_| latest.is_some_and(|latest| asked_for.contains(&latest)));
+        latest.into_iter().chain(weighted).map(|(number, entry)| (number, entry.manifest)).collect()
     }
 
     /// The aliases that point to a version.

@@ -40,13 +40,13 @@ impl Invoker for Resolve {
             let detail = "the deadline had passed before the function was started";
             return Box::pin(ready(Err(InvokeError::new(ErrorKind::Timeout, detail))));
         }
-        if let Some(deployment) = self.deployments.ready(&invocation.function, now) {
+        if let Some(deployment) = self.deployments.ready(&invocation, now) {
             resolve(&mut invocation, deployment);
             return self.inner.invoke(invocation);
         }
         Box::pin(async move {
             let place = self.waiting.try_acquire().map_err(|_| too_many())?;
-            let deployment = self.deployments.get(&invocation.function, now).await?;
+            let deployment = self.deployments.serving(&mut invocation, now).await?;
             drop(place);
             invocation.report.update(|report| report.loading = now.elapsed());
             resolve(&mut invocation, deployment);

@@ -80,7 +80,7 @@ fn an_invocation_may_be_made_outside_of_tokio_and_awaited_in_it() {
     tokio.block_on(invoke()).unwrap();
     // Old enough to be read again by the way.
     let later = Instant::now() + Duration::from_secs(1);
-    assert!(runtime.deployments.ready(&name.clone().into(), later).is_some());
+    assert!(runtime.deployments.ready(&Invocation::new(name.clone(), Event::default()), later).is_some());
     assert_eq!(tokio.block_on(invoke()).unwrap().body.into_whole().unwrap(), "7");
 }
 

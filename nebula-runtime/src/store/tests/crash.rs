@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{name, open};
 use crate::store::{
-    Store,
+    AliasTarget, Store,
     conformance::{read_version, sample},
 };
 
@@ -79,7 +79,12 @@ async fn check_all_whole(store: &Store) {
     for function in store.names().await.unwrap() {
         let record = store.record(&function).await.unwrap().unwrap();
         let numbers: Vec<u64> = record.versions().map(|(number, _)| number).collect();
-        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..record.next_number()).collect::<Vec<_>>());
+        for (_, prod) in record.aliases() {
+            let moves: Vec<_> = prod.history.iter().map(|change| (change.from.clone(), change.to.clone())).collect();
+            let to = |number| (number > 0).then(|| AliasTarget::version(number));
+            assert_eq!(moves, numbers.iter().map(|&number| (to(number - 1), to(number))).collect::<Vec<_>>());
+        }
         for (_, entry) in record.versions() {
             read_version(store, &entry.manifest).await.unwrap();
         }

@@ -23,13 +23,16 @@ use object_store::{
 use tempfile::TempDir;
 
 use super::name;
-use crate::store::{
-    Store, StoreError, StoreUrl,
-    backend::{Backend, Replacement},
-    conformance::sample,
-    functions::ATTEMPTS,
-    layout::MARKER,
-    lock::FolderLock,
+use crate::{
+    function::Timestamp,
+    store::{
+        Store, StoreError, StoreUrl,
+        backend::{Backend, Replacement},
+        conformance::sample,
+        functions::ATTEMPTS,
+        layout::MARKER,
+        lock::FolderLock,
+    },
 };
 
 /// Which calls fail. They are counted from 0.
@@ -70,13 +73,13 @@ impl Place {
 
     /// Opens the store as a new process does.
     pub(super) async fn open(&self) -> Result<Store, StoreError> {
-        Store::with_backend(self.backend(Arc::clone(&self.objects))).await
+        Store::with_backend(self.backend(Arc::clone(&self.objects))).await.map(at_one_time)
     }
 
     /// A handle of the store whose calls fail.
     pub(super) fn flaky(&self, fault: Fault) -> (Store, Arc<Flaky>) {
         let flaky = Arc::new(Flaky { objects: Arc::clone(&self.objects), fault, calls: AtomicUsize::new(0) });
-        (Store { backend: Arc::new(self.backend(Arc::clone(&flaky) as _)) }, flaky)
+        (at_one_time(Store::of(self.backend(Arc::clone(&flaky) as _))), flaky)
     }
 
     /// Opens the store with a handle whose calls fail.
@@ -94,6 +97,11 @@ impl Place {
             }
         }
     }
+}
+
+/// Records of the same changes are then the same.
+fn at_one_time(store: Store) -> Store {
+    store.with_clock(|| Timestamp::from_unix(1))
 }
 
 /// A backend of which some calls fail.

@@ -11,9 +11,9 @@ use super::{
     name,
 };
 use crate::{
-    function::{AliasName, Digest},
+    function::Digest,
     store::{
-        FunctionRecord, NewVersion, Store,
+        AliasTarget, FunctionRecord, NewVersion, Store,
         conformance::{read_version, sample},
     },
 };
@@ -22,12 +22,15 @@ const FUNCTIONS: [&str; 3] = ["one", "two", "three"];
 const ALIASES: [&str; 2] = ["beta", "prod"];
 const MODULES: [&str; 3] = ["a", "b", "c"];
 
-/// What is published under a name: the module of each version, from version 1 on, and the versions of the aliases.
+/// What is published under a name: the module of each version, from version 1 on, and all targets that an alias ever had,
+/// the last one last. A target is the weights of its versions, and none if the alias was removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Record {
     versions: Vec<&'static str>,
-    aliases: BTreeMap<&'static str, usize>,
+    aliases: BTreeMap<&'static str, Vec<Weights>>,
 }
+
+type Weights = Vec<(u64, u32)>;
 
 /// For each name, what may be published under it: a publisher that crashed leaves the record as it was or as it was to
 /// be.
@@ -40,22 +43,65 @@ struct Publish {
     alias: Option<&'static str>,
 }
 
+/// Points an alias to the latest version and, with these weights, the one before; or removes it.
+#[derive(Debug, Clone, Copy)]
+struct Move {
+    function: &'static str,
+    alias: &'static str,
+    weights: Option<(u32, u32)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Edit {
+    Publish(Publish),
+    Move(Move),
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Transition {
-    Publish(Publish),
-    /// A publisher that is gone at this call to the backend.
-    Crash(Publish, usize, How),
+    Edit(Edit),
+    /// A writer that is gone at this call to the backend.
+    Crash(Edit, usize, How),
     /// The store is opened anew.
     Open,
 }
 
-impl Record {
-    fn publish(mut self, Publish { module, alias, .. }: Publish) -> Self {
-        if self.versions.last() != Some(&module) {
-            self.versions.push(module);
+impl Edit {
+    fn function(self) -> &'static str {
+        match self {
+            Self::Publish(Publish { function, .. }) | Self::Move(Move { function, .. }) => function,
         }
-        self.aliases.extend(alias.map(|alias| (alias, self.versions.len())));
+    }
+}
+
+impl Move {
+    /// The weights of the versions that the alias is to point to, where there are `versions` of them.
+    fn target(self, versions: u64) -> Weights {
+        let Some((latest, before)) = self.weights else { return Vec::new() };
+        let weights = [(versions.saturating_sub(1), before), (versions, latest)];
+        weights.into_iter().filter(|(number, _)| *number > 0).collect()
+    }
+}
+
+impl Record {
+    fn edit(mut self, edit: Edit) -> Self {
+        match edit {
+            Edit::Publish(Publish { module, alias, .. }) => {
+                if self.versions.last() != Some(&module) {
+                    self.versions.push(module);
+                }
+                let target = vec![(self.versions.len() as u64, 1)];
+                alias.map(|alias| self.point(alias, target));
+            }
+            Edit::Move(to) => self.point(to.alias, to.target(self.versions.len() as u64)),
+        }
         self
+    }
+
+    fn point(&mut self, alias: &'static str, target: Weights) {
+        if self.aliases.get(alias).and_then(|targets| targets.last()).cloned().unwrap_or_default() != target {
+            self.aliases.entry(alias).or_default().push(target);
+        }
     }
 
     /// The record as the store has it.
@@ -63,18 +109,25 @@ impl Record {
         let module = |digest| MODULES.into_iter().find(|module| Digest::of(&sample(module).module) == digest).unwrap();
         let versions: Vec<_> = record.versions().map(|(_, entry)| module(entry.module)).collect();
         let numbers = record.versions().map(|(number, _)| number);
-        assert!(numbers.eq(1..=versions.len() as u64), "{record:?}");
-        let version = |alias: &AliasName| record.resolve(&alias.to_string().parse().unwrap());
-        let aliases =
-            ALIASES.into_iter().filter_map(|alias| Some((alias, version(&alias.parse().unwrap())?.0 as usize)));
+        assert!(numbers.eq(1..record.next_number()), "{record:?}");
+        let aliases = record.aliases().map(|(name, alias)| {
+            let weights = |target: Option<&AliasTarget>| target.map(|to| to.weights().collect()).unwrap_or_default();
+            let targets: Vec<Weights> = alias.history.iter().map(|change| weights(change.to.as_ref())).collect();
+            assert_eq!(targets.last(), Some(&weights(alias.target.as_ref())));
+            (ALIASES.into_iter().find(|known| *known == name.as_str()).unwrap(), targets)
+        });
         Self { aliases: aliases.collect(), versions }
     }
 }
 
-fn publish() -> impl Strategy<Value = Publish> {
+fn edit() -> impl Strategy<Value = Edit> {
     let select = |names: &[&'static str]| proptest::sample::select(names.to_vec());
-    let parts = (select(&FUNCTIONS), select(&MODULES), proptest::option::of(select(&ALIASES)));
-    parts.prop_map(|(function, module, alias)| Publish { function, module, alias })
+    let publish = (select(&FUNCTIONS), select(&MODULES), proptest::option::of(select(&ALIASES)));
+    let publish = publish.prop_map(|(function, module, alias)| Edit::Publish(Publish { function, module, alias }));
+    let weights = proptest::option::weighted(0.8, (1..3_u32, 1..3_u32));
+    let moves = (select(&FUNCTIONS), select(&ALIASES), weights);
+    let moves = moves.prop_map(|(function, alias, weights)| Edit::Move(Move { function, alias, weights }));
+    prop_oneof![3 => publish, 1 => moves]
 }
 
 impl ReferenceStateMachine for Record {
@@ -88,26 +141,26 @@ impl ReferenceStateMachine for Record {
     fn transitions(_: &Model) -> BoxedStrategy<Transition> {
         let how = prop_oneof![Just(How::Before), Just(How::After)];
         prop_oneof![
-            4 => publish().prop_map(Transition::Publish),
+            4 => edit().prop_map(Transition::Edit),
             // A publish makes eight calls at most; what is there already is not written.
-            4 => (publish(), 0..8_usize, how).prop_map(|(publish, call, how)| Transition::Crash(publish, call, how)),
+            4 => (edit(), 0..8_usize, how).prop_map(|(edit, call, how)| Transition::Crash(edit, call, how)),
             1 => Just(Transition::Open),
         ]
         .boxed()
     }
 
     fn apply(mut model: Model, transition: &Transition) -> Model {
-        let (publish, crashes) = match transition {
-            Transition::Publish(publish) => (publish, false),
-            Transition::Crash(publish, ..) => (publish, true),
+        let (edit, crashes) = match transition {
+            Transition::Edit(edit) => (edit, false),
+            Transition::Crash(edit, ..) => (edit, true),
             Transition::Open => return model,
         };
-        let records = model.entry(publish.function).or_default();
-        let published = records.iter().map(|record| record.clone().publish(*publish)).collect::<Vec<_>>();
+        let records = model.entry(edit.function()).or_default();
+        let edited = records.iter().map(|record| record.clone().edit(*edit)).collect::<Vec<_>>();
         if !crashes {
             records.clear();
         }
-        records.extend(published);
+        records.extend(edited);
         model
     }
 }
@@ -128,15 +181,32 @@ impl Tested {
 
     fn apply(mut self, transition: Transition) -> Self {
         match transition {
-            Transition::Publish(publish) => self.publish(&self.store, publish).unwrap(),
-            Transition::Crash(publish, call, how) => {
+            Transition::Edit(edit) => self.edit(&self.store, edit).unwrap(),
+            Transition::Crash(edit, call, how) => {
                 let (crashing, flaky) = self.place.flaky(Fault::Crash(call, how));
-                let published = self.publish(&crashing, publish);
-                assert_eq!(published.is_ok(), flaky.calls() <= call, "{published:?}");
+                let edited = self.edit(&crashing, edit);
+                assert_eq!(edited.is_ok(), flaky.calls() <= call, "{edited:?}");
             }
             Transition::Open => self.store = self.tokio.block_on(self.place.open()).unwrap(),
         }
         self
+    }
+
+    fn edit(&self, store: &Store, edit: Edit) -> Result<(), String> {
+        match edit {
+            Edit::Publish(publish) => self.publish(store, publish),
+            Edit::Move(to) => self.point(store, to),
+        }
+    }
+
+    /// Moves an alias to what the store has now. Where the function was never published, there is nothing to point to.
+    fn point(&self, store: &Store, to: Move) -> Result<(), String> {
+        self.tokio.block_on(async {
+            let record = self.store.record(&name(to.function)).await.unwrap().unwrap_or_default();
+            let target = AliasTarget::weighted(to.target(record.next_number() - 1)).ok();
+            let moved = store.set_alias(&name(to.function), &to.alias.parse().unwrap(), target, None).await;
+            moved.map(drop).map_err(|error| error.to_string())
+        })
     }
 
     /// Publishes, and checks that what was published is the latest version.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     function::FunctionName,
     store::{
-        FunctionRecord, Store, StoreError,
+        AliasTarget, FunctionRecord, Store, StoreError,
         conformance::{read_version, sample},
         layout, manifest,
     },
@@ -26,6 +26,7 @@ enum Operation {
     ReadVersion,
     Publish,
     PublishWithAlias,
+    SetAlias,
     /// The function's record cannot be understood.
     PublishOverDamage,
     /// The version is published already, and each of its blobs is corrupt.
@@ -35,15 +36,16 @@ enum Operation {
 /// Every operation, and how many calls it makes.
 ///
 /// A version is a manifest, a configuration and a module. A publish reads and writes these three blobs, then it reads
-/// and writes the record. Over damage it writes the damaged record to another place as well, and over corruption it has
+/// and writes the record; moving an alias does only this. Over damage it writes the damaged record to another place as well, and over corruption it has
 /// no record to write.
-const OPERATIONS: [(Operation, usize); 8] = [
+const OPERATIONS: [(Operation, usize); 9] = [
     (Operation::Ready, 1),
     (Operation::List, 1),
     (Operation::ReadRecord, 1),
     (Operation::ReadVersion, 3),
     (Operation::Publish, 8),
     (Operation::PublishWithAlias, 8),
+    (Operation::SetAlias, 2),
     (Operation::PublishOverDamage, 9),
     (Operation::PublishOverCorruption, 7),
 ];
@@ -80,6 +82,10 @@ impl Operation {
             }
             Self::Publish | Self::PublishOverDamage | Self::PublishOverCorruption => {
                 store.publish(&treats, sample("new"), None).await.map(drop)
+            }
+            Self::SetAlias => {
+                let target = AliasTarget::version(1);
+                store.set_alias(&treats, &"beta".parse().unwrap(), Some(target), Some("ada")).await.map(drop)
             }
             Self::PublishWithAlias => {
                 store.publish(&treats, sample("new"), Some(&"prod".parse().unwrap())).await.map(drop)
