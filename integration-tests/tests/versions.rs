@@ -2,12 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
+    collections::BTreeSet,
+    fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+use http::Request;
 use nebula_integration_tests::{Nebula, Project, Ran, Server};
+use nebula_runtime::{Store, StoreUrl, store::AliasTarget};
 use serde_json::{Value, json};
 
 /// A store with a function `scale` that multiplies by what its version says.
@@ -92,6 +96,57 @@ fn an_alias_moves_with_a_publish_that_names_it() {
     scale.publish(20, &["--alias", "prod"]);
     scale.publish(30, &[]);
     assert_eq!(scale.run(&["run", "scale@prod", "1"]).successful().text(), "20\n");
+}
+
+#[test]
+fn inspect_says_when_and_by_whom_each_version_was_published() {
+    let scale = Scale::new();
+    let publish = |user: &str, factor: u32| {
+        let module = format!("(module (func (export \"scale\") (result i32) (i32.const {factor})))");
+        scale.project.write("scale.wat", module);
+        let mut publish = scale.nebula.command(&scale.project, ["publish", "scale", "scale.wat"]);
+        let _ = Ran::from(publish.env("USER", user).output().unwrap()).successful();
+    };
+    publish("ada", 10);
+    publish("grace", 20);
+    publish("alan", 20);
+    let inspected: Value =
+        serde_json::from_slice(&scale.run(&["inspect", "scale", "--json"]).successful().stdout).unwrap();
+    let by = |version: &Value| version["published_by"].as_str().unwrap().split('@').next().map(str::to_owned).unwrap();
+    let versions: Vec<_> = inspected["versions"].as_array().unwrap().iter().map(by).collect();
+    assert_eq!(versions, ["grace", "ada"], "publishing the same again changes nothing");
+
+    let record = scale.project.join("store/functions/scale.json");
+    let mut dated: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    dated["versions"]["1"]["published_at"] = json!("2026-01-31T12:00:00Z");
+    dated["versions"]["1"]["published_by"] = json!("ada@laptop");
+    fs::write(&record, dated.to_string()).unwrap();
+    let shown = scale.run(&["inspect", "scale"]).successful().text();
+    assert!(shown.contains(", published 2026-01-31T12:00:00Z by ada@laptop\n"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_weighted_alias_keeps_a_user_at_one_version_over_http() {
+    let scale = Scale::new();
+    scale.publish(10, &[]);
+    scale.publish(20, &[]);
+    let store = Store::open(&StoreUrl::folder(&scale.project.join("store")).unwrap()).await.unwrap();
+    let target = AliasTarget::weighted([(1, 1), (2, 1)]).unwrap().sticky("x-user".parse().unwrap());
+    let set = store.set_alias(&"scale".parse().unwrap(), &"prod".parse().unwrap(), Some(target), None);
+    assert!(set.await.unwrap());
+    let server = scale.server();
+    let answer = |user: &str| {
+        let request = Request::get("/api/scale@prod/1").header("x-user", user).body(()).unwrap();
+        server.send(request).text()
+    };
+    let answers: BTreeSet<_> = (0..16)
+        .map(|user| {
+            let answers: BTreeSet<_> = (0..4).map(|_| answer(&format!("user-{user}"))).collect();
+            assert_eq!(answers.len(), 1, "user {user}");
+            answers.into_iter().next().unwrap()
+        })
+        .collect();
+    assert_eq!(answers.into_iter().collect::<Vec<_>>(), ["10", "20"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Publishing functions from files.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, env, fs, path::Path, sync::Arc};
 
 use futures_util::future::try_join_all;
 use nebula_runtime::{AliasName, FunctionConfig, FunctionName, Published, Runtime};
@@ -23,9 +23,19 @@ pub(crate) async fn publish_file(
     let publish = async {
         let read = tokio::fs::read(path).await;
         let module = read.map_err(|source| Failure::Read { path: path.to_owned(), source })?;
-        runtime.publish(name, module).config(config).alias(alias.cloned()).await.map_err(Failure::from)
+        let publication = runtime.publish(name, module).config(config).alias(alias.cloned()).by(publisher());
+        publication.await.map_err(Failure::from)
     };
     while_working(format!("compiling {}", path.display()), publish).await
+}
+
+/// Who publishes, for the function's history: `ada@laptop`, or `ada` where the machine does not tell its name.
+fn publisher() -> Option<String> {
+    let user = env::var("USER").or_else(|_| env::var("LOGNAME")).ok()?;
+    match fs::read_to_string("/proc/sys/kernel/hostname") {
+        Ok(host) => Some(format!("{user}@{}", host.trim())),
+        Err(_) => Some(user),
+    }
 }
 
 /// Publishes every function of a configuration, as far as they are not yet, and logs what changed. Files that are not there

@@ -9,7 +9,7 @@ use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{
     AliasName, Digest, Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, RegistryError, RegistryErrorKind,
-    Runtime, Store, TypedExport, VersionRef,
+    Runtime, Store, Timestamp, TypedExport, VersionRef,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -74,6 +74,10 @@ struct Version {
     version: u64,
     digest: Digest,
     aliases: Vec<AliasName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published_by: Option<String>,
 }
 
 impl Inspect {
@@ -106,10 +110,14 @@ impl Inspect {
 async fn versions(store: &Store, function: &FunctionRef) -> Result<Vec<Version>, Failure> {
     let gone = || RegistryError::new(RegistryErrorKind::NotFound, format!("function {} is gone", function.name()));
     let record = store.record(function.name()).await?.ok_or_else(gone)?;
-    let versions = record.versions().rev();
-    Ok(versions
-        .map(|(version, entry)| Version { version, digest: entry.module, aliases: record.aliases_of(version) })
-        .collect())
+    let versions = record.versions().rev().map(|(version, entry)| Version {
+        version,
+        digest: entry.module,
+        aliases: record.aliases_of(version),
+        published_at: entry.published_at,
+        published_by: entry.published_by.clone(),
+    });
+    Ok(versions.collect())
 }
 
 impl Inspected {
@@ -239,8 +247,11 @@ impl EffectiveLimits {
 
 impl Version {
     fn line(&self) -> String {
-        let aliases: String = self.aliases.iter().map(|alias| format!(" {alias}")).collect();
-        format!("{} {}{aliases}", self.version, self.digest)
+        let Self { version, digest, aliases, published_at, published_by } = self;
+        let aliases: String = aliases.iter().map(|alias| format!(" {alias}")).collect();
+        let at = published_at.iter().map(|at| format!(", published {at}"));
+        let by = published_by.iter().map(|by| format!(" by {by}"));
+        format!("{version} {digest}{aliases}{}", at.chain(by).collect::<String>())
     }
 }
 
