@@ -37,7 +37,7 @@ impl PlaceOptions {
         let url = self.store_url()?;
         match Store::open_existing(&url).await {
             Ok(store) => Ok((store, url)),
-            Err(StoreError::Gone { store }) => Err(Failure::NoStore(store)),
+            Err(StoreError::Gone { .. }) => Err(Failure::NoStore(url)),
             Err(error) => Err(error.into()),
         }
     }

@@ -109,6 +109,7 @@ fn not_ready(error: StoreError) -> RegistryError {
         | StoreError::Folder { .. }
         | StoreError::Missing { .. }
         | StoreError::Corrupt { .. }
+        | StoreError::NoCompareAndSwap { .. }
         | StoreError::NoVersion { .. }
         | StoreError::Unwritable { .. }
         | StoreError::Contended { .. } => "the store is out of reach",

@@ -25,7 +25,10 @@ use super::{
 /// - A reader that begins after a write has ended sees it.
 #[derive(Debug)]
 pub(super) struct Backend {
-    url: StoreUrl,
+    /// How messages name the store: by its URL, or as the backend calls itself.
+    name: String,
+    /// The folder of the objects, where they are in one.
+    folder: Option<PathBuf>,
     objects: Arc<dyn ObjectStore>,
     replacement: Replacement,
 }
@@ -66,7 +69,7 @@ pub(super) enum Put {
 impl Backend {
     /// An empty one in memory.
     pub(super) fn memory() -> Self {
-        Self::new(StoreUrl::MEMORY, Arc::new(InMemory::new()), Replacement::CompareAndSwap)
+        Self::new(StoreUrl::MEMORY.to_string(), Arc::new(InMemory::new()), Replacement::CompareAndSwap)
     }
 
     /// The one that `url` names. This is the one place that knows all backends.
@@ -80,8 +83,14 @@ impl Backend {
         }
     }
 
-    pub(super) fn new(url: StoreUrl, objects: Arc<dyn ObjectStore>, replacement: Replacement) -> Self {
-        Self { url, objects, replacement }
+    pub(super) fn new(name: String, objects: Arc<dyn ObjectStore>, replacement: Replacement) -> Self {
+        Self { name, folder: None, objects, replacement }
+    }
+
+    /// One whose objects are the files of a folder.
+    pub(super) fn in_folder(name: String, path: PathBuf, objects: Arc<dyn ObjectStore>) -> Self {
+        let replacement = Replacement::Lock(FolderLock::new(path.join(MARKER)));
+        Self { name, folder: Some(path), objects, replacement }
     }
 
     async fn folder(url: &StoreUrl, path: PathBuf, if_missing: IfMissing) -> Result<Self, StoreError> {
@@ -94,23 +103,44 @@ impl Backend {
             let is_plain = source.raw_os_error().is_some();
             return Err(match source.kind() {
                 io::ErrorKind::NotFound if if_missing == IfMissing::Fail && is_plain => {
-                    StoreError::Gone { store: url.clone() }
+                    StoreError::Gone { store: url.to_string() }
                 }
                 _ => StoreError::Folder { action, path, source },
             });
         }
         let objects = LocalFileSystem::new_with_prefix(&path).map_err(|source| {
-            let (object, store) = ("the folder".to_owned(), url.clone());
+            let (object, store) = ("the folder".to_owned(), url.to_string());
             StoreError::Unavailable { action: "open", object, store, source: source.into() }
         })?;
         // Synced, because a record that survives a loss of power must not name a blob that did not.
         let objects = objects.with_fsync(true);
-        let lock = FolderLock::new(path.join(MARKER));
-        Ok(Self::new(url.clone(), Arc::new(objects), Replacement::Lock(lock)))
+        Ok(Self::in_folder(url.to_string(), path, Arc::new(objects)))
     }
 
-    pub(super) fn url(&self) -> &StoreUrl {
-        &self.url
+    /// How messages name the store.
+    pub(super) fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// Refuses a backend that writes an object over another one than it is told: writers would undo each other's work. What
+    /// this writes, if that goes wrong, is what is there.
+    pub(super) async fn require_compare_and_swap(&self) -> Result<(), StoreError> {
+        let path = Path::from(MARKER);
+        let refused = || Err(StoreError::NoCompareAndSwap { store: self.name() });
+        let Some(Object { bytes, version }) = self.get(&path).await? else { return refused() };
+        if version.e_tag.is_none() && version.version.is_none() {
+            return refused();
+        }
+        let another = UpdateVersion { e_tag: Some("\"another\"".to_owned()), version: Some("0".to_owned()) };
+        for mode in [PutMode::Create, PutMode::Update(another)] {
+            match self.put(&path, bytes.clone(), mode).await {
+                Ok(Put::Conflict) => {}
+                Ok(Put::Written) => return refused(),
+                Err(StoreError::Unavailable { source, .. }) if source.is_not_implemented() => return refused(),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn replacement(&self) -> &Replacement {
@@ -165,7 +195,7 @@ impl Backend {
 
     /// The file names of the objects right in a folder, in no order.
     pub(super) async fn list(&self, folder: &Path) -> Result<Vec<String>, StoreError> {
-        if let Location::Folder(root) = self.url.location() {
+        if let Some(root) = &self.folder {
             return file_names(&root.join(folder.as_ref())).await;
         }
         let listed = self.objects.list_with_delimiter(Some(folder)).await;
@@ -179,10 +209,10 @@ impl Backend {
     }
 
     pub(super) fn malformed(&self, path: &Path, source: serde_json::Error) -> StoreError {
-        StoreError::Malformed { object: path.to_string(), store: self.url.clone(), source }
+        StoreError::Malformed { object: path.to_string(), store: self.name(), source }
     }
 
     pub(super) fn unavailable(&self, action: &'static str, path: &Path, source: Error) -> StoreError {
-        StoreError::Unavailable { action, object: path.to_string(), store: self.url.clone(), source: source.into() }
+        StoreError::Unavailable { action, object: path.to_string(), store: self.name(), source: source.into() }
     }
 }

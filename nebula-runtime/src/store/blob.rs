@@ -52,7 +52,7 @@ impl Blob {
 
     /// Reads a blob and verifies it.
     pub(super) async fn read(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
-        let store = || backend.url().clone();
+        let store = || backend.name();
         let Some(object) = backend.get(&layout::blob(digest)).await? else {
             return Err(StoreError::Missing { digest, store: store() });
         };
@@ -76,7 +76,7 @@ impl Blob {
                 Put::Conflict => Self::read(backend, self.digest).await.map(drop),
             },
             Err(StoreError::Corrupt { digest, .. }) => {
-                tracing::warn!(%digest, store = %backend.url(), "a blob was corrupt and is written again");
+                tracing::warn!(%digest, store = backend.name(), "a blob was corrupt and is written again");
                 backend.overwrite(&path, self.bytes.clone()).await
             }
             Err(error) => Err(error),

@@ -2,7 +2,6 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
-use super::url::StoreUrl;
 use crate::function::{AliasName, Digest, FunctionName};
 
 /// Why the store could not do what it was asked.
@@ -16,8 +15,8 @@ pub enum StoreError {
         action: &'static str,
         /// The object's path in the store.
         object: String,
-        /// The store.
-        store: StoreUrl,
+        /// The store: its URL, or the name that its backend gives itself.
+        store: String,
         /// What the backend answered.
         source: BackendError,
     },
@@ -35,7 +34,16 @@ pub enum StoreError {
     #[error("there is no store at {store}: its nebula-store.json is missing")]
     Gone {
         /// The store.
-        store: StoreUrl,
+        store: String,
+    },
+    /// The backend does not keep writers from undoing each other's work; see [`Store::over`](super::Store::over).
+    #[error(
+        "store {store} cannot be shared by writers: its backend must create an object only where there is none, and \
+         replace one only where it is unchanged (PutMode::Create and PutMode::Update of object_store)"
+    )]
+    NoCompareAndSwap {
+        /// The store.
+        store: String,
     },
     /// The store was written by a newer Nebula.
     #[error(
@@ -46,7 +54,7 @@ pub enum StoreError {
         /// The object's path in the store.
         object: String,
         /// The store.
-        store: StoreUrl,
+        store: String,
         /// The format that the object says it has.
         found: u64,
         /// The newest format that this build reads.
@@ -58,7 +66,7 @@ pub enum StoreError {
         /// The blob's name.
         digest: Digest,
         /// The store.
-        store: StoreUrl,
+        store: String,
     },
     /// A blob's bytes are not those it is named by.
     #[error(
@@ -70,7 +78,7 @@ pub enum StoreError {
         /// What its bytes are instead.
         found: Digest,
         /// The store.
-        store: StoreUrl,
+        store: String,
     },
     /// A record, a manifest or a configuration is not what it should be.
     #[error("{object} in store {store} cannot be understood")]
@@ -78,7 +86,7 @@ pub enum StoreError {
         /// The object's path in the store.
         object: String,
         /// The store.
-        store: StoreUrl,
+        store: String,
         /// What is wrong with it.
         source: serde_json::Error,
     },
@@ -108,7 +116,7 @@ pub enum StoreError {
         /// The function.
         function: FunctionName,
         /// The store.
-        store: StoreUrl,
+        store: String,
         /// How often it was tried.
         attempts: u32,
     },
@@ -120,6 +128,13 @@ pub struct BackendError(Box<object_store::Error>);
 impl From<object_store::Error> for BackendError {
     fn from(error: object_store::Error) -> Self {
         Self(Box::new(error))
+    }
+}
+
+impl BackendError {
+    /// Whether the backend has no such operation.
+    pub(super) fn is_not_implemented(&self) -> bool {
+        matches!(*self.0, object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. })
     }
 }
 

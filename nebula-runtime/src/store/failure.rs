@@ -18,6 +18,7 @@ impl From<StoreError> for RegistryError {
             StoreError::Gone { .. } => (RegistryErrorKind::Unavailable, "the store is gone from its place".to_owned()),
             StoreError::Contended { .. } => (RegistryErrorKind::Conflict, error.to_string()),
             StoreError::NoVersion { .. } => (RegistryErrorKind::NotFound, error.to_string()),
+            StoreError::NoCompareAndSwap { .. } => (RegistryErrorKind::Internal, error.to_string()),
             StoreError::NewerFormat { .. } => (RegistryErrorKind::Internal, NEWER.to_owned()),
             StoreError::Missing { .. }
             | StoreError::Corrupt { .. }

@@ -20,11 +20,7 @@ use object_store::{
 };
 use tokio::{sync::watch, time::sleep};
 
-use super::{
-    backend::{Backend, Replacement},
-    handle::Store,
-    url::StoreUrl,
-};
+use super::handle::Store;
 
 /// What the backend does with each read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +61,8 @@ impl Faulty {
             fault: watch::Sender::new(Fault::None),
             reads: Mutex::default(),
         });
-        let url = StoreUrl::folder("/faulty".as_ref()).unwrap();
         let objects = Arc::clone(&faulty) as Arc<dyn ObjectStore>;
-        let backend = Backend::new(url, objects, Replacement::CompareAndSwap);
-        (faulty, Store::with_backend(backend).await.unwrap())
+        (faulty, Store::over(objects).await.unwrap())
     }
 
     /// From now on, this is what it does.

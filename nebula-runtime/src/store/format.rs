@@ -8,7 +8,6 @@ use super::{
     backend::{Backend, Put},
     error::StoreError,
     layout::MARKER,
-    url::StoreUrl,
 };
 
 /// The format of stores that this build makes, and the newest that it reads. Records have a format of their own.
@@ -42,14 +41,12 @@ pub(super) async fn check(backend: &Backend) -> Result<(), StoreError> {
     of(backend, &path, &bytes, FORMAT).map(drop)
 }
 
-/// Refuses a store that is gone, or was replaced by one of a newer format. A store in memory needs no marker: it exists as
-/// long as its handles do.
+/// Refuses a store that is gone, or was replaced by one of a newer format.
 pub(super) async fn recheck(backend: &Backend) -> Result<(), StoreError> {
     let path = Path::from(MARKER);
     match backend.get(&path).await? {
         Some(object) => of(backend, &path, &object.bytes, FORMAT).map(drop),
-        None if *backend.url() == StoreUrl::MEMORY => Ok(()),
-        None => Err(StoreError::Gone { store: backend.url().clone() }),
+        None => Err(StoreError::Gone { store: backend.name() }),
     }
 }
 
@@ -57,7 +54,7 @@ pub(super) async fn recheck(backend: &Backend) -> Result<(), StoreError> {
 pub(super) fn of(backend: &Backend, path: &Path, bytes: &[u8], supported: u64) -> Result<u64, StoreError> {
     let Marker { format: found } = backend.decode(path, bytes)?;
     if found > supported {
-        let (object, store) = (path.to_string(), backend.url().clone());
+        let (object, store) = (path.to_string(), backend.name());
         return Err(StoreError::NewerFormat { object, store, found, supported });
     }
     Ok(found)

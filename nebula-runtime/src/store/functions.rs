@@ -86,7 +86,7 @@ impl<T, C: Fn(&mut FunctionRecord) -> Result<Changed<T>, StoreError>> Writer<C> 
             }
             tokio::time::sleep(pause(attempt)).await;
         }
-        let (function, store) = (self.name, self.backend.url().clone());
+        let (function, store) = (self.name, self.backend.name());
         Err(StoreError::Contended { function, store, attempts: ATTEMPTS })
     }
 

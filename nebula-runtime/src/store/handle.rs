@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::try_join;
+use futures_util::{FutureExt as _, future::try_join};
+use object_store::ObjectStore;
 
 use super::{
     alias::AliasTarget,
-    backend::{Backend, IfMissing},
+    backend::{Backend, IfMissing, Replacement},
     blob::Blob,
     error::StoreError,
     format,
@@ -67,7 +68,33 @@ impl Store {
 
     /// A new store in memory, shared by this handle's clones and gone with the last of them.
     pub fn memory() -> Self {
-        Self::of(Backend::memory())
+        let backend = Backend::memory();
+        // Memory answers at once, and does not fail.
+        let _marked = format::check(&backend).now_or_never();
+        Self::of(backend)
+    }
+
+    /// Opens the store that a backend of one's own holds, or makes a new one there. The crate `object_store` is
+    /// re-exported as [`store::object_store`](crate::store::object_store).
+    ///
+    /// # What the backend must do
+    /// - **Create** (`PutMode::Create`) writes an object where there is none, else it fails with `AlreadyExists`.
+    /// - **Update** (`PutMode::Update`) replaces the object that has the given `e_tag` or `version`, else it fails with
+    ///   `Precondition`. Reading an object tells one of the two.
+    /// - Each write is atomic: a reader gets the old object or the new one, whole.
+    /// - A read or a list that begins after a write has ended sees it. What was written stays.
+    ///
+    /// A backend that ignores the conditions, or has none, is refused here: its writers would undo each other's work. A
+    /// local folder has none; [`Store::open`] uses a lock there instead. The conformance suite of the feature `test-kit`
+    /// checks the rest.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCompareAndSwap`] for such a backend, and as [`Store::open`].
+    pub async fn over(objects: Arc<dyn ObjectStore>) -> Result<Self, StoreError> {
+        let backend = Backend::new(objects.to_string(), objects, Replacement::CompareAndSwap);
+        format::check(&backend).await?;
+        backend.require_compare_and_swap().await?;
+        Ok(Self::of(backend))
     }
 
     /// The same store with a clock of one's own: what this handle publishes and changes is noted with its time. The default

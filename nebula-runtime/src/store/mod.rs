@@ -39,6 +39,8 @@ mod tests;
 mod url;
 mod version;
 
+pub use object_store;
+
 pub use self::{
     alias::{Alias, AliasChange, AliasTarget, InvalidAliasTarget},
     error::{BackendError, StoreError},

@@ -28,15 +28,13 @@ use crate::{
     store::{
         Store, StoreError, StoreUrl,
         backend::{Backend, Replacement},
-        conformance::sample,
+        conformance::{self, sample},
         functions::ATTEMPTS,
-        layout::MARKER,
-        lock::FolderLock,
-    },
+            },
 };
 
 /// Which calls fail. They are counted from 0.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// This call fails.
     Once(usize, How),
@@ -44,6 +42,12 @@ pub(super) enum Fault {
     Crash(usize, How),
     /// Whatever is replaced was replaced by another writer just before.
     AlwaysLate,
+    /// No call fails.
+    Never,
+    /// Objects are written whatever is there.
+    Careless,
+    /// Reads do not tell which version of an object they found.
+    Unversioned,
 }
 
 /// How a call fails.
@@ -90,13 +94,18 @@ impl Place {
 
     fn backend(&self, objects: Arc<dyn ObjectStore>) -> Backend {
         match &self.folder {
-            None => Backend::new(StoreUrl::MEMORY, objects, Replacement::CompareAndSwap),
+            None => Backend::new(StoreUrl::MEMORY.to_string(), objects, Replacement::CompareAndSwap),
             Some(folder) => {
-                let lock = FolderLock::new(folder.path().join(MARKER));
-                Backend::new(StoreUrl::folder(folder.path()).unwrap(), objects, Replacement::Lock(lock))
+                let path = folder.path().to_owned();
+                Backend::in_folder(path.display().to_string(), path, objects)
             }
         }
     }
+}
+
+/// A backend of one's own that does this.
+fn own(fault: Fault) -> Arc<dyn ObjectStore> {
+    Arc::new(Flaky { objects: Arc::new(InMemory::new()), fault, calls: AtomicUsize::new(0) })
 }
 
 /// Records of the same changes are then the same.
@@ -125,7 +134,7 @@ impl Flaky {
             Fault::Once(failing, how) => (call == failing).then_some(how),
             Fault::Crash(last, how) if call == last => Some(how),
             Fault::Crash(last, _) => (call > last).then_some(How::Before),
-            Fault::AlwaysLate => None,
+            Fault::AlwaysLate | Fault::Never | Fault::Careless | Fault::Unversioned => None,
         }
     }
 
@@ -163,6 +172,7 @@ impl ObjectStore for Flaky {
         if matches!((self.fault, &options.mode), (Fault::AlwaysLate, PutMode::Update(_))) {
             return Err(Error::Precondition { path: path.to_string(), source: "it is another one".into() });
         }
+        let options = if self.fault == Fault::Careless { PutOptions::default() } else { options };
         self.fail(self.objects.put_opts(path, payload, options)).await
     }
 
@@ -171,7 +181,10 @@ impl ObjectStore for Flaky {
         if how == Some(How::Before) {
             return Err(broken());
         }
-        let found = self.objects.get_opts(path, options).await;
+        let mut found = self.objects.get_opts(path, options).await;
+        if let (Fault::Unversioned, Ok(found)) = (self.fault, &mut found) {
+            (found.meta.e_tag, found.meta.version) = (None, None);
+        }
         match how {
             None | Some(How::Before) => found,
             // That there is no such object is an answer of one piece.
@@ -202,6 +215,28 @@ impl ObjectStore for Flaky {
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.fail(self.objects.copy_opts(from, to, options)).await
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_over_a_backend_of_ones_own_conforms() {
+    let backend = own(Fault::Never);
+    conformance::check(&Store::over(Arc::clone(&backend)).await.unwrap()).await.unwrap();
+    let names = Store::over(backend).await.unwrap().names().await.unwrap();
+    assert!(names.contains(&name("alpha")), "the same backend holds the same store: {names:?}");
+}
+
+#[tokio::test]
+async fn a_backend_without_compare_and_swap_is_refused_and_says_what_it_lacks() {
+    let folder = TempDir::new().unwrap();
+    let without_update = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    for backend in [own(Fault::Careless), own(Fault::Unversioned), without_update] {
+        let error = Store::over(backend).await.unwrap_err();
+        assert!(matches!(error, StoreError::NoCompareAndSwap { .. }), "{error:?}");
+    }
+    let error = Store::over(own(Fault::Careless)).await.unwrap_err().to_string();
+    assert!(error.starts_with("store Flaky cannot be shared by writers: its backend must create"), "{error}");
+    let broken = Store::over(own(Fault::Once(2, How::Before))).await.unwrap_err();
+    assert!(matches!(broken, StoreError::Unavailable { .. }), "{broken:?}");
 }
 
 #[tokio::test]
