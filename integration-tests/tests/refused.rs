@@ -2,7 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use nebula_integration_tests::{Guest, Nebula, Project, Ran, Server};
-use nebula_runtime::{Architecture, ByteSize, LimitSettings, RegistryErrorKind, Runtime, Store};
+use nebula_runtime::{Architecture, ByteSize, LimitSettings, RegistryErrorKind, test_kit};
 
 /// A module that cannot run, and a part of what is said about it.
 struct Module {
@@ -128,9 +128,7 @@ fn a_package_has_no_function_that_its_ceilings_have_no_room_for() {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ceilings = LimitSettings { memory: Some(ByteSize::mib(64)), ..Default::default() };
     let packaged = tokio.block_on(async {
-        let runtime = Runtime::builder(Store::memory()).concurrency(1).build().unwrap();
-        let module = "(module (memory 2048) (func (export \"f\")))";
-        runtime.publish(&"f".parse().unwrap(), module).await.unwrap();
+        let runtime = test_kit::runtime([("f", "(module (memory 2048) (func (export \"f\")))")]).await.unwrap();
         let functions = ["f".parse().unwrap()];
         runtime.package(&functions, Architecture::X86_64, LimitSettings::default(), ceilings).await
     });

@@ -132,8 +132,8 @@ async fn a_weighted_alias_keeps_a_user_at_one_version_over_http() {
     scale.publish(20, &[]);
     let store = Store::open(&StoreUrl::folder(&scale.project.join("store")).unwrap()).await.unwrap();
     let target = AliasTarget::weighted([(1, 1), (2, 1)]).unwrap().sticky("x-user".parse().unwrap());
-    let set = store.set_alias(&"scale".parse().unwrap(), &"prod".parse().unwrap(), Some(target), None);
-    assert!(set.await.unwrap());
+    let (function, prod) = ("scale".parse().unwrap(), "prod".parse().unwrap());
+    assert!(store.set_alias(&function, &prod, Some(target), None).await.unwrap());
     let server = scale.server();
     let answer = |user: &str| {
         let request = Request::get("/api/scale@prod/1").header("x-user", user).body(()).unwrap();

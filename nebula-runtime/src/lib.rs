@@ -32,6 +32,8 @@ mod registry;
 mod runtime;
 pub mod store;
 mod sync;
+#[cfg(any(test, feature = "test-kit"))]
+pub mod test_kit;
 
 pub use bytesize::ByteSize;
 pub use call::{

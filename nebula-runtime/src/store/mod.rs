@@ -14,7 +14,7 @@ mod alias;
 mod backend;
 mod blob;
 pub(crate) mod cache;
-#[cfg(any(test, feature = "test-support"))]
+#[cfg(any(test, feature = "test-kit"))]
 pub mod conformance;
 mod damage;
 mod document;

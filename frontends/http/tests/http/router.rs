@@ -7,7 +7,8 @@ use axum::{Router, body::to_bytes};
 use http::{HeaderName, HeaderValue, Request};
 use nebula_http::{Given, refusal};
 use nebula_runtime::{
-    Body, Digest, ErrorKind, Input, Invocation, InvocationId, InvokeError, Overload, Start, TraceContext, invoker_fn,
+    Body, Digest, ErrorKind, Input, Invocation, InvocationId, InvokeError, Overload, Start, TraceContext,
+    test_kit::Failing,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -193,7 +194,7 @@ async fn what_a_function_says_of_its_answer_is_kept() {
 
 #[tokio::test]
 async fn any_invoker_will_do() {
-    let failing = invoker_fn(async |_| Err(InvokeError::new(ErrorKind::Internal, "secret")));
+    let failing = Failing::always(ErrorKind::Internal, "secret");
     let (status, _, body) = answer(nebula_http::router(Arc::new(failing)), get("/api/treats")).await;
     assert_eq!((status, body.contains("secret")), (500, false));
 }

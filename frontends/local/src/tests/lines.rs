@@ -6,7 +6,7 @@ use std::{
     },
 };
 
-use nebula_runtime::{ErrorKind, Invocation, InvokeError, invoker_fn};
+use nebula_runtime::{ErrorKind, Invocation, invoker_fn, test_kit::Failing};
 use tokio::sync::{Barrier, watch};
 
 use super::harness::*;
@@ -84,12 +84,9 @@ async fn a_line_that_is_no_event_is_an_error_in_its_place_and_the_stream_goes_on
 
 #[tokio::test]
 async fn the_exit_code_is_that_of_the_first_failure() {
-    let failing = Arc::new(invoker_fn(async |invocation: Invocation| match text(&invocation).as_str() {
-        "1" => Err(InvokeError::new(ErrorKind::Timeout, "late")),
-        "2" => Err(InvokeError::new(ErrorKind::GuestFault, "bad").with_exit_code(7)),
-        ok => json(ok.to_owned(), invocation),
-    }));
-    let (ending, output) = run(failing, lines(1), "0\n1\n2\n").await;
+    let failing = Failing::call(2, ErrorKind::GuestFault, "bad", echo());
+    let failing = Failing::call(2, ErrorKind::Timeout, "late", Arc::new(failing));
+    let (ending, output) = run(Arc::new(failing), lines(1), "0\n1\n2\n").await;
     let expected = "0\n{\"error\":{\"kind\":\"timeout\",\"detail\":\"late\"}}\n{\"error\":{\"kind\":\"guest_fault\",\"detail\":\"bad\"}}\n";
     assert_eq!(output, expected);
     assert_eq!(summary(ending), (3, 2, Some(124)));

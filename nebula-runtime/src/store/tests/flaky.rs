@@ -30,7 +30,7 @@ use crate::{
         backend::{Backend, Replacement},
         conformance::{self, sample},
         functions::ATTEMPTS,
-            },
+    },
 };
 
 /// Which calls fail. They are counted from 0.

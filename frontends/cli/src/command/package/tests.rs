@@ -1,6 +1,6 @@
 use std::{fs, io::Read as _};
 
-use nebula_runtime::{FunctionName, LimitSettings, Store};
+use nebula_runtime::{LimitSettings, test_kit};
 
 use super::*;
 
@@ -53,12 +53,8 @@ fn a_bootstrap_that_is_not_there_is_told_with_what_builds_it() {
 }
 
 async fn archive(architecture: Architecture) -> Archive {
-    let runtime = Runtime::builder(Store::memory()).concurrency(1).build().unwrap();
     let wasm = "(module (func (export \"seven\") (result i32) (i32.const 7)))";
-    for name in ["seven", "sieben"] {
-        let name: FunctionName = name.parse().unwrap();
-        runtime.publish(&name, wasm).await.unwrap();
-    }
+    let runtime = test_kit::runtime(["seven", "sieben"].map(|name| (name, wasm))).await.unwrap();
     let functions = ["seven".parse().unwrap(), "sieben@1".parse().unwrap()];
     let limits = LimitSettings::default();
     let package = runtime.package(&functions, architecture, limits, limits).await.unwrap();
