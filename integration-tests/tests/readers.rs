@@ -45,7 +45,8 @@ impl Layers {
         let cache = Some(Nebula::built().cache().to_owned());
         // More than any of them writes within its time.
         let max_response = Some(ByteSize::tib(1));
-        let ceilings = LimitSettings { max_response, ..LimitSettings::default() };
+        let mut ceilings = LimitSettings::default();
+        ceilings.max_response = max_response;
         let outcomes = Arc::<Mutex<Vec<_>>>::default();
         let seen = Arc::clone(&outcomes);
         let observe = move |report: &nebula_runtime::Report| seen.lock().unwrap().extend(report.outcome);
@@ -53,11 +54,11 @@ impl Layers {
         let runtime = runtime.layer(Admission::layer(PLACES)).observer(Arc::new(observe)).build().unwrap();
         for (function, guest, reuse) in FUNCTIONS {
             let module = std::fs::read(Guest::named(guest).unwrap().path).unwrap();
-            let reuse = reuse.map(|reuse| serde_json::from_str(reuse).unwrap());
-            let timeout = Some(TIMEOUT).filter(|_| function != "sleep");
-            let limits =
-                LimitSettings { timeout, max_response, concurrency: Some(2 * PLACES), ..LimitSettings::default() };
-            let config = FunctionConfig { limits, reuse, ..FunctionConfig::default() };
+            let mut config = FunctionConfig::default();
+            config.reuse = reuse.map(|reuse| serde_json::from_str(reuse).unwrap());
+            config.limits.timeout = Some(TIMEOUT).filter(|_| function != "sleep");
+            config.limits.max_response = max_response;
+            config.limits.concurrency = Some(2 * PLACES);
             runtime.publish(&function.parse().unwrap(), module).config(config).await.unwrap();
         }
         Self { invoker: Arc::new(runtime), outcomes }

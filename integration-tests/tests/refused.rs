@@ -126,7 +126,8 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn a_package_has_no_function_that_its_ceilings_have_no_room_for() {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ceilings = LimitSettings { memory: Some(ByteSize::mib(64)), ..Default::default() };
+    let mut ceilings = LimitSettings::default();
+    ceilings.memory = Some(ByteSize::mib(64));
     let packaged = tokio.block_on(async {
         let runtime = test_kit::runtime([("f", "(module (memory 2048) (func (export \"f\")))")]).await.unwrap();
         let functions = ["f".parse().unwrap()];

@@ -4,7 +4,6 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     os::unix::ffi::OsStrExt as _,
-    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -191,7 +190,8 @@ impl Dir {
         if host.is_empty() || guest.is_empty() {
             return Err(EXPECTED);
         }
-        Ok(Self(DirGrant { host: PathBuf::from(OsStr::from_bytes(host)), guest: guest.to_owned(), writable }))
+        let grant = DirGrant::new(OsStr::from_bytes(host), guest);
+        Ok(Self(if writable { grant.writable() } else { grant }))
     }
 }
 
@@ -248,10 +248,10 @@ mod tests {
         assert_eq!("64MiB".parse(), Ok(Size(ByteSize::mib(64))));
         assert_eq!("65536".parse(), Ok(Size(ByteSize::kib(64))));
         assert_eq!("A=b=c".parse(), Ok(Variable(VariableName("A".into()), "b=c".into())));
-        let dir = |guest: &str, writable| Dir(DirGrant { host: "./a:b".into(), guest: guest.to_owned(), writable });
-        assert_eq!(Dir::of_argument("./a:b::/data".as_ref()), Ok(dir("/data", false)));
-        assert_eq!(Dir::of_argument("./a:b::/data:rw".as_ref()), Ok(dir("/data", true)));
-        let odd = Dir(DirGrant { host: OsStr::from_bytes(b"od\xff").into(), guest: "/d".to_owned(), writable: false });
+        let dir = DirGrant::new("./a:b", "/data");
+        assert_eq!(Dir::of_argument("./a:b::/data".as_ref()), Ok(Dir(dir.clone())));
+        assert_eq!(Dir::of_argument("./a:b::/data:rw".as_ref()), Ok(Dir(dir.writable())));
+        let odd = Dir(DirGrant::new(OsStr::from_bytes(b"od\xff"), "/d"));
         assert_eq!(Dir::of_argument(OsStr::from_bytes(b"od\xff::/d")), Ok(odd));
     }
 

@@ -11,7 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AliasName, Composition, Digest, FunctionConfig, FunctionName, FunctionRef, Kind, RegistryError, RegistryErrorKind,
+    composition::Composition,
+    config::FunctionConfig,
+    digest::Digest,
+    error::{RegistryError, RegistryErrorKind},
+    kind::Kind,
+    reference::{AliasName, FunctionName, FunctionRef},
 };
 
 /// Tells what functions there are.
@@ -98,6 +103,7 @@ pub struct FunctionInfo {
 
 /// Something that can be called, with its types as the guest's own standard writes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Export {
     /// The export's name.
     pub name: String,
@@ -114,6 +120,7 @@ pub struct Export {
 /// `#/$defs/NAME`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct TypedExport {
     /// Its signature in WIT, and in further lines the named types that it is made of.
     pub wit: String,
@@ -140,6 +147,7 @@ pub struct TypedExport {
 
 /// A parameter of a function of WIT types.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TypedParam {
     /// Its name.
     pub name: String,

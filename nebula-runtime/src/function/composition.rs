@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::function::{Digest, FunctionRef};
+use super::{digest::Digest, reference::FunctionRef};
 
 /// What a published component was composed of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,13 +4,21 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration}
 
 use serde::{Deserialize, Serialize};
 
-use crate::function::{FunctionRef, HostPattern, LimitSettings};
+use super::{hosts::HostPattern, limits::LimitSettings, reference::FunctionRef};
 
 /// How a function is run. Published with its code: a different configuration is a different version.
 ///
-/// Nothing is granted by default: no files, no network, no environment.
+/// Nothing is granted by default: no files, no network, no environment. Begin with the default, and set what differs:
+///
+/// ```
+/// # use nebula_runtime::{DirGrant, FunctionConfig};
+/// let mut config = FunctionConfig::default();
+/// config.args = vec!["--json".to_owned()];
+/// config.dirs = vec![DirGrant::new("/srv/data", "/data")];
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FunctionConfig {
     /// The export to call where the caller names none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +65,7 @@ pub enum Batch {
 /// How an instance is used again. Its requests share its memory, one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "StoredReuse")]
+#[non_exhaustive]
 pub struct Reuse {
     /// After how many requests an instance is replaced.
     pub max_requests: NonZeroU32,
@@ -102,6 +111,7 @@ impl From<StoredReuse> for Reuse {
 /// A folder of the host that a guest sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct DirGrant {
     /// The folder on the host. An absolute path once it is published.
     #[serde(with = "host_path")]
@@ -111,6 +121,19 @@ pub struct DirGrant {
     /// Whether the guest may change what is in it.
     #[serde(default)]
     pub writable: bool,
+}
+
+impl DirGrant {
+    /// Shows the folder `host` to a guest as `guest`. The guest may read it.
+    pub fn new(host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        Self { host: host.into(), guest: guest.into(), writable: false }
+    }
+
+    /// The same folder, which the guest may change.
+    #[must_use]
+    pub fn writable(self) -> Self {
+        Self { writable: true, ..self }
+    }
 }
 
 /// A path as a text, or as its octets where it is not UTF-8.
@@ -153,7 +176,7 @@ mod tests {
     fn a_granted_folder_is_kept_whatever_its_path_is() {
         let cases = [(&b"/srv/data"[..], r#""/srv/data""#), (b"/od\xff", "[47,111,100,255]")];
         for (path, written) in cases {
-            let grant = DirGrant { host: OsStr::from_bytes(path).into(), guest: "/data".to_owned(), writable: false };
+            let grant = DirGrant::new(OsStr::from_bytes(path), "/data");
             let json = serde_json::to_string(&grant).unwrap();
             assert_eq!(json, format!(r#"{{"host":{written},"guest":"/data","writable":false}}"#));
             assert_eq!(serde_json::from_str::<DirGrant>(&json).unwrap(), grant);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// What one invocation of a function may use, and how many there may be at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Linear memory and the heap of the guest's garbage collector, in bytes.
     pub memory: ByteSize,
@@ -25,6 +26,7 @@ pub struct Limits {
 /// Limits as somebody sets them: what is not set comes from elsewhere.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct LimitSettings {
     /// See [`Limits::memory`].
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_bytes")]

@@ -4,7 +4,7 @@ use std::{borrow::Borrow, fmt, num::NonZeroU64, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::function::Digest;
+use super::digest::Digest;
 
 /// The name under which versions of a function are published.
 ///

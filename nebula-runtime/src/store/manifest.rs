@@ -12,6 +12,7 @@ use crate::function::{AliasName, Composition, Digest, Export, FunctionConfig, Fu
 
 /// A version of a function, as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Manifest {
     /// The module's digest.
     pub module: Digest,

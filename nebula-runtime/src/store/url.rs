@@ -28,6 +28,7 @@ pub(super) enum Location {
 
 /// A text that does not say where a store is.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidStoreUrl {
     /// It is empty.
     #[error("invalid store \"\": expected {EXPECTED}")]

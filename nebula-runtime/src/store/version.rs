@@ -6,6 +6,7 @@ use crate::function::{Composition, Digest, Export, FunctionConfig, Kind};
 
 /// A version that is about to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewVersion {
     /// The module or component, in the binary format.
     pub module: Bytes,
@@ -23,6 +24,7 @@ pub struct NewVersion {
 
 /// A version that is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PublishedVersion {
     /// Its number.
     pub number: u64,

@@ -145,18 +145,17 @@ impl FunctionSource {
         let wrong = |key, detail| Wrong { function: name.clone(), key, detail };
         let limits = function.limits();
         let dirs = function.dirs.into_iter().map(|dir| grant(base, dir)).collect::<Result<_, _>>();
-        let config = FunctionConfig {
-            export: function.export,
-            limits,
-            args: function.args,
-            env: function.env.into_iter().map(|(name, value)| (name.0, value)).collect(),
-            dirs: dirs.map_err(|detail| wrong("dirs", detail))?,
-            allow_hosts: function.allow_hosts,
-            imports: function.imports,
-            reuse: function.reuse.map(|reuse| reuse.0),
-            content_type: function.content_type.map(|media_type| media_type.0),
-            batch: function.batch,
-        };
+        let mut config = FunctionConfig::default();
+        config.export = function.export;
+        config.limits = limits;
+        config.args = function.args;
+        config.env = function.env.into_iter().map(|(name, value)| (name.0, value)).collect();
+        config.dirs = dirs.map_err(|detail| wrong("dirs", detail))?;
+        config.allow_hosts = function.allow_hosts;
+        config.imports = function.imports;
+        config.reuse = function.reuse.map(|reuse| reuse.0);
+        config.content_type = function.content_type.map(|media_type| media_type.0);
+        config.batch = function.batch;
         let no_build = |key| wrong(key, "this belongs to a build, and the function has none".to_owned());
         let build = match (function.build, function.build_timeout, function.watch) {
             (None, Some(_), _) => return Err(no_build("build_timeout")),
@@ -180,21 +179,22 @@ fn grant(base: &Path, dir: schema::Dir) -> Result<DirGrant, String> {
     if dir.guest.is_empty() {
         return Err("guest is empty; expected a path such as \"/data\"".to_owned());
     }
-    let grant = DirGrant { host: base.join(dir.host), guest: dir.guest, writable: dir.writable };
-    absolute(grant).map_err(|error| error.to_string())
+    let grant = DirGrant::new(base.join(dir.host), dir.guest);
+    absolute(if dir.writable { grant.writable() } else { grant }).map_err(|error| error.to_string())
 }
 
 /// The same grant with the host's folder made absolute: a published function means the same one wherever it is run.
 ///
 /// # Errors
 /// Where the folder is not there, or is none.
-pub(crate) fn absolute(dir: DirGrant) -> Result<DirGrant, FolderError> {
+pub(crate) fn absolute(mut dir: DirGrant) -> Result<DirGrant, FolderError> {
     let failed = |source| FolderError::Unusable { path: dir.host.clone(), source };
     let host = std::path::absolute(&dir.host).map_err(failed)?;
     if !fs::metadata(&host).map_err(failed)?.is_dir() {
         return Err(FolderError::NotAFolder(dir.host));
     }
-    Ok(DirGrant { host, ..dir })
+    dir.host = host;
+    Ok(dir)
 }
 
 /// Why a folder cannot be granted.

@@ -159,12 +159,12 @@ impl Function {
 
 impl Limits {
     pub(super) fn settings(&self) -> LimitSettings {
-        LimitSettings {
-            memory: self.memory.map(|size| size.0),
-            timeout: self.timeout.map(|timeout| timeout.0),
-            max_request: self.max_request.map(|size| size.0),
-            max_response: self.max_response.map(|size| size.0),
-            concurrency: self.concurrency.map(|count| count.0),
-        }
+        let mut settings = LimitSettings::default();
+        settings.memory = self.memory.map(|size| size.0);
+        settings.timeout = self.timeout.map(|timeout| timeout.0);
+        settings.max_request = self.max_request.map(|size| size.0);
+        settings.max_response = self.max_response.map(|size| size.0);
+        settings.concurrency = self.concurrency.map(|count| count.0);
+        settings
     }
 }

@@ -59,24 +59,24 @@ fn every_key_of_the_file_reaches_the_configuration() {
         poll = "2s"
     "#;
     fs::write(&path, text).unwrap();
-    let treats = FunctionConfig {
-        export: Some("treats".to_owned()),
-        limits: LimitSettings {
-            memory: Some(ByteSize::mib(64)),
-            timeout: Some(Duration::from_secs(2)),
-            max_request: Some(ByteSize::mib(1)),
-            max_response: Some(ByteSize::mib(2)),
-            concurrency: Some(100),
-        },
-        args: vec!["--json".to_owned()],
-        env: [("GREETING".to_owned(), "hi".to_owned())].into(),
-        dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
-        allow_hosts: vec!["*.example.com:8443".parse().unwrap()],
-        imports: [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into(),
-        reuse: Some(Reuse { idle: Duration::from_secs(5), ..Default::default() }),
-        batch: Some(Batch::Item),
-        content_type: Some("text/csv".to_owned()),
-    };
+    let mut treats = FunctionConfig::default();
+    treats.export = Some("treats".to_owned());
+    treats.limits.memory = Some(ByteSize::mib(64));
+    treats.limits.timeout = Some(Duration::from_secs(2));
+    treats.limits.max_request = Some(ByteSize::mib(1));
+    treats.limits.max_response = Some(ByteSize::mib(2));
+    treats.limits.concurrency = Some(100);
+    treats.args = vec!["--json".to_owned()];
+    treats.env = [("GREETING".to_owned(), "hi".to_owned())].into();
+    treats.dirs = vec![DirGrant::new(folder.path().join("data"), "/data").writable()];
+    treats.allow_hosts = vec!["*.example.com:8443".parse().unwrap()];
+    treats.imports = [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into();
+    treats.reuse.insert(Reuse::default()).idle = Duration::from_secs(5);
+    treats.batch = Some(Batch::Item);
+    treats.content_type = Some("text/csv".to_owned());
+    let (mut limits, mut ceilings) = (LimitSettings::default(), LimitSettings::default());
+    limits.timeout = Some(Duration::from_secs(10));
+    (ceilings.memory, ceilings.max_request) = (Some(ByteSize::gib(1)), Some(ByteSize::kib(1)));
     let function =
         |name: &str, source, build, config| FunctionSource { name: name.parse().unwrap(), source, build, config };
     let make = |command: &str, timeout, watch: &[&str]| {
@@ -91,12 +91,8 @@ fn every_key_of_the_file_reaches_the_configuration() {
             function("treats", folder.path().join("guests/treats.wasm"), make, treats),
         ],
         routes: vec![Route::new(Some("shop.test"), "/", "treats@prod".parse().unwrap()).unwrap()],
-        limits: LimitSettings { timeout: Some(Duration::from_secs(10)), ..Default::default() },
-        ceilings: LimitSettings {
-            memory: Some(ByteSize::gib(1)),
-            max_request: Some(ByteSize::kib(1)),
-            ..Default::default()
-        },
+        limits,
+        ceilings,
         concurrency: Some(64),
         trusted_proxies: ["127.0.0.1", "10.0.0.0/8"].map(|network| network.parse().unwrap()).into(),
         watch: WatchSettings {

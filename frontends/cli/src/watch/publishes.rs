@@ -108,8 +108,8 @@ mod tests {
     use super::*;
 
     fn function(name: &str, import: Option<&str>) -> FunctionSource {
-        let imports = import.map(|import| ("a:b/c".to_owned(), import.parse().unwrap()));
-        let config = FunctionConfig { imports: imports.into_iter().collect(), ..FunctionConfig::default() };
+        let mut config = FunctionConfig::default();
+        config.imports.extend(import.map(|import| ("a:b/c".to_owned(), import.parse().unwrap())));
         FunctionSource { name: name.parse().unwrap(), source: name.into(), build: None, config }
     }
 

@@ -1,9 +1,7 @@
 //! The options of `nebula run` that are for a file: what a published function's settings say in its stead.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
-use nebula_runtime::{FunctionConfig, HostPattern, LimitSettings};
+use nebula_runtime::{FunctionConfig, HostPattern};
 
 use crate::{
     config::absolute,
@@ -59,23 +57,16 @@ impl FileOptions {
 
     /// The configuration that they stand for, of a command with these arguments.
     pub(super) fn config(self, args: Vec<String>) -> Result<FunctionConfig, Failure> {
-        Ok(FunctionConfig {
-            export: self.export,
-            limits: LimitSettings {
-                memory: self.memory.map(|size| size.0),
-                timeout: self.timeout.map(|timeout| timeout.0),
-                max_request: self.max_request.map(|size| size.0),
-                max_response: self.max_response.map(|size| size.0),
-                concurrency: None,
-            },
-            args,
-            env: self.env.into_iter().map(|Variable(name, value)| (name.0, value)).collect(),
-            dirs: self.dir.into_iter().map(|dir| absolute(dir.0)).collect::<Result<_, _>>()?,
-            allow_hosts: self.allow_host,
-            imports: BTreeMap::new(),
-            reuse: None,
-            batch: None,
-            content_type: None,
-        })
+        let mut config = FunctionConfig::default();
+        config.export = self.export;
+        config.limits.memory = self.memory.map(|size| size.0);
+        config.limits.timeout = self.timeout.map(|timeout| timeout.0);
+        config.limits.max_request = self.max_request.map(|size| size.0);
+        config.limits.max_response = self.max_response.map(|size| size.0);
+        config.args = args;
+        config.env = self.env.into_iter().map(|Variable(name, value)| (name.0, value)).collect();
+        config.dirs = self.dir.into_iter().map(|dir| absolute(dir.0)).collect::<Result<_, _>>()?;
+        config.allow_hosts = self.allow_host;
+        Ok(config)
     }
 }

@@ -132,9 +132,10 @@ fn events(args: Vec<String>, raw: bool, jobs: u32) -> Events {
 }
 
 fn builder(store: Store, global: &Global, jobs: u32) -> RuntimeBuilder {
-    let limits = Limits::default();
+    let mut limits = Limits::default();
+    limits.concurrency = limits.concurrency.max(jobs);
     Runtime::builder(store)
-        .defaults(Limits { concurrency: limits.concurrency.max(jobs), ..limits })
+        .defaults(limits)
         .code_cache(global.places.code_cache())
         .guest_stderr(GuestStderr::Inherit)
         .concurrency(jobs)

@@ -1,7 +1,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use clap::Parser as _;
-use nebula_runtime::{ByteSize, DirGrant, FunctionConfig, LimitSettings, RegistryError};
+use nebula_runtime::{ByteSize, DirGrant, FunctionConfig, RegistryError};
 
 use super::*;
 use crate::cli::{Cli, Command};
@@ -71,24 +71,16 @@ fn the_options_for_a_file_become_its_configuration() {
          --max-request 1MiB --max-response 2MiB",
         folder.path().display()
     );
-    let expected = FunctionConfig {
-        export: Some("f".to_owned()),
-        limits: LimitSettings {
-            memory: Some(ByteSize::mib(64)),
-            timeout: Some(Duration::from_secs(2)),
-            max_request: Some(ByteSize::mib(1)),
-            max_response: Some(ByteSize::mib(2)),
-            concurrency: None,
-        },
-        args: words("--x"),
-        env: [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        dirs: vec![DirGrant { host: folder.path().join("data"), guest: "/data".to_owned(), writable: true }],
-        allow_hosts: vec!["*.a.test:81".parse().unwrap()],
-        imports: [].into(),
-        reuse: None,
-        batch: None,
-        content_type: None,
-    };
+    let mut expected = FunctionConfig::default();
+    expected.export = Some("f".to_owned());
+    expected.limits.memory = Some(ByteSize::mib(64));
+    expected.limits.timeout = Some(Duration::from_secs(2));
+    expected.limits.max_request = Some(ByteSize::mib(1));
+    expected.limits.max_response = Some(ByteSize::mib(2));
+    expected.args = words("--x");
+    expected.env = [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    expected.dirs = vec![DirGrant::new(folder.path().join("data"), "/data").writable()];
+    expected.allow_hosts = vec!["*.a.test:81".parse().unwrap()];
     assert_eq!(parse(&line).unwrap().file.config(words("--x")).unwrap(), expected);
 }
 
