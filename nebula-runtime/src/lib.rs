@@ -38,7 +38,7 @@ pub mod test_kit;
 pub use bytesize::ByteSize;
 pub use call::{
     AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
-    Outcome, Overload, PATIENCE, Report, ReportHandle, Resolved, Response, Start, TraceContext, append_json_value,
+    Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, Start, TraceContext, append_json_value,
     invoker_fn, is_text,
 };
 pub use engine::EngineError;

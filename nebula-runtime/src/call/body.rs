@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
 
-use crate::call::{ErrorKind, InvokeError};
+use super::error::{ErrorKind, InvokeError};
 
 /// A stream of bytes, possibly with trailers.
 ///

@@ -2,7 +2,11 @@
 
 use tokio::time::Instant;
 
-use super::{Invocation, InvocationId, ReportHandle, TraceContext};
+use super::{
+    id::InvocationId,
+    invocation::{Invocation, TraceContext},
+    report::ReportHandle,
+};
 
 /// The invocation that an instance serves, as the host and its services know it.
 #[derive(Debug, Clone)]

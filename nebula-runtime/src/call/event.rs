@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http_body::{Body as _, SizeHint};
 
-use crate::call::Body;
+use super::body::Body;
 
 /// The input of an invocation: a whole HTTP request or a bare payload, optionally with arguments.
 #[derive(Debug, Default)]

@@ -8,16 +8,15 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{
-    call::{
-        InvokeError, Overload, ReportHandle,
-        overdue::{Evict, Overdue},
-    },
-    function::FunctionRef,
+use super::{
+    error::{InvokeError, Overload},
+    overdue::{Evictable, OverdueGuests},
+    report::ReportHandle,
 };
+use crate::function::FunctionRef;
 
-/// How long an invocation waits for its turn before it is refused.
-pub const PATIENCE: Duration = Duration::from_millis(500);
+/// How long an invocation waits for a place before it is refused.
+pub const QUEUE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What a refused caller is told to wait.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -30,7 +29,7 @@ pub(crate) struct Gate {
 
 struct Places {
     free: Semaphore,
-    overdue: Overdue,
+    overdue: OverdueGuests,
 }
 
 /// A place of a gate, until it is dropped.
@@ -40,17 +39,17 @@ pub(crate) struct Place(Arc<Places>);
 pub(crate) struct Registration {
     places: Arc<Places>,
     due: Instant,
-    guest: Arc<dyn Evict>,
+    guest: Arc<dyn Evictable>,
 }
 
 impl Gate {
     pub(crate) fn new(places: u32, overload: Overload) -> Self {
         let places = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        let places = Places { free: Semaphore::new(places), overdue: Overdue::default() };
+        let places = Places { free: Semaphore::new(places), overdue: OverdueGuests::default() };
         Self { places: Arc::new(places), overload }
     }
 
-    /// A place, at once or within [`PATIENCE`].
+    /// A place, at once or within [`QUEUE_TIMEOUT`].
     pub(crate) async fn enter(
         &self,
         function: &FunctionRef,
@@ -70,7 +69,7 @@ impl Gate {
         Some(Place(Arc::clone(&self.places)))
     }
 
-    /// A place within [`PATIENCE`]. Meanwhile this ends guests that are past their time.
+    /// A place within [`QUEUE_TIMEOUT`]. Meanwhile this ends guests that are past their time.
     pub(crate) async fn wait(
         &self,
         function: &FunctionRef,
@@ -78,7 +77,7 @@ impl Gate {
         report: &ReportHandle,
     ) -> Result<Place, InvokeError> {
         let arrived = Instant::now();
-        let patience = arrived + PATIENCE;
+        let patience = arrived + QUEUE_TIMEOUT;
         let until = deadline.map_or(patience, |deadline| deadline.min(patience));
         let place = timeout_at(until, self.queue()).await;
         report.update(|report| report.queued += arrived.elapsed());
@@ -112,7 +111,7 @@ impl Gate {
 
 impl Place {
     /// Lets callers who queue for a place end `guest`, which holds this one, from `due` on.
-    pub(crate) fn register(&self, due: Instant, guest: &Arc<dyn Evict>) -> Registration {
+    pub(crate) fn register(&self, due: Instant, guest: &Arc<dyn Evictable>) -> Registration {
         self.0.overdue.insert(due, guest);
         Registration { places: Arc::clone(&self.0), due, guest: Arc::clone(guest) }
     }
@@ -138,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        call::{ErrorKind, Event, Invocation},
+        call::{error::ErrorKind, id::InvocationId},
         function::FunctionName,
     };
 
@@ -149,7 +148,7 @@ mod tests {
         ended: Arc<Mutex<Vec<&'static str>>>,
     }
 
-    impl Evict for Waiting {
+    impl Evictable for Waiting {
         fn evict(&self) -> bool {
             self.ended.lock().unwrap_or_else(PoisonError::into_inner).push(self.name);
             drop(self.place.lock().unwrap().take());
@@ -160,7 +159,7 @@ mod tests {
     /// A guest that runs: it ends later than it is told to.
     struct Running(Mutex<bool>);
 
-    impl Evict for Running {
+    impl Evictable for Running {
         fn evict(&self) -> bool {
             *self.0.lock().unwrap() = true;
             false
@@ -182,7 +181,7 @@ mod tests {
                 let place = gate.try_enter().unwrap();
                 let guest = Arc::new(Waiting { name, place: Mutex::default(), ended: Arc::clone(&ended) });
                 let due = Instant::now() + Duration::from_millis(due);
-                let registration = place.register(due, &(Arc::clone(&guest) as Arc<dyn Evict>));
+                let registration = place.register(due, &(Arc::clone(&guest) as Arc<dyn Evictable>));
                 *guest.place.lock().unwrap() = Some(place);
                 registration
             };
@@ -196,8 +195,8 @@ mod tests {
     }
 
     async fn wait(gate: &Gate) -> Result<Place, InvokeError> {
-        let invocation = Invocation::new("f".parse::<FunctionName>().unwrap(), Event::default());
-        gate.wait(&invocation.function, invocation.deadline, &invocation.report).await
+        let function: FunctionRef = "f".parse::<FunctionName>().unwrap().into();
+        gate.wait(&function, None, &ReportHandle::new(InvocationId::random(), function.clone())).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -243,7 +242,7 @@ mod tests {
         let later = async {
             yield_now().await;
             // Only now does it wait for its reader for the first time.
-            let registration = place.register(Instant::now(), &(Arc::clone(&running) as Arc<dyn Evict>));
+            let registration = place.register(Instant::now(), &(Arc::clone(&running) as Arc<dyn Evictable>));
             while !*running.0.lock().unwrap() {
                 yield_now().await;
             }

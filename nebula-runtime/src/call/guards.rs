@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::call::Place;
+use super::gate::Place;
 
 /// Values that are dropped when an invocation's guest has ended; see [`Invocation::attach`](crate::Invocation::attach).
 ///
@@ -70,7 +70,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::call::{Gate, Overload};
+    use crate::call::{error::Overload, gate::Gate};
 
     /// Notes its name when it is dropped.
     struct Noted(&'static str, Arc<Mutex<Vec<&'static str>>>);

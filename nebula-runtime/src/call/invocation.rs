@@ -1,14 +1,17 @@
 //! One call of one function, as it travels from a frontend through the layers to the runtime.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::{
-    Event, Guards, ReportHandle,
+    event::Event,
+    guards::Guards,
+    id::InvocationId,
+    report::ReportHandle,
     resolved::{Deployed, Resolved},
 };
-use crate::function::{FunctionRef, Hex};
+use crate::function::FunctionRef;
 
 /// One call of one function.
 #[derive(Debug)]
@@ -103,43 +106,6 @@ impl Invocation {
     /// - The values are dropped in the opposite order, those of the inner layers first. Dropping one must not block.
     pub fn attach(&mut self, guard: impl Send + 'static) {
         self.guards.add(guard);
-    }
-}
-
-/// The name of one invocation: random, or the one that the platform gave.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct InvocationId(Id);
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Id {
-    Random(u128),
-    Given(Arc<str>),
-}
-
-impl InvocationId {
-    /// A fresh id: 128 random bits, printed as 32 hexadecimal digits. It is unique, not secret.
-    pub fn random() -> Self {
-        Self(Id::Random(fastrand::u128(..)))
-    }
-
-    /// The id that the platform gave, such as Lambda's request id.
-    pub fn given(id: impl Into<Arc<str>>) -> Self {
-        Self(Id::Given(id.into()))
-    }
-}
-
-impl fmt::Display for InvocationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Id::Random(bits) => Hex(bits.to_be_bytes()).fmt(f),
-            Id::Given(id) => f.write_str(id),
-        }
-    }
-}
-
-impl fmt::Debug for InvocationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

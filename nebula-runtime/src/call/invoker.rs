@@ -4,7 +4,7 @@ use std::future::Future;
 
 use async_trait::async_trait;
 
-use crate::call::{Invocation, InvokeError, Response};
+use super::{error::InvokeError, invocation::Invocation, response::Response};
 
 /// Runs functions. Frontends call it; the [`Runtime`](crate::Runtime) and every layer around it are one.
 ///

@@ -4,10 +4,12 @@ use std::error::Error;
 
 use tracing::{Level, field};
 
-use crate::{
-    call::{ErrorKind, InvocationId, InvokeError, Outcome, Report},
-    function::Kind,
+use super::{
+    error::{ErrorKind, InvokeError},
+    id::InvocationId,
+    report::{Outcome, Report},
 };
+use crate::function::Kind;
 
 /// Logs every field of a report. A macro, because an event's level is a part of its call site.
 macro_rules! log_report {

@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod gate;
 mod guards;
+mod id;
 mod invocation;
 mod invoker;
 mod log;
@@ -19,9 +20,10 @@ pub use self::{
     body::Body,
     error::{ErrorKind, InvokeError, Overload},
     event::{Event, Input},
-    gate::PATIENCE,
+    gate::QUEUE_TIMEOUT,
     guards::Guards,
-    invocation::{AfterResponse, Buffering, Invocation, InvocationId, TraceContext},
+    id::InvocationId,
+    invocation::{AfterResponse, Buffering, Invocation, TraceContext},
     invoker::{Invoker, invoker_fn},
     report::{Outcome, Report, ReportHandle, Start},
     resolved::Resolved,
@@ -33,6 +35,6 @@ pub(crate) use self::{
     caller::Caller,
     gate::{Gate, Place, RETRY_AFTER, Registration},
     log::causes,
-    overdue::Evict,
+    overdue::Evictable,
     resolved::Deployed,
 };

@@ -11,40 +11,40 @@ use tokio::{
 };
 
 /// A guest that can be ended while nobody runs it.
-pub(crate) trait Evict: Send + Sync {
+pub(crate) trait Evictable: Send + Sync {
     /// Ends the guest and gives its places back. Returns false where its reader runs it just now: the reader ends it then.
     fn evict(&self) -> bool;
 }
 
 /// Guests by when their time is over. It costs only those that wait for their readers, and those that wait for a place.
 #[derive(Default)]
-pub(crate) struct Overdue {
+pub(crate) struct OverdueGuests {
     guests: Mutex<Guests>,
     changed: Notify,
 }
 
 /// Two of the same time are told apart by their address.
-type Guests = BTreeMap<(Instant, usize), Weak<dyn Evict>>;
+type Guests = BTreeMap<(Instant, usize), Weak<dyn Evictable>>;
 
 /// What there is to do about the guest whose time is over first.
 enum First {
     /// To end it: its time is over.
-    End(Weak<dyn Evict>),
+    End(Weak<dyn Evictable>),
     /// To wait until then.
     WaitUntil(Instant),
     /// There is no guest.
     Nobody,
 }
 
-impl Overdue {
+impl OverdueGuests {
     /// Adds a guest whose time is over at `due`.
-    pub(crate) fn insert(&self, due: Instant, guest: &Arc<dyn Evict>) {
+    pub(crate) fn insert(&self, due: Instant, guest: &Arc<dyn Evictable>) {
         self.lock().insert((due, address(guest)), Arc::downgrade(guest));
         self.changed.notify_waiters();
     }
 
     /// Removes a guest that has ended.
-    pub(crate) fn remove(&self, due: Instant, guest: &Arc<dyn Evict>) {
+    pub(crate) fn remove(&self, due: Instant, guest: &Arc<dyn Evictable>) {
         self.lock().remove(&(due, address(guest)));
         self.changed.notify_waiters();
     }
@@ -83,6 +83,6 @@ impl Overdue {
     }
 }
 
-fn address(guest: &Arc<dyn Evict>) -> usize {
+fn address(guest: &Arc<dyn Evictable>) -> usize {
     Arc::as_ptr(guest).cast::<()>().addr()
 }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{ErrorKind, InvocationId};
+use super::{error::ErrorKind, id::InvocationId};
 use crate::function::{Digest, FunctionRef, Kind};
 
 /// What one invocation was and what it cost. Every invocation yields one, however it ends.

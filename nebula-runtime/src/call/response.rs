@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 
-use crate::call::{Body, ReportHandle};
+use super::{body::Body, report::ReportHandle};
 
 /// The answer of one invocation: an HTTP response in all but the protocol's version, and a report that is complete when
 /// the body has ended.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::deployment::Deployment;
 use crate::{
-    call::{Caller, Evict, Guards, Invocation, InvokeError, Place, Registration, Response},
+    call::{Caller, Evictable, Guards, Invocation, InvokeError, Place, Registration, Response},
     engine::Allowance,
     host::GuestStderr,
 };
@@ -46,7 +46,7 @@ impl Call {
 
 impl Held {
     /// Lets callers who queue for one of the places end `guest` from `due` on.
-    pub(super) fn register(&self, due: Instant, guest: &Arc<dyn Evict>) -> Vec<Registration> {
+    pub(super) fn register(&self, due: Instant, guest: &Arc<dyn Evictable>) -> Vec<Registration> {
         let mut registrations = vec![self.place.register(due, guest)];
         self.guards.each_place(&mut |place| registrations.push(place.register(due, guest)));
         registrations

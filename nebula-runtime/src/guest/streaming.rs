@@ -14,7 +14,7 @@ use http_body::Frame;
 use tokio::time::Instant;
 
 use super::Held;
-use crate::call::{Body, ErrorKind, Evict, InvokeError, Outcome, Registration, ReportHandle};
+use crate::call::{Body, ErrorKind, Evictable, InvokeError, Outcome, Registration, ReportHandle};
 
 /// A response's body and the guest that makes it.
 ///
@@ -107,7 +107,7 @@ impl<W: Work> Slot<W> {
     }
 }
 
-impl<W: Work> Evict for Slot<W> {
+impl<W: Work> Evictable for Slot<W> {
     fn evict(&self) -> bool {
         let mut state = self.lock();
         let (work, reader) = match std::mem::replace(&mut *state, State::Ended) {
@@ -133,7 +133,7 @@ impl<W: Work> Streaming<W> {
     fn pause(&mut self, work: &mut W) {
         let Some(held) = work.held() else { return };
         if let Some(due) = self.due.filter(|_| self.registrations.is_empty()) {
-            let guest: Arc<dyn Evict> = Arc::clone(&self.slot) as _;
+            let guest: Arc<dyn Evictable> = Arc::clone(&self.slot) as _;
             self.registrations = held.register(due, &guest);
         }
         work.pause();

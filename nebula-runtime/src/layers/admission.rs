@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use crate::call::{Gate, Invocation, InvokeError, Invoker, Overload, Response};
 
 /// A layer that lets a number of invocations through at once. One that finds no room waits for
-/// [`PATIENCE`](crate::PATIENCE), then is refused as [`Overload::Server`].
+/// [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT), then is refused as [`Overload::Server`].
 ///
 /// - An invocation's place is free again when its guest has ended, also where that goes on after its response.
 /// - One that is past its function's timeout, because it waits for its reader, loses its place to an invocation that

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::{Head, request::Upload};
 use crate::{
-    call::{AfterResponse, ErrorKind, Evict, InvokeError, ReportHandle},
+    call::{AfterResponse, ErrorKind, Evictable, InvokeError, ReportHandle},
     engine::Supervised,
     guest::Held,
 };
@@ -126,7 +126,7 @@ impl Drop for Running {
 /// it goes on for what is its own, unless another call needs its place.
 async fn go_on((guest, unread): (Guest, Option<WasiBody>), held: Held, due: Option<Instant>, report: ReportHandle) {
     let (abort, aborted) = AbortHandle::new_pair();
-    let overdue: Arc<dyn Evict> = Arc::new(Detached(abort));
+    let overdue: Arc<dyn Evictable> = Arc::new(Detached(abort));
     let registrations = due.map(|due| held.register(due, &overdue));
     let ended = match select(Abortable::new(guest, aborted), pin!(discard(unread))).await {
         Either::Left((ended, _)) => ended,
@@ -152,7 +152,7 @@ async fn discard(body: Option<WasiBody>) {
 /// A guest in a task of its own.
 struct Detached(AbortHandle);
 
-impl Evict for Detached {
+impl Evictable for Detached {
     fn evict(&self) -> bool {
         self.0.abort();
         // Its task ends it.
