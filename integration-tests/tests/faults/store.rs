@@ -121,7 +121,7 @@ fn a_damaged_function_hurts_no_other_one_of_its_server_and_publishing_it_again_m
             assert_eq!(server.get(path).status, 200, "{path} {damaged:?}");
         }
         let listed: Value = serde_json::from_slice(&server.get("/").body).unwrap();
-        let detail = "what the store has of the function is damaged; publish the function again to mend it";
+        let detail = "the function is damaged in the store; publish it again to repair it";
         let unreadable = json!({"name": "add", "error": {"kind": "internal", "detail": detail}});
         assert_eq!((&listed["functions"][0], &listed["functions"][1]["name"]), (&unreadable, &json!("treats")));
         let list = nebula.run(&project, &["list"], b"").successful();

@@ -39,7 +39,7 @@ impl Body {
         Self(Inner::Stream(body.boxed_unsync()))
     }
 
-    /// The bytes, where they are all here already.
+    /// The bytes, if all of them are in memory.
     pub fn as_whole(&self) -> Option<&Bytes> {
         static EMPTY: Bytes = Bytes::new();
         match &self.0 {
@@ -49,7 +49,7 @@ impl Body {
         }
     }
 
-    /// The bytes themselves, where they are all here already; else the body again.
+    /// The bytes, if all of them are in memory; else the body again.
     ///
     /// # Errors
     /// The body, where it streams.
@@ -76,9 +76,10 @@ impl Body {
         }
     }
 
-    /// The same body, telling `ended` once that it has ended, and with which error if it broke off.
+    /// The same body, which calls `ended` once at its end, with the error if it broke off.
     ///
-    /// A body that is all here has ended already. A body that is dropped before its end drops `ended` without telling it.
+    /// A body whose bytes are all in memory has ended already. A body that is dropped before its end drops `ended` without
+    /// calling it.
     #[must_use]
     pub fn on_end(self, ended: impl FnOnce(Result<(), &InvokeError>) + Send + Unpin + 'static) -> Self {
         if self.as_whole().is_some() {
@@ -213,7 +214,7 @@ impl<F: FnOnce(Result<(), &InvokeError>) + Unpin> http_body::Body for OnEnd<F> {
             Poll::Ready(Some(Err(error))) => Err(error),
             Poll::Ready(Some(Ok(_))) | Poll::Pending => return polled,
         };
-        // What made the body goes first: the last of what it knows, it tells when it is dropped.
+        // The inner body is dropped before that: it adds its last figures to the report when it is dropped.
         self.inner = Body::empty();
         if let Some(ended) = self.ended.take() {
             ended(end);

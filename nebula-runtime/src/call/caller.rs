@@ -13,7 +13,7 @@ use super::{
 pub(crate) struct Caller {
     pub(crate) id: InvocationId,
     pub(crate) trace: TraceContext,
-    /// When the answer is of no use any more.
+    /// When the caller stops waiting for the answer.
     pub(crate) deadline: Option<Instant>,
     pub(crate) report: ReportHandle,
 }

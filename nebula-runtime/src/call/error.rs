@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::function::{RegistryError, RegistryErrorKind};
 
-/// What went wrong, in the terms a caller can act on. Frontends turn it into a status or an exit code.
+/// The kind of an error. Frontends turn it into a status or an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
@@ -93,7 +93,7 @@ impl ErrorKind {
     }
 }
 
-/// Who is too busy when an invocation is [`ErrorKind::Overloaded`].
+/// What is too busy when an invocation is [`ErrorKind::Overloaded`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overload {
     /// The one function is at its own `concurrency`.
@@ -104,8 +104,8 @@ pub enum Overload {
 
 /// The failure of one invocation.
 ///
-/// `Display` gives the detail: a plain sentence for the caller, without what is only the operator's business. That stays
-/// in [`Error::source`], which frontends log and never send.
+/// `Display` gives the detail: a plain sentence for the caller. What only the operator should know is in
+/// [`Error::source`], which frontends log and never send.
 pub struct InvokeError(Box<Failure>);
 
 struct Failure {
@@ -163,7 +163,7 @@ impl InvokeError {
         self
     }
 
-    /// One caller's copy of a failure that several callers are told.
+    /// A copy of an error for one of several callers.
     pub(crate) fn shared(error: Arc<Self>) -> Self {
         Self::new(error.kind(), error.detail()).with_source(error)
     }
@@ -182,7 +182,7 @@ impl InvokeError {
         self
     }
 
-    /// What went wrong.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -207,7 +207,7 @@ impl InvokeError {
         self.0.allowed_methods
     }
 
-    /// For [`ErrorKind::Overloaded`]: who is busy.
+    /// For [`ErrorKind::Overloaded`]: what is too busy.
     pub fn overload(&self) -> Option<Overload> {
         self.0.overload.map(|(overload, _)| overload)
     }
@@ -246,7 +246,7 @@ impl Error for InvokeError {
     }
 }
 
-/// What an invocation fails with whose function cannot be read.
+/// The error of an invocation whose function cannot be read.
 impl From<RegistryError> for InvokeError {
     fn from(error: RegistryError) -> Self {
         let kind = match error.kind() {
@@ -263,7 +263,7 @@ impl From<RegistryError> for InvokeError {
     }
 }
 
-/// What a publish fails with whose module cannot be loaded.
+/// The error of a publish whose module cannot be loaded.
 impl From<InvokeError> for RegistryError {
     fn from(error: InvokeError) -> Self {
         let kind = match error.kind() {

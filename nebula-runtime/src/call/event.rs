@@ -1,4 +1,4 @@
-//! What happened: the input of one invocation.
+//! The input of one invocation.
 
 use std::net::IpAddr;
 
@@ -27,7 +27,7 @@ pub enum Input {
         body: Body,
         /// Their media type, where the sender said so.
         media_type: Option<http::HeaderValue>,
-        /// What else its sender says of it, as header fields. Boxed, because most say nothing.
+        /// More about them from their sender, as header fields. Boxed, because most senders give none.
         fields: Option<Box<http::HeaderMap>>,
     },
 }
@@ -65,22 +65,22 @@ impl Event {
         self
     }
 
-    /// The same event, of a function that is mounted at the first `length` bytes of its request's path. What is behind them
-    /// is the function's own: `/a/b` of `/api/f/a/b`.
+    /// The same event for a function that is mounted at the first `length` bytes of the request's path. The rest of the
+    /// path is the function's own: `/a/b` of `/api/f/a/b`.
     #[must_use]
     pub fn mounted_at(mut self, length: usize) -> Self {
         self.mount = length;
         self
     }
 
-    /// The same event with who sent its request, as far as the server sees.
+    /// The same event with the address of the client that sent the request.
     #[must_use]
     pub fn from_client(mut self, client: IpAddr) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// Who sent the request, if that is known.
+    /// The address of the client that sent the request, if that is known.
     pub fn client(&self) -> Option<IpAddr> {
         self.client
     }
@@ -93,8 +93,8 @@ impl Event {
         }
     }
 
-    /// The same event with what its sender says of a bare payload. A function that speaks HTTP sees it as header
-    /// fields. Of an HTTP request, its own headers stand.
+    /// The same event with header fields that describe a bare payload. An HTTP handler sees them as the fields of its
+    /// request. An HTTP request keeps its own fields.
     #[must_use]
     pub fn with_fields(mut self, said: http::HeaderMap) -> Self {
         if let Input::Payload { fields, .. } = &mut self.input {
@@ -113,7 +113,7 @@ impl Event {
         &self.input
     }
 
-    /// A header field of the request, or of what the sender of a bare payload says of it.
+    /// A header field of the request, or of those that describe a bare payload.
     pub fn header(&self, name: &http::HeaderName) -> Option<&http::HeaderValue> {
         match &self.input {
             Input::Http(request) => request.headers().get(name),

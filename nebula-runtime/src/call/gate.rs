@@ -18,10 +18,10 @@ use crate::function::FunctionRef;
 /// How long an invocation waits for a place before it is refused.
 pub const QUEUE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a refused caller is told to wait.
+/// How long a refused caller should wait before the next try.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// A number of places, and what to say when all of them are taken.
+/// A number of places, and the error where all of them are taken.
 pub(crate) struct Gate {
     places: Arc<Places>,
     overload: Overload,
@@ -35,7 +35,7 @@ struct Places {
 /// A place of a gate, until it is dropped.
 pub(crate) struct Place(Arc<Places>);
 
-/// Says that an invocation may be ended for another one, until it is dropped.
+/// Until this is dropped, callers who wait for a place may end the guest that holds one.
 pub(crate) struct Registration {
     places: Arc<Places>,
     due: Instant,

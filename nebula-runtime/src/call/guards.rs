@@ -1,4 +1,4 @@
-//! What is kept until an invocation's guest has ended.
+//! Values that are kept until an invocation's guest has ended.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use super::gate::Place;
 /// Values that are dropped when an invocation's guest has ended; see [`Invocation::attach`](crate::Invocation::attach).
 ///
 /// - Dropping this drops them, the one that was attached last first.
-/// - There is no allocation before the first one, and one for each.
+/// - Each value is one allocation. Without values there is none.
 #[derive(Default)]
 pub struct Guards {
-    /// The last one, where that is a place: a call through a server's layers then allocates nothing for it.
+    /// The value that was attached last, if that is a place: a call through a server's layers then allocates nothing for it.
     place: Option<Place>,
     others: Option<Box<dyn Guard>>,
 }

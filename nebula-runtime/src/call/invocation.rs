@@ -23,7 +23,7 @@ pub struct Invocation {
     pub event: Event,
     /// The invocation's name in logs, reports and error bodies.
     pub id: InvocationId,
-    /// When the answer is of no use any more. The function's own timeout holds as well.
+    /// When the caller stops waiting for the answer. The function's own timeout holds as well.
     pub deadline: Option<Instant>,
     /// The caller's trace.
     pub trace: TraceContext,
@@ -31,9 +31,9 @@ pub struct Invocation {
     pub buffering: Buffering,
     /// What becomes of the guest if it goes on after its response.
     pub after_response: AfterResponse,
-    /// What is known about the invocation so far; each layer adds what it knows.
+    /// Facts about the invocation so far. Each layer adds to them.
     pub report: ReportHandle,
-    /// What is kept until the guest has ended.
+    /// Values that are kept until the guest has ended.
     pub guards: Guards,
     pub(crate) deployed: Option<Arc<dyn Deployed>>,
 }
@@ -92,8 +92,8 @@ impl Invocation {
         self
     }
 
-    /// The version that the function's reference means. `None` before the runtime has resolved it: layers see the
-    /// version, and what observes the invocation's start does not.
+    /// The version that the function's reference means. `None` before the runtime has resolved it: layers see the version,
+    /// and observers of the invocation's start do not.
     pub fn resolved(&self) -> Option<&Resolved> {
         self.deployed.as_ref().map(|deployed| deployed.resolved())
     }

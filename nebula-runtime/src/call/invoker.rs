@@ -1,4 +1,4 @@
-//! The one seam between frontends and whatever runs functions.
+//! The seam between frontends and the code that runs functions.
 
 use std::future::Future;
 
@@ -9,18 +9,17 @@ use super::{error::InvokeError, invocation::Invocation, response::Response};
 /// Runs functions. Frontends call it; the [`Runtime`](crate::Runtime) and every layer around it are one.
 ///
 /// # Contract
-/// - **Calling** may do what needs no waiting, and takes the invocation's place and time from then on: await the future at
-///   once. It may be called outside of Tokio, and the future awaited in it.
+/// - **Calling** `invoke` may already take the invocation's place and start its time: await the future at once. It may be
+///   called outside of Tokio, and the future awaited in it.
 /// - **Dropping** the future, or the response's body, stops the guest within one tick of the epoch clock and frees its
 ///   instance.
 /// - **The body** of a response may be given while the guest still runs; the guest goes on as the body is read, no faster.
 ///   A failure after that is the body's last item.
-/// - **The report** is complete when the body has ended or the error was returned. A layer that answers or refuses without
-///   asking the next one still sees that it is.
+/// - **The report** is complete when the body has ended or the error was returned. A layer that answers or refuses by
+///   itself completes the report too.
 /// - **Guards**: what a layer [attached](Invocation::attach) to the invocation is dropped when the guest has ended,
-///   also of a guest that goes on after its response. The runtime sees to that. An invoker that runs something else
-///   instead keeps [`Invocation::guards`] until that has ended; one that needs them no more drops them with the
-///   invocation.
+///   also of a guest that goes on after its response. The runtime does that. An invoker that runs something else
+///   instead keeps [`Invocation::guards`] until that has ended. All others drop them with the invocation.
 /// - **Sharing**: an invoker serves any number of invocations at once, and one never disturbs another.
 #[async_trait]
 pub trait Invoker: Send + Sync {

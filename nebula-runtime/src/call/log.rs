@@ -1,4 +1,4 @@
-//! What the log says of invocations.
+//! Log lines about invocations.
 
 use std::error::Error;
 
@@ -52,8 +52,8 @@ impl Report {
 }
 
 impl InvokeError {
-    /// Logs what a failed invocation's caller is not told: as an error where the fault is Nebula's own, as a warning where it is
-    /// the operator's business. What is the caller's or the guest's own doing is said by the report.
+    /// Logs the failure with its causes, which the caller does not see: as an error where it is a fault of Nebula, as a warning
+    /// where the operator can mend it, and else at the level debug, because the report tells it too.
     pub fn log(&self, id: &InvocationId) {
         let causes = || causes(self);
         match self.kind() {
@@ -77,7 +77,7 @@ impl InvokeError {
     }
 }
 
-/// What caused an error, the nearest cause first.
+/// The causes of an error, the nearest cause first.
 pub(crate) fn causes(error: &InvokeError) -> String {
     let chain = std::iter::successors(error.source(), |&cause| cause.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")

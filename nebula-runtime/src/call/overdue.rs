@@ -26,11 +26,11 @@ pub(crate) struct OverdueGuests {
 /// Two of the same time are told apart by their address.
 type Guests = BTreeMap<(Instant, usize), Weak<dyn Evictable>>;
 
-/// What there is to do about the guest whose time is over first.
+/// What to do about the first of the guests.
 enum First {
-    /// To end it: its time is over.
+    /// End it: its time is over.
     End(Weak<dyn Evictable>),
-    /// To wait until then.
+    /// Wait until then.
     WaitUntil(Instant),
     /// There is no guest.
     Nobody,
@@ -52,7 +52,7 @@ impl OverdueGuests {
     /// Ends the guest that is furthest past its time, once there is one, and waits until then.
     pub(crate) async fn end_one(&self) {
         loop {
-            // From here on, so that no change between the look and the wait is missed.
+            // Made before the look, so that no change between the look and the wait is missed.
             let changed = self.changed.notified();
             match self.first(Instant::now()) {
                 First::End(guest) => match guest.upgrade() {

@@ -62,7 +62,7 @@ pub struct Report {
     pub bytes_out: u64,
 }
 
-/// How warm an invocation was.
+/// Whether the code or the answer of an invocation was in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
@@ -71,7 +71,7 @@ pub enum Start {
     Cold,
     /// Its code was in memory.
     Warm,
-    /// Its answer was.
+    /// Its answer was in memory.
     Cached,
 }
 
@@ -114,7 +114,7 @@ impl ReportHandle {
         })))
     }
 
-    /// Adds what a layer knows.
+    /// Changes the report: a layer adds what it knows.
     pub fn update<T>(&self, change: impl FnOnce(&mut Report) -> T) -> T {
         change(&mut self.lock())
     }
@@ -124,7 +124,7 @@ impl ReportHandle {
         self.lock().clone()
     }
 
-    /// Says how the invocation ended. The first outcome stands; returns whether this was it.
+    /// Sets how the invocation ended, if that is not set yet. Returns whether this call set it.
     pub fn finish(&self, outcome: Outcome) -> bool {
         self.update(|report| {
             let first = report.outcome.is_none();

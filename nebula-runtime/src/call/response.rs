@@ -11,10 +11,10 @@ use super::{body::Body, report::ReportHandle};
 pub struct Response {
     /// 200, unless the guest speaks HTTP and chose another.
     pub status: StatusCode,
-    /// The body's media type, where it has one. Apart from the headers, because most guests set no others, and a map of
-    /// one costs more than all else in here.
+    /// The body's media type, where it has one. It is kept apart from the headers: most guests set no other header, and a
+    /// map of one costs more than the rest of the response.
     pub media_type: Option<HeaderValue>,
-    /// What else the guest set.
+    /// All other headers that the guest set.
     pub headers: HeaderMap,
     /// The result. Dropping it stops the guest.
     pub body: Body,
@@ -29,7 +29,7 @@ impl Response {
         Self { status, media_type: Some(media_type), headers, body: body.into(), report }
     }
 
-    /// An answer as the guest put it together.
+    /// An answer of the parts that the guest set.
     pub(crate) fn of_parts(status: StatusCode, headers: HeaderMap, body: Body, report: ReportHandle) -> Self {
         Self { status, media_type: None, headers, body, report }
     }

@@ -1,12 +1,12 @@
-//! What a result's bytes are, for frontends that answer in lines.
+//! Results as JSON values, for frontends that answer in lines.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use serde_json::value::RawValue;
 
 /// Appends a result as one JSON value without a line end: its JSON compacted, other text as a JSON string, octets as a base64
-/// string. The media type says which it is. A result that is not what it says stands as the next best thing, and an empty one
-/// that is no text as `null`.
+/// string. The media type decides which. Where the bytes do not fit it, invalid JSON becomes a string of its text, and bytes that
+/// are not UTF-8 become base64. An empty result that is not text becomes `null`.
 pub fn append_json_value(buffer: &mut Vec<u8>, media_type: Option<&HeaderValue>, body: &[u8]) {
     match (form(media_type), std::str::from_utf8(body)) {
         (Form::Json | Form::Octets, Ok("")) => buffer.extend_from_slice(b"null"),
@@ -25,7 +25,7 @@ pub fn is_text(media_type: Option<&HeaderValue>) -> bool {
     matches!(form(media_type), Form::Json | Form::Text)
 }
 
-/// What a result's media type says about its bytes.
+/// What a result's media type says of its bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum Form {
     Json,

@@ -1,4 +1,4 @@
-//! What is published, for people and for frontends that show it.
+//! The catalog: what people and frontends see of published functions.
 
 use std::{collections::BTreeMap, fmt, future::ready, sync::Arc};
 
@@ -19,13 +19,13 @@ use super::{
     reference::{AliasName, FunctionName, FunctionRef},
 };
 
-/// Tells what functions there are.
+/// Lists functions and describes them.
 ///
-/// - Each question costs what its answer shows: [`Catalog::ready`] and [`Catalog::names`] read no function.
-/// - One function that cannot be read takes nothing away from what is told of the others.
+/// - Each method reads no more than its answer needs: [`Catalog::ready`] and [`Catalog::names`] read no function.
+/// - A function that cannot be read does not hide the others.
 #[async_trait]
 pub trait Catalog: Send + Sync {
-    /// Whether functions can be read just now: one small question, however many there are.
+    /// Checks that functions can be read just now. The cost is the same for any number of functions.
     ///
     /// # Errors
     /// [`RegistryErrorKind::Unavailable`](crate::RegistryErrorKind::Unavailable), with a sentence that says what is wrong.
@@ -45,8 +45,8 @@ pub trait Catalog: Send + Sync {
     /// [`RegistryErrorKind::Internal`](crate::RegistryErrorKind::Internal) where what it answers is damaged.
     async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError>;
 
-    /// The latest versions of the functions with these names, in their order. A few are read at once, and no more than
-    /// the reader of the stream asks for. A function that is gone by then is left out.
+    /// The latest versions of the functions with these names, in their order. Up to 16 are read at once, and only as many
+    /// as the reader of the stream asks for. A function that was removed meanwhile is left out.
     fn list(&self, names: Vec<FunctionName>) -> BoxStream<'_, Listed> {
         /// Functions that are read at once.
         const READS: usize = 16;
@@ -61,7 +61,7 @@ pub trait Catalog: Send + Sync {
     }
 }
 
-/// A function of a list: what is known of it, or why it cannot be read.
+/// An entry of a list: a function, or why it cannot be read.
 pub type Listed = Result<FunctionInfo, Unreadable>;
 
 /// A function that is published and cannot be read.
@@ -84,24 +84,24 @@ pub struct FunctionInfo {
     pub name: FunctionName,
     /// The version's number.
     pub version: u64,
-    /// The aliases that point to this version.
+    /// The aliases that point to this version, to it alone or to it among others.
     pub aliases: Vec<AliasName>,
     /// The module's digest.
     pub digest: Digest,
     /// The module's size, in bytes.
     pub size: u64,
-    /// How it is called.
+    /// Its kind, which decides how it is called.
     pub kind: Kind,
-    /// What can be called, in the module's order.
+    /// Its exports, in the module's order.
     pub exports: Vec<Export>,
-    /// How it is run.
+    /// Its configuration.
     pub config: FunctionConfig,
-    /// What it was composed of, if it was.
+    /// The components that it was composed of, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub composition: Option<Composition>,
 }
 
-/// Something that can be called, with its types as the guest's own standard writes them.
+/// An export that can be called. Its types are written as in the guest's own standard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Export {
@@ -111,12 +111,12 @@ pub struct Export {
     pub params: Vec<String>,
     /// The results' types, in order.
     pub results: Vec<String>,
-    /// What else is known of a function that is called with JSON. `None` for a core module's.
+    /// More about a function that is called with JSON. `None` for an export of a core module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub typed: Option<Arc<TypedExport>>,
 }
 
-/// A function of WIT types, as it is called with JSON. Its schemas are JSON Schemas (2020-12) that refer to named types as
+/// A function with WIT types, which is called with JSON. Its schemas are JSON Schemas (2020-12) that refer to named types as
 /// `#/$defs/NAME`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -127,7 +127,7 @@ pub struct TypedExport {
     /// The interface that it is exported in, if it is not the component's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
-    /// What its author wrote about it.
+    /// Its author's documentation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
     /// Its parameters, in order.
@@ -155,7 +155,7 @@ pub struct TypedParam {
     pub required: bool,
     /// The schema of its values.
     pub schema: Value,
-    /// One of them.
+    /// An example of a value.
     pub example: Value,
 }
 

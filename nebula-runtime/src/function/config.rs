@@ -1,4 +1,4 @@
-//! How a published function is run: the part of it that is not code.
+//! The configuration of a function.
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{hosts::HostPattern, limits::LimitSettings, reference::FunctionRef};
 
-/// How a function is run. Published with its code: a different configuration is a different version.
+/// The configuration of a function. It is published with the code: another configuration makes another version.
 ///
 /// Nothing is granted by default: no files, no network, no environment. Begin with the default, and set what differs:
 ///
@@ -44,8 +44,8 @@ pub struct FunctionConfig {
     /// Lets an instance of an HTTP handler of WASI 0.3 serve more than one request. If not set, each has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Reuse>,
-    /// The media type of a command's output. Its output is then streamed from its first byte; without it, the type is
-    /// told from the output itself.
+    /// The media type of a command's output. Its output is then streamed from its first byte. Without it, the output
+    /// itself decides the type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
     /// How an event that is a batch of records reaches the function: on AWS Lambda, those of SQS, Kinesis and DynamoDB

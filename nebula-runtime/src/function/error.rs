@@ -4,8 +4,8 @@ use std::{error::Error, fmt, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-/// Why a function cannot be published, inspected or listed. What an invocation fails with is an
-/// [`InvokeError`](crate::InvokeError).
+/// Why a function cannot be published, inspected or listed. An invocation fails with an
+/// [`InvokeError`](crate::InvokeError) instead.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{detail}")]
 pub struct RegistryError {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 /// A host that a guest may send HTTP requests to: `api.example.com`, `*.example.com:8443`, `127.0.0.1:9000`, `[::1]`, or
 /// `*` for any.
 ///
-/// - Without a port it is that of the request's scheme: 80 or 443.
-/// - `*.example.com` is every host below `example.com`, and not that one itself.
+/// - Without a port, the port of the request's scheme is allowed: 80 or 443.
+/// - `*.example.com` is every host below `example.com`, but not `example.com` itself.
 /// - Names are in lower case, without a dot at the end.
 /// - An address that is not public is reached only where it is named as an address (or as `localhost`): a name that
 ///   resolves to it is not enough, and neither is `*`.
@@ -27,7 +27,7 @@ enum Host {
     Address(IpAddr),
 }
 
-/// A text that is no [`HostPattern`].
+/// A text that is not a [`HostPattern`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid host {0:?}: expected a host such as \"api.example.com\", \"*.example.com\" or \"127.0.0.1\", and optionally a port, as in \"api.example.com:8443\""

@@ -23,7 +23,7 @@ pub struct Limits {
     pub concurrency: u32,
 }
 
-/// Limits as somebody sets them: what is not set comes from elsewhere.
+/// Limits of which some are set. The others have their defaults, or those of the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -63,8 +63,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What no function exceeds where the server says nothing else: all that 32-bit memory can address, and a quarter of an
-    /// hour.
+    /// The limits that no function exceeds, unless the server sets others: the memory that 32 bits can address, and a quarter
+    /// of an hour.
     pub const CEILINGS: Self = Self {
         memory: ByteSize::gib(4),
         timeout: Duration::from_secs(15 * 60),
@@ -73,7 +73,7 @@ impl Limits {
         concurrency: u32::MAX,
     };
 
-    /// These limits with what `settings` sets instead.
+    /// These limits, except where `settings` sets another one.
     #[must_use]
     pub fn with(self, settings: &LimitSettings) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Limits {
         }
     }
 
-    /// These limits, none above that of `ceilings`.
+    /// These limits, each at most as high as that of `ceilings`.
     #[must_use]
     pub fn at_most(self, ceilings: &Self) -> Self {
         Self {

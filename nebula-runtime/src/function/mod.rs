@@ -1,4 +1,4 @@
-//! What a function is: its name, its code's digest, its limits, its configuration, and what a catalog tells of it.
+//! What a function is: its name, the digest of its code, its limits, its configuration, and what a catalog shows of it.
 
 mod catalog;
 mod composition;

@@ -16,7 +16,7 @@ pub struct FunctionName(Arc<str>);
 
 /// A movable name for a version of a function, such as `prod`.
 ///
-/// - Written like a [`FunctionName`], and never `latest`: that one always names the newest version.
+/// - Written like a [`FunctionName`], and never `latest`, which always names the newest version.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AliasName(Arc<str>);

@@ -1,4 +1,4 @@
-//! Text, as programs write it.
+//! Texts with a byte order mark.
 
 /// U+FEFF in UTF-8: some programs begin each text with it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -1,4 +1,4 @@
-//! How many invocations run at once.
+//! Admission: how many invocations run at once.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use futures_util::future::BoxFuture;
 
 use crate::call::{Gate, Invocation, InvokeError, Invoker, Overload, Response};
 
-/// A layer that lets a number of invocations through at once. One that finds no room waits for
-/// [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT), then is refused as [`Overload::Server`].
+/// A layer that limits how many invocations run at once. An invocation that finds no place waits for up to
+/// [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT), and is then refused as [`Overload::Server`].
 ///
 /// - An invocation's place is free again when its guest has ended, also where that goes on after its response.
-/// - One that is past its function's timeout, because it waits for its reader, loses its place to an invocation that
-///   waits for one: the one furthest past its timeout first.
+/// - An invocation past its function's timeout that waits for its reader loses its place to an invocation that waits for
+///   one. The invocation furthest past its timeout is ended first.
 pub struct Admission {
     inner: Arc<dyn Invoker>,
     gate: Gate,
@@ -30,7 +30,7 @@ impl Admission {
 }
 
 impl Invoker for Admission {
-    /// By hand, as the [`Runtime`](crate::Runtime)'s is: an invocation that finds room needs no future of its own here.
+    /// Written without `async fn`: an invocation that finds a place at once needs no future of its own here.
     fn invoke<'a, 'call>(&'a self, mut invocation: Invocation) -> BoxFuture<'call, Result<Response, InvokeError>>
     where
         'a: 'call,

@@ -57,22 +57,22 @@ pub(super) struct Object {
     pub(super) version: UpdateVersion,
 }
 
-/// What became of a write that depends on what is there.
+/// The result of a conditional write.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Put {
     Written,
-    /// Somebody else was first.
+    /// Another writer was first.
     Conflict,
 }
 
 impl Backend {
-    /// An empty one in memory.
+    /// An empty backend in memory.
     pub(super) fn memory() -> Self {
         Self::new(StoreUrl::MEMORY.to_string(), Arc::new(InMemory::new()), Replacement::CompareAndSwap)
     }
 
-    /// The one that `url` names. This is the one place that knows all backends.
+    /// Opens the backend that `url` names. No other function knows all backends.
     ///
     /// # Errors
     /// [`StoreError::Gone`] where its folder is missing and is not to be made.
@@ -87,7 +87,7 @@ impl Backend {
         Self { name, folder: None, objects, replacement }
     }
 
-    /// One whose objects are the files of a folder.
+    /// A backend whose objects are the files of a folder.
     pub(super) fn in_folder(name: String, path: PathBuf, objects: Arc<dyn ObjectStore>) -> Self {
         let replacement = Replacement::Lock(FolderLock::new(path.join(MARKER)));
         Self { name, folder: Some(path), objects, replacement }
@@ -122,8 +122,8 @@ impl Backend {
         self.name.clone()
     }
 
-    /// Refuses a backend that writes an object over another one than it is told: writers would undo each other's work. What
-    /// this writes, if that goes wrong, is what is there.
+    /// Refuses a backend that ignores the condition of a write: two writers would undo each other's work. Such a backend
+    /// writes the marker again here, with the same bytes.
     pub(super) async fn require_compare_and_swap(&self) -> Result<(), StoreError> {
         let path = Path::from(MARKER);
         let refused = || Err(StoreError::NoCompareAndSwap { store: self.name() });
@@ -165,12 +165,13 @@ impl Backend {
         self.put(path, bytes, PutMode::Create).await
     }
 
-    /// Writes an object, whatever is there.
+    /// Writes an object, over another one if there is one.
     pub(super) async fn overwrite(&self, path: &Path, bytes: Bytes) -> Result<(), StoreError> {
         self.put(path, bytes, PutMode::Overwrite).await.map(drop)
     }
 
-    /// Replaces the object that was read as `seen`. Where writers take turns, it must be this one's.
+    /// Replaces the object that was read as `seen`. Where writers take turns, the caller
+    /// has its turn.
     pub(super) async fn replace(
         &self,
         path: &Path,
@@ -193,7 +194,7 @@ impl Backend {
         }
     }
 
-    /// The file names of the objects right in a folder, in no order.
+    /// The file names of the objects in a folder, without its subfolders, in no order.
     pub(super) async fn list(&self, folder: &Path) -> Result<Vec<String>, StoreError> {
         if let Some(root) = &self.folder {
             return file_names(&root.join(folder.as_ref())).await;

@@ -13,7 +13,7 @@ use crate::function::Digest;
 
 /// Bytes that are named by their digest.
 ///
-/// - The digest is that of the bytes: the only ways to get a blob compute it.
+/// - The digest is always that of the bytes: every function that makes a blob computes it.
 #[derive(Debug, Clone)]
 pub(super) struct Blob {
     digest: Digest,
@@ -41,7 +41,7 @@ impl Blob {
         self.bytes
     }
 
-    /// Like [`Blob::new`], away from the async workers where that takes long.
+    /// Like [`Blob::new`], on a blocking thread where hashing takes long.
     pub(super) async fn of(bytes: Bytes, backend: &Backend) -> Result<Self, StoreError> {
         if bytes.len() <= HASHED_IN_PLACE {
             return Ok(Self::new(bytes));
@@ -64,15 +64,15 @@ impl Blob {
         }
     }
 
-    /// Sees to it that the blob is in the store. What is there already is verified, and repaired if it is corrupt: a
-    /// publish that succeeds has every byte it needs.
+    /// Writes the blob where the store does not have it. A blob that the store has is verified, and written again if it is
+    /// corrupt: after a publish that succeeds, every byte is there.
     pub(super) async fn write(&self, backend: &Backend) -> Result<(), StoreError> {
         let path = layout::blob(self.digest);
         match Self::read(backend, self.digest).await {
             Ok(_) => Ok(()),
             Err(StoreError::Missing { .. }) => match backend.create(&path, self.bytes.clone()).await? {
                 Put::Written => Ok(()),
-                // Another publisher of the same bytes was first, or so it should be.
+                // Another publisher has written this blob meanwhile. Its bytes should be the same.
                 Put::Conflict => Self::read(backend, self.digest).await.map(drop),
             },
             Err(StoreError::Corrupt { digest, .. }) => {

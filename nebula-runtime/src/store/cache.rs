@@ -1,4 +1,4 @@
-//! What is remembered for as long as there is room for it: the entries used most recently stay.
+//! A cache with room for a number of entries: those that were used most recently stay.
 
 use std::hash::Hash;
 
@@ -7,11 +7,11 @@ use quick_cache::{
     sync::{Cache, DefaultLifecycle},
 };
 
-/// How many parts a cache has, each with a lock of its own. Where it is not said, the crate asks the system for its processors,
-/// by a score of system calls at each start.
+/// How many parts a cache has, each with a lock of its own. Without this number, the crate asks the system for its processors,
+/// with a score of system calls at each start.
 const SHARDS: usize = 16;
 
-/// Room for `capacity` entries.
+/// A cache with room for `capacity` entries.
 pub(crate) fn cache<Key: Eq + Hash, Value: Clone>(capacity: usize) -> Cache<Key, Value> {
     let mut options = OptionsBuilder::new();
     options.shards(SHARDS).estimated_items_capacity(capacity).weight_capacity(capacity as u64);
@@ -19,7 +19,7 @@ pub(crate) fn cache<Key: Eq + Hash, Value: Clone>(capacity: usize) -> Cache<Key,
         Ok(options) => {
             Cache::with_options(options, UnitWeighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
         }
-        // Only where a capacity is not said.
+        // It fails only without a capacity.
         Err(_) => Cache::new(capacity),
     }
 }

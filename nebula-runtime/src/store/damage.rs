@@ -1,4 +1,4 @@
-//! Records that cannot be understood: what becomes of one when its function is published again.
+//! What a publish does with a record that cannot be understood.
 
 use bytes::Bytes;
 use object_store::path::Path;
@@ -6,13 +6,13 @@ use object_store::path::Path;
 use super::{backend::Backend, error::StoreError, record::MAX_NUMBER};
 use crate::function::{Digest, FunctionName};
 
-/// The damage of a record.
+/// A record that cannot be understood.
 ///
-/// - The damaged bytes are kept, as an object beside the record that is named by their digest: to keep them again
-///   changes nothing.
-/// - Version numbers that can be read in them are never given again.
+/// - Its bytes are kept in an object beside the record. The name of that object has their digest, so that keeping them
+///   twice changes nothing.
+/// - Version numbers that can be read in them are never used again.
 #[derive(Debug)]
-pub(super) struct Damage {
+pub(super) struct DamagedRecord {
     kept: Path,
     highest: Option<u64>,
 }
@@ -20,22 +20,22 @@ pub(super) struct Damage {
 /// Higher numbers are not taken for version numbers: the function would soon have none left.
 const PLAUSIBLE: u64 = MAX_NUMBER / 2;
 
-impl Damage {
+impl DamagedRecord {
     /// Keeps the damaged bytes of the record at `path`.
     pub(super) async fn keep(backend: &Backend, path: &Path, bytes: &Bytes) -> Result<Self, StoreError> {
         let digest: String = Digest::of(bytes).hex().chars().take(16).collect();
         let kept = Path::from(format!("{path}.damaged-{digest}"));
-        // What is there already are the same bytes, kept by a publish that did not come to its end.
+        // If the object is there already, it holds the same bytes: an earlier publish was interrupted.
         let _ = backend.create(&kept, bytes.clone()).await?;
         Ok(Self { kept, highest: highest_number(bytes) })
     }
 
-    /// The highest version number that can have been given: 0 where none can be read.
+    /// The highest version number that can be read in it: 0 where none can be read.
     pub(super) fn used(&self) -> u64 {
         self.highest.unwrap_or_default()
     }
 
-    /// Says what was lost, and where the rest of it is, once the new record is written.
+    /// Logs what is lost and where the damaged bytes are, after the new record was written.
     pub(super) fn warn(&self, function: &FunctionName, version: u64) {
         let Self { kept, highest } = self;
         match highest {

@@ -1,10 +1,10 @@
-//! Why the store could not do what it was asked.
+//! Why a store failed.
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
 use crate::function::{AliasName, Digest, FunctionName};
 
-/// Why the store could not do what it was asked.
+/// Why a store failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -30,7 +30,7 @@ pub enum StoreError {
         /// What the system answered.
         source: io::Error,
     },
-    /// What is at the store's place is no store: an empty folder, as an unmounted disk leaves it, or none.
+    /// There is no store at this place: the folder is missing, or empty as an unmounted disk leaves it.
     #[error("there is no store at {store}: its nebula-store.json is missing")]
     Gone {
         /// The store.
@@ -60,7 +60,7 @@ pub enum StoreError {
         /// The newest format that this build reads.
         supported: u64,
     },
-    /// A blob that something refers to is not there.
+    /// A blob that a record or a manifest refers to is missing.
     #[error("blob {digest} is missing from store {store}; publish the function again to restore it")]
     Missing {
         /// The blob's name.
@@ -68,19 +68,19 @@ pub enum StoreError {
         /// The store.
         store: String,
     },
-    /// A blob's bytes are not those it is named by.
+    /// A blob's bytes do not have the digest that names it.
     #[error(
-        "blob {digest} in store {store} is corrupt: its bytes are {found}; publish the function again to restore it"
+        "blob {digest} in store {store} is corrupt: its bytes have the digest {found}; publish the function again to restore it"
     )]
     Corrupt {
         /// The blob's name.
         digest: Digest,
-        /// What its bytes are instead.
+        /// The digest of its bytes.
         found: Digest,
         /// The store.
         store: String,
     },
-    /// A record, a manifest or a configuration is not what it should be.
+    /// A record, a manifest or a configuration cannot be understood.
     #[error("{object} in store {store} cannot be understood")]
     Malformed {
         /// The object's path in the store.
@@ -95,7 +95,7 @@ pub enum StoreError {
     Unwritable {
         /// The function.
         function: FunctionName,
-        /// What stands in the way.
+        /// The reason.
         source: serde_json::Error,
     },
     /// An alias was to point to something that does not exist.
@@ -122,7 +122,7 @@ pub enum StoreError {
     },
 }
 
-/// What a store's backend answered. Printing it gives the whole of it, its causes too.
+/// The error of a store's backend. Its message includes those of its causes.
 pub struct BackendError(Box<object_store::Error>);
 
 impl From<object_store::Error> for BackendError {
@@ -154,5 +154,5 @@ impl fmt::Debug for BackendError {
     }
 }
 
-/// Has no source: these messages repeat their causes, and a chain of them would say everything twice.
+/// It has no source: its message includes its causes, and a chain would say everything twice.
 impl Error for BackendError {}

@@ -3,11 +3,11 @@
 use super::error::StoreError;
 use crate::function::{RegistryError, RegistryErrorKind};
 
-/// What the caller is told where the store holds something else than was published.
-const DAMAGED: &str = "what the store has of the function is damaged; publish the function again to mend it";
+/// The message where the store holds something else than was published.
+const DAMAGED: &str = "the function is damaged in the store; publish it again to repair it";
 
-/// What the caller is told where this build cannot read what the store holds.
-const NEWER: &str = "a newer Nebula wrote what the store has of the function; use a newer Nebula here";
+/// The message where this build cannot read what a newer one wrote.
+const NEWER: &str = "a newer Nebula published the function; use a newer Nebula here";
 
 impl From<StoreError> for RegistryError {
     fn from(error: StoreError) -> Self {

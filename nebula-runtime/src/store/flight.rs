@@ -1,4 +1,4 @@
-//! Work that many callers ask for and that is done once.
+//! Work that many callers ask for at once, and that is done once.
 
 use std::{collections::HashMap, hash::Hash};
 
@@ -10,14 +10,14 @@ use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, spawn};
 /// Work that is done once at a time for each key. All callers that ask for it meanwhile wait for the same result.
 ///
 /// - The work is a task of its own: it goes on when every caller has left.
-/// - The result is told to the callers that wait, and not kept. Work whose result is to be kept puts it where `kept` of
+/// - The waiting callers get the result, and it is not kept. To keep a result, the work puts it where `kept` of
 ///   [`SingleFlight::start`] finds it: a caller then finds the result there, or waits for it, and never starts the work again.
-/// - A caller that was told a result and asks again starts the work anew.
+/// - A caller that asks again after it got a result starts the work anew.
 pub(crate) struct SingleFlight<Key: Eq + Hash, Value> {
     under_way: Arc<UnderWay<Key, Value>>,
 }
 
-/// The work that is under way. An entry is taken away by the [`Landing`] of its own task, and by nothing else.
+/// The work that is under way. Only the [`Completion`] of its own task removes an entry.
 type UnderWay<Key, Value> = Mutex<HashMap<Key, Flight<Value>>>;
 
 /// The result of some work, for each caller that waits for it: an error where the task ended without one, because it
@@ -62,22 +62,22 @@ where
         }
         under_way.insert(key.clone(), told.clone());
         drop(under_way);
-        let landing = Landing { under_way: Arc::clone(&self.under_way), key: key.clone(), tell: Some(tell) };
+        let completion = Completion { under_way: Arc::clone(&self.under_way), key: key.clone(), tell: Some(tell) };
         // Without the lock: a Tokio runtime that is being shut down drops the task, and so the landing, right here.
-        spawn(async move { landing.tell(work.await) });
+        spawn(async move { completion.tell(work.await) });
         told
     }
 }
 
-/// The end of some work, however it comes: its entry is taken away, and only then are the callers told. A caller that asks
-/// again because of what it was told is not to find the old entry.
-struct Landing<Key: Eq + Hash, Value> {
+/// The end of some work, however it ends. It first removes the entry and then tells the callers: a caller that asks again
+/// after the result must not find the old entry.
+struct Completion<Key: Eq + Hash, Value> {
     under_way: Arc<UnderWay<Key, Value>>,
     key: Key,
     tell: Option<oneshot::Sender<Value>>,
 }
 
-impl<Key: Eq + Hash, Value> Landing<Key, Value> {
+impl<Key: Eq + Hash, Value> Completion<Key, Value> {
     fn tell(mut self, value: Value) {
         let tell = self.tell.take();
         drop(self);
@@ -86,7 +86,7 @@ impl<Key: Eq + Hash, Value> Landing<Key, Value> {
     }
 }
 
-impl<Key: Eq + Hash, Value> Drop for Landing<Key, Value> {
+impl<Key: Eq + Hash, Value> Drop for Completion<Key, Value> {
     fn drop(&mut self) {
         lock(&self.under_way).remove(&self.key);
     }

@@ -1,4 +1,4 @@
-//! What is in a folder that others may have put things into.
+//! Listing a folder that may hold files of others.
 
 use std::{
     fs::{self, DirEntry},
@@ -10,10 +10,10 @@ use tokio::task;
 
 use super::error::StoreError;
 
-/// The names of the files right in a folder, in no order; none if it is not there.
+/// The names of the files in a folder, in no order; none if the folder is missing.
 ///
-/// `object_store` lists folders too, but ends with an error at the first name that is no object's: not UTF-8, a line break
-/// in it, a link in a circle. One such file would hide all functions.
+/// `object_store` lists folders too, but fails at the first name that cannot be an object's: not UTF-8, a line break in it,
+/// a link in a circle. One such file would hide all functions.
 pub(super) async fn file_names(path: &Path) -> Result<Vec<String>, StoreError> {
     let folder = path.to_owned();
     let listed = task::spawn_blocking(move || read(&folder)).await.unwrap_or_else(|stopped| Err(stopped.into()));
@@ -35,7 +35,7 @@ fn read(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Follows links: some systems mount configured files as such.
+/// Follows links: some systems mount configured files as links.
 fn is_file(entry: &DirEntry) -> bool {
     match entry.file_type() {
         Ok(kind) if kind.is_symlink() => fs::metadata(entry.path()).is_ok_and(|target| target.is_file()),

@@ -6,7 +6,7 @@ use object_store::path::Path;
 
 use super::{
     backend::{Backend, Object, Put, Replacement},
-    damage::Damage,
+    damage::DamagedRecord,
     document,
     error::StoreError,
     layout::{self, FUNCTIONS},
@@ -115,12 +115,12 @@ impl<T, C: Fn(&mut FunctionRecord) -> Result<Changed<T>, StoreError>> Writer<C> 
         &self,
         path: &Path,
         found: Option<&Object>,
-    ) -> Result<(FunctionRecord, Option<Damage>), StoreError> {
+    ) -> Result<(FunctionRecord, Option<DamagedRecord>), StoreError> {
         let Some(found) = found else { return Ok(Default::default()) };
         match document::read(&self.backend, path, &found.bytes) {
             Ok(record) => Ok((record, None)),
             Err(StoreError::Malformed { .. }) if self.if_damaged == IfDamaged::Replace => {
-                let damage = Damage::keep(&self.backend, path, &found.bytes).await?;
+                let damage = DamagedRecord::keep(&self.backend, path, &found.bytes).await?;
                 Ok((FunctionRecord::after(damage.used()), Some(damage)))
             }
             Err(error) => Err(error),

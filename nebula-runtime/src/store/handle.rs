@@ -21,14 +21,14 @@ use super::{
 };
 use crate::function::{AliasName, Digest, FunctionName, Timestamp};
 
-/// What is published, wherever it is kept.
+/// Published functions, in memory, in a folder, or in any object store.
 ///
 /// - **Whole.** A reader sees a function before a publish or after it, never between, also while others publish. A crash
-///   at any point leaves one of the two, and at worst blobs that nothing names.
-/// - **Verified.** Every blob is hashed on every read: bytes that are not those published are an error, never an answer.
+///   at any point leaves one of the two, and at worst blobs that nothing refers to.
+/// - **Verified.** Every blob is hashed on every read: bytes that differ from those published are an error.
 /// - **Shared.** Any number of handles and processes use one store at once, and none loses what another published.
 ///   Handles are cheap to clone.
-/// - **Cancellable.** A publish whose future is dropped has happened or not, as after a crash; in a folder it may still
+/// - **Cancellable.** A publish whose future is dropped has happened or not, as after a crash. In a folder it may still
 ///   happen a little later.
 ///
 /// It needs a Tokio runtime with its time enabled.
@@ -39,15 +39,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store that is there, or makes a new one. `memory://` is a new one each time.
+    /// Opens a store, or makes a new one where there is none. `memory://` always makes a new one.
     ///
     /// # Errors
-    /// The folder cannot be made or read, or a newer Nebula wrote what is in it.
+    /// The folder cannot be made or read, or a newer Nebula made the store.
     pub async fn open(url: &StoreUrl) -> Result<Self, StoreError> {
         Self::with_backend(Backend::connect(url, IfMissing::Make).await?).await
     }
 
-    /// Opens the store that is there, and makes nothing. `memory://` is a new one each time.
+    /// Opens a store that exists, and makes nothing else. `memory://` always makes a new one.
     ///
     /// # Errors
     /// [`StoreError::Gone`] where there is none, and as [`Store::open`].
@@ -66,7 +66,7 @@ impl Store {
         Self { backend: Arc::new(backend), clock: Clock::default() }
     }
 
-    /// A new store in memory, shared by this handle's clones and gone with the last of them.
+    /// A new store in memory. The clones of this handle share it, and it ends with the last of them.
     pub fn memory() -> Self {
         let backend = Backend::memory();
         // Memory answers at once, and does not fail.
@@ -104,10 +104,10 @@ impl Store {
         Self { clock: Clock::new(clock), ..self }
     }
 
-    /// Whether the store is there, and is one that this build understands: one small read, however much is published.
+    /// Checks that the store exists and that this build understands it: one small read for any number of functions.
     ///
     /// # Errors
-    /// [`StoreError::Gone`] where there is none any more, [`StoreError::Unavailable`] where it is out of reach, and as
+    /// [`StoreError::Gone`] where it is gone, [`StoreError::Unavailable`] where it is out of reach, and as
     /// [`Store::open`].
     pub async fn ready(&self) -> Result<(), StoreError> {
         format::recheck(&self.backend).await
@@ -115,15 +115,16 @@ impl Store {
 
     /// Publishes a version as the latest of its function, and points `alias` to it.
     ///
-    /// What is the latest version already is not published again. What was a version earlier is: as a new version, of the
-    /// same blobs. Blobs that are in the store are verified, and repaired if they are corrupt.
+    /// Nothing changes where this is the latest version already. An older version becomes a new version with the same
+    /// blobs. Blobs that are in the store are verified, and written again if they are corrupt.
     ///
-    /// A record that cannot be understood is moved aside, to `functions/<name>.json.damaged-<hex>`, and a new one
-    /// begun: the function's earlier versions and aliases are then gone from it. Version numbers go on after the
-    /// highest that can be read in the damaged record. A record of a newer format is refused and stays where it is.
+    /// A record that cannot be understood is moved to `functions/<name>.json.damaged-<hex>`, and replaced by a new one,
+    /// which knows nothing of the function's earlier versions and aliases. Its version numbers go on after the highest one
+    /// that can be read in the damaged record. A record of a newer format is refused and stays where it is.
     ///
-    /// # Errors The store is out of reach or cannot be written to, a newer Nebula wrote the function's record, or
-    /// others publish the same function without a pause.
+    /// # Errors
+    /// The store is out of reach or cannot be written to, a newer Nebula wrote the function's record, or others change the
+    /// same function again and again.
     pub async fn publish(
         &self,
         name: &FunctionName,
@@ -170,7 +171,7 @@ impl Store {
         functions::change(&self.backend, name, IfDamaged::Fail, set).await
     }
 
-    /// What is published under a name; `None` if nothing ever was.
+    /// The record of a function; `None` if it was never published.
     ///
     /// # Errors
     /// The store is out of reach, or the record cannot be understood.
@@ -189,7 +190,7 @@ impl Store {
     /// A version, by its manifest's digest.
     ///
     /// # Errors
-    /// The store is out of reach, or a blob is missing, corrupt or not what it should be.
+    /// The store is out of reach, or a blob is missing, corrupt or cannot be understood.
     pub async fn manifest(&self, digest: &Digest) -> Result<Manifest, StoreError> {
         Manifest::read(&self.backend, *digest).await
     }

@@ -10,10 +10,10 @@ use tokio::{runtime::Handle, sync::Mutex, task};
 
 use super::error::StoreError;
 
-/// Lets one writer at a time into a folder, of all processes on this machine.
+/// A lock on a folder: of all processes on this machine, one writer at a time changes it.
 ///
-/// - The lock is the system's, on a file that is always there: it ends with the process, however that ends, and nothing
-///   is left behind that somebody would have to clean up.
+/// - The lock is the system's, on a file that is always there: it ends with the process, however that ends, and
+///   leaves nothing to clean up.
 /// - Readers never take it.
 #[derive(Debug)]
 pub(super) struct FolderLock {

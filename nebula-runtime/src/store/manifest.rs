@@ -1,8 +1,8 @@
 //! A version as OCI documents: an image manifest, and the configuration it names.
 //!
-//! They are those of the CNCF's "Wasm OCI Artifact layout", so that registries and other tools take them as they are; what
-//! only Nebula wants to know is one more object in the configuration. They hold no time and no other accident: the same
-//! version always has the same digest, which is how publishing it again is recognised.
+//! They follow the CNCF's "Wasm OCI Artifact layout", so that registries and other tools read them. What only Nebula needs
+//! is one more object in the configuration. They hold no time: the same version always has the same digest, and a publish
+//! recognises it by that.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::Error as _};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::Error as _};
 use super::{backend::Backend, blob::Blob, error::StoreError, layout, version::NewVersion};
 use crate::function::{AliasName, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, Kind};
 
-/// A version of a function, as it was published.
+/// A published version of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Manifest {
@@ -18,18 +18,18 @@ pub struct Manifest {
     pub module: Digest,
     /// The module's size, in bytes.
     pub size: u64,
-    /// How it is called.
+    /// Its kind, which decides how it is called.
     pub kind: Kind,
-    /// What can be called, in the module's order.
+    /// Its exports, in the module's order.
     pub exports: Vec<Export>,
-    /// How it is run.
+    /// Its configuration.
     pub config: FunctionConfig,
-    /// What it was composed of, if it was.
+    /// The components that it was composed of, if it was.
     pub composition: Option<Composition>,
 }
 
 impl Manifest {
-    /// What a catalog tells of the version `number` of a function.
+    /// What a catalog shows of the version `number` of a function.
     pub(crate) fn info(&self, name: &FunctionName, number: u64, aliases: Vec<AliasName>) -> FunctionInfo {
         let Self { module, size, kind, exports, config, composition } = self.clone();
         let (name, version, digest) = (name.clone(), number, module);
@@ -165,7 +165,7 @@ impl WasmConfig {
     }
 }
 
-/// Whether the bytes say they are a component: their preamble's layer is 1 (Component Model, "Binary Format").
+/// Whether the bytes are a component's: the layer in their preamble is 1 (Component Model, "Binary Format").
 fn is_component(module: &Bytes) -> bool {
     module.get(6..8) == Some(&[1, 0])
 }

@@ -1,14 +1,15 @@
-//! What is published: blobs named by their digests, and a record for each function.
+//! Stores: blobs named by their digests, and a record for each function.
 //!
 //! ```text
-//! nebula-store.json      {"format":1}: what wrote this; in a folder also the writers' lock
+//! nebula-store.json      {"format":1}: the format of the store; in a folder also the lock of its writers
 //! blobs/sha256/<hex>     modules, configurations, manifests: immutable
 //! functions/<name>.json  the next number, versions (manifest, when, by whom), aliases and their history: replaced as a whole
 //! functions/<name>.json.damaged-<hex>   a record that could not be understood when the function was published again
 //! ```
 //!
 //! A version's manifest is an OCI image manifest that names a configuration and the module. A publish writes from the
-//! leaves to the root, blobs before the manifest and that before the record, so that whoever finds a name finds all of it.
+//! leaves to the root, blobs before the manifest and that before the record, so that a reader who finds a name finds
+//! all of its blobs.
 
 mod alias;
 mod backend;

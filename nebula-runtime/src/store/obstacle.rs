@@ -1,9 +1,9 @@
-//! What stands in the way of a folder.
+//! Why a folder cannot be made or opened.
 
 use std::{fs, io, path::Path};
 
-/// Why the folder `path` cannot be had: `error`, or what can be seen to stand in its way. The system says "File exists" of a
-/// link that leads nowhere, and of a file.
+/// Why the folder `path` cannot be made or opened: a link that leads nowhere, a file in its place, or else `error`. The system
+/// says "File exists" in both cases.
 pub(crate) fn explained(path: &Path, error: io::Error) -> io::Error {
     let mut parts: Vec<_> = path.ancestors().collect();
     parts.reverse();

@@ -17,7 +17,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StoreUrl(Location);
 
-/// The backends there are.
+/// The kinds of stores that a URL can name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Location {
     /// This process's memory: gone with the last handle.
@@ -26,7 +26,7 @@ pub(super) enum Location {
     Folder(PathBuf),
 }
 
-/// A text that does not say where a store is.
+/// Why a text is not the URL or the path of a store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidStoreUrl {

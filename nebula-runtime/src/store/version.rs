@@ -10,13 +10,13 @@ use crate::function::{Composition, Digest, Export, FunctionConfig, Kind};
 pub struct NewVersion {
     /// The module or component, in the binary format.
     pub module: Bytes,
-    /// How it is called.
+    /// Its kind, which decides how it is called.
     pub kind: Kind,
-    /// What can be called, in the module's order.
+    /// Its exports, in the module's order.
     pub exports: Vec<Export>,
-    /// How it is run.
+    /// Its configuration.
     pub config: FunctionConfig,
-    /// What it was composed of, if it was.
+    /// The components that it was composed of, if it was.
     pub composition: Option<Composition>,
     /// Who publishes it, where that is known: `ada@laptop`. At most 100 characters of it are kept.
     pub published_by: Option<String>,
@@ -32,6 +32,6 @@ pub struct PublishedVersion {
     pub manifest: Digest,
     /// The digest of its module.
     pub module: Digest,
-    /// Whether the publish made a version or moved an alias. It did neither if the very same was the latest version.
+    /// Whether the publish made a version or moved an alias. It does neither if exactly this is the latest version already.
     pub changed: bool,
 }
