@@ -78,8 +78,8 @@ impl Body {
 
     /// The same body, which calls `ended` once at its end, with the error if it broke off.
     ///
-    /// A body whose bytes are all in memory has ended already. A body that is dropped before its end drops `ended` without
-    /// calling it.
+    /// A body whose bytes are all in memory has ended already. A body that is dropped before its end drops `ended`
+    /// without calling it.
     #[must_use]
     pub fn on_end(self, ended: impl FnOnce(Result<(), &InvokeError>) + Send + Unpin + 'static) -> Self {
         if self.as_whole().is_some() {

@@ -212,8 +212,8 @@ impl InvokeError {
         self.0.overload.map(|(overload, _)| overload)
     }
 
-    /// For [`ErrorKind::InvalidInput`]: where the body's content coding is the reason, the codings that can be decoded, as
-    /// `Accept-Encoding` lists them.
+    /// For [`ErrorKind::InvalidInput`]: where the body's content coding is the reason, the codings that can be decoded,
+    /// as `Accept-Encoding` lists them.
     pub fn accepted_codings(&self) -> Option<&'static str> {
         self.0.accepted_codings
     }

@@ -10,7 +10,8 @@ use super::gate::Place;
 /// - Each value is one allocation. Without values there is none.
 #[derive(Default)]
 pub struct Guards {
-    /// The value that was attached last, if that is a place: a call through a server's layers then allocates nothing for it.
+    /// The value that was attached last, if that is a place: a call through a server's layers then allocates nothing
+    /// for it.
     place: Option<Place>,
     others: Option<Box<dyn Guard>>,
 }

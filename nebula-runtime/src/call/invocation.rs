@@ -41,8 +41,8 @@ pub struct Invocation {
 /// Whether the response of a command is held back until it is known to be a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Buffering {
-    /// The response begins when the command has ended well, or has written more than the buffer holds (64 KiB). A command
-    /// that fails before that gives an error and not half a response.
+    /// The response begins when the command has ended well, or has written more than the buffer holds (64 KiB). A
+    /// command that fails before that gives an error and not half a response.
     #[default]
     On,
     /// The response begins with the first byte. A later failure is the end of the body.
@@ -55,8 +55,8 @@ pub enum AfterResponse {
     /// The response's body ends when the guest has ended: after that the process may stop.
     #[default]
     Wait,
-    /// The response's body ends with its last byte. The guest goes on in a task of its own, within its timeout. The report
-    /// does not count what it still uses.
+    /// The response's body ends with its last byte. The guest goes on in a task of its own, within its timeout. The
+    /// report does not count what it still uses.
     Detach,
 }
 
@@ -84,16 +84,16 @@ impl Invocation {
         }
     }
 
-    /// The same invocation, of an event that came through this frontend: `http`, `local`, `lambda`. Without it, the frontend
-    /// is `embedded`.
+    /// The same invocation, of an event that came through this frontend: `http`, `local`, `lambda`. Without it, the
+    /// frontend is `embedded`.
     #[must_use]
     pub fn through(self, frontend: &'static str) -> Self {
         self.report.update(|report| report.frontend = frontend);
         self
     }
 
-    /// The version that the function's reference means. `None` before the runtime has resolved it: layers see the version,
-    /// and observers of the invocation's start do not.
+    /// The version that the function's reference means. `None` before the runtime has resolved it: layers see the
+    /// version, and observers of the invocation's start do not.
     pub fn resolved(&self) -> Option<&Resolved> {
         self.deployed.as_ref().map(|deployed| deployed.resolved())
     }

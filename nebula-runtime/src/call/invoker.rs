@@ -9,12 +9,12 @@ use super::{error::InvokeError, invocation::Invocation, response::Response};
 /// Runs functions. Frontends call it; the [`Runtime`](crate::Runtime) and every layer around it are one.
 ///
 /// # Contract
-/// - **Calling** `invoke` may already take the invocation's place and start its time: await the future at once. It may be
-///   called outside of Tokio, and the future awaited in it.
+/// - **Calling** `invoke` may already take the invocation's place and start its time: await the future at once. It may
+///   be called outside of Tokio, and the future awaited in it.
 /// - **Dropping** the future, or the response's body, stops the guest within one tick of the epoch clock and frees its
 ///   instance.
-/// - **The body** of a response may be given while the guest still runs; the guest goes on as the body is read, no faster.
-///   A failure after that is the body's last item.
+/// - **The body** of a response may be given while the guest still runs; the guest goes on as the body is read, no
+///   faster. A failure after that is the body's last item.
 /// - **The report** is complete when the body has ended or the error was returned. A layer that answers or refuses by
 ///   itself completes the report too.
 /// - **Guards**: what a layer [attached](Invocation::attach) to the invocation is dropped when the guest has ended,

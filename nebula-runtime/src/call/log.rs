@@ -41,8 +41,8 @@ macro_rules! log_report {
 }
 
 impl Report {
-    /// Logs it as a line `REPORT` with a field for each of its own: a warning where the invocation failed. The log's target
-    /// is `nebula::report`.
+    /// Logs it as a line `REPORT` with a field for each of its own: a warning where the invocation failed. The log's
+    /// target is `nebula::report`.
     pub fn log(&self) {
         match self.outcome {
             Some(Outcome::Failed(_)) => log_report!(Level::WARN, self),
@@ -52,8 +52,8 @@ impl Report {
 }
 
 impl InvokeError {
-    /// Logs the failure with its causes, which the caller does not see: as an error where it is a fault of Nebula, as a warning
-    /// where the operator can mend it, and else at the level debug, because the report tells it too.
+    /// Logs the failure with its causes, which the caller does not see: as an error where it is a fault of Nebula, as a
+    /// warning where the operator can mend it, and else at the level debug, because the report tells it too.
     pub fn log(&self, id: &InvocationId) {
         let causes = || causes(self);
         match self.kind() {

@@ -12,7 +12,8 @@ use tokio::{
 
 /// A guest that can be ended while nobody runs it.
 pub(crate) trait Evictable: Send + Sync {
-    /// Ends the guest and gives its places back. Returns false where its reader runs it just now: the reader ends it then.
+    /// Ends the guest and gives its places back. Returns false where its reader runs it just now: the reader ends it
+    /// then.
     fn evict(&self) -> bool;
 }
 

@@ -11,8 +11,8 @@ use super::{body::Body, report::ReportHandle};
 pub struct Response {
     /// 200, unless the guest speaks HTTP and chose another.
     pub status: StatusCode,
-    /// The body's media type, where it has one. It is kept apart from the headers: most guests set no other header, and a
-    /// map of one costs more than the rest of the response.
+    /// The body's media type, where it has one. It is kept apart from the headers: most guests set no other header, and
+    /// a map of one costs more than the rest of the response.
     pub media_type: Option<HeaderValue>,
     /// All other headers that the guest set.
     pub headers: HeaderMap,

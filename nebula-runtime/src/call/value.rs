@@ -4,9 +4,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use serde_json::value::RawValue;
 
-/// Appends a result as one JSON value without a line end: its JSON compacted, other text as a JSON string, octets as a base64
-/// string. The media type decides which. Where the bytes do not fit it, invalid JSON becomes a string of its text, and bytes that
-/// are not UTF-8 become base64. An empty result that is not text becomes `null`.
+/// Appends a result as one JSON value without a line end: its JSON compacted, other text as a JSON string, octets as a
+/// base64 string. The media type decides which. Where the bytes do not fit it, invalid JSON becomes a string of its
+/// text, and bytes that are not UTF-8 become base64. An empty result that is not text becomes `null`.
 pub fn append_json_value(buffer: &mut Vec<u8>, media_type: Option<&HeaderValue>, body: &[u8]) {
     match (form(media_type), std::str::from_utf8(body)) {
         (Form::Json | Form::Octets, Ok("")) => buffer.extend_from_slice(b"null"),

@@ -28,7 +28,8 @@ pub trait Catalog: Send + Sync {
     /// Checks that functions can be read just now. The cost is the same for any number of functions.
     ///
     /// # Errors
-    /// [`RegistryErrorKind::Unavailable`](crate::RegistryErrorKind::Unavailable), with a sentence that says what is wrong.
+    /// [`RegistryErrorKind::Unavailable`](crate::RegistryErrorKind::Unavailable), with a sentence that says what is
+    /// wrong.
     async fn ready(&self) -> Result<(), RegistryError>;
 
     /// The names of all functions, in alphabetical order.
@@ -45,8 +46,8 @@ pub trait Catalog: Send + Sync {
     /// [`RegistryErrorKind::Internal`](crate::RegistryErrorKind::Internal) where what it answers is damaged.
     async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError>;
 
-    /// The latest versions of the functions with these names, in their order. Up to 16 are read at once, and only as many
-    /// as the reader of the stream asks for. A function that was removed meanwhile is left out.
+    /// The latest versions of the functions with these names, in their order. Up to 16 are read at once, and only as
+    /// many as the reader of the stream asks for. A function that was removed meanwhile is left out.
     fn list(&self, names: Vec<FunctionName>) -> BoxStream<'_, Listed> {
         /// Functions that are read at once.
         const READS: usize = 16;
@@ -116,8 +117,8 @@ pub struct Export {
     pub typed: Option<Arc<TypedExport>>,
 }
 
-/// A function with WIT types, which is called with JSON. Its schemas are JSON Schemas (2020-12) that refer to named types as
-/// `#/$defs/NAME`.
+/// A function with WIT types, which is called with JSON. Its schemas are JSON Schemas (2020-12) that refer to named
+/// types as `#/$defs/NAME`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

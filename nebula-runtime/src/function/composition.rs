@@ -1,5 +1,5 @@
-//! Functions made of other functions: a component whose imports are linked, when it is published, to what other published
-//! components export.
+//! Functions made of other functions: a component whose imports are linked, when it is published, to what other
+//! published components export.
 
 use std::fmt;
 

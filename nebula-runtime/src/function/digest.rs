@@ -80,8 +80,8 @@ impl fmt::Display for Digest {
     }
 }
 
-/// Bytes that display as lower-case hexadecimal digits. Every response names an id and a digest, and formatting them byte by
-/// byte would take longer than the rest of its headers.
+/// Bytes that display as lower-case hexadecimal digits. Every response names an id and a digest, and formatting them
+/// byte by byte would take longer than the rest of its headers.
 pub(crate) struct Hex<const N: usize>(pub(crate) [u8; N]);
 
 impl<const N: usize> fmt::Display for Hex<N> {

@@ -4,8 +4,8 @@ use std::{fmt, net::IpAddr, net::Ipv4Addr, net::Ipv6Addr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A host that a guest may send HTTP requests to: `api.example.com`, `*.example.com:8443`, `127.0.0.1:9000`, `[::1]`, or
-/// `*` for any.
+/// A host that a guest may send HTTP requests to: `api.example.com`, `*.example.com:8443`, `127.0.0.1:9000`, `[::1]`,
+/// or `*` for any.
 ///
 /// - Without a port, the port of the request's scheme is allowed: 80 or 443.
 /// - `*.example.com` is every host below `example.com`, but not `example.com` itself.
@@ -85,8 +85,9 @@ fn parse_address(host: &str) -> Option<IpAddr> {
     Some(bare.parse::<IpAddr>().ok()?.to_canonical())
 }
 
-/// Whether everybody may reach `address`: it is not this machine's, its network's, or kept for something else (the special
-/// purpose registries of RFC 6890). Cloud platforms keep their metadata, and so their credentials, at such addresses.
+/// Whether everybody may reach `address`: it is not this machine's, its network's, or kept for something else (the
+/// special purpose registries of RFC 6890). Cloud platforms keep their metadata, and so their credentials, at such
+/// addresses.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
@@ -114,7 +115,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     match segments {
         // NAT64 (RFC 6052) and 6to4 (RFC 3056) carry an address of IPv4.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => is_public_v4(embedded(high, low)),
-        // What is not global unicast (RFC 4291, section 2.4) is loopback, unique local, link local, multicast or reserved.
+        // What is not global unicast (RFC 4291, section 2.4) is loopback, unique local, link local, multicast or
+        // reserved.
         [first, second, ..] => {
             first & 0xe000 == 0x2000 && (first, second) != (0x2001, 0x0db8) && (first, second) != (0x2001, 0)
         }

@@ -63,8 +63,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits that no function exceeds, unless the server sets others: the memory that 32 bits can address, and a quarter
-    /// of an hour.
+    /// The limits that no function exceeds, unless the server sets others: the memory that 32 bits can address, and a
+    /// quarter of an hour.
     pub const CEILINGS: Self = Self {
         memory: ByteSize::gib(4),
         timeout: Duration::from_secs(15 * 60),

@@ -8,7 +8,8 @@ use super::digest::Digest;
 
 /// The name under which versions of a function are published.
 ///
-/// - 1 to 63 characters of `a-z 0-9 -`, the first of them a letter: safe as a path segment, a file name and a host label.
+/// - 1 to 63 characters of `a-z 0-9 -`, the first of them a letter: safe as a path segment, a file name and a host
+///   label.
 /// - Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

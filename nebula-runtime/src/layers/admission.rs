@@ -10,8 +10,8 @@ use crate::call::{Gate, Invocation, InvokeError, Invoker, Overload, Response};
 /// [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT), and is then refused as [`Overload::Server`].
 ///
 /// - An invocation's place is free again when its guest has ended, also where that goes on after its response.
-/// - An invocation past its function's timeout that waits for its reader loses its place to an invocation that waits for
-///   one. The invocation furthest past its timeout is ended first.
+/// - An invocation past its function's timeout that waits for its reader loses its place to an invocation that waits
+///   for one. The invocation furthest past its timeout is ended first.
 pub struct Admission {
     inner: Arc<dyn Invoker>,
     gate: Gate,

@@ -116,8 +116,8 @@ impl AliasTarget {
         self.weights().max_by_key(|&(number, weight)| (weight, number)).map_or(0, |(number, _)| number)
     }
 
-    /// The version that serves an invocation: chosen by the value of the sticky header where the event has that, else by
-    /// the invocation's id.
+    /// The version that serves an invocation: chosen by the value of the sticky header where the event has that, else
+    /// by the invocation's id.
     ///
     /// The same value gets the same version on every server. While the weight of the last version grows, those who have
     /// it keep it.

@@ -20,8 +20,8 @@ use super::{
 
 /// The objects of a store, wherever they are.
 ///
-/// - A write is atomic: a reader gets the old object or the new one, whole. One that was acknowledged is durable where the
-///   backend is.
+/// - A write is atomic: a reader gets the old object or the new one, whole. One that was acknowledged is durable where
+///   the backend is.
 /// - A reader that begins after a write has ended sees it.
 #[derive(Debug)]
 pub(super) struct Backend {
@@ -122,8 +122,8 @@ impl Backend {
         self.name.clone()
     }
 
-    /// Refuses a backend that ignores the condition of a write: two writers would undo each other's work. Such a backend
-    /// writes the marker again here, with the same bytes.
+    /// Refuses a backend that ignores the condition of a write: two writers would undo each other's work. Such a
+    /// backend writes the marker again here, with the same bytes.
     pub(super) async fn require_compare_and_swap(&self) -> Result<(), StoreError> {
         let path = Path::from(MARKER);
         let refused = || Err(StoreError::NoCompareAndSwap { store: self.name() });

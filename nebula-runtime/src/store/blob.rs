@@ -64,8 +64,8 @@ impl Blob {
         }
     }
 
-    /// Writes the blob where the store does not have it. A blob that the store has is verified, and written again if it is
-    /// corrupt: after a publish that succeeds, every byte is there.
+    /// Writes the blob where the store does not have it. A blob that the store has is verified, and written again if it
+    /// is corrupt: after a publish that succeeds, every byte is there.
     pub(super) async fn write(&self, backend: &Backend) -> Result<(), StoreError> {
         let path = layout::blob(self.digest);
         match Self::read(backend, self.digest).await {

@@ -7,8 +7,8 @@ use quick_cache::{
     sync::{Cache, DefaultLifecycle},
 };
 
-/// How many parts a cache has, each with a lock of its own. Without this number, the crate asks the system for its processors,
-/// with a score of system calls at each start.
+/// How many parts a cache has, each with a lock of its own. Without this number, the crate asks the system for its
+/// processors, with a score of system calls at each start.
 const SHARDS: usize = 16;
 
 /// A cache with room for `capacity` entries.

@@ -22,8 +22,8 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 
 type Verdict = Result<(), Failure>;
 
-/// Checks that a new, empty store keeps the promises of [`Store`]. Wants a runtime with several threads: some of them are
-/// about what happens at once.
+/// Checks that a new, empty store keeps the promises of [`Store`]. Wants a runtime with several threads: some of them
+/// are about what happens at once.
 ///
 /// # Errors
 /// A call to the store fails that should not.

@@ -11,7 +11,8 @@ use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, spawn};
 ///
 /// - The work is a task of its own: it goes on when every caller has left.
 /// - The waiting callers get the result, and it is not kept. To keep a result, the work puts it where `kept` of
-///   [`SingleFlight::start`] finds it: a caller then finds the result there, or waits for it, and never starts the work again.
+///   [`SingleFlight::start`] finds it: a caller then finds the result there, or waits for it, and never starts the work
+///   again.
 /// - A caller that asks again after it got a result starts the work anew.
 pub(crate) struct SingleFlight<Key: Eq + Hash, Value> {
     under_way: Arc<UnderWay<Key, Value>>,
@@ -69,8 +70,8 @@ where
     }
 }
 
-/// The end of some work, however it ends. It first removes the entry and then tells the callers: a caller that asks again
-/// after the result must not find the old entry.
+/// The end of some work, however it ends. It first removes the entry and then tells the callers: a caller that asks
+/// again after the result must not find the old entry.
 struct Completion<Key: Eq + Hash, Value> {
     under_way: Arc<UnderWay<Key, Value>>,
     key: Key,

@@ -12,8 +12,8 @@ use super::error::StoreError;
 
 /// The names of the files in a folder, in no order; none if the folder is missing.
 ///
-/// `object_store` lists folders too, but fails at the first name that cannot be an object's: not UTF-8, a line break in it,
-/// a link in a circle. One such file would hide all functions.
+/// `object_store` lists folders too, but fails at the first name that cannot be an object's: not UTF-8, a line break in
+/// it, a link in a circle. One such file would hide all functions.
 pub(super) async fn file_names(path: &Path) -> Result<Vec<String>, StoreError> {
     let folder = path.to_owned();
     let listed = task::spawn_blocking(move || read(&folder)).await.unwrap_or_else(|stopped| Err(stopped.into()));

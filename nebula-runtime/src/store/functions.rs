@@ -109,8 +109,8 @@ impl<T, C: Fn(&mut FunctionRecord) -> Result<Changed<T>, StoreError>> Writer<C> 
         }
     }
 
-    /// The record that was found. A damaged record is replaced by a new one, and its damage is returned with it. A record
-    /// of a newer format is not damaged, and stays as it is.
+    /// The record that was found. A damaged record is replaced by a new one, and its damage is returned with it. A
+    /// record of a newer format is not damaged, and stays as it is.
     async fn understand(
         &self,
         path: &Path,

@@ -23,8 +23,8 @@ use crate::function::{AliasName, Digest, FunctionName, Timestamp};
 
 /// Published functions, in memory, in a folder, or in any object store.
 ///
-/// - **Whole.** A reader sees a function before a publish or after it, never between, also while others publish. A crash
-///   at any point leaves one of the two, and at worst blobs that nothing refers to.
+/// - **Whole.** A reader sees a function before a publish or after it, never between, also while others publish. A
+///   crash at any point leaves one of the two, and at worst blobs that nothing refers to.
 /// - **Verified.** Every blob is hashed on every read: bytes that differ from those published are an error.
 /// - **Shared.** Any number of handles and processes use one store at once, and none loses what another published.
 ///   Handles are cheap to clone.
@@ -85,8 +85,8 @@ impl Store {
     /// - A read or a list that begins after a write has ended sees it. What was written stays.
     ///
     /// A backend that ignores the conditions, or has none, is refused here: its writers would undo each other's work. A
-    /// local folder has none; [`Store::open`] uses a lock there instead. The conformance suite of the feature `test-kit`
-    /// checks the rest.
+    /// local folder has none; [`Store::open`] uses a lock there instead. The conformance suite of the feature
+    /// `test-kit` checks the rest.
     ///
     /// # Errors
     /// [`StoreError::NoCompareAndSwap`] for such a backend, and as [`Store::open`].
@@ -97,8 +97,8 @@ impl Store {
         Ok(Self::of(backend))
     }
 
-    /// The same store with a clock of one's own: what this handle publishes and changes is noted with its time. The default
-    /// is the system's clock.
+    /// The same store with a clock of one's own: what this handle publishes and changes is noted with its time. The
+    /// default is the system's clock.
     #[must_use]
     pub fn with_clock(self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self { clock: Clock::new(clock), ..self }
@@ -119,12 +119,12 @@ impl Store {
     /// blobs. Blobs that are in the store are verified, and written again if they are corrupt.
     ///
     /// A record that cannot be understood is moved to `functions/<name>.json.damaged-<hex>`, and replaced by a new one,
-    /// which knows nothing of the function's earlier versions and aliases. Its version numbers go on after the highest one
-    /// that can be read in the damaged record. A record of a newer format is refused and stays where it is.
+    /// which knows nothing of the function's earlier versions and aliases. Its version numbers go on after the highest
+    /// one that can be read in the damaged record. A record of a newer format is refused and stays where it is.
     ///
     /// # Errors
-    /// The store is out of reach or cannot be written to, a newer Nebula wrote the function's record, or others change the
-    /// same function again and again.
+    /// The store is out of reach or cannot be written to, a newer Nebula wrote the function's record, or others change
+    /// the same function again and again.
     pub async fn publish(
         &self,
         name: &FunctionName,
@@ -147,12 +147,12 @@ impl Store {
         Ok(PublishedVersion { number: published.number, manifest, module, changed: published.changed })
     }
 
-    /// Points an alias to `target`, or removes it where that is `None`, and notes who did so. Returns whether that changed
-    /// anything.
+    /// Points an alias to `target`, or removes it where that is `None`, and notes who did so. Returns whether that
+    /// changed anything.
     ///
     /// # Errors
-    /// [`StoreError::NoVersion`] where the function has no such version, and as [`Store::publish`]. A record that cannot
-    /// be understood is an error and stays as it is.
+    /// [`StoreError::NoVersion`] where the function has no such version, and as [`Store::publish`]. A record that
+    /// cannot be understood is an error and stays as it is.
     pub async fn set_alias(
         &self,
         name: &FunctionName,

@@ -1,8 +1,8 @@
 //! A version as OCI documents: an image manifest, and the configuration it names.
 //!
-//! They follow the CNCF's "Wasm OCI Artifact layout", so that registries and other tools read them. What only Nebula needs
-//! is one more object in the configuration. They hold no time: the same version always has the same digest, and a publish
-//! recognises it by that.
+//! They follow the CNCF's "Wasm OCI Artifact layout", so that registries and other tools read them. What only Nebula
+//! needs is one more object in the configuration. They hold no time: the same version always has the same digest, and a
+//! publish recognises it by that.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::Error as _};

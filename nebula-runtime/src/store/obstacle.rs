@@ -2,8 +2,8 @@
 
 use std::{fs, io, path::Path};
 
-/// Why the folder `path` cannot be made or opened: a link that leads nowhere, a file in its place, or else `error`. The system
-/// says "File exists" in both cases.
+/// Why the folder `path` cannot be made or opened: a link that leads nowhere, a file in its place, or else `error`. The
+/// system says "File exists" in both cases.
 pub(crate) fn explained(path: &Path, error: io::Error) -> io::Error {
     let mut parts: Vec<_> = path.ancestors().collect();
     parts.reverse();

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{backend::Backend, blob::Blob, document, error::StoreError, functions, handle::Store, layout, manifest};
 use crate::function::{Digest, FunctionName};
 
-/// The store of a package: some versions of another store as one document. It maps paths to the texts of records, manifests
-/// and configurations. The modules are left out.
+/// The store of a package: some versions of another store as one document. It maps paths to the texts of records,
+/// manifests and configurations. The modules are left out.
 ///
 /// - The text under a blob's path is byte for byte that blob. It is verified on every read.
 /// - It is one document, because many small files would cost a cold start a read each.
@@ -67,7 +67,8 @@ impl PackagedStore {
 
     async fn add_blob(&mut self, backend: &Backend, digest: Digest) -> Result<(), StoreError> {
         let (path, blob) = (layout::blob(digest), Blob::read(backend, digest).await?);
-        // Manifests and configurations are JSON, and JSON is UTF-8. Anything else was refused when the manifest was read.
+        // Manifests and configurations are JSON, and JSON is UTF-8. Anything else was refused when the manifest was
+        // read.
         self.0.insert(path.to_string(), String::from_utf8_lossy(blob.bytes()).into_owned());
         Ok(())
     }

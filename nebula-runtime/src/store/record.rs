@@ -148,8 +148,8 @@ impl FunctionRecord {
         self.versions.get(&number).map(|entry| (number, entry))
     }
 
-    /// The record for a package: these versions, and the aliases as far as they point to them. When and by whom something
-    /// was done is left out, so that the same versions always make the same package.
+    /// The record for a package: these versions, and the aliases as far as they point to them. When and by whom
+    /// something was done is left out, so that the same versions always make the same package.
     pub(super) fn only(self, versions: &BTreeSet<u64>) -> Self {
         let unsigned = |entry| VersionEntry { published_at: None, published_by: None, ..entry };
         let kept = self.versions.into_iter().filter(|(number, _)| versions.contains(number));

@@ -32,6 +32,7 @@ pub struct PublishedVersion {
     pub manifest: Digest,
     /// The digest of its module.
     pub module: Digest,
-    /// Whether the publish made a version or moved an alias. It does neither if exactly this is the latest version already.
+    /// Whether the publish made a version or moved an alias. It does neither if exactly this is the latest version
+    /// already.
     pub changed: bool,
 }

@@ -22,8 +22,8 @@ const FUNCTIONS: [&str; 3] = ["one", "two", "three"];
 const ALIASES: [&str; 2] = ["beta", "prod"];
 const MODULES: [&str; 3] = ["a", "b", "c"];
 
-/// What is published under a name: the module of each version, from version 1 on, and all targets that an alias ever had,
-/// the last one last. A target is the weights of its versions, and none if the alias was removed.
+/// What is published under a name: the module of each version, from version 1 on, and all targets that an alias ever
+/// had, the last one last. A target is the weights of its versions, and none if the alias was removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Record {
     versions: Vec<&'static str>,

@@ -36,8 +36,8 @@ enum Operation {
 /// Every operation, and how many calls it makes.
 ///
 /// A version is a manifest, a configuration and a module. A publish reads and writes these three blobs, then it reads
-/// and writes the record; moving an alias does only this. Over damage it writes the damaged record to another place as well, and over corruption it has
-/// no record to write.
+/// and writes the record; moving an alias does only this. Over damage it writes the damaged record to another place as
+/// well, and over corruption it has no record to write.
 const OPERATIONS: [(Operation, usize); 9] = [
     (Operation::Ready, 1),
     (Operation::List, 1),
