@@ -45,8 +45,8 @@ pub use engine::EngineError;
 pub use function::{
     AliasName, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig, FunctionInfo, FunctionName,
     FunctionRef, HostPattern, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidTimestamp, Kind, LimitSettings,
-    Limits, Linked, Listed, RegistryError, RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam, Unreadable,
-    VersionRef, without_byte_order_mark,
+    Limits, LinkedImport, ListedFunction, RegistryError, RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam,
+    UnreadableFunction, VersionRef, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr,

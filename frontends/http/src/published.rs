@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
-use nebula_runtime::{Catalog, ErrorKind, FunctionName, InvokeError, Listed};
+use nebula_runtime::{Catalog, ErrorKind, FunctionName, InvokeError, ListedFunction};
 use tokio::{
     sync::Semaphore,
     task::JoinError,
@@ -57,7 +57,7 @@ impl Published {
     }
 
     /// The functions with these names. Those that cannot be read are logged as well.
-    pub(crate) async fn list(&self, names: Vec<FunctionName>) -> Result<Vec<Listed>, InvokeError> {
+    pub(crate) async fn list(&self, names: Vec<FunctionName>) -> Result<Vec<ListedFunction>, InvokeError> {
         let (mut listed, mut functions) = (self.catalog.list(names), Vec::new());
         while let Some(function) = timeout(self.lists.patience, listed.next()).await.map_err(late)? {
             if let Err(unreadable) = &function {

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, Query};
 use http::{StatusCode, request::Parts};
-use nebula_runtime::{FunctionName, Listed};
+use nebula_runtime::{FunctionName, ListedFunction};
 use serde::Deserialize;
 
 use crate::problem::Problem;
@@ -24,7 +24,7 @@ pub(crate) struct Selection {
 /// A page of the functions that a request asks for.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    pub(crate) functions: Vec<Listed>,
+    pub(crate) functions: Vec<ListedFunction>,
     /// How many there are on all pages.
     pub(crate) total: usize,
     /// Where the next page is, if there is one: the query of its address.

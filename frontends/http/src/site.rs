@@ -12,7 +12,7 @@ use http::{
     HeaderMap, Method, StatusCode, Uri,
     header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
 };
-use nebula_runtime::{Catalog, InvokeError, Listed};
+use nebula_runtime::{Catalog, InvokeError, ListedFunction};
 
 use crate::{
     Api, Routes, Shutdown, index, metrics, openapi,
@@ -89,7 +89,7 @@ impl Site {
         Ok(Page { functions: self.published.list(names).await?, total, next })
     }
 
-    async fn all(&self, selection: &Selection) -> Result<Vec<Listed>, InvokeError> {
+    async fn all(&self, selection: &Selection) -> Result<Vec<ListedFunction>, InvokeError> {
         self.published.list(selection.all(self.published.names().await?)).await
     }
 }

@@ -155,10 +155,10 @@ fn documents(project: &Project, function: &str) -> [PathBuf; 3] {
 fn a_record_of_a_newer_format_is_listed_as_such_and_never_moved_aside() {
     let (project, nebula) = published();
     let record = project.join("store/functions/treats.json");
-    let newer = r#"{"format":2,"new":true}"#;
+    let newer = r#"{"format":3,"new":true}"#;
     fs::write(&record, newer).unwrap();
     let listed = nebula.run(&project, &["list"], b"").successful().text();
-    assert!(listed.contains("treats  -        -     -     cannot be read: a newer Nebula wrote"), "{listed}");
+    assert!(listed.contains("treats  -        -     -     cannot be read: a newer Nebula published"), "{listed}");
     let ran = nebula.publish(&project, "treats", &guest("treats"), &[]);
     assert_eq!((ran.exit_code, ran.stderr.contains("use a newer Nebula here")), (70, true), "{}", ran.stderr);
     assert_eq!(fs::read_to_string(&record).unwrap(), newer);

@@ -48,14 +48,14 @@ pub trait Catalog: Send + Sync {
 
     /// The latest versions of the functions with these names, in their order. Up to 16 are read at once, and only as
     /// many as the reader of the stream asks for. A function that was removed meanwhile is left out.
-    fn list(&self, names: Vec<FunctionName>) -> BoxStream<'_, Listed> {
+    fn list(&self, names: Vec<FunctionName>) -> BoxStream<'_, ListedFunction> {
         /// Functions that are read at once.
         const READS: usize = 16;
 
         let listed = stream::iter(names).map(move |name| async move {
             match self.function(&name.clone().into()).await {
                 Err(error) if error.kind() == RegistryErrorKind::NotFound => None,
-                read => Some(read.map_err(|error| Unreadable { name, error })),
+                read => Some(read.map_err(|error| UnreadableFunction { name, error })),
             }
         });
         listed.buffered(READS).filter_map(ready).boxed()
@@ -63,13 +63,13 @@ pub trait Catalog: Send + Sync {
 }
 
 /// An entry of a list: a function, or why it cannot be read.
-pub type Listed = Result<FunctionInfo, Unreadable>;
+pub type ListedFunction = Result<FunctionInfo, UnreadableFunction>;
 
 /// A function that is published and cannot be read.
 #[derive(Debug, Serialize, thiserror::Error)]
 #[error("function {name} cannot be read")]
 #[non_exhaustive]
-pub struct Unreadable {
+pub struct UnreadableFunction {
     /// The name it is published under.
     pub name: FunctionName,
     /// Why it cannot be read.

@@ -14,13 +14,13 @@ pub struct Composition {
     /// The digest of the component as it was before anything was linked to it.
     pub component: Digest,
     /// What its imports were linked to.
-    pub imports: Vec<Linked>,
+    pub imports: Vec<LinkedImport>,
 }
 
 /// An import of a component, and what it was linked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Linked {
+pub struct LinkedImport {
     /// The interface: `nebula:tax/rates`.
     pub import: String,
     /// The function, as the configuration names it.
@@ -31,7 +31,7 @@ pub struct Linked {
     pub digest: Digest,
 }
 
-impl fmt::Display for Linked {
+impl fmt::Display for LinkedImport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} = {}, version {}, {}", self.import, self.function, self.version, self.digest)
     }

@@ -13,8 +13,8 @@ mod text;
 mod timestamp;
 
 pub use self::{
-    catalog::{Catalog, Export, FunctionInfo, Listed, TypedExport, TypedParam, Unreadable},
-    composition::{Composition, Linked},
+    catalog::{Catalog, Export, FunctionInfo, ListedFunction, TypedExport, TypedParam, UnreadableFunction},
+    composition::{Composition, LinkedImport},
     config::{Batch, DirGrant, FunctionConfig, Reuse},
     digest::{Digest, InvalidDigest},
     error::{RegistryError, RegistryErrorKind},

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use wac_graph::{CompositionGraph, EncodeOptions, types::Package};
 
-use crate::function::{FunctionName, Linked, RegistryError, RegistryErrorKind};
+use crate::function::{FunctionName, LinkedImport, RegistryError, RegistryErrorKind};
 
 /// The component `socket` with the exports of others in place of its imports. What the others import besides stays an
 /// import of the whole. The same parts always give the same bytes.
@@ -12,7 +12,11 @@ use crate::function::{FunctionName, Linked, RegistryError, RegistryErrorKind};
 ///
 /// # Errors
 /// [`RegistryErrorKind::Invalid`] where there is no such import, or the other has no such export or one of another type.
-pub(crate) fn compose(name: &FunctionName, socket: &Bytes, plugs: &[(&Linked, Bytes)]) -> Result<Bytes, RegistryError> {
+pub(crate) fn compose(
+    name: &FunctionName,
+    socket: &Bytes,
+    plugs: &[(&LinkedImport, Bytes)],
+) -> Result<Bytes, RegistryError> {
     let mut graph = CompositionGraph::new();
     let package = register(&mut graph, name.as_str(), socket)?;
     let world = graph.types()[graph[package].ty()].clone();

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The format that this build writes, and the only one that it reads: a package is made for one program.
-pub(crate) const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 2;
 
 /// Where the description of a package is in its folder.
 pub(crate) const DESCRIPTION: &str = "nebula/package.json";

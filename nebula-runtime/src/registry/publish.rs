@@ -7,8 +7,8 @@ use super::{binary::binary, compose::compose, lookup::Registry};
 use crate::{
     call::InvokeError,
     function::{
-        AliasName, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, Linked, RegistryError,
-        RegistryErrorKind, some_of,
+        AliasName, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, LinkedImport,
+        RegistryError, RegistryErrorKind, some_of,
     },
     guest::Guest,
     store::{AliasTarget, NewVersion},
@@ -111,7 +111,7 @@ impl Registry {
                 RegistryError::new(error.kind(), detail).with_source(error)
             })?;
             components.push(self.store.module(&info.digest).await?);
-            imports.push(Linked {
+            imports.push(LinkedImport {
                 import: import.clone(),
                 function: function.clone(),
                 version: info.version,

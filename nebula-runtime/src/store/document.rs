@@ -27,6 +27,13 @@ use crate::function::AliasName;
 /// The format of records that this build writes, and the newest that it reads.
 pub(super) const FORMAT: u64 = 2;
 
+/// The format that a record names, whatever else is in it. The oldest records name none, and have format 1.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    format: u64,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Format1 {
@@ -57,7 +64,8 @@ struct Written<'a> {
 
 /// Reads a record of any format up to [`FORMAT`].
 pub(super) fn read(backend: &Backend, path: &Path, bytes: &[u8]) -> Result<FunctionRecord, StoreError> {
-    let format = format::of(backend, path, bytes, FORMAT)?;
+    let Named { format } = backend.decode(path, bytes)?;
+    format::refuse_newer(backend, path, format, FORMAT)?;
     let record = if format < 2 { read_1(bytes) } else { read_2(bytes) };
     record.map_err(|source| backend.malformed(path, source))
 }

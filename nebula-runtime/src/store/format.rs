@@ -13,15 +13,10 @@ use super::{
 /// The format of stores that this build makes, and the newest that it reads. Records have a format of their own.
 const FORMAT: u64 = 1;
 
-/// The format that every document of the store names, whatever else is in it.
+/// What the marker says.
 #[derive(Serialize, Deserialize)]
 struct Marker {
-    #[serde(default = "first")]
     format: u64,
-}
-
-fn first() -> u64 {
-    1
 }
 
 /// Marks a new store, and refuses one of a newer format.
@@ -38,24 +33,28 @@ pub(super) async fn check(backend: &Backend) -> Result<(), StoreError> {
         }
     }
     let bytes = found.map(|object| object.bytes).unwrap_or_default();
-    of(backend, &path, &bytes, FORMAT).map(drop)
+    read(backend, &path, &bytes)
 }
 
 /// Refuses a store that is gone, or was replaced by one of a newer format.
 pub(super) async fn recheck(backend: &Backend) -> Result<(), StoreError> {
     let path = Path::from(MARKER);
     match backend.get(&path).await? {
-        Some(object) => of(backend, &path, &object.bytes, FORMAT).map(drop),
+        Some(object) => read(backend, &path, &object.bytes),
         None => Err(StoreError::Gone { store: backend.name() }),
     }
 }
 
-/// The format of the document in an object's bytes; 1 where it names none. A format above `supported` is refused.
-pub(super) fn of(backend: &Backend, path: &Path, bytes: &[u8], supported: u64) -> Result<u64, StoreError> {
-    let Marker { format: found } = backend.decode(path, bytes)?;
+fn read(backend: &Backend, path: &Path, marker: &[u8]) -> Result<(), StoreError> {
+    let Marker { format } = backend.decode(path, marker)?;
+    refuse_newer(backend, path, format, FORMAT)
+}
+
+/// Refuses the document at `path` if its format is above `supported`.
+pub(super) fn refuse_newer(backend: &Backend, path: &Path, found: u64, supported: u64) -> Result<(), StoreError> {
     if found > supported {
         let (object, store) = (path.to_string(), backend.name());
         return Err(StoreError::NewerFormat { object, store, found, supported });
     }
-    Ok(found)
+    Ok(())
 }

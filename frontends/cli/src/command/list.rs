@@ -5,7 +5,7 @@ use std::mem;
 use clap::Args;
 use futures_util::StreamExt as _;
 use nebula_local::ExitCode;
-use nebula_runtime::{ByteSize, Catalog as _, FunctionInfo, FunctionName, Listed, Runtime, Unreadable};
+use nebula_runtime::{ByteSize, Catalog as _, FunctionInfo, FunctionName, ListedFunction, Runtime, UnreadableFunction};
 use serde::Serialize;
 
 use crate::{
@@ -82,7 +82,7 @@ impl Output {
     }
 
     /// The next functions, with what comes before them.
-    fn part(&mut self, part: &[Listed]) -> Result<String, Failure> {
+    fn part(&mut self, part: &[ListedFunction]) -> Result<String, Failure> {
         let first = mem::replace(&mut self.first, false);
         if self.json {
             return elements(first, part);
@@ -102,12 +102,12 @@ impl Output {
 }
 
 /// Elements of a JSON array, with the array's beginning or the comma before them.
-fn elements(first: bool, part: &[Listed]) -> Result<String, Failure> {
+fn elements(first: bool, part: &[ListedFunction]) -> Result<String, Failure> {
     #[derive(Serialize)]
     #[serde(untagged)]
     enum Element<'a> {
         Function(&'a FunctionInfo),
-        Unreadable(&'a Unreadable),
+        Unreadable(&'a UnreadableFunction),
     }
     let mut text = String::new();
     for (index, listed) in part.iter().enumerate() {
@@ -118,7 +118,7 @@ fn elements(first: bool, part: &[Listed]) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn row(listed: &Listed) -> [String; 5] {
+fn row(listed: &ListedFunction) -> [String; 5] {
     let nothing = || "-".to_owned();
     match listed {
         Ok(info) => {
@@ -127,7 +127,7 @@ fn row(listed: &Listed) -> [String; 5] {
             let size = ByteSize(info.size).to_string();
             [info.name.to_string(), version.join(" "), info.kind.to_string(), size, print::exports(info)]
         }
-        Err(Unreadable { name, error, .. }) => {
+        Err(UnreadableFunction { name, error, .. }) => {
             let reason = format!("cannot be read: {}", error.detail());
             [name.to_string(), nothing(), nothing(), nothing(), reason]
         }
@@ -138,7 +138,7 @@ fn row(listed: &Listed) -> [String; 5] {
 mod tests {
     use super::*;
 
-    fn function(name: &str) -> Listed {
+    fn function(name: &str) -> ListedFunction {
         let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let info = serde_json::json!({
             "name": name, "version": 3, "aliases": [], "size": 2_048, "kind": "core", "digest": digest, "exports": [],

@@ -102,11 +102,10 @@ impl TryFrom<WrittenReuse> for Reuse {
         if let Some(several) = max_concurrent.filter(|count| *count > NonZeroU32::MIN) {
             return Err(format!("an instance serves one request at a time: leave out max_concurrent = {several}"));
         }
-        let default = nebula_runtime::Reuse::default();
-        Ok(Self(nebula_runtime::Reuse {
-            max_requests: max_requests.unwrap_or(default.max_requests),
-            idle: idle.map_or(default.idle, |idle| idle.0),
-        }))
+        let mut reuse = nebula_runtime::Reuse::default();
+        reuse.max_requests = max_requests.unwrap_or(reuse.max_requests);
+        reuse.idle = idle.map_or(reuse.idle, |idle| idle.0);
+        Ok(Self(reuse))
     }
 }
 

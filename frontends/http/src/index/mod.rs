@@ -13,7 +13,7 @@ use http::{
     HeaderValue,
     header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LINK, VARY, X_CONTENT_TYPE_OPTIONS},
 };
-use nebula_runtime::{AliasName, Digest, Export, FunctionInfo, FunctionName, Kind, Listed, Unreadable};
+use nebula_runtime::{AliasName, Digest, Export, FunctionInfo, FunctionName, Kind, ListedFunction, UnreadableFunction};
 use serde::Serialize;
 
 use crate::selection::Page;
@@ -41,11 +41,11 @@ fn linked(page: &Page, response: impl IntoResponse) -> Response {
 #[serde(untagged)]
 enum Shown<'a> {
     Function(Public<'a>),
-    Unreadable(&'a Unreadable),
+    Unreadable(&'a UnreadableFunction),
 }
 
 impl<'a> Shown<'a> {
-    fn of(listed: &'a Listed) -> Self {
+    fn of(listed: &'a ListedFunction) -> Self {
         match listed {
             Ok(info) => Self::Function(Public::of(info)),
             Err(unreadable) => Self::Unreadable(unreadable),

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use nebula_runtime::{ByteSize, Export, FunctionInfo, Kind, Listed, Unreadable};
+use nebula_runtime::{ByteSize, Export, FunctionInfo, Kind, ListedFunction, UnreadableFunction};
 
 use crate::selection::Page;
 
@@ -75,14 +75,14 @@ impl Html<'_> {
     }
 }
 
-fn entry(f: &mut Formatter<'_>, listed: &Listed) -> fmt::Result {
+fn entry(f: &mut Formatter<'_>, listed: &ListedFunction) -> fmt::Result {
     match listed {
         Ok(function) => article(f, function),
         Err(unreadable) => damaged(f, unreadable),
     }
 }
 
-fn damaged(f: &mut Formatter<'_>, Unreadable { name, error, .. }: &Unreadable) -> fmt::Result {
+fn damaged(f: &mut Formatter<'_>, UnreadableFunction { name, error, .. }: &UnreadableFunction) -> fmt::Result {
     let detail = Escaped(error.detail());
     writeln!(
         f,
@@ -215,7 +215,7 @@ mod tests {
     use crate::index::tests::function;
 
     fn page(functions: impl IntoIterator<Item = FunctionInfo>) -> Page {
-        let functions: Vec<Listed> = functions.into_iter().map(Ok).collect();
+        let functions: Vec<ListedFunction> = functions.into_iter().map(Ok).collect();
         Page { total: functions.len(), functions, next: None }
     }
 

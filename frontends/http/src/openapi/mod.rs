@@ -11,7 +11,7 @@ use http::{
     HeaderMap, Method,
     header::{ACCEPT, CONTENT_TYPE, VARY},
 };
-use nebula_runtime::{FunctionInfo, Listed};
+use nebula_runtime::{FunctionInfo, ListedFunction};
 use serde_json::{Map, Value, json};
 
 /// The media type of a description (registered beside `application/openapi+yaml`).
@@ -24,7 +24,7 @@ pub(crate) fn is_wanted(method: &Method, headers: &HeaderMap) -> bool {
 }
 
 /// The description of functions of a server. Those that cannot be read are named, and left out otherwise.
-pub(crate) fn of_server(listed: &[Listed]) -> Response {
+pub(crate) fn of_server(listed: &[ListedFunction]) -> Response {
     let functions: Vec<_> = listed.iter().flatten().collect();
     let mut document = document("Nebula", env!("CARGO_PKG_VERSION"), &functions);
     let unreadable: Vec<_> = listed.iter().filter_map(|listed| Some(listed.as_ref().err()?.name.as_str())).collect();

@@ -112,7 +112,8 @@ impl Deployments {
     #[cfg(feature = "compiler")]
     pub(crate) async fn take_up(&self, name: &FunctionName) -> Result<(), InvokeError> {
         let function = self.0.read_anew(name).await?;
-        self.0.version(&function, &name.clone().into()).await.map(drop)
+        let meant = function.meant(&name.clone().into(), AliasTarget::heaviest)?;
+        self.0.version(&function, name, meant).await.map(drop)
     }
 
     /// The function `name`: as it is known, where that is not too old, else as it is read. As it is known, too, where it

@@ -112,7 +112,7 @@ async fn a_package_for_another_program_is_refused_with_the_command_that_mends_it
         "failed to read the package ".to_owned(),
         format!("the package was compiled for {}, and this processor is {}", other(), here()),
         "the package was compiled by Wasmtime 1".to_owned(),
-        "the package has format 11".to_owned(),
+        "the package has format 12".to_owned(),
         "the package ".to_owned(),
     ];
     for (refusal, expected) in refusals.iter().zip(expected) {
