@@ -5,7 +5,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 use nebula_runtime::ErrorKind;
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{Content, Frontend, Payload, Picture};
+use crate::{
+    content::{Content, Picture},
+    frontend::Frontend,
+    payload::Payload,
+};
 
 /// One call of a function, and what comes of it.
 #[derive(Debug, Clone, Deserialize)]

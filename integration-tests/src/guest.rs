@@ -9,7 +9,7 @@ use std::{
 use nebula_runtime::{Digest, Kind};
 use serde::Deserialize;
 
-use crate::Case;
+use crate::case::Case;
 
 /// A guest, with all that its file in `cases/` says.
 #[derive(Debug, Clone)]

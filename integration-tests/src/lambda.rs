@@ -8,7 +8,12 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Event, Invoked, Nebula, Package, Ran, RuntimeApi, log::Log};
+use crate::{
+    log::Log,
+    nebula::{Nebula, Ran},
+    package::Package,
+    runtime_api::{Event, Invoked, RuntimeApi},
+};
 
 /// An environment of AWS Lambda: a `bootstrap` process, and the Runtime API that it talks to. Dropping it ends both.
 pub struct Lambda {

@@ -13,6 +13,7 @@
 
 mod case;
 mod content;
+mod drivers;
 mod frontend;
 mod guest;
 mod lambda;
@@ -22,13 +23,15 @@ mod observed;
 mod package;
 mod payload;
 mod project;
+mod publish;
 mod runtime_api;
 mod saving;
 mod server;
 
 pub use case::{Case, Expect, Request};
 pub use content::{Content, Picture};
-pub use frontend::{Fixture, Frontend};
+pub use drivers::Fixture;
+pub use frontend::Frontend;
 pub use guest::{Function, Guest, Refused};
 pub use lambda::{Lambda, bootstrap};
 pub use nebula::{Nebula, Ran};

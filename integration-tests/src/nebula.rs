@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::Project;
+use crate::project::Project;
 
 /// The `nebula` command that was built with these tests.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use nebula_runtime::{ErrorKind, Report};
 use serde::Deserialize;
 
-use crate::Content;
+use crate::content::Content;
 
 /// What a frontend shows of a call: `None` is what it does not show, or what did not happen.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,6 +163,9 @@ pub(crate) fn containing(text: &str, expected: Option<&str>) -> Option<String> {
     let expected = expected?;
     Some(if text.contains(expected) { expected } else { text }.to_owned())
 }
+
+/// What stands in a case for the invocation's id and for the server's address.
+pub(crate) const PLACEHOLDERS: [&str; 2] = ["{invocation_id}", "{address}"];
 
 /// `bytes` with what only this invocation has replaced by what stands for it in a case.
 pub(crate) fn normalized(bytes: &[u8], placeholders: &[(&str, &str)]) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nebula_runtime::{Architecture, LimitSettings, Runtime, Store};
 
-use crate::{Function, Nebula, Project, frontend};
+use crate::{guest::Function, nebula::Nebula, project::Project, publish::publish};
 
 /// Functions as a package for AWS Lambda, in its own folder. Gone when it is dropped.
 pub struct Package {
@@ -21,7 +21,7 @@ impl Package {
             let runtime = Runtime::builder(Store::memory()).code_cache(Some(Nebula::built().cache().to_owned()));
             let (runtime, mut names) = (runtime.concurrency(1).build().unwrap(), Vec::new());
             for function in functions {
-                frontend::publish(&runtime, function, &project).await;
+                publish(&runtime, function, &project).await;
                 names.push(function.name.parse().unwrap());
             }
             let (limits, ceilings) = (LimitSettings::default(), LimitSettings::default());

@@ -8,7 +8,7 @@ use std::{
 use tempfile::TempDir;
 use toml::Table;
 
-use crate::Function;
+use crate::guest::Function;
 
 /// A folder with a `nebula.toml` in it, and the files that its functions may see. Gone when it is dropped.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Nebula, PATIENCE, Project, Server};
+use crate::{PATIENCE, nebula::Nebula, project::Project, server::Server};
 
 /// How many lines of a log tell what happened just now.
 const LAST: usize = 50;

@@ -11,8 +11,10 @@ use serde_json::Value;
 use ureq::{Agent, AsSendBody};
 
 use crate::{
-    Nebula, PATIENCE, Project, Ran,
+    PATIENCE,
     log::{Log, message},
+    nebula::{Nebula, Ran},
+    project::Project,
 };
 
 /// A `nebula serve` process on a port that was free. Dropping it ends it.

@@ -1,13 +1,12 @@
-//! The command line as a whole: the subcommands, and the options that all of them take.
+//! The command line: the subcommands, and the options that all of them take.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::{
     command::{inspect::Inspect, list::List, new::New, package::Package, publish::Publish, run::Run, serve::Serve},
     failure::Failure,
     first_process::EndsAtSignals,
-    log::LogOptions,
-    places::PlaceOptions,
+    global::Global,
 };
 
 const EXAMPLES: &str = "\
@@ -40,15 +39,6 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) global: Global,
-}
-
-/// The options of all commands.
-#[derive(Debug, Args)]
-pub(crate) struct Global {
-    #[command(flatten)]
-    pub(crate) places: PlaceOptions,
-    #[command(flatten)]
-    pub(crate) log: LogOptions,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,8 +10,8 @@ use nebula_runtime::{
 };
 
 use crate::{
+    bootstrap::BootstrapError,
     build::BuildError,
-    command::package::BootstrapError,
     config::{ConfigError, FolderError},
 };
 

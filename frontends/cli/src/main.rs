@@ -1,11 +1,13 @@
 //! The `nebula` command: runs WebAssembly functions behind an HTTP server and in a shell's pipe.
 
+mod bootstrap;
 mod build;
 mod cli;
 mod command;
 mod config;
 mod failure;
 mod first_process;
+mod global;
 mod log;
 mod places;
 mod print;

@@ -11,7 +11,11 @@ use http::{HeaderValue, StatusCode, header::ALLOW};
 use nebula_runtime::Event;
 use tower::Service as _;
 
-use crate::{ClientAddress, Site, site, target::Target};
+use crate::{
+    given::ClientAddress,
+    site::{self, Site},
+    target::Target,
+};
 
 /// What [`serve`](crate::serve) serves: a [`Site`], or any router.
 #[derive(Clone)]

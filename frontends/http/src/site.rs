@@ -15,11 +15,14 @@ use http::{
 use nebula_runtime::{Catalog, InvokeError, ListedFunction};
 
 use crate::{
-    Api, Routes, Shutdown, index, metrics, openapi,
+    api::Api,
+    index, metrics, openapi,
     paths::is_same,
     problem::Problem,
     published::Published,
+    routes::Routes,
     selection::{Names, Page, Selection},
+    shutdown::Shutdown,
 };
 
 /// Everything that a public server answers:

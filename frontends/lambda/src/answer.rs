@@ -2,21 +2,18 @@
 
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method,
-    header::{CONTENT_LENGTH, SET_COOKIE},
-};
+use http::Method;
 use http_body_util::BodyExt as _;
-use lambda_http::{
-    Body,
-    aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
-};
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
 use nebula_http::refusal;
 use nebula_runtime::{ErrorKind, InvocationId, InvokeError};
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
-use crate::{event::Gateway, load_balancer::LoadBalanced};
+use crate::{
+    event::Gateway,
+    json::{fit_for_json, text_or_octets, to_json, without_cookies},
+    load_balancer::LoadBalanced,
+};
 
 /// The largest answer that Lambda takes whole, in bytes of its JSON: 6 MB and a little
 /// (AWS Lambda Developer Guide, "Lambda quotas").
@@ -72,29 +69,6 @@ fn of_http(answer: Response<Bytes>) -> ApiGatewayV2httpResponse {
     answer
 }
 
-/// A value as JSON. Of what is written here, nothing can fail.
-pub(crate) fn to_json(value: &impl Serialize) -> Result<Box<RawValue>, InvokeError> {
-    to_raw_value(value)
-        .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to write the answer as JSON").with_source(error))
-}
-
-/// A body, and whether it is written in base64. What is text stays readable: an API whose binary media types are not
-/// configured would hand on the base64 of anything else.
-pub(crate) fn text_or_octets(body: Bytes) -> (Option<Body>, bool) {
-    match String::from_utf8(body.into()) {
-        Ok(text) if text.is_empty() => (None, false),
-        Ok(text) => (Some(Body::Text(text)), false),
-        Err(octets) => (Some(Body::Binary(octets.into_bytes())), true),
-    }
-}
-
-/// Header fields, and apart from them the cookies that are set.
-pub(crate) fn without_cookies(mut headers: HeaderMap) -> (HeaderMap, Vec<String>) {
-    let cookies = headers.get_all(SET_COOKIE).iter().map(text).collect();
-    headers.remove(SET_COOKIE);
-    (headers, cookies)
-}
-
 /// All bytes of an answer's body.
 pub(crate) async fn collect(mut body: axum::body::Body) -> Result<Bytes, InvokeError> {
     let mut collected = BytesMut::new();
@@ -129,50 +103,11 @@ pub(crate) fn too_large() -> InvokeError {
     InvokeError::new(ErrorKind::LimitExceeded, detail)
 }
 
-/// Header fields as JSON can hold them: each name once (RFC 9110, section 5.3), but for cookies, which have a place of their
-/// own, and in UTF-8. The length is the sender's to say.
-pub(crate) fn fit_for_json(headers: HeaderMap) -> HeaderMap {
-    let mut fit = HeaderMap::with_capacity(headers.len());
-    for name in headers.keys().filter(|name| **name != CONTENT_LENGTH) {
-        let values: Vec<_> = headers.get_all(name).iter().map(text).collect();
-        if *name == SET_COOKIE {
-            values.iter().for_each(|value| append(&mut fit, name, value));
-        } else {
-            append(&mut fit, name, &values.join(", "));
-        }
-    }
-    fit
-}
-
-/// A field's value as text. What is no UTF-8 was ISO-8859-1 once (RFC 9110, section 5.5), in which every octet is a character.
-pub(crate) fn text(value: &HeaderValue) -> String {
-    let octets = value.as_bytes();
-    str::from_utf8(octets).map_or_else(|_| octets.iter().copied().map(char::from).collect(), str::to_owned)
-}
-
-fn append(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
-    // It was a field's value before, and no control character was added.
-    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-        headers.append(name, value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-
-    fn body(bytes: &'static [u8]) -> (Option<Body>, bool) {
-        text_or_octets(Bytes::from_static(bytes))
-    }
-
-    #[test]
-    fn a_body_is_text_where_it_can_be() {
-        assert_eq!(body(b""), (None, false));
-        assert_eq!(body("ü".as_bytes()), (Some(Body::Text("ü".to_owned())), false));
-        assert_eq!(body(b"\xff\0"), (Some(Body::Binary(vec![0xff, 0])), true));
-    }
 
     #[tokio::test]
     async fn each_gateway_has_its_own_shape_for_headers_and_cookies() {
@@ -214,25 +149,6 @@ mod tests {
         let answer = Response::new("text".into());
         let json = whole(Gateway::Http, &Method::HEAD, answer, &InvocationId::given("id-1")).await.unwrap();
         assert!(!json.get().contains("text"), "{json}");
-    }
-
-    #[test]
-    fn repeated_fields_are_one_but_for_cookies() {
-        let fields: [(&'static str, &[u8]); 6] = [
-            ("vary", b"a"),
-            ("set-cookie", b"a=1"),
-            ("vary", b"b"),
-            ("set-cookie", b"b=2"),
-            ("content-length", b"3"),
-            ("x-latin", b"\xfc \x80"),
-        ];
-        let fields =
-            fields.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap()));
-        let fit = fit_for_json(HeaderMap::from_iter(fields));
-        let mut fit: Vec<_> = fit.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
-        fit.sort();
-        let expected = [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("vary", "a, b"), ("x-latin", "ü \u{80}")];
-        assert_eq!(fit, expected.map(|(name, value)| (name, value.to_owned())));
     }
 
     #[tokio::test]

@@ -9,7 +9,8 @@ use nebula_runtime::{InvocationId, TraceContext};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::FRONTEND;
+/// The name of this frontend in reports.
+pub(crate) const FRONTEND: &str = "lambda";
 
 const FUNCTION_ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
 const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");

@@ -13,10 +13,11 @@ use nebula_runtime::{
 use serde_json::value::RawValue;
 
 use crate::{
-    FRONTEND, answer,
+    answer,
     batch::{Record, Records},
-    context,
+    context::{self, FRONTEND},
     event::{Gateway, Payload, Source},
+    json::to_json,
 };
 
 /// How many records of a batch a function is called for at once, where it allows for as many.
@@ -106,7 +107,7 @@ impl Handler {
             Some(Batch::Item) => {
                 let allowed = config.limits.concurrency.unwrap_or(RECORDS_AT_ONCE).min(RECORDS_AT_ONCE);
                 let each = records.each(allowed as usize, |record| call.take(record));
-                answer::to_json(&each.await)
+                to_json(&each.await)
             }
         }
     }

@@ -52,6 +52,7 @@ mod extension;
 mod flush;
 mod handler;
 mod init;
+mod json;
 mod load_balancer;
 mod log;
 mod request;
@@ -76,9 +77,6 @@ use crate::{
     handler::Handler,
     stream::Streaming,
 };
-
-/// The name of this frontend in reports.
-pub(crate) const FRONTEND: &str = "lambda";
 
 /// How many turns of its thread the question for the first event has to itself: about as many as its connection takes.
 const AHEAD: usize = 4;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, header::SET_COOKIE};
 use lambda_http::Body;
 use serde::Serialize;
 
-use crate::answer::{text, text_or_octets};
+use crate::json::{text, text_or_octets};
 
 /// An answer as a load balancer reads it (Elastic Load Balancing, "Respond to the load balancer"). The type of the Lambda
 /// runtime has one value for a name in `headers`.
@@ -29,7 +29,7 @@ pub(crate) struct LoadBalanced {
 const SPELLINGS: usize = 1 << 9;
 
 impl From<Response<Bytes>> for LoadBalanced {
-    /// The answer, of header fields that are [fit](crate::answer::fit_for_json).
+    /// The answer, of header fields that are [fit](crate::json::fit_for_json).
     fn from(answer: Response<Bytes>) -> Self {
         let (parts, body) = answer.into_parts();
         let (body, is_base64_encoded) = text_or_octets(body);

@@ -5,10 +5,7 @@ use std::panic;
 use nebula_runtime::stderr;
 use tracing_subscriber::EnvFilter;
 
-use crate::{
-    Config, InvalidConfig,
-    config::{LogConfig, LogFormat},
-};
+use crate::config::{Config, InvalidConfig, LogConfig, LogFormat};
 
 /// Starts logging for the whole process. A line of the log waits in a queue (see [`stderr`]). [`run`](crate::run) empties
 /// the queue before Lambda freezes the environment, and [`FlushAtExit`](stderr::FlushAtExit) before the process ends. A

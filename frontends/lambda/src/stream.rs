@@ -24,9 +24,10 @@ use nebula_runtime::InvokeError;
 use serde::Serialize;
 
 use crate::{
-    answer::{failure, fit_for_json, text, without_cookies},
+    answer::failure,
     around::{Answering, Around},
     handler::{FunctionError, Handler},
+    json::{fit_for_json, text, without_cookies},
 };
 
 const RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-function-response-mode");

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use nebula_runtime::{
     Body, ErrorKind, Event, FunctionRef, Invocation, InvokeError, Invoker, Outcome, ReportHandle, Response,
 };
 
-use crate::{Job, Output, encode};
+use crate::{
+    encode::{self, Whole},
+    job::{Job, Output},
+};
 
 /// The function, and how its results are written.
 pub(crate) struct Call {
@@ -26,13 +29,6 @@ pub(crate) struct Answer {
     pub(crate) text: Vec<u8>,
     /// The failure that the line tells of.
     pub(crate) failure: Option<InvokeError>,
-}
-
-/// A response that has ended.
-pub(crate) struct Whole {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
 }
 
 impl Call {

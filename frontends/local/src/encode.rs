@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use nebula_runtime::{ErrorKind, InvokeError, Report, append_json_value};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::call::Whole;
+/// A response that has ended.
+pub(crate) struct Whole {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
 
 /// A result as a line: its JSON compacted, other text as a JSON string, octets as a base64 string.
 pub(crate) fn value_line(media_type: Option<&HeaderValue>, body: &[u8]) -> Vec<u8> {

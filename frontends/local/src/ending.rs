@@ -4,7 +4,7 @@ use std::{fmt, io, time::Duration};
 
 use nebula_runtime::InvokeError;
 
-use crate::{ExitCode, exit_code};
+use crate::exit_code::{ExitCode, exit_code};
 
 /// How a job ended.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use http_body_util::BodyExt as _;
 use nebula_runtime::{Buffering, Event, InvokeError, is_text};
 
 use crate::{
-    Ending, LocalError,
     call::Call,
+    ending::{Ending, LocalError},
     output::{Writer, Written},
     text::Text,
 };

@@ -15,8 +15,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    cli::Global,
     failure::Failure,
+    global::Global,
     print,
     publish::publish_file,
     target::{Target, name_of},

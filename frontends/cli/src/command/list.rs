@@ -9,8 +9,8 @@ use nebula_runtime::{ByteSize, Catalog as _, FunctionInfo, FunctionName, ListedF
 use serde::Serialize;
 
 use crate::{
-    cli::Global,
     failure::Failure,
+    global::Global,
     print::{self, Columns},
 };
 

@@ -8,9 +8,9 @@ use nebula_runtime::{AliasName, FunctionConfig, FunctionInfo, FunctionName, Publ
 use serde::Serialize;
 
 use crate::{
-    cli::Global,
     config::{Config, nearest},
     failure::Failure,
+    global::Global,
     print,
     publish::publish_file,
 };

@@ -11,10 +11,10 @@ use nebula_runtime::{Admission, FunctionName, Limits, Report, Runtime, Store, St
 use tokio::net::TcpListener;
 
 use crate::{
-    cli::Global,
     config::Config,
     failure::Failure,
     first_process::EndsAtSignals,
+    global::Global,
     log::LogFormat,
     places::PlaceOptions,
     print,

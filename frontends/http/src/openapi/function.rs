@@ -4,28 +4,10 @@ use nebula_runtime::{Export, FunctionInfo, Kind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::{numeric, octets, problems, typed};
-
-/// How something is called, whatever kind it is of.
-pub(super) struct Call {
-    pub(super) summary: String,
-    pub(super) description: Option<String>,
-    /// The arguments as parts of the path, where they can be.
-    pub(super) in_path: Option<Vec<Parameter>>,
-    /// The arguments as a body: a media type object. `None` where there are none.
-    pub(super) body: Option<Value>,
-    pub(super) body_required: bool,
-    /// Whether a call without arguments can only fail.
-    pub(super) needs_arguments: bool,
-    pub(super) result: Value,
-    pub(super) error: Option<Value>,
-}
-
-/// A part of a path.
-pub(super) struct Parameter {
-    pub(super) name: String,
-    pub(super) schema: Value,
-}
+use super::{
+    call::{Call, Parameter, answered},
+    numeric, octets, problems, typed,
+};
 
 /// Adds a function's paths to a document's, and its types to its schemas.
 pub(super) fn describe(function: &FunctionInfo, paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
@@ -107,18 +89,6 @@ fn operation(name: &str, target: &str, verb: &str, call: &Call) -> Map<String, V
     }
     operation.insert("responses".to_owned(), answered(&content, problems::of_call(call.error.as_ref())));
     operation
-}
-
-/// The responses of a call whose result is `content`, and those of a failure.
-pub(super) fn answered(content: &Value, mut failures: Map<String, Value>) -> Value {
-    failures.insert("200".to_owned(), json!({"description": "The function's result", "content": content}));
-    failures.into()
-}
-
-impl Parameter {
-    fn object(&self) -> Value {
-        json!({"name": self.name, "in": "path", "required": true, "schema": self.schema})
-    }
 }
 
 fn path(target: &str) -> String {

@@ -1,5 +1,6 @@
 //! The functions as OpenAPI 3.1 describes them: from what was published, without loading any of them.
 
+mod call;
 mod function;
 mod numeric;
 mod octets;

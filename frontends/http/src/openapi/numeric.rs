@@ -3,7 +3,7 @@
 use nebula_runtime::Export;
 use serde_json::{Value, json};
 
-use super::function::{Call, Parameter};
+use super::call::{Call, Parameter};
 
 /// How an export of a core module is called.
 pub(super) fn call(export: &Export) -> Call {

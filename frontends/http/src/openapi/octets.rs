@@ -3,7 +3,7 @@
 use nebula_runtime::FunctionInfo;
 use serde_json::{Map, Value, json};
 
-use super::{function::answered, problems};
+use super::{call::answered, problems};
 
 /// A command, which reads a body and writes one.
 pub(super) fn of_command(function: &FunctionInfo) -> Value {

@@ -3,7 +3,7 @@
 use nebula_runtime::{TypedExport, TypedParam};
 use serde_json::{Map, Value, json};
 
-use super::function::{Call, Parameter};
+use super::call::{Call, Parameter};
 
 /// How a typed function is called, of a function of this name.
 pub(super) fn call(function: &str, typed: &TypedExport) -> Call {

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::ServerConfig;
+use super::config::ServerConfig;
 
 /// How often a connection whose request is being served is looked at: a client that left is noticed by then even where
 /// nothing else wakes the connection.

@@ -20,13 +20,13 @@ use tokio::{
 };
 
 use super::{
-    ServerConfig,
     activity::{Activity, Wait},
     body::Watched,
+    config::ServerConfig,
     socket::Socket,
     wire,
 };
-use crate::{App, ClientAddress, Shutdown};
+use crate::{app::App, given::ClientAddress, shutdown::Shutdown};
 
 /// The most that is kept of a connection's bytes: of a request's head, and of an answer that is not sent yet. A fifth of
 /// hyper's default, for there may be many thousands of connections.

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::order::{Order, Step, Task};
-use crate::{Summary, call::Answer};
+use crate::{call::Answer, ending::Summary};
 
 /// How long a result waits for others to be written with while more are on their way. One `write` for each result would
 /// cost more than most functions do.

@@ -18,8 +18,8 @@ use self::{
     lines::{Line, TooLong},
 };
 use crate::{
-    Ending, LocalError, Summary,
     call::{Answer, Call},
+    ending::{Ending, LocalError, Summary},
     input::read_in_thread,
     output::{Writer, Written},
 };

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::lines::{Line, Lines};
-use crate::{Summary, call::Answer};
+use crate::{call::Answer, ending::Summary};
 
 /// How far the workers may run ahead of the oldest event that is not answered, and so how many there may be.
 pub(crate) const WINDOW: usize = 1024;

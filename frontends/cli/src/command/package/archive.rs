@@ -12,7 +12,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipResult, write::Simp
 /// What is in a package's zip file.
 ///
 /// - The same content always makes the same bytes: entries are in the order of their names, and of one time.
-pub(crate) struct Archive {
+pub(super) struct Archive {
     bootstrap: Vec<u8>,
     files: BTreeMap<PathBuf, Bytes>,
 }

@@ -1,7 +1,6 @@
 //! `nebula package`.
 
 mod archive;
-mod bootstrap;
 #[cfg(test)]
 mod tests;
 
@@ -15,11 +14,12 @@ use nebula_local::ExitCode;
 use nebula_runtime::{Architecture, ByteSize, Digest, FunctionName, FunctionRef, NewPackage, Runtime};
 use serde::Serialize;
 
-use crate::{cli::Global, config::Config, failure::Failure, print, progress::while_working, publish::publish_all};
+use crate::{
+    bootstrap::Bootstrap, config::Config, failure::Failure, global::Global, print, progress::while_working,
+    publish::publish_all,
+};
 
-pub(crate) use archive::Archive;
-use bootstrap::Bootstrap;
-pub(crate) use bootstrap::BootstrapError;
+use archive::Archive;
 
 const EXAMPLES: &str = "\
 Examples:

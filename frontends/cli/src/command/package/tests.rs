@@ -3,6 +3,7 @@ use std::{fs, io::Read as _};
 use nebula_runtime::{LimitSettings, test_kit};
 
 use super::*;
+use crate::bootstrap::BootstrapError;
 
 /// This very test is a program for this machine.
 fn program() -> Vec<u8> {

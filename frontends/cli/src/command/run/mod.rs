@@ -13,8 +13,8 @@ use nebula_runtime::{
 };
 
 use crate::{
-    cli::Global,
     failure::Failure,
+    global::Global,
     print,
     publish::publish_file,
     target::{Target, name_of},

@@ -11,10 +11,16 @@ use nebula_runtime::ErrorKind;
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{PLACEHOLDERS, http};
+use super::http;
 use crate::{
-    Answered, Case, Content, Event, Function, Guest, Lambda, Observed, Package, Reported,
-    observed::{containing, normalized, of_guest},
+    case::Case,
+    content::Content,
+    guest::{Function, Guest},
+    lambda::Lambda,
+    observed::{Observed, PLACEHOLDERS, Reported, containing, normalized, of_guest},
+    package::Package,
+    runtime_api::Event,
+    server::Answered,
 };
 
 /// Environments of one package.

@@ -3,17 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use http_body_util::BodyExt as _;
-use nebula_runtime::{
-    Body, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker, Observer, Report, Response, Runtime,
-    Store,
-};
-use serde::Deserialize as _;
-use toml::{Table, Value};
+use nebula_runtime::{Body, Event, Invocation, InvokeError, Invoker, Observer, Report, Response, Runtime, Store};
 
-use super::PLACEHOLDERS;
 use crate::{
-    Case, Content, Function, Guest, Nebula, Observed, Project, Reported,
-    observed::{normalized, of_guest},
+    case::Case,
+    content::Content,
+    guest::{Function, Guest},
+    nebula::Nebula,
+    observed::{Observed, PLACEHOLDERS, Reported, normalized, of_guest},
+    project::Project,
+    publish::publish,
 };
 
 /// A runtime with functions published in it.
@@ -71,26 +70,6 @@ impl Embedded {
         let report = Reported::from(&report.snapshot()).comparable_to(expected);
         Observed { report: Some(report), ..seen }
     }
-}
-
-/// Publishes a function that may be granted folders of `project`.
-pub(crate) async fn publish(runtime: &Runtime, function: &Function, project: &Project) {
-    let module = std::fs::read(&function.source).unwrap();
-    let name: FunctionName = function.name.parse().unwrap();
-    let config = config(&function.config, project);
-    runtime.publish(&name, module).config(config).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-}
-
-/// What an entry of `nebula.toml` says, as the library has it.
-fn config(entry: &Table, project: &Project) -> FunctionConfig {
-    let is_limit = |key: &str| matches!(key, "memory" | "timeout" | "max_request" | "max_response" | "concurrency");
-    let (limits, mut rest): (Table, Table) = entry.clone().into_iter().partition(|(key, _)| is_limit(key));
-    for dir in rest.get_mut("dirs").and_then(Value::as_array_mut).into_iter().flatten() {
-        let host = project.join(dir["host"].as_str().unwrap());
-        dir["host"] = host.to_str().unwrap().into();
-    }
-    rest.insert("limits".to_owned(), limits.into());
-    FunctionConfig::deserialize(rest).unwrap()
 }
 
 fn failed(error: &InvokeError) -> Observed {

@@ -1,4 +1,4 @@
-//! The ways in: each makes a call out of a case, and says what it saw of it.
+//! Runs a case through each frontend, and tells what was seen.
 
 mod embedded;
 mod http;
@@ -8,38 +8,15 @@ mod local;
 use std::sync::OnceLock;
 
 use nebula_runtime::{ErrorKind, Kind};
-use serde::Deserialize;
 
-pub(crate) use self::embedded::publish;
 use self::{embedded::Embedded, http::Http, lambda::Lambdas, local::Local};
-use crate::{Case, Content, Function, Guest, Observed, Reported};
-
-/// A way in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Frontend {
-    /// The runtime, embedded in this process.
-    Embedded,
-    /// A request to `nebula serve`.
-    Http,
-    /// `nebula run FUNCTION ARG...`.
-    RunArguments,
-    /// `nebula run FUNCTION --raw`, with the event on stdin.
-    RunRaw,
-    /// `nebula run FUNCTION`, with the event as a line of stdin.
-    RunLine,
-    /// `nebula run FUNCTION --output full`, with arguments or `--raw`.
-    RunFull,
-    /// A request to a function URL of AWS Lambda, whose answer is buffered.
-    LambdaBuffered,
-    /// A request to a function URL of AWS Lambda, whose answer is streamed.
-    LambdaStream,
-    /// An event of AWS Lambda that is no request.
-    LambdaEvent,
-}
-
-/// What stands in a case for the invocation's id and for the server's address.
-const PLACEHOLDERS: [&str; 2] = ["{invocation_id}", "{address}"];
+use crate::{
+    case::Case,
+    content::Content,
+    frontend::Frontend,
+    guest::{Function, Guest},
+    observed::{Observed, PLACEHOLDERS, Reported},
+};
 
 /// What the calls of one process share: made when it is first needed, gone when it is dropped.
 pub struct Fixture {
@@ -59,34 +36,6 @@ impl Fixture {
 }
 
 impl Frontend {
-    /// All there are.
-    pub const ALL: [Self; 9] = [
-        Self::Embedded,
-        Self::Http,
-        Self::RunArguments,
-        Self::RunRaw,
-        Self::RunLine,
-        Self::RunFull,
-        Self::LambdaBuffered,
-        Self::LambdaStream,
-        Self::LambdaEvent,
-    ];
-
-    /// Its name, as a part of a test's.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Embedded => "embedded",
-            Self::Http => "http",
-            Self::RunArguments => "run_arguments",
-            Self::RunRaw => "run_raw",
-            Self::RunLine => "run_line",
-            Self::RunFull => "run_full",
-            Self::LambdaBuffered => "lambda_buffered",
-            Self::LambdaStream => "lambda_stream",
-            Self::LambdaEvent => "lambda_event",
-        }
-    }
-
     /// Whether `case` is for this frontend.
     pub fn runs(self, case: &Case) -> bool {
         let wanted = case.frontends.as_ref().is_none_or(|frontends| frontends.contains(&self));

@@ -17,8 +17,8 @@ const GLIBC: Version = Version(2, 34);
 
 /// A program that AWS Lambda can start.
 #[derive(Debug)]
-pub(super) struct Bootstrap {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Bootstrap {
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Why there is no such program.
@@ -67,7 +67,7 @@ impl fmt::Display for Build {
 
 impl Bootstrap {
     /// The program that was named, or else the one beside this one, or where the repository's own build puts it.
-    pub(super) fn find(named: Option<&Path>, architecture: Architecture) -> Result<Self, BootstrapError> {
+    pub(crate) fn find(named: Option<&Path>, architecture: Architecture) -> Result<Self, BootstrapError> {
         let path = named.map_or_else(|| implied(architecture), Path::to_owned);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => BootstrapError::Missing { path: path.clone(), architecture },

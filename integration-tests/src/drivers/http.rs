@@ -6,10 +6,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use ureq::SendBody;
 
-use super::PLACEHOLDERS;
 use crate::{
-    Answered, Case, Content, Function, Guest, Nebula, Observed, Project, Reported, Server,
-    observed::{containing, normalized, of_guest},
+    case::Case,
+    content::Content,
+    guest::{Function, Guest},
+    nebula::Nebula,
+    observed::{Observed, PLACEHOLDERS, Reported, containing, normalized, of_guest},
+    project::Project,
+    server::{Answered, Server},
 };
 
 /// A server of some functions.

@@ -8,8 +8,12 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    Case, Content, Function, Guest, Nebula, Observed, Project, Ran, Reported,
-    observed::{containing, of_guest},
+    case::Case,
+    content::Content,
+    guest::{Function, Guest},
+    nebula::{Nebula, Ran},
+    observed::{Observed, Reported, containing, of_guest},
+    project::Project,
 };
 
 /// A store with functions in it.
