@@ -23,6 +23,11 @@ lint:
     cargo clippy --package nebula-lambda -- -D warnings
     cargo clippy --manifest-path guests/Cargo.toml --all-targets -- -D warnings
 
+# Fail where two files or folders import each other, or a room of the runtime imports one above it
+circles:
+    python3 -B -m unittest discover --quiet --start-directory ci
+    python3 ci/circles.py
+
 # Build the documentation, and fail where it has a broken link or a gap
 doc:
     RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps
@@ -88,4 +93,4 @@ typos:
     typos
 
 # Run all that a change has to pass, the quick checks first
-ci: fmt-check typos deny lint doc test
+ci: fmt-check typos circles deny lint doc test
