@@ -39,14 +39,14 @@ pub use bytesize::ByteSize;
 pub use call::{
     AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
     Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, Start, TraceContext, append_json_value,
-    invoker_fn, is_text,
+    invoker_fn, is_text, with_causes,
 };
 pub use engine::EngineError;
 pub use function::{
     AliasName, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig, FunctionInfo, FunctionName,
     FunctionRef, HostPattern, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidTimestamp, Kind, LimitSettings,
     Limits, LinkedImport, ListedFunction, RegistryError, RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam,
-    UnreadableFunction, VersionRef, without_byte_order_mark,
+    UnreadableFunction, VersionRef, nearest, schema, shortened, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr,

@@ -1,8 +1,8 @@
 //! Paths as they compare: segment by segment, and decoded (RFC 3986, section 6.2.2).
 
-use std::slice;
+use std::{fmt, slice};
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The segments of a path, decoded. A `%2F` is a part of its segment and parts nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,14 @@ pub(crate) fn behind_first<'a>(path: &'a str, name: &str) -> Option<&'a str> {
 /// Whether `path` is `other`, however it is encoded.
 pub(crate) fn is_same(path: &str, other: &str) -> bool {
     percent_decode_str(path).eq(other.bytes())
+}
+
+/// A function and its export as one segment of a path. Of what an export's name can hold, everything is encoded that has a
+/// meaning in a path, or in a template of one.
+pub(crate) fn segment(name: &str) -> impl fmt::Display {
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
+
+    utf8_percent_encode(name, ENCODED)
 }
 
 /// The rest of `path` behind `segments`: empty, or with a slash first.

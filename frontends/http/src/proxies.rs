@@ -11,6 +11,7 @@ use std::{
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+use nebula_runtime::shortened;
 
 /// A network of addresses, or a single one: `10.0.0.0/8`, `192.0.2.1`, `fd00::/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
         let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map(|network| Self(network.trunc())).map_err(|_| InvalidNetwork(text.chars().take(80).collect()))
+        network.map(|network| Self(network.trunc())).map_err(|_| InvalidNetwork(shortened(text, 80)))
     }
 }
 

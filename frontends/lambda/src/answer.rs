@@ -1,7 +1,7 @@
 //! Answers on their way back to Lambda.
 
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Method;
 use http_body_util::BodyExt as _;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
@@ -70,17 +70,8 @@ fn of_http(answer: Response<Bytes>) -> ApiGatewayV2httpResponse {
 }
 
 /// All bytes of an answer's body.
-pub(crate) async fn collect(mut body: axum::body::Body) -> Result<Bytes, InvokeError> {
-    let mut collected = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(failure)?.into_data() {
-            collected.extend_from_slice(&data);
-        }
-        if collected.len() > MAX_BUFFERED {
-            return Err(too_large());
-        }
-    }
-    Ok(collected.freeze())
+async fn collect(body: axum::body::Body) -> Result<Bytes, InvokeError> {
+    nebula_runtime::Body::stream(body.map_err(failure)).collect_or(MAX_BUFFERED as u64, too_large).await
 }
 
 /// Why a body broke off. Each body around another wraps its failure once more.

@@ -166,7 +166,7 @@ impl Call<'_> {
         invocation.trace = self.given.trace.clone();
         let mut response = self.invoker.invoke(invocation).await?;
         let (status, media_type) = (response.status, response.take_headers().remove(CONTENT_TYPE));
-        let body = answer::collect(axum::body::Body::new(response.body)).await?;
+        let body = response.body.collect_or(answer::MAX_BUFFERED as u64, answer::too_large).await?;
         if status.is_client_error() || status.is_server_error() {
             let detail = format!("the function answered the event with the status {}", status.as_u16());
             return Err(InvokeError::new(ErrorKind::GuestError, detail));

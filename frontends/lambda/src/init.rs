@@ -5,6 +5,7 @@ use std::{error::Error, time::Duration};
 use http::{Method, Uri};
 use lambda_runtime::Diagnostic;
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
+use nebula_runtime::with_causes;
 use tokio::time::timeout;
 
 /// How long Lambda may take to hear that an environment cannot start.
@@ -34,9 +35,7 @@ pub(crate) async fn report(error: &(dyn Error + 'static), endpoint: Uri) {
 
 /// An error and its causes, in one sentence.
 fn diagnostic(error: &(dyn Error + 'static)) -> Vec<u8> {
-    let chain = std::iter::successors(Some(error), |&error| error.source());
-    let error_message = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    let diagnostic = Diagnostic { error_type: "Nebula.InitError".to_owned(), error_message };
+    let diagnostic = Diagnostic { error_type: "Nebula.InitError".to_owned(), error_message: with_causes(error) };
     // Two strings always serialize.
     serde_json::to_vec(&diagnostic).unwrap_or_default()
 }

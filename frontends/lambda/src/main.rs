@@ -1,6 +1,6 @@
 //! `bootstrap`: the program of a package on AWS Lambda. It runs what `nebula package lambda` compiled, and compiles nothing.
 
-use std::{error::Error, io, iter::successors, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use nebula_http::Metrics;
 use nebula_lambda::{Config, Functions, report_init_error, start_log};
@@ -8,6 +8,7 @@ use nebula_runtime::{
     FunctionRef, Package, Report, Runtime,
     stderr::{self, FlushAtExit},
     tokio_start::start_tokio,
+    with_causes,
 };
 use tokio::runtime::Builder;
 
@@ -32,8 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn tell(error: &(dyn Error + 'static)) {
-    let chain: Vec<_> = successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
-    stderr::note(format_args!("error: {}", chain.join(": ")));
+    stderr::note(format_args!("error: {}", with_causes(error)));
 }
 
 /// Ends the process where the system has no descriptor or thread for Tokio.

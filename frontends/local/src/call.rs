@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http_body_util::BodyExt as _;
 use nebula_runtime::{
-    Body, ErrorKind, Event, FunctionRef, Invocation, InvokeError, Invoker, Outcome, ReportHandle, Response,
+    ErrorKind, Event, FunctionRef, Invocation, InvokeError, Invoker, Outcome, ReportHandle, Response,
 };
 
 use crate::{
@@ -79,7 +77,8 @@ impl Call {
     async fn run(&self, invocation: Invocation) -> Result<Whole, InvokeError> {
         let mut response = self.invoke(invocation).await?;
         let headers = response.take_headers();
-        let body = collect(response.body, self.max_result).await?;
+        let max = self.max_result;
+        let body = response.body.collect_or(max, || too_large(max)).await?;
         Ok(Whole { status: response.status, headers, body })
     }
 
@@ -101,23 +100,6 @@ impl Call {
 }
 
 const FRONTEND: &str = "local";
-
-/// All bytes of a result, of which there may be `max`.
-async fn collect(mut body: Body, max: u64) -> Result<Bytes, InvokeError> {
-    if let Some(whole) = body.as_whole() {
-        return if whole.len() as u64 <= max { Ok(whole.clone()) } else { Err(too_large(max)) };
-    }
-    let mut collected = Vec::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            collected.extend_from_slice(&data);
-        }
-        if collected.len() as u64 > max {
-            return Err(too_large(max));
-        }
-    }
-    Ok(collected.into())
-}
 
 fn too_large(max: u64) -> InvokeError {
     let detail =

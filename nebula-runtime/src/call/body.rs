@@ -94,14 +94,26 @@ impl Body {
     /// # Errors
     /// [`ErrorKind::PayloadTooLarge`] past `limit` bytes, or what the body itself ends with.
     pub async fn collect(self, limit: u64) -> Result<Bytes, InvokeError> {
-        let mut body = match self.limited(limit).into_whole() {
-            Ok(bytes) => return Ok(bytes),
+        self.collect_or(limit, || too_large(limit)).await
+    }
+
+    /// All bytes, trailers dropped. `too_large` makes the failure of a body that is over the limit.
+    ///
+    /// # Errors
+    /// That of `too_large` past `limit` bytes, or what the body itself ends with.
+    pub async fn collect_or(self, limit: u64, too_large: impl FnOnce() -> InvokeError) -> Result<Bytes, InvokeError> {
+        let mut body = match self.into_whole() {
+            Ok(bytes) if bytes.len() as u64 <= limit => return Ok(bytes),
+            Ok(_) => return Err(too_large()),
             Err(body) => body,
         };
         let mut collected = BytesMut::new();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame?.into_data() {
                 collected.extend_from_slice(&data);
+            }
+            if collected.len() as u64 > limit {
+                return Err(too_large());
             }
         }
         Ok(collected.freeze())

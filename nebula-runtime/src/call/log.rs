@@ -79,7 +79,13 @@ impl InvokeError {
 
 /// The causes of an error, the nearest cause first.
 pub(crate) fn causes(error: &InvokeError) -> String {
-    let chain = std::iter::successors(error.source(), |&cause| cause.source());
+    error.source().map(with_causes).unwrap_or_default()
+}
+
+/// An error and its causes in one line, the nearest cause first.
+#[must_use]
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |&cause| cause.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 

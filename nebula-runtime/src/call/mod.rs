@@ -25,6 +25,7 @@ pub use self::{
     id::InvocationId,
     invocation::{AfterResponse, Buffering, Invocation, TraceContext},
     invoker::{Invoker, invoker_fn},
+    log::with_causes,
     report::{Outcome, Report, ReportHandle, Start},
     resolved::Resolved,
     response::Response,

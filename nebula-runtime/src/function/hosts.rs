@@ -4,6 +4,8 @@ use std::{fmt, net::IpAddr, net::Ipv4Addr, net::Ipv6Addr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::text::shortened;
+
 /// A host that a guest may send HTTP requests to: `api.example.com`, `*.example.com:8443`, `127.0.0.1:9000`, `[::1]`,
 /// or `*` for any.
 ///
@@ -131,7 +133,7 @@ impl FromStr for HostPattern {
     type Err = InvalidHost;
 
     fn from_str(text: &str) -> Result<Self, InvalidHost> {
-        let invalid = || InvalidHost(text.chars().take(80).collect());
+        let invalid = || InvalidHost(shortened(text, 80));
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self { host: Host::Address(address.to_canonical()), port: None });
         }

@@ -9,6 +9,7 @@ mod hosts;
 mod kind;
 mod limits;
 mod reference;
+pub mod schema;
 mod text;
 mod timestamp;
 
@@ -22,11 +23,12 @@ pub use self::{
     kind::Kind,
     limits::{LimitSettings, Limits},
     reference::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef},
-    text::without_byte_order_mark,
+    text::{nearest, shortened, without_byte_order_mark},
     timestamp::{InvalidTimestamp, Timestamp},
 };
 pub(crate) use self::{
     catalog::{list_of, some_of},
     digest::Hex,
     hosts::is_public,
+    text::{QUOTED, quoted},
 };

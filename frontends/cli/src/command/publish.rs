@@ -4,16 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nebula_local::ExitCode;
-use nebula_runtime::{AliasName, FunctionConfig, FunctionInfo, FunctionName, Published, Runtime};
+use nebula_runtime::{AliasName, FunctionConfig, FunctionInfo, FunctionName, Published, Runtime, nearest};
 use serde::Serialize;
 
-use crate::{
-    config::{Config, nearest},
-    failure::Failure,
-    global::Global,
-    print,
-    publish::publish_file,
-};
+use crate::{config::Config, failure::Failure, global::Global, print, publish::publish_file};
 
 const EXAMPLES: &str = "\
 Examples:

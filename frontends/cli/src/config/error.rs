@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nebula_runtime::nearest;
+
 use super::place::Document;
 
 /// Why a configuration cannot be used.
@@ -72,13 +74,4 @@ fn unknown_key_detail(key: &str, expected: &[&str]) -> String {
         Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
         None => format!("unknown key {key:?}; expected one of {}", expected.join(", ")),
     }
-}
-
-/// The candidate that looks most like `text`, if one looks like it at all.
-pub(crate) fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below this, two words have little in common; Clap draws its line a little lower, for shorter words.
-    const ALIKE: f64 = 0.75;
-    let scored = candidates.map(|candidate| (strsim::jaro(text, candidate), candidate));
-    let best = scored.filter(|(score, _)| *score > ALIKE).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.map(|(_, candidate)| candidate)
 }

@@ -19,8 +19,8 @@ use nebula_runtime::{DirGrant, FunctionConfig, FunctionName, LimitSettings};
 
 use crate::{build::Build, values::FilePattern};
 
+pub(crate) use error::ConfigError;
 use error::Problem;
-pub(crate) use error::{ConfigError, nearest};
 
 /// What a `nebula.toml` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use nebula_runtime::{ByteSize, Export, FunctionInfo, Kind, ListedFunction, UnreadableFunction};
 
-use crate::selection::Page;
+use crate::{paths::segment, selection::Page};
 
 /// The page's own style and script. They are inline, and the content security policy names them by their digests.
 pub(super) const STYLE: &str = include_str!("page.css");
@@ -169,7 +169,8 @@ fn stream_form(f: &mut Formatter<'_>, function: &FunctionInfo, signature: &str) 
 }
 
 fn open_form(f: &mut Formatter<'_>, path: &str, signature: &str) -> fmt::Result {
-    let (path, signature) = (Segment(path), Escaped(signature));
+    // What is left of a segment needs no escaping in HTML.
+    let (path, signature) = (segment(path), Escaped(signature));
     writeln!(
         f,
         "<form data-function=\"api/{path}\" aria-label=\"{signature}\">\n<code>{signature}</code>\n<div class=\"fields\">"
@@ -193,17 +194,6 @@ impl Display for Escaped<'_> {
             '\'' => f.write_str("&#39;"),
             other => write!(f, "{other}"),
         })
-    }
-}
-
-/// Text as one segment of a path. What is left of it needs no escaping in HTML.
-struct Segment<'a>(&'a str);
-
-impl Display for Segment<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-        const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
-        utf8_percent_encode(self.0, KEPT).fmt(f)
     }
 }
 

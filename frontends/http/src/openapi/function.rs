@@ -1,13 +1,13 @@
 //! The paths of one function.
 
 use nebula_runtime::{Export, FunctionInfo, Kind};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::{
     call::{Call, Parameter, answered},
     numeric, octets, problems, typed,
 };
+use crate::paths::segment;
 
 /// Adds a function's paths to a document's, and its types to its schemas.
 pub(super) fn describe(function: &FunctionInfo, paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
@@ -92,8 +92,5 @@ fn operation(name: &str, target: &str, verb: &str, call: &Call) -> Map<String, V
 }
 
 fn path(target: &str) -> String {
-    /// A name may hold what has a meaning in a path, or in a template of one.
-    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
-
-    format!("/api/{}", utf8_percent_encode(target, ESCAPED))
+    format!("/api/{}", segment(target))
 }

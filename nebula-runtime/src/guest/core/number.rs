@@ -5,6 +5,7 @@ use std::{fmt, io};
 use bytes::Bytes;
 use wasmtime::{Val, ValType};
 
+use crate::function::quoted;
 use crate::guest::number::{Integer, Unfit, expected_float, read_float, read_float_name, write_float};
 
 /// A text that is not a number of the wanted type.
@@ -139,14 +140,6 @@ pub(super) fn write_json(value: &Val, out: &mut impl io::Write) -> io::Result<()
     }
 }
 
-/// A text as an error shows it: shortened, since it may be a hostile megabyte.
-fn quoted(text: &str) -> String {
-    const SHOWN: usize = 40;
-    match text.char_indices().nth(SHOWN) {
-        None => format!("{text:?}"),
-        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
-    }
-}
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

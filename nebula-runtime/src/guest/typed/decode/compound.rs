@@ -8,7 +8,8 @@ use serde::{
 };
 use wasmtime::component::Val;
 
-use super::{Decoder, Seed, Step, quoted};
+use super::{Decoder, Seed, Step};
+use crate::function::{nearest, quoted};
 use crate::guest::{
     number::Integer,
     typed::shape::{Case, Field, Form, Shape},
@@ -227,13 +228,7 @@ pub(super) struct Unknown {
 
 impl Unknown {
     fn new<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Self {
-        const NEAR: f64 = 0.7;
-
-        // A hostile name is compared no further than a person would write one.
-        let start: String = name.chars().take(64).collect();
-        let rated = known.take(256).map(|known| (strsim::jaro_winkler(&start, known), known));
-        let nearest = rated.max_by(|(left, _), (right, _)| left.total_cmp(right)).filter(|(score, _)| *score > NEAR);
-        Self { name: quoted(name), nearest: nearest.map(|(_, name)| name.to_owned()) }
+        Self { name: quoted(name), nearest: nearest(name, known).map(str::to_owned) }
     }
 
     pub(super) fn of(self, what: &str) -> String {

@@ -146,26 +146,6 @@ impl Display for Path<'_, '_> {
     }
 }
 
-/// A text of the caller's as an error shows it: shortened, since it may be a hostile megabyte.
-fn quoted(text: &str) -> String {
-    let (start, more) = start_of(text);
-    format!("{start:?}{more}")
-}
-
-fn shortened(text: &str) -> String {
-    let (start, more) = start_of(text);
-    format!("{start}{more}")
-}
-
-fn start_of(text: &str) -> (&str, &'static str) {
-    const SHOWN: usize = 40;
-
-    match text.char_indices().nth(SHOWN) {
-        None => (text, ""),
-        Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
-    }
-}
-
 /// Reads the next value as one of a type.
 pub(super) struct Seed<'d, 't> {
     decoder: &'d mut Decoder<'t>,

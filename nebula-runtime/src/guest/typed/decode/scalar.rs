@@ -6,7 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserializer as _, de::Error};
 use wasmtime::component::Val;
 
-use super::{Seed, compound::Name, quoted, shortened};
+use super::{Seed, compound::Name};
+use crate::function::{QUOTED, quoted, shortened};
 use crate::guest::{
     number::{Float, Integer, expected_float, read_float, read_float_name},
     typed::shape::{Case, Form, Shape},
@@ -36,17 +37,17 @@ impl Seed<'_, '_> {
         match self.shape.form {
             Form::Integer(of) => {
                 let value = of.read(json).and_then(|value| integer(of, value));
-                value.ok_or_else(|| self.decoder.unexpected(self.shape, shortened(json)))
+                value.ok_or_else(|| self.decoder.unexpected(self.shape, shortened(json, QUOTED)))
             }
             Form::F32 => self.float(json).map(Val::Float32),
             Form::F64 => self.float(json).map(Val::Float64),
-            _ => Err(self.decoder.unexpected(self.shape, shortened(json))),
+            _ => Err(self.decoder.unexpected(self.shape, shortened(json, QUOTED))),
         }
     }
 
     fn float<F: Float, E: Error>(self, json: &str) -> Result<F, E> {
         read_float(json).map_err(|unfit| {
-            self.decoder.fail(format_args!("expected {}, got {}", expected_float::<F>(unfit), shortened(json)))
+            self.decoder.fail(format_args!("expected {}, got {}", expected_float::<F>(unfit), shortened(json, QUOTED)))
         })
     }
 

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::guest::{
-    number::Integer,
-    typed::shape::{Case, Field, Form, Shape},
+use crate::{
+    function::schema,
+    guest::{
+        number::Integer,
+        typed::shape::{Case, Field, Form, Shape},
+    },
 };
 
 /// The schemas of types. Those of named ones stand for themselves, and others refer to them as `#/$defs/NAME`.
@@ -45,15 +48,13 @@ impl Schemas {
         match form {
             Form::Bool => json!({"type": "boolean"}),
             Form::Integer(of) => integer(*of),
-            Form::F32 => number(
-                &json!({"type": "number", "format": "float", "exclusiveMinimum": -F32_LIMIT, "exclusiveMaximum": F32_LIMIT}),
-            ),
-            Form::F64 => number(&json!({"type": "number", "format": "double"})),
+            Form::F32 => schema::number("f32"),
+            Form::F64 => schema::number("f64"),
             Form::Char => json!({"type": "string", "minLength": 1, "maxLength": 1}),
             Form::String => json!({"type": "string"}),
             Form::Bytes => json!({"type": "string", "contentEncoding": "base64", "pattern": BASE64}),
             Form::List(of) => json!({"type": "array", "items": self.of(of)}),
-            Form::Tuple(types) => self.tuple(types),
+            Form::Tuple(types) => schema::tuple(&types.iter().map(|ty| self.of(ty)).collect::<Vec<_>>()),
             Form::Option(of) if of.is_option() => json!({"anyOf": [tagged("some", &self.of(of)), {"type": "null"}]}),
             Form::Option(of) => json!({"anyOf": [self.of(of), {"type": "null"}]}),
             Form::Result(ok, err) => {
@@ -65,17 +66,6 @@ impl Schemas {
             Form::Variant(cases) => json!({"oneOf": cases.iter().map(|case| self.case(case)).collect::<Vec<_>>()}),
             Form::Enum(cases) => labels(cases),
             Form::Flags(flags) => json!({"type": "array", "items": labels(flags), "uniqueItems": true}),
-        }
-    }
-
-    fn tuple(&mut self, types: &[Shape]) -> Value {
-        let (count, types) = (types.len(), types.iter().map(|ty| self.of(ty)).collect::<Vec<_>>());
-        match types.split_first() {
-            // The same said simply, which more tools understand.
-            Some((first, rest)) if rest.iter().all(|ty| ty == first) => {
-                json!({"type": "array", "items": first, "minItems": count, "maxItems": count})
-            }
-            _ => json!({"type": "array", "prefixItems": types, "minItems": count, "maxItems": count}),
         }
     }
 
@@ -104,9 +94,6 @@ impl Schemas {
 /// What the standard alphabet writes, padded, with no bits left over (RFC 4648, section 4).
 const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
-/// The least number that no `f32` is near: 2^128, less a half of the last place of the greatest `f32`.
-const F32_LIMIT: f64 = 3.402_823_567_797_336_6e38;
-
 fn integer(of: Integer) -> Value {
     let format = match of {
         Integer::S8 => "int8",
@@ -122,10 +109,6 @@ fn integer(of: Integer) -> Value {
     // Both are numbers of JSON: `json!` takes no integers of 128 bits.
     let bound = |bound: i128| i64::try_from(bound).map_or_else(|_| json!(u64::MAX), |bound| json!(bound));
     json!({"type": "integer", "format": format, "minimum": bound(least), "maximum": bound(greatest)})
-}
-
-fn number(schema: &Value) -> Value {
-    json!({"anyOf": [schema, {"enum": ["NaN", "Infinity", "-Infinity"]}]})
 }
 
 fn labels(cases: &[Case]) -> Value {
