@@ -1,25 +1,22 @@
 //! `bootstrap`, as AWS Lambda runs it.
 
 use std::{
+    ops::Deref,
     path::Path,
-    process::{Child, Command, Stdio},
-    thread::JoinHandle,
+    process::{Command, Stdio},
 };
 
-use serde_json::Value;
-
 use crate::{
-    log::Log,
     nebula::{Nebula, Ran},
     package::Package,
+    process::Process,
     runtime_api::{Event, Invoked, RuntimeApi},
 };
 
 /// An environment of AWS Lambda: a `bootstrap` process, and the Runtime API that it talks to. Dropping it ends both.
 pub struct Lambda {
-    process: Option<Child>,
-    log: Log,
-    reading: Option<JoinHandle<()>>,
+    // Before the API: the process ends first.
+    process: Process,
     api: RuntimeApi,
 }
 
@@ -29,10 +26,7 @@ impl Lambda {
         let api = RuntimeApi::start();
         let mut command = bootstrap(package.folder(), api.address());
         command.envs(variables.iter().copied());
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Log::default();
-        let reading = log.read(process.stderr.take().unwrap());
-        Self { process: Some(process), log, reading: Some(reading), api }
+        Self { process: Process::start(command.stderr(Stdio::piped())), api }
     }
 
     /// The Runtime API that it talks to.
@@ -43,53 +37,20 @@ impl Lambda {
     /// What it answers to an event.
     pub fn invoke(&self, event: Event) -> Invoked {
         let id = event.id.clone();
-        self.api.invoke(event).unwrap_or_else(|| panic!("no answer to {id}:\n{}", self.log.text()))
-    }
-
-    /// The report of an invocation, which is logged when it has ended.
-    pub fn report(&self, invocation_id: &str) -> Value {
-        self.log.report(invocation_id)
-    }
-
-    /// What an invocation's guest wrote to stderr, as far as it is logged.
-    pub fn guest_stderr(&self, invocation_id: &str) -> String {
-        self.log.guest_stderr(invocation_id)
-    }
-
-    /// The whole log so far.
-    pub fn log(&self) -> String {
-        self.log.text()
-    }
-
-    /// Waits for a line of the log whose message contains `text`.
-    pub fn wait_for_log(&self, text: &str) {
-        self.log.wait_for_message(text);
-    }
-
-    /// Sends the process a signal: `TERM`.
-    pub fn signal(&self, name: &str) {
-        let id = self.process.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+        self.api.invoke(event).unwrap_or_else(|| panic!("no answer to {id}:\n{}", self.log()))
     }
 
     /// What becomes of the process, once it ends by itself.
-    pub fn ended(mut self) -> Ran {
-        let process = self.process.take().unwrap();
-        let mut ran = Ran::from(process.wait_with_output().unwrap());
-        drop(self.reading.take().map(JoinHandle::join));
-        ran.stderr = self.log.text();
-        ran
+    pub fn ended(self) -> Ran {
+        self.process.ended()
     }
 }
 
-impl Drop for Lambda {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // One that has ended already is no failure here.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-        drop(self.reading.take().map(JoinHandle::join));
+impl Deref for Lambda {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }
 

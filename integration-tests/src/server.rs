@@ -1,27 +1,20 @@
 //! `nebula serve`, and requests to it.
 
-use std::{
-    io::Read as _,
-    process::{Child, Stdio},
-    thread::JoinHandle,
-};
+use std::{io::Read as _, ops::Deref, process::Stdio};
 
 use http::{HeaderMap, Request};
-use serde_json::Value;
 use ureq::{Agent, AsSendBody};
 
 use crate::{
     PATIENCE,
-    log::{Log, message},
     nebula::{Nebula, Ran},
+    process::Process,
     project::Project,
 };
 
 /// A `nebula serve` process on a port that was free. Dropping it ends it.
 pub struct Server {
-    process: Child,
-    log: Log,
-    reading: Option<JoinHandle<()>>,
+    process: Process,
     address: String,
     agent: Agent,
 }
@@ -47,20 +40,11 @@ impl Server {
     pub fn start(nebula: &Nebula, project: &Project, options: &[&str]) -> Result<Self, Ran> {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--reports", "all", "--log-format", "json"];
         let mut command = nebula.command(project, [&arguments, options].concat());
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Log::default();
-        let reading = log.read(process.stderr.take().unwrap());
-        let Some(listening) =
-            log.wait_for(|line| Some(message(line)?.strip_prefix("listening on http://")?.to_owned()))
-        else {
-            reading.join().unwrap();
-            let mut ran = Ran::from(process.wait_with_output().unwrap());
-            ran.stderr = log.text();
-            return Err(ran);
-        };
+        let process = Process::start(command.stderr(Stdio::piped()));
+        let Some(address) = process.listening() else { return Err(process.ended()) };
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).proxy(None);
         let agent = config.user_agent("nebula-tests").accept("").build().into();
-        Ok(Self { process, log, reading: Some(reading), address: listening, agent })
+        Ok(Self { process, address, agent })
     }
 
     /// Where it listens: `127.0.0.1:43210`.
@@ -73,7 +57,7 @@ impl Server {
         let (mut parts, body) = request.into_parts();
         parts.uri = format!("http://{}{}", self.address, parts.uri).parse().unwrap();
         let request = self.agent.configure_request(Request::from_parts(parts, body)).allow_non_standard_methods(true);
-        let response = self.agent.run(request.build()).unwrap_or_else(|error| panic!("{error}\n{}", self.log.text()));
+        let response = self.agent.run(request.build()).unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
         let (parts, body) = response.into_parts();
         let mut received = Vec::new();
         let broken_off = body.into_reader().read_to_end(&mut received).is_err();
@@ -84,39 +68,13 @@ impl Server {
     pub fn get(&self, path: &str) -> Answered {
         self.send(Request::get(path).body(()).unwrap())
     }
-
-    /// The report of an invocation, which is logged when it has ended.
-    pub fn report(&self, invocation_id: &str) -> Value {
-        self.log.report(invocation_id)
-    }
-
-    /// What an invocation's guest wrote to stderr, as far as it is logged.
-    pub fn guest_stderr(&self, invocation_id: &str) -> String {
-        self.log.guest_stderr(invocation_id)
-    }
-
-    /// The whole log so far.
-    pub fn log(&self) -> String {
-        self.log.text()
-    }
-
-    /// The events in the log so far, but for the reports of invocations, which are many.
-    pub fn events(&self) -> Vec<Value> {
-        self.log.find_all(|line| message(line) != Some("REPORT"))
-    }
-
-    /// Waits for a line of the log whose message contains `text`.
-    pub fn wait_for_log(&self, text: &str) {
-        self.log.wait_for_message(text);
-    }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // One that has ended already is no failure here.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        drop(self.reading.take().map(JoinHandle::join));
+impl Deref for Server {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }
 

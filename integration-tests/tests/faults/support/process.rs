@@ -3,24 +3,21 @@
 use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader, Read as _},
-    process::{Child, ChildStderr, Command, Stdio},
-    sync::{Arc, Mutex, mpsc},
-    thread::{self, JoinHandle},
+    ops::Deref,
+    process::{ChildStderr, Command, Stdio},
 };
 
-use nebula_integration_tests::{Nebula, Project};
+use nebula_integration_tests::{Nebula, Process, Project, announced};
 
-use super::{Answer, Client, PATIENCE, eventually};
+use super::{Answer, Client, eventually};
 
 /// The log of a server, of which the test reads as much as it likes.
 pub(crate) type Log = BufReader<ChildStderr>;
 
 /// A `nebula serve` process. Dropping it kills it.
 pub(crate) struct Server {
-    process: Child,
+    process: Process,
     address: String,
-    log: Arc<Mutex<String>>,
-    reading: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -31,22 +28,21 @@ impl Server {
 
     /// One whose log is read until it listens. The rest of the log is for the test to read, or not.
     pub(crate) fn start_unread(project: &Project, options: &[&str]) -> (Self, Log) {
-        let mut command = serve(project);
-        let mut process = command.args(options).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let (process, log) = Process::start_unread(serve(project).args(options).stderr(Stdio::piped()));
+        let mut log = BufReader::new(log.unwrap());
         let mut lines = log.by_ref().lines().map_while(Result::ok);
         let address = lines.find_map(|line| announced(&line)).unwrap_or_else(|| panic!("no server"));
-        (Self { process, address, log: Arc::default(), reading: None }, log)
+        (Self { process, address }, log)
     }
 
     /// One whose log is on a disk that is full.
     #[cfg(target_os = "linux")]
     pub(crate) fn start_with_full_disk(project: &Project, options: &[&str]) -> Self {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let process = serve(project).args(options).stderr(full).spawn().unwrap();
-        let mut server = Self { process, address: String::new(), log: Arc::default(), reading: None };
+        let (process, _) = Process::start_unread(serve(project).args(options).stderr(full));
+        let mut server = Self { process, address: String::new() };
         let port = eventually("a server that listens", || {
-            assert_eq!(server.process.try_wait().unwrap(), None, "it has ended");
+            assert_eq!(server.process.status(), None, "it has ended");
             server.listening_port()
         });
         server.address = format!("127.0.0.1:{port}");
@@ -76,7 +72,7 @@ impl Server {
         let (serve, limited) = (serve(project), format!("ulimit -n {limit} && exec \"$0\" \"$@\""));
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", &limited]).arg(serve.get_program());
-        Self::spawn(quiet(like(&serve, shell)))
+        Self::spawn(like(&serve, shell))
     }
 
     /// One that was started with a signal `handled` in this way, as `env` has it: `--ignore-signal=HUP`.
@@ -84,16 +80,13 @@ impl Server {
     pub(crate) fn start_with_signal(project: &Project, handled: &str) -> Self {
         let (serve, mut env) = (serve(project), Command::new("env"));
         env.arg(handled).arg(serve.get_program());
-        Self::spawn(quiet(like(&serve, env)))
+        Self::spawn(like(&serve, env))
     }
 
     fn spawn(mut command: Command) -> Self {
-        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
-        let (log, (announce, announced)) = (Arc::default(), mpsc::channel());
-        let reading = read(process.stderr.take().unwrap(), Arc::clone(&log), announce);
-        let address =
-            announced.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no server:\n{}", log.lock().unwrap()));
-        Self { process, address, log, reading: Some(reading) }
+        let process = Process::start(command.stderr(Stdio::piped()));
+        let address = process.listening().unwrap_or_else(|| panic!("no server:\n{}", process.log()));
+        Self { process, address }
     }
 
     /// A new connection.
@@ -129,12 +122,6 @@ impl Server {
         eventually(&format!("{count} invocations in flight"), || (self.in_flight() == count).then_some(()));
     }
 
-    /// Sends it a signal: `TERM`.
-    pub(crate) fn signal(&self, name: &str) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
-    }
-
     /// Waits until it takes no connections any more.
     pub(crate) fn wait_until_closed(&self) {
         eventually("a closed listener", || Client::connect(&self.address).is_err().then_some(()));
@@ -142,7 +129,7 @@ impl Server {
 
     /// Its exit code, once it has ended by itself; none where a signal ended it.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        eventually("the server's end", || self.process.try_wait().unwrap()).code()
+        eventually("the server's end", || self.process.status()).code()
     }
 
     /// How much of its memory is in use, in bytes.
@@ -161,19 +148,13 @@ impl Server {
         let (_, fields) = stat.rsplit_once(") ").unwrap();
         fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
     }
-
-    /// What it has logged.
-    pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // One that has ended already is no failure here.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        drop(self.reading.take().map(JoinHandle::join));
+impl Deref for Server {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }
 
@@ -191,33 +172,5 @@ fn like(original: &Command, mut command: Command) -> Command {
 }
 
 fn serve(project: &Project) -> Command {
-    quiet(Nebula::built().command(project, ["serve", "--listen", "127.0.0.1:0"]))
-}
-
-/// `command` without input, whose output nobody wants.
-fn quiet(mut command: Command) -> Command {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    command
-}
-
-/// The address that a line of the log announces.
-fn announced(line: &str) -> Option<String> {
-    let (_, address) = line.split_once("listening on http://")?;
-    // In JSON a quotation mark follows.
-    address.split('"').next().map(str::to_owned)
-}
-
-/// Reads the log, and announces the address that is in it.
-fn read(stderr: ChildStderr, log: Arc<Mutex<String>>, announce: mpsc::Sender<String>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            if let Some(address) = announced(&line) {
-                // Nobody waits for a second one.
-                let _ = announce.send(address);
-            }
-            let mut log = log.lock().unwrap();
-            log.push_str(&line);
-            log.push('\n');
-        }
-    })
+    Nebula::built().command(project, ["serve", "--listen", "127.0.0.1:0"])
 }
