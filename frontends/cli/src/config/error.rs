@@ -6,8 +6,7 @@ use std::{
 };
 
 use nebula_runtime::nearest;
-
-use super::place::Document;
+use toml::de::DeTable;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,25 +41,39 @@ impl fmt::Display for Problem {
 impl Problem {
     /// A value that is of the right form and still wrong.
     pub(super) fn at_key(file: &Path, text: &str, path: &[&str], detail: &str) -> Self {
-        let line = Document::of(text).line_of_key(path).unwrap_or(1);
+        let line = line_of(text, start_of_key(text, path).unwrap_or_default());
         Self { file: file.to_owned(), line, detail: format!("{}: {detail}", path.join(".")) }
     }
 
-    /// What the TOML reader refuses.
-    pub(super) fn of_toml(file: &Path, text: &str, error: &toml::de::Error) -> Self {
-        let document = Document::of(text);
+    /// An error of the TOML reader. `key` is the path of the key whose value it read, and empty where it read none.
+    pub(super) fn of_toml(file: &Path, text: &str, key: &str, error: &toml::de::Error) -> Self {
         let span = error.span().unwrap_or_default();
-        let key = document.key_at(&span);
         let detail = match unknown_key(error.message()) {
             Some((key, expected)) => unknown_key_detail(key, &expected),
             None if key.is_empty() => match text.get(span.clone()).map(str::trim) {
                 None | Some("") => error.message().to_owned(),
                 Some(snippet) => format!("{}: {snippet:?}", error.message()),
             },
-            None => format!("{}: {}", key.join("."), error.message().replace("missing field", "missing key")),
+            None => format!("{key}: {}", error.message().replace("missing field", "missing key")),
         };
-        Self { file: file.to_owned(), line: document.line(span.start), detail }
+        Self { file: file.to_owned(), line: line_of(text, span.start), detail }
     }
+}
+
+/// The number of the line in which a byte is; the first is 1.
+fn line_of(text: &str, byte: usize) -> usize {
+    1 + text.bytes().take(byte).filter(|byte| *byte == b'\n').count()
+}
+
+/// Where the key with this path begins in a document.
+fn start_of_key(text: &str, path: &[&str]) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let (first, rest) = path.split_first()?;
+    let (mut key, mut value) = document.get_ref().get_key_value(*first)?;
+    for name in rest {
+        (key, value) = value.get_ref().as_table()?.get_key_value(*name)?;
+    }
+    Some(key.span().start.min(value.span().start))
 }
 
 /// The unknown key that serde's message tells of, and the keys that it expects.

@@ -3,7 +3,6 @@
 //! [`schema`] is the file as it is written; [`Config`] is what it means once every value is checked.
 
 mod error;
-mod place;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -76,7 +75,11 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
-        let file: schema::File = toml::from_str(text).map_err(|error| Problem::of_toml(path, text, &error))?;
+        let document = toml::Deserializer::parse(text).map_err(|error| Problem::of_toml(path, text, "", &error))?;
+        let file: schema::File = serde_path_to_error::deserialize(document).map_err(|error| {
+            let key = error.path().iter().next().map(|_| error.path().to_string());
+            Problem::of_toml(path, text, &key.unwrap_or_default(), error.inner())
+        })?;
         let base = path.parent().unwrap_or(Path::new(""));
         let checked = |(name, function)| {
             FunctionSource::check(base, name, function)

@@ -8,57 +8,55 @@ fn parse(text: &str) -> Result<Config, String> {
     Config::parse(Path::new("conf/nebula.toml"), text).map_err(|problem| problem.to_string())
 }
 
-#[test]
-fn every_key_of_the_file_reaches_the_configuration() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("data")).unwrap();
-    let path = folder.path().join("nebula.toml");
-    let text = r#"
-        [server]
-        concurrency = 64
-        trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]
+/// A file with every key that there is.
+const EVERY_KEY: &str = r#"
+[server]
+concurrency = 64
+trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]
 
-        [limits]
-        timeout = "10s"
+[limits]
+timeout = "10s"
 
-        [ceilings]
-        memory = "1GiB"
-        max_request = 1024
+[ceilings]
+memory = "1GiB"
+max_request = 1024
 
-        [functions.treats]
-        source = "guests/treats.wasm"
-        build = "make treats"
-        build_timeout = "1m"
-        watch = ["src/", "*.c"]
-        export = "treats"
-        timeout = "2s"
-        memory = "64MiB"
-        concurrency = 100
-        max_request = "1MiB"
-        max_response = "2MiB"
-        args = ["--json"]
-        env = { GREETING = "hi" }
-        dirs = [{ host = "data", guest = "/data", writable = true }]
-        allow_hosts = ["*.example.com:8443"]
-        imports = { "nebula:tax/rates" = "tax@prod" }
-        reuse = { idle = "5s" }
-        batch = "item"
-        content_type = "text/csv"
+[functions.treats]
+source = "guests/treats.wasm"
+build = "make treats"
+build_timeout = "1m"
+watch = ["src/", "*.c"]
+export = "treats"
+timeout = "2s"
+memory = "64MiB"
+concurrency = 100
+max_request = "1MiB"
+max_response = "2MiB"
+args = ["--json"]
+env = { GREETING = "hi" }
+dirs = [{ host = "data", guest = "/data", writable = true }]
+allow_hosts = ["*.example.com:8443"]
+imports = { "nebula:tax/rates" = "tax@prod" }
+reuse = { idle = "5s" }
+batch = "item"
+content_type = "text/csv"
 
-        [[routes]]
-        host = "shop.test"
-        path = "/"
-        function = "treats@prod"
+[[routes]]
+host = "shop.test"
+path = "/"
+function = "treats@prod"
 
-        [functions.add]
-        source = "/srv/add.wat"
-        build = "make add"
+[functions.add]
+source = "/srv/add.wat"
+build = "make add"
 
-        [watch]
-        ignore = ["/notes/", "!*.log"]
-        poll = "2s"
-    "#;
-    fs::write(&path, text).unwrap();
+[watch]
+ignore = ["/notes/", "!*.log"]
+poll = "2s"
+"#;
+
+/// What [`EVERY_KEY`] says of `treats`, in this folder.
+fn treats(folder: &Path) -> FunctionConfig {
     let mut treats = FunctionConfig::default();
     treats.export = Some("treats".to_owned());
     treats.limits.memory = Some(ByteSize::mib(64));
@@ -68,28 +66,43 @@ fn every_key_of_the_file_reaches_the_configuration() {
     treats.limits.concurrency = Some(100);
     treats.args = vec!["--json".to_owned()];
     treats.env = [("GREETING".to_owned(), "hi".to_owned())].into();
-    treats.dirs = vec![DirGrant::new(folder.path().join("data"), "/data").writable()];
+    treats.dirs = vec![DirGrant::new(folder.join("data"), "/data").writable()];
     treats.allow_hosts = vec!["*.example.com:8443".parse().unwrap()];
     treats.imports = [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into();
     treats.reuse.insert(Reuse::default()).idle = Duration::from_secs(5);
     treats.batch = Some(Batch::Item);
     treats.content_type = Some("text/csv".to_owned());
+    treats
+}
+
+fn build(command: &str, folder: &Path, timeout: Duration, watch: &[&str]) -> Option<Build> {
+    let watch = watch.iter().map(|pattern| (*pattern).to_owned()).collect();
+    Some(Build { command: command.to_owned(), folder: folder.to_owned(), timeout, watch })
+}
+
+/// The functions of [`EVERY_KEY`], in this folder.
+fn functions(folder: &Path) -> Vec<FunctionSource> {
+    let function =
+        |name: &str, source, build, config| FunctionSource { name: name.parse().unwrap(), source, build, config };
+    let make_add = build("make add", folder, Build::TIMEOUT, &[]);
+    let make_treats = build("make treats", folder, Duration::from_secs(60), &["src/", "*.c"]);
+    vec![
+        function("add", "/srv/add.wat".into(), make_add, FunctionConfig::default()),
+        function("treats", folder.join("guests/treats.wasm"), make_treats, treats(folder)),
+    ]
+}
+
+#[test]
+fn every_key_of_the_file_reaches_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    let path = folder.path().join("nebula.toml");
+    fs::write(&path, EVERY_KEY).unwrap();
     let (mut limits, mut ceilings) = (LimitSettings::default(), LimitSettings::default());
     limits.timeout = Some(Duration::from_secs(10));
     (ceilings.memory, ceilings.max_request) = (Some(ByteSize::gib(1)), Some(ByteSize::kib(1)));
-    let function =
-        |name: &str, source, build, config| FunctionSource { name: name.parse().unwrap(), source, build, config };
-    let make = |command: &str, timeout, watch: &[&str]| {
-        let watch = watch.iter().map(|pattern| (*pattern).to_owned()).collect();
-        Some(Build { command: command.to_owned(), folder: folder.path().to_owned(), timeout, watch })
-    };
-    let (add, make) =
-        (make("make add", Build::TIMEOUT, &[]), make("make treats", Duration::from_secs(60), &["src/", "*.c"]));
     let expected = Config {
-        functions: vec![
-            function("add", "/srv/add.wat".into(), add, FunctionConfig::default()),
-            function("treats", folder.path().join("guests/treats.wasm"), make, treats),
-        ],
+        functions: functions(folder.path()),
         routes: vec![Route::new(Some("shop.test"), "/", "treats@prod".parse().unwrap()).unwrap()],
         limits,
         ceilings,
@@ -121,111 +134,112 @@ fn a_byte_order_mark_before_a_file_is_no_part_of_it() {
     assert_eq!(Config::read(&path).unwrap().concurrency, Some(3));
 }
 
+/// Texts that are no TOML or have another key than those that there are, and what is said of them.
+const WRONG_KEYS: &[(&str, &str)] = &[
+    ("[functions.treats\n", ":1: unclosed table"),
+    ("a = 1\na = 2\n", ":2: duplicate key: \"a\""),
+    ("\n[function.treats]\nsource = \"a\"\n", ":2: unknown key \"function\"; did you mean \"functions\"?"),
+    ("[functions.treats]\nsource = \"a\"\nexprot = \"b\"\n", ":3: unknown key \"exprot\"; did you mean \"export\"?"),
+    (
+        "[functions.treats]\nsource = \"a\"\nmaxrequest = 1\n",
+        ":3: unknown key \"maxrequest\"; did you mean \"max_request\"?",
+    ),
+    ("[functions.treats]\nsource = \"a\"\nzzz = 1\n", ":3: unknown key \"zzz\"; expected one of source, build, export"),
+    ("[server]\ntrusted_proxy = []\n", ":2: unknown key \"trusted_proxy\"; did you mean \"trusted_proxies\"?"),
+    ("[limits]\ntime_out = \"1s\"\n", ":2: unknown key \"time_out\"; did you mean \"timeout\"?"),
+    ("[functions.treats]\n", ":1: functions.treats: missing key `source`"),
+    (
+        "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \".\", gest = \"/\" }]\n",
+        ":3: unknown key \"gest\"; did you mean \"guest\"?",
+    ),
+    ("[watch]\nignored = [\"*.log\"]\n", ":2: unknown key \"ignored\"; did you mean \"ignore\"?"),
+];
+
+/// Values of a function that it cannot have, and what is said of them.
+const WRONG_FUNCTIONS: &[(&str, &str)] = &[
+    (
+        "[functions.Treats]\nsource = \"a\"\n",
+        ":1: functions.Treats: invalid function name \"Treats\": expected 1 to 63",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\ntimeout = 2\n",
+        ":3: functions.treats.timeout: invalid value: integer `2`, expected a duration above zero such as \"2s\"",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\n\nmemory = \"lots\"\n",
+        ":4: functions.treats.memory: invalid value: string \"lots\", expected a size above zero such as \"64MiB\"",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\nenv = { A = 1 }\n",
+        ":3: functions.treats.env.A: invalid type: integer `1`, expected a string",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\nenv = { \"A=\" = \"1\" }\n",
+        ":3: functions.treats.env.A=: invalid value: string \"A=\", expected a variable's name, not empty and without",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \"gone\", guest = \"/data\" }]\n",
+        ":3: functions.treats.dirs: the folder conf/gone cannot be granted: No such file or directory",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \"/dev/null\", guest = \"/data\" }]\n",
+        ":3: functions.treats.dirs: /dev/null cannot be granted: it is not a folder",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\nbuild = \" \"\n",
+        ":3: functions.treats.build: invalid value: string \" \", expected a command such as \"cargo build --release\"",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\nallow_hosts = [\"https://a.test\"]\n",
+        ":3: functions.treats.allow_hosts[0]: invalid host \"https://a.test\": expected a host such as",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\nreuse = { max_requests = 0 }\n",
+        ":3: functions.treats.reuse.max_requests: invalid value: integer `0`, expected a nonzero u32",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\nreuse = { max_concurrent = 2 }\n",
+        ":3: functions.treats.reuse: an instance serves one request at a time: leave out max_concurrent = 2",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\nbatch = \"items\"\n",
+        ":3: functions.treats.batch: unknown variant `items`, expected `item`",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\nbuild_timeout = \"1m\"\n",
+        ":3: functions.treats.build_timeout: this belongs to a build, and the function has none",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\nwatch = [\"src/\"]\n",
+        ":3: functions.treats.watch: this belongs to a build, and the function has none",
+    ),
+    (
+        "[functions.treats]\nsource = \"a\"\ncontent_type = \"json\"\n",
+        ":3: functions.treats.content_type: invalid value: string \"json\", expected a media type such as \"text/csv\"",
+    ),
+];
+
+/// Other values that cannot be, and what is said of them.
+const WRONG_VALUES: &[(&str, &str)] = &[
+    (
+        "[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\n",
+        ":2: server.trusted_proxies[0]: invalid network \"10.0.0.0/33\": expected an address such as",
+    ),
+    (
+        "[server]\nconcurrency = 0\n",
+        ":2: server.concurrency: invalid value: integer `0`, expected a whole number from 1",
+    ),
+    ("functions.treats.source = [1]\n", ":1: functions.treats.source: invalid type: sequence, expected path string"),
+    (
+        "[watch]\nignore = [\"# all\"]\n",
+        ":2: watch.ignore[0]: invalid value: string \"# all\", expected a pattern as in .gitignore, such as",
+    ),
+    ("[[routes]]\npath = \"/api/x\"\nfunction = \"f\"\n", ":1: routes[0]: the path \"/api/x\" is the server's own"),
+];
+
 #[test]
 fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
-    let cases = [
-        ("[functions.treats\n", ":1: unclosed table"),
-        ("a = 1\na = 2\n", ":2: duplicate key: \"a\""),
-        ("\n[function.treats]\nsource = \"a\"\n", ":2: unknown key \"function\"; did you mean \"functions\"?"),
-        (
-            "[functions.treats]\nsource = \"a\"\nexprot = \"b\"\n",
-            ":3: unknown key \"exprot\"; did you mean \"export\"?",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nmaxrequest = 1\n",
-            ":3: unknown key \"maxrequest\"; did you mean \"max_request\"?",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nzzz = 1\n",
-            ":3: unknown key \"zzz\"; expected one of source, build, export",
-        ),
-        ("[server]\ntrusted_proxy = []\n", ":2: unknown key \"trusted_proxy\"; did you mean \"trusted_proxies\"?"),
-        (
-            "[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\n",
-            ":2: server.trusted_proxies: invalid network \"10.0.0.0/33\": expected an address such as",
-        ),
-        ("[limits]\ntime_out = \"1s\"\n", ":2: unknown key \"time_out\"; did you mean \"timeout\"?"),
-        ("[functions.treats]\n", ":1: functions.treats: missing key `source`"),
-        (
-            "[functions.Treats]\nsource = \"a\"\n",
-            ":1: functions.Treats: invalid function name \"Treats\": expected 1 to 63",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\ntimeout = 2\n",
-            ":3: functions.treats.timeout: invalid value: integer `2`, expected a duration above zero such as \"2s\"",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\n\nmemory = \"lots\"\n",
-            ":4: functions.treats.memory: invalid value: string \"lots\", expected a size above zero such as \"64MiB\"",
-        ),
-        (
-            "[server]\nconcurrency = 0\n",
-            ":2: server.concurrency: invalid value: integer `0`, expected a whole number from 1",
-        ),
-        (
-            "functions.treats.source = [1]\n",
-            ":1: functions.treats.source: invalid type: sequence, expected path string",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nenv = { A = 1 }\n",
-            ":3: functions.treats.env.A: invalid type: integer `1`, expected a string",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nenv = { \"A=\" = \"1\" }\n",
-            ":3: functions.treats.env.A=: invalid value: string \"A=\", expected a variable's name, not empty and without",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \".\", gest = \"/\" }]\n",
-            ":3: unknown key \"gest\"; did you mean \"guest\"?",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \"gone\", guest = \"/data\" }]\n",
-            ":3: functions.treats.dirs: the folder conf/gone cannot be granted: No such file or directory",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \"/dev/null\", guest = \"/data\" }]\n",
-            ":3: functions.treats.dirs: /dev/null cannot be granted: it is not a folder",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nbuild = \" \"\n",
-            ":3: functions.treats.build: invalid value: string \" \", expected a command such as \"cargo build --release\"",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nallow_hosts = [\"https://a.test\"]\n",
-            ":3: functions.treats.allow_hosts: invalid host \"https://a.test\": expected a host such as",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nreuse = { max_requests = 0 }\n",
-            ":3: functions.treats.reuse.max_requests: invalid value: integer `0`, expected a nonzero u32",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nreuse = { max_concurrent = 2 }\n",
-            ":3: functions.treats.reuse: an instance serves one request at a time: leave out max_concurrent = 2",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nbatch = \"items\"\n",
-            ":3: functions.treats.batch: unknown variant `items`, expected `item`",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nbuild_timeout = \"1m\"\n",
-            ":3: functions.treats.build_timeout: this belongs to a build, and the function has none",
-        ),
-        (
-            "[functions.treats]\nsource = \"a\"\nwatch = [\"src/\"]\n",
-            ":3: functions.treats.watch: this belongs to a build, and the function has none",
-        ),
-        ("[watch]\nignored = [\"*.log\"]\n", ":2: unknown key \"ignored\"; did you mean \"ignore\"?"),
-        (
-            "[watch]\nignore = [\"# all\"]\n",
-            ":2: watch.ignore: invalid value: string \"# all\", expected a pattern as in .gitignore, such as",
-        ),
-        ("[[routes]]\npath = \"/api/x\"\nfunction = \"f\"\n", ":1: routes: the path \"/api/x\" is the server's own"),
-        (
-            "[functions.treats]\nsource = \"a\"\ncontent_type = \"json\"\n",
-            ":3: functions.treats.content_type: invalid value: string \"json\", expected a media type such as \"text/csv\"",
-        ),
-    ];
-    for (text, expected) in cases {
+    for (text, expected) in [WRONG_KEYS, WRONG_FUNCTIONS, WRONG_VALUES].concat() {
         let problem = parse(text).unwrap_err();
         assert!(problem.starts_with(&format!("conf/nebula.toml{expected}")), "{text}: {problem}");
         assert!(!problem.contains('\n'), "{problem:?}");
