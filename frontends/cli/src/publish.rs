@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use nebula_runtime::{AliasName, FunctionConfig, FunctionName, Published, Runtime};
 
 use crate::{
-    build::{Build, Places},
+    build::{Build, BuildSlots},
     config::{Config, FunctionSource},
     failure::Failure,
     progress::while_working,
@@ -56,7 +56,7 @@ async fn build_missing(functions: &[FunctionSource]) -> Result<(), Failure> {
     let missing = functions.iter().filter(|function| !function.source.exists());
     let builds: BTreeMap<_, _> =
         missing.filter_map(|function| Some((function.build.as_ref()?, &function.name))).collect();
-    let places = Places::new();
+    let places = BuildSlots::new();
     let run = |(build, function): (&Build, &FunctionName)| {
         let (functions, function, places) = (label(functions, build), function.clone(), &places);
         let build = build.clone();

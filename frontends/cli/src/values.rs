@@ -23,7 +23,7 @@ use serde::{
 pub(crate) struct Invalid(&'static str);
 
 /// A value that has one written form.
-pub(crate) trait Written: FromStr<Err = Invalid> {
+pub(crate) trait TextValue: FromStr<Err = Invalid> {
     /// What its text looks like.
     const EXPECTED: &'static str;
 
@@ -69,7 +69,7 @@ pub(crate) struct Variable(pub(crate) VariableName, pub(crate) String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dir(pub(crate) DirGrant);
 
-impl Written for Timeout {
+impl TextValue for Timeout {
     const EXPECTED: &'static str = "a duration above zero such as \"2s\", \"500ms\" or \"1m 30s\"";
 }
 
@@ -82,7 +82,7 @@ impl FromStr for Timeout {
     }
 }
 
-impl Written for Size {
+impl TextValue for Size {
     const EXPECTED: &'static str = "a size above zero such as \"64MiB\", \"10kB\" or 65536";
 
     fn of_number(number: u64) -> Option<Self> {
@@ -98,7 +98,7 @@ impl FromStr for Size {
     }
 }
 
-impl Written for Count {
+impl TextValue for Count {
     const EXPECTED: &'static str = "a whole number from 1";
 
     fn of_number(number: u64) -> Option<Self> {
@@ -114,7 +114,7 @@ impl FromStr for Count {
     }
 }
 
-impl Written for MediaType {
+impl TextValue for MediaType {
     const EXPECTED: &'static str = "a media type such as \"text/csv\"";
 }
 
@@ -127,7 +127,7 @@ impl FromStr for MediaType {
     }
 }
 
-impl Written for ShellCommand {
+impl TextValue for ShellCommand {
     const EXPECTED: &'static str = "a command such as \"cargo build --release\"";
 }
 
@@ -140,7 +140,7 @@ impl FromStr for ShellCommand {
     }
 }
 
-impl Written for FilePattern {
+impl TextValue for FilePattern {
     const EXPECTED: &'static str = "a pattern as in .gitignore, such as \"/notes/\" or \"*.log\"";
 }
 
@@ -155,7 +155,7 @@ impl FromStr for FilePattern {
     }
 }
 
-impl Written for VariableName {
+impl TextValue for VariableName {
     const EXPECTED: &'static str = "a variable's name, not empty and without \"=\"";
 }
 
@@ -207,7 +207,7 @@ macro_rules! deserialize_written {
     ($($name:ident),*) => {$(
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(WrittenVisitor(std::marker::PhantomData))
+                deserializer.deserialize_any(TextValueVisitor(std::marker::PhantomData))
             }
         }
     )*};
@@ -215,9 +215,9 @@ macro_rules! deserialize_written {
 
 deserialize_written!(Timeout, Size, Count, MediaType, ShellCommand, FilePattern, VariableName);
 
-struct WrittenVisitor<T>(std::marker::PhantomData<T>);
+struct TextValueVisitor<T>(std::marker::PhantomData<T>);
 
-impl<T: Written> Visitor<'_> for WrittenVisitor<T> {
+impl<T: TextValue> Visitor<'_> for TextValueVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

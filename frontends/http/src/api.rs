@@ -14,13 +14,13 @@ use nebula_runtime::{
 };
 
 use crate::{
-    given::{ClientAddress, Given},
+    context::{ClientAddress, InvocationContext},
     metrics::Metrics,
     openapi,
     problem::Problem,
     proxies::TrustedProxies,
     reply,
-    routes::Place,
+    routes::RouteMatch,
     target::Target,
     upload,
 };
@@ -117,7 +117,7 @@ impl Api {
     /// Calls the function of a place of its own.
     pub(crate) async fn answer_at(
         &self,
-        place: Option<Place>,
+        place: Option<RouteMatch>,
         client: Option<ClientAddress>,
         mut request: Request,
     ) -> Response {
@@ -128,7 +128,7 @@ impl Api {
         {
             return description;
         }
-        let given = request.extensions_mut().remove::<Given>().unwrap_or_default();
+        let given = request.extensions_mut().remove::<InvocationContext>().unwrap_or_default();
         let id = given.id.clone();
         match self.invocation(place, client, request, given) {
             Ok(Some(invocation)) => self.invoke(invocation, &id).await,
@@ -169,10 +169,10 @@ impl Api {
     /// `None` where the router's paths were rewritten and name no function any more.
     fn invocation(
         &self,
-        place: Option<Place>,
+        place: Option<RouteMatch>,
         client: Option<ClientAddress>,
         mut request: Request,
-        given: Given,
+        given: InvocationContext,
     ) -> Result<Option<Invocation>, InvokeError> {
         let uri = request.uri();
         let target = place.as_ref().map_or_else(|| Target::of(uri), |place| Target::below(uri, place.mount));

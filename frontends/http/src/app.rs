@@ -12,7 +12,7 @@ use nebula_runtime::Event;
 use tower::Service as _;
 
 use crate::{
-    given::ClientAddress,
+    context::ClientAddress,
     site::{self, Site},
     target::Target,
 };

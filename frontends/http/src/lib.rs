@@ -32,14 +32,15 @@
 
 mod api;
 mod app;
-mod given;
+mod bounded_catalog;
+mod context;
+mod header_text;
 mod index;
 mod metrics;
 mod openapi;
 mod paths;
 mod problem;
 mod proxies;
-mod published;
 mod reply;
 mod routes;
 mod selection;
@@ -47,12 +48,11 @@ mod server;
 mod shutdown;
 mod site;
 mod target;
-mod text;
 mod upload;
 
 pub use api::{Api, BODY_STALL, refusal, router};
 pub use app::App;
-pub use given::{ClientAddress, Given};
+pub use context::{ClientAddress, InvocationContext};
 pub use metrics::Metrics;
 pub use proxies::{InvalidNetwork, Network, TrustedProxies};
 pub use routes::{InvalidRoute, Route, Routes};

@@ -15,7 +15,7 @@ use http::{
 use http_body::{Body as _, Frame, SizeHint};
 use nebula_runtime::{Body, InvocationId, InvokeError, ReportHandle, Response, Start};
 
-use crate::text::Text;
+use crate::header_text::HeaderText;
 
 const INVOCATION_ID: HeaderName = HeaderName::from_static("nebula-invocation-id");
 const DIGEST: HeaderName = HeaderName::from_static("nebula-digest");
@@ -121,7 +121,7 @@ fn remove_framing(headers: &mut HeaderMap, sized: bool) {
 
 /// Adds who answered, and the time it took so far.
 pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Option<&ReportHandle>) {
-    let mut text = Text::default();
+    let mut text = HeaderText::default();
     text.push_displayed(id);
     // Only an id that was given can be no header's value.
     if let Ok(id) = text.take() {
@@ -147,7 +147,7 @@ pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Optio
 
 /// What is known of an invocation's time when its headers leave: queued, loading, instantiating and running, in
 /// milliseconds (Server Timing, W3C, section 4).
-fn push_timing(text: &mut Text, start: Start, spans: [Duration; 4]) {
+fn push_timing(text: &mut HeaderText, start: Start, spans: [Duration; 4]) {
     text.push("start;desc=");
     text.push(start.as_str());
     for (name, span) in [", queued;dur=", ", load;dur=", ", init;dur=", ", run;dur="].iter().zip(spans) {
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_timing_is_in_milliseconds() {
         let spans = [0, 7, 1_050, 12_000_000].map(Duration::from_micros);
-        let mut text = Text::default();
+        let mut text = HeaderText::default();
         push_timing(&mut text, Start::Warm, spans);
         assert_eq!(
             text.take().unwrap(),

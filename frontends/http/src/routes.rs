@@ -33,7 +33,7 @@ pub struct Route {
 
 /// Where a request found a function of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct RouteMatch {
     pub(crate) function: FunctionRef,
     /// How many bytes of the request's path are not the function's own.
     pub(crate) mount: usize,
@@ -78,11 +78,11 @@ impl Route {
     }
 
     /// The place of a request to `path` on `host`, if that is this route's.
-    fn find(&self, host: Option<&str>, path: &str) -> Option<Place> {
+    fn find(&self, host: Option<&str>, path: &str) -> Option<RouteMatch> {
         let is_own = self.host.is_some() || !RESERVED.iter().any(|reserved| behind_first(path, reserved).is_some());
         let is_here = self.host.as_deref().is_none_or(|own| host.is_some_and(|host| host.eq_ignore_ascii_case(own)));
         let mount = self.segments.length_in(path).filter(|_| is_own && is_here)?;
-        Some(Place { function: self.function.clone(), mount })
+        Some(RouteMatch { function: self.function.clone(), mount })
     }
 }
 
@@ -114,7 +114,7 @@ impl Routes {
     }
 
     /// The place that a request is sent to, if it is a function's own.
-    pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap) -> Option<Place> {
+    pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap) -> Option<RouteMatch> {
         if !self.0.some.load(Relaxed) {
             return None;
         }

@@ -16,10 +16,10 @@ use nebula_runtime::{Catalog, InvokeError, ListedFunction};
 
 use crate::{
     api::Api,
+    bounded_catalog::BoundedCatalog,
     index, metrics, openapi,
     paths::is_same,
     problem::Problem,
-    published::Published,
     routes::Routes,
     selection::{Names, Page, Selection},
     shutdown::Shutdown,
@@ -46,7 +46,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Site {
     api: Api,
-    published: Published,
+    published: BoundedCatalog,
     routes: Routes,
     shutdown: Shutdown,
 }
@@ -55,7 +55,7 @@ impl Site {
     /// A site of the functions of `api`, which `catalog` lists. It is ready until `shutdown` asks to drain.
     pub fn new(api: Api, catalog: Arc<dyn Catalog>, shutdown: Shutdown) -> Self {
         let api = api.with_catalog(Arc::clone(&catalog));
-        Self { api, published: Published::new(catalog), routes: Routes::default(), shutdown }
+        Self { api, published: BoundedCatalog::new(catalog), routes: Routes::default(), shutdown }
     }
 
     /// Gives functions places of their own besides `/api/{function}`. They are served by an [`App`](crate::App) of the

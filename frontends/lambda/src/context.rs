@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_runtime::Context;
-use nebula_http::Given;
+use nebula_http::InvocationContext;
 use nebula_runtime::{InvocationId, TraceContext};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -19,10 +19,10 @@ const COGNITO_IDENTITY: HeaderName = HeaderName::from_static("lambda-runtime-cog
 const TENANT_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-tenant-id");
 
 /// The invocation's id, its deadline less `margin`, and its trace.
-pub(crate) fn given(context: &Context, margin: Duration) -> Given {
+pub(crate) fn given(context: &Context, margin: Duration) -> InvocationContext {
     let deadline = Instant::now().checked_add(left(context).saturating_sub(margin));
     let trace = context.xray_trace_id.as_deref().and_then(trace).unwrap_or_default();
-    Given { id: InvocationId::given(context.request_id.as_str()), deadline, frontend: FRONTEND, trace }
+    InvocationContext { id: InvocationId::given(context.request_id.as_str()), deadline, frontend: FRONTEND, trace }
 }
 
 /// The time that is left.

@@ -8,7 +8,7 @@ use nebula_runtime::{ErrorKind, InvokeError};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::{batch::Records, request::Carried};
+use crate::{batch::Records, request::EventRequest};
 
 /// An event's JSON, or why it is none. It always deserializes, so that an event that is not JSON is a failure of that
 /// invocation, by its own kind, and of nothing else.
@@ -102,7 +102,7 @@ impl Shape<'_> {
 
 impl Gateway {
     /// The request that an event of it is.
-    pub(crate) fn read(self, event: &RawValue) -> Result<Carried, InvokeError> {
+    pub(crate) fn read(self, event: &RawValue) -> Result<EventRequest, InvokeError> {
         let json = event.get();
         let read = match self {
             Self::Rest => serde_json::from_str(json).map(ApiGatewayProxyRequest::into),

@@ -7,7 +7,7 @@ use lambda_runtime::LambdaInvocation;
 use nebula_runtime::stderr;
 use tokio::time::timeout;
 
-use crate::around::{Answering, Around};
+use crate::middleware::{AnswerFuture, Middleware};
 
 /// How long the next event, or the process's end, waits for the log: Lambda kills a process two seconds after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -21,8 +21,12 @@ pub(crate) async fn flush() {
 #[derive(Clone)]
 pub(crate) struct Flushing;
 
-impl Around for Flushing {
-    fn answer(&self, invocation: LambdaInvocation, inner: impl FnOnce(LambdaInvocation) -> Answering) -> Answering {
+impl Middleware for Flushing {
+    fn answer(
+        &self,
+        invocation: LambdaInvocation,
+        inner: impl FnOnce(LambdaInvocation) -> AnswerFuture,
+    ) -> AnswerFuture {
         let answering = inner(invocation);
         Box::pin(async move {
             let answered = answering.await;

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation};
-use nebula_http::{App, Given};
+use nebula_http::{App, InvocationContext};
 use nebula_runtime::{
     Batch, Catalog, ErrorKind, Event, FunctionRef, Invocation, InvocationId, InvokeError, Invoker, append_json_value,
 };
@@ -121,7 +121,7 @@ impl Handler {
         Ok(Call { invoker: &*self.invoker, function, given: self.given(context), fields: context::fields(context) })
     }
 
-    fn given(&self, context: &Context) -> Given {
+    fn given(&self, context: &Context) -> InvocationContext {
         context::given(context, self.deadline_margin)
     }
 }
@@ -130,7 +130,7 @@ impl Handler {
 struct Call<'a> {
     invoker: &'a dyn Invoker,
     function: &'a FunctionRef,
-    given: Given,
+    given: InvocationContext,
     fields: HeaderMap,
 }
 

@@ -43,7 +43,6 @@
 //! (`AWS_LAMBDA_MAX_CONCURRENCY`).
 
 mod answer;
-mod around;
 mod batch;
 mod config;
 mod context;
@@ -55,6 +54,7 @@ mod init;
 mod json;
 mod load_balancer;
 mod log;
+mod middleware;
 mod request;
 mod stream;
 
@@ -72,9 +72,9 @@ pub use init::report_init_error;
 pub use log::start_log;
 
 use crate::{
-    around::Layered,
     flush::{Flushing, flush},
     handler::Handler,
+    middleware::MiddlewareLayer,
     stream::Streaming,
 };
 
@@ -156,11 +156,12 @@ async fn serve(config: &Config, handler: Arc<Handler>) -> Result<(), Error> {
     flush().await;
     let ended = match config.invoke_mode {
         InvokeMode::Buffered => {
-            AssertUnwindSafe(runtime.layer(Layered(Flushing)).run_concurrent()).catch_unwind().await
+            AssertUnwindSafe(runtime.layer(MiddlewareLayer(Flushing)).run_concurrent()).catch_unwind().await
         }
         InvokeMode::ResponseStream => {
             let client = Arc::new(PooledClient::builder().with_endpoint(config.runtime_api.clone()).build());
-            let runtime = runtime.layer(Layered(Streaming { handler, client })).layer(Layered(Flushing));
+            let runtime =
+                runtime.layer(MiddlewareLayer(Streaming { handler, client })).layer(MiddlewareLayer(Flushing));
             AssertUnwindSafe(runtime.run_concurrent()).catch_unwind().await
         }
     };

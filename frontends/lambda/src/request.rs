@@ -13,7 +13,7 @@ use lambda_http::aws_lambda_events::{
     query_map::QueryMap,
 };
 use lambda_runtime::Context;
-use nebula_http::Given;
+use nebula_http::InvocationContext;
 use nebula_runtime::{ErrorKind, InvokeError};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -36,7 +36,7 @@ const IN_PATH: &AsciiSet = &CONTROLS
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A request, as far as its event says it.
-pub(crate) struct Carried {
+pub(crate) struct EventRequest {
     method: Method,
     path: String,
     query: String,
@@ -45,9 +45,9 @@ pub(crate) struct Carried {
     is_base64_encoded: bool,
 }
 
-impl Carried {
+impl EventRequest {
     /// The request, with what Lambda says of its invocation.
-    pub(crate) fn request(self, context: &Context, given: Given) -> Result<Request, InvokeError> {
+    pub(crate) fn request(self, context: &Context, given: InvocationContext) -> Result<Request, InvokeError> {
         const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
         let uri = uri(&self.path, &self.query)?;
@@ -64,7 +64,7 @@ impl Carried {
     }
 }
 
-impl From<ApiGatewayProxyRequest> for Carried {
+impl From<ApiGatewayProxyRequest> for EventRequest {
     fn from(event: ApiGatewayProxyRequest) -> Self {
         Self {
             method: event.http_method,
@@ -77,7 +77,7 @@ impl From<ApiGatewayProxyRequest> for Carried {
     }
 }
 
-impl From<ApiGatewayV2httpRequest> for Carried {
+impl From<ApiGatewayV2httpRequest> for EventRequest {
     fn from(event: ApiGatewayV2httpRequest) -> Self {
         let (path, context) = (event.raw_path.unwrap_or_default(), event.request_context);
         let mut headers = event.headers;
@@ -96,7 +96,7 @@ impl From<ApiGatewayV2httpRequest> for Carried {
     }
 }
 
-impl From<AlbTargetGroupRequest> for Carried {
+impl From<AlbTargetGroupRequest> for EventRequest {
     fn from(event: AlbTargetGroupRequest) -> Self {
         // A load balancer leaves a query encoded.
         let as_it_is = &str::to_owned;
@@ -111,7 +111,7 @@ impl From<AlbTargetGroupRequest> for Carried {
     }
 }
 
-impl From<ApiGatewayWebsocketProxyRequest> for Carried {
+impl From<ApiGatewayWebsocketProxyRequest> for EventRequest {
     /// A message is no request. What it carries is posted; to connect and to leave has no body.
     fn from(event: ApiGatewayWebsocketProxyRequest) -> Self {
         let implied = if event.body.is_some() { Method::POST } else { Method::GET };
@@ -179,7 +179,7 @@ mod tests {
 
     fn request(gateway: Gateway, event: &Value) -> Result<Request, InvokeError> {
         let carried = gateway.read(&serde_json::value::to_raw_value(event).unwrap()).unwrap();
-        carried.request(&Context::default(), Given::default())
+        carried.request(&Context::default(), InvocationContext::default())
     }
 
     /// The URI and the headers of an event.

@@ -25,9 +25,9 @@ use serde::Serialize;
 
 use crate::{
     answer::failure,
-    around::{Answering, Around},
     handler::{FunctionError, Handler},
     json::{fit_for_json, text, without_cookies},
+    middleware::{AnswerFuture, Middleware},
 };
 
 const RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-function-response-mode");
@@ -42,8 +42,12 @@ pub(crate) struct Streaming {
     pub(crate) client: Arc<PooledClient>,
 }
 
-impl Around for Streaming {
-    fn answer(&self, invocation: LambdaInvocation, inner: impl FnOnce(LambdaInvocation) -> Answering) -> Answering {
+impl Middleware for Streaming {
+    fn answer(
+        &self,
+        invocation: LambdaInvocation,
+        inner: impl FnOnce(LambdaInvocation) -> AnswerFuture,
+    ) -> AnswerFuture {
         match self.handler.streamed(&invocation) {
             Some(request) => Box::pin(self.clone().stream(request, invocation)),
             None => inner(invocation),

@@ -8,7 +8,7 @@ use nebula_runtime::{
 };
 
 use crate::{
-    encode::{self, Whole},
+    encode::{self, CollectedResponse},
     job::{Job, Output},
 };
 
@@ -74,15 +74,15 @@ impl Call {
         self.failed(error, &report)
     }
 
-    async fn run(&self, invocation: Invocation) -> Result<Whole, InvokeError> {
+    async fn run(&self, invocation: Invocation) -> Result<CollectedResponse, InvokeError> {
         let mut response = self.invoke(invocation).await?;
         let headers = response.take_headers();
         let max = self.max_result;
         let body = response.body.collect_or(max, || too_large(max)).await?;
-        Ok(Whole { status: response.status, headers, body })
+        Ok(CollectedResponse { status: response.status, headers, body })
     }
 
-    fn line(&self, whole: &Whole, report: &ReportHandle) -> Vec<u8> {
+    fn line(&self, whole: &CollectedResponse, report: &ReportHandle) -> Vec<u8> {
         match self.output {
             Output::Body => encode::value_line(whole.headers.get(CONTENT_TYPE), &whole.body),
             Output::Full => encode::full_line(whole, &report.snapshot()),

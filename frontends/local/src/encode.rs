@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// A response that has ended.
-pub(crate) struct Whole {
+pub(crate) struct CollectedResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -24,7 +24,7 @@ pub(crate) fn value_line(media_type: Option<&HeaderValue>, body: &[u8]) -> Vec<u
 }
 
 /// A whole response as a line.
-pub(crate) fn full_line(whole: &Whole, report: &Report) -> Vec<u8> {
+pub(crate) fn full_line(whole: &CollectedResponse, report: &Report) -> Vec<u8> {
     let mut value = Vec::new();
     append_json_value(&mut value, whole.headers.get(CONTENT_TYPE), &whole.body);
     let body = serde_json::from_slice(&value).unwrap_or(RawValue::NULL);

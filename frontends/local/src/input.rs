@@ -12,7 +12,7 @@ use http_body::Frame;
 use nebula_runtime::{Body, ErrorKind, InvokeError};
 use tokio::sync::mpsc;
 
-use crate::ending::LocalError;
+use crate::outcome::LocalError;
 
 /// How much is read at once, in bytes: what a Linux pipe holds.
 const CHUNK: usize = 64 << 10;

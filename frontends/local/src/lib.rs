@@ -4,7 +4,7 @@
 //! use std::{io, num::NonZeroUsize, sync::Arc};
 //!
 //! use http::HeaderValue;
-//! use nebula_local::{Ending, Events, Job, Output};
+//! use nebula_local::{JobOutcome, Events, Job, Output};
 //! use nebula_runtime::{Response, invoker_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -22,7 +22,7 @@
 //!     max_result: 1 << 20,
 //! };
 //! let stdin = io::Cursor::new("1\n[2, 3]\n");
-//! let Ending::Stream(summary) = nebula_local::run(echo, job, stdin, io::stdout()).await? else { unreachable!() };
+//! let JobOutcome::Stream(summary) = nebula_local::run(echo, job, stdin, io::stdout()).await? else { unreachable!() };
 //! assert_eq!((summary.events, summary.failures), (2, 0));
 //! # Ok(())
 //! # }
@@ -39,16 +39,16 @@
 
 mod call;
 mod encode;
-mod ending;
 mod exit_code;
 mod input;
 mod job;
+mod line_end;
+mod outcome;
 mod output;
 mod single;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod text;
 
 use std::{
     io::{Read, Write},
@@ -57,11 +57,11 @@ use std::{
 
 use nebula_runtime::{Event, Invoker};
 
-pub use ending::{Ending, LocalError, Summary};
 pub use exit_code::{ExitCode, exit_code};
 pub use job::{Events, Job, Output};
+pub use outcome::{JobOutcome, LocalError, Summary};
 
-/// Runs `job`. A failed event is part of its [`Ending`]; a reader that closes `stdout` ends it quietly.
+/// Runs `job`. A failed event is part of its [`JobOutcome`]; a reader that closes `stdout` ends it quietly.
 ///
 /// `stdin` and `stdout` are used from threads of their own. Dropping the future stops the guests at once; the threads end
 /// with their current `read` and `write`.
@@ -73,7 +73,7 @@ pub async fn run(
     job: Job,
     stdin: impl Read + Send + 'static,
     stdout: impl Write + Send + 'static,
-) -> Result<Ending, LocalError> {
+) -> Result<JobOutcome, LocalError> {
     let call = call::Call::new(invoker, &job);
     let output = output::write_in_thread(Box::new(stdout))?;
     let (event, end) = match job.events {

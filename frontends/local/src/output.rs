@@ -12,7 +12,7 @@ use tokio::{
     task,
 };
 
-use crate::ending::LocalError;
+use crate::outcome::LocalError;
 
 /// Writes bytes in their order from a thread of its own, each lot as soon as it comes.
 ///

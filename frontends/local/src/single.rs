@@ -6,9 +6,9 @@ use nebula_runtime::{Buffering, Event, InvokeError, is_text};
 
 use crate::{
     call::Call,
-    ending::{Ending, LocalError},
+    line_end::LineEndCheck,
+    outcome::{JobOutcome, LocalError},
     output::{Writer, Written},
-    text::Text,
 };
 
 /// What is written of the result.
@@ -35,16 +35,16 @@ pub(crate) async fn run(
     event: Event,
     form: Form,
     (writer, mut written): (Writer, Written),
-) -> Result<Ending, LocalError> {
+) -> Result<JobOutcome, LocalError> {
     let failure = tokio::select! {
         biased;
-        error = written.failed() => return Ending::after_write_error(error),
+        error = written.failed() => return JobOutcome::after_write_error(error),
         failure = answer(call, event, form, &writer) => failure,
     };
     match (written.finish(writer).await, failure) {
-        (Err(error), _) => Ending::after_write_error(error),
-        (Ok(()), Some(error)) => Ok(Ending::Failed(error)),
-        (Ok(()), None) => Ok(Ending::Answered),
+        (Err(error), _) => JobOutcome::after_write_error(error),
+        (Ok(()), Some(error)) => Ok(JobOutcome::Failed(error)),
+        (Ok(()), None) => Ok(JobOutcome::Answered),
     }
 }
 
@@ -64,7 +64,7 @@ async fn stream(call: &Call, event: Event, end: End, writer: &Writer) -> Result<
     invocation.buffering = Buffering::Off;
     let mut response = call.invoke(invocation).await?;
     let headers = response.take_headers();
-    let mut text = (end == End::OfLine && is_text(headers.get(CONTENT_TYPE))).then(Text::default);
+    let mut text = (end == End::OfLine && is_text(headers.get(CONTENT_TYPE))).then(LineEndCheck::default);
     let mut body = response.body;
     while let Some(frame) = body.frame().await {
         if let Ok(bytes) = frame?.into_data() {

@@ -49,11 +49,11 @@ pub(crate) enum BuildError {
     TimedOut { command: String, limit: Duration },
 }
 
-/// Places for commands: as many start at once as there are cores.
+/// BuildSlots for commands: as many start at once as there are cores.
 #[derive(Debug, Clone)]
-pub(crate) struct Places(Arc<Semaphore>);
+pub(crate) struct BuildSlots(Arc<Semaphore>);
 
-impl Places {
+impl BuildSlots {
     /// As many places as there are cores.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, Into::into))))
@@ -73,7 +73,7 @@ impl Build {
     ///
     /// - All processes that it starts end with it, unless they have left its process group.
     /// - They end too when the future is dropped, and when this process ends, however that happens.
-    pub(crate) async fn run(&self, functions: &str, places: &Places) -> Result<(), BuildError> {
+    pub(crate) async fn run(&self, functions: &str, places: &BuildSlots) -> Result<(), BuildError> {
         // Nobody closes the semaphore.
         let place = places.0.acquire().await.ok();
         let mut running = Box::pin(self.run_now(functions));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     async fn run(command: &str, folder: &Path) -> Result<(), String> {
-        build(command, folder).run("f", &Places::new()).await.map_err(|error| error.to_string())
+        build(command, folder).run("f", &BuildSlots::new()).await.map_err(|error| error.to_string())
     }
 
     /// A pipe `held` in a folder, and what comes out of it: its end, once no process has it open any more.
@@ -185,7 +185,7 @@ mod tests {
         let held = held(folder.path());
         let command = "trap '' TERM; exec 9> held; echo up >&9; sleep 86400";
         let build = Build { timeout: Duration::from_millis(500), ..build(command, folder.path()) };
-        let failed = build.run("f", &Places::new()).await.unwrap_err().to_string();
+        let failed = build.run("f", &BuildSlots::new()).await.unwrap_err().to_string();
         assert_eq!(failed, format!("`{command}` was ended after 500ms: build_timeout says how long it may take"));
         assert_eq!(held.await.unwrap().unwrap(), b"up\n");
     }
@@ -200,7 +200,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let places = Places::new();
+        let places = BuildSlots::new();
         tokio::select! {
             ended = build.run("f", &places) => panic!("{ended:?}"),
             () = started => {}
@@ -211,7 +211,7 @@ mod tests {
     #[tokio::test]
     async fn commands_that_hang_hold_up_no_other() {
         let folder = tempfile::tempdir().unwrap();
-        let places = Places(Arc::new(Semaphore::new(1)));
+        let places = BuildSlots(Arc::new(Semaphore::new(1)));
         let (hangs, quick) = (build("sleep 86400", folder.path()), build("true", folder.path()));
         let hanging = hangs.run("f", &places);
         let other = async {

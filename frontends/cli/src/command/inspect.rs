@@ -49,12 +49,12 @@ struct Inspected {
     limits: EffectiveLimits,
     /// What `nebula run` is given to call it.
     #[serde(skip)]
-    called: Called,
+    called: CallTarget,
     /// All versions of the function, the newest first.
     versions: Vec<Version>,
 }
 
-enum Called {
+enum CallTarget {
     Function(FunctionRef),
     File(PathBuf),
 }
@@ -89,14 +89,14 @@ impl Inspect {
                 let runtime = Runtime::builder(store.clone()).concurrency(1).build()?;
                 let info = runtime.inspect(&function).await?;
                 let versions = versions(&store, &function).await?;
-                Inspected::of(info, Called::Function(function), versions)
+                Inspected::of(info, CallTarget::Function(function), versions)
             }
             Target::File(path) => {
                 let cache = global.places.code_cache();
                 let runtime = Runtime::builder(Store::memory()).code_cache(cache).concurrency(1).build()?;
                 let published =
                     publish_file(&runtime, &name_of(&path)?, &path, FunctionConfig::default(), None).await?;
-                Inspected::of(published.info, Called::File(path), Vec::new())
+                Inspected::of(published.info, CallTarget::File(path), Vec::new())
             }
         };
         match self.json {
@@ -121,7 +121,7 @@ async fn versions(store: &Store, function: &FunctionRef) -> Result<Vec<Version>,
 }
 
 impl Inspected {
-    fn of(info: FunctionInfo, called: Called, versions: Vec<Version>) -> Self {
+    fn of(info: FunctionInfo, called: CallTarget, versions: Vec<Version>) -> Self {
         let limits = Limits::default().with(&info.config.limits).at_most(&Limits::CEILINGS);
         let limits = EffectiveLimits {
             memory_bytes: limits.memory.as_u64(),
@@ -191,7 +191,7 @@ impl Inspected {
     }
 }
 
-impl Called {
+impl CallTarget {
     fn export(&self, export: Option<&str>) -> String {
         match (self, export) {
             (Self::Function(function), None) => format!("{}{}", function.name(), version(function)),

@@ -21,7 +21,7 @@ use crate::{
     publish::publish_all,
     report_log::Reports,
     values::Timeout,
-    watch::{Watch, Watched},
+    watch::{Watch, WatchConfig},
 };
 
 /// How many invocations a server runs at once where its configuration does not say.
@@ -108,11 +108,11 @@ impl Serve {
         config: Config,
         store: StoreUrl,
         routes: Routes,
-    ) -> Result<Watched, Failure> {
+    ) -> Result<WatchConfig, Failure> {
         // Another folder may take the place of the working directory.
         let absolute = std::path::absolute(&path).map_err(|source| Failure::Absolute { path, source })?;
         let (cache, poll) = (global.places.code_cache(), self.poll.map(|poll| poll.0));
-        Ok(Watched { path: absolute, config, store, cache, poll, routes })
+        Ok(WatchConfig { path: absolute, config, store, cache, poll, routes })
     }
 
     fn config_path(&self) -> Result<Option<PathBuf>, Failure> {

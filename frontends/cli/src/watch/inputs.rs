@@ -14,7 +14,7 @@ use ignore::{
 };
 use nebula_runtime::StoreUrl;
 
-use super::{files::Stat, ways};
+use super::{files::Stat, path_folders};
 
 /// What programs put beside sources, as patterns of `.gitignore`. `[watch] ignore` comes after these, so that `!` there takes
 /// one back.
@@ -92,7 +92,7 @@ impl Inputs {
             found.folders.insert(entry.into_path());
         } else if let Some(stat) = Stat::at(path).filter(Stat::is_file) {
             if is_link {
-                found.folders.extend(ways::folders(path, &self.folder));
+                found.folders.extend(path_folders::of(path, &self.folder));
             }
             if !self.left_out.output.contains(&stat.identity()) {
                 found.files.insert(entry.into_path(), stat);

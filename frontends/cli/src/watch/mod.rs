@@ -1,6 +1,6 @@
 //! `serve --watch`: files that change are published again.
 //!
-//! There is one mechanism. [`Sight`] looks at files, when a notice came or some time has passed, and tells which of them hold
+//! There is one mechanism. [`FileWatcher`] looks at files, when a notice came or some time has passed, and tells which of them hold
 //! something else than before. [`Builds`] and [`Publishes`] know what is due for it. [`Watch`] does that, and everything that
 //! is not bound to wait goes on at the same time.
 
@@ -8,9 +8,9 @@ mod builds;
 mod files;
 mod inputs;
 mod notices;
+mod path_folders;
 mod publishes;
-mod sight;
-mod ways;
+mod watcher;
 
 use std::{
     collections::BTreeSet,
@@ -31,7 +31,7 @@ use tokio::{
 };
 
 use crate::{
-    build::{Build, BuildError, Places},
+    build::{Build, BuildError, BuildSlots},
     config::{Config, ConfigError, FunctionSource},
     failure::Failure,
     print,
@@ -40,13 +40,13 @@ use crate::{
 use builds::Builds;
 use inputs::Inputs;
 use publishes::Publishes;
-use sight::{Scene, Sight};
+use watcher::{FileWatcher, WatchTargets};
 
 /// A server whose builds take longer than this starts without their functions.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a watch is about.
-pub(crate) struct Watched {
+pub(crate) struct WatchConfig {
     /// The configuration, as an absolute path.
     pub(crate) path: PathBuf,
     /// What it said when it was read.
@@ -68,14 +68,14 @@ pub(crate) struct Watched {
 /// - Functions are built and published at the same time, each after those that it imports. None waits for a build that is not
 ///   its own.
 pub(crate) struct Watch {
-    watched: Watched,
+    watched: WatchConfig,
     /// Why the configuration cannot be read, where it cannot.
     broken: Option<String>,
     runtime: Arc<Runtime>,
-    sight: Sight,
+    watcher: FileWatcher,
     builds: Builds,
     publishes: Publishes,
-    places: Places,
+    places: BuildSlots,
     publishing: Arc<Semaphore>,
     work: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
 }
@@ -92,16 +92,16 @@ impl Watch {
     /// Starts to watch, and publishes what is there. Waits for that, but for builds that take long.
     ///
     /// Needs Tokio's runtime of several threads: files are read on this one.
-    pub(crate) async fn start(watched: Watched, runtime: Arc<Runtime>) -> Self {
+    pub(crate) async fn start(watched: WatchConfig, runtime: Arc<Runtime>) -> Self {
         let mut watch = Self {
             // Before files are read for the first time, so that no change falls between the two.
-            sight: block_in_place(|| Sight::of(watched.scene())),
+            watcher: block_in_place(|| FileWatcher::of(watched.targets())),
             watched,
             broken: None,
             runtime,
             builds: Builds::default(),
             publishes: Publishes::default(),
-            places: Places::new(),
+            places: BuildSlots::new(),
             publishing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, Into::into))),
             work: FuturesUnordered::new(),
         };
@@ -127,13 +127,13 @@ impl Watch {
         let (next, urgent) = (self.builds.next(), self.builds.are_ending());
         tokio::select! {
             Some(done) = self.work.next(), if !self.work.is_empty() => self.take(done),
-            () = self.sight.due(next, urgent) => block_in_place(|| self.look()),
+            () = self.watcher.due(next, urgent) => block_in_place(|| self.look()),
         }
         self.start_what_is_due();
     }
 
     fn look(&mut self) {
-        let seen = self.sight.look(self.builds.are_ending());
+        let seen = self.watcher.look(self.builds.are_ending());
         if seen.named.contains(&self.watched.path) || self.broken.is_some() {
             self.reload();
         }
@@ -145,8 +145,8 @@ impl Watch {
                 _ => self.publishes.want(&function.name),
             }
         }
-        self.builds.changed(|patterns| self.sight.matching(patterns, &seen.inputs));
-        self.builds.close(self.sight.last_look(), |look, until| self.sight.written(look, until));
+        self.builds.changed(|patterns| self.watcher.matching(patterns, &seen.inputs));
+        self.builds.close(self.watcher.last_look(), |look, until| self.watcher.written(look, until));
     }
 
     /// Reads the configuration again.
@@ -157,7 +157,7 @@ impl Watch {
                 let before = std::mem::replace(&mut self.watched.config, config);
                 self.say_what_is_new(&before);
                 self.watched.routes.replace(self.watched.config.routes.clone());
-                self.sight.follow(self.watched.scene());
+                self.watcher.follow(self.watched.targets());
                 self.follow(&before.functions);
             }
             Err(error) => self.stay(&error),
@@ -238,12 +238,12 @@ impl Watch {
             let build = build.clone();
             tokio::spawn(async move { build.run(&functions, &places).await.map_err(Arc::new) })
         };
-        self.builds.started(&build, self.sight.last_look(), running.abort_handle());
+        self.builds.started(&build, self.watcher.last_look(), running.abort_handle());
         self.finish(running, |result| Done::Built(build, result));
     }
 
     fn start_publish(&mut self, function: FunctionSource) {
-        block_in_place(|| self.sight.know(&function.source));
+        block_in_place(|| self.watcher.know(&function.source));
         let (runtime, places, name) = (Arc::clone(&self.runtime), Arc::clone(&self.publishing), function.name.clone());
         let running = tokio::spawn(async move {
             // Nobody closes the semaphore.
@@ -294,8 +294,8 @@ fn stays(name: &FunctionName, failure: &Failure) {
     tracing::error!("{name} stays as it is: {}", print::chain(failure));
 }
 
-impl Watched {
-    fn scene(&self) -> Scene {
+impl WatchConfig {
+    fn targets(&self) -> WatchTargets {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let functions = &self.config.functions;
         let named: BTreeSet<_> =
@@ -305,7 +305,7 @@ impl Watched {
         let left_out = named.iter().chain(granted).chain(&self.cache).cloned().collect();
         let watch = &self.config.watch;
         let inputs = || Inputs::of(folder, &watch.ignore, &left_out, self.store.clone());
-        Scene {
+        WatchTargets {
             // Notices name folders without links.
             folder: fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()),
             inputs: functions.iter().any(|function| function.build.is_some()).then(inputs),

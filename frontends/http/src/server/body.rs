@@ -12,26 +12,26 @@ use http_body::{Body, Frame, SizeHint};
 use super::activity::Activity;
 
 /// A body that tells [`Activity`] when it is dropped, and whether it was taken whole.
-pub(super) struct Watched<B: Body> {
+pub(super) struct TrackedBody<B: Body> {
     body: B,
     ended: bool,
     activity: Arc<Activity>,
     end: fn(&Activity, bool),
 }
 
-impl<B: Body> Watched<B> {
+impl<B: Body> TrackedBody<B> {
     pub(super) fn new(body: B, activity: &Arc<Activity>, end: fn(&Activity, bool)) -> Self {
         Self { body, ended: false, activity: Arc::clone(activity), end }
     }
 }
 
-impl<B: Body> Drop for Watched<B> {
+impl<B: Body> Drop for TrackedBody<B> {
     fn drop(&mut self) {
         (self.end)(&self.activity, self.ended || self.body.is_end_stream());
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for TrackedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 

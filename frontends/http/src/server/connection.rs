@@ -21,12 +21,12 @@ use tokio::{
 
 use super::{
     activity::{Activity, Wait},
-    body::Watched,
+    body::TrackedBody,
     config::ServerConfig,
     socket::Socket,
     wire,
 };
-use crate::{app::App, given::ClientAddress, shutdown::Shutdown};
+use crate::{app::App, context::ClientAddress, shutdown::Shutdown};
 
 /// The most that is kept of a connection's bytes: of a request's head, and of an answer that is not sent yet. A fifth of
 /// hyper's default, for there may be many thousands of connections.
@@ -90,12 +90,12 @@ async fn answer(
     request: Request<Incoming>,
     client: Option<ClientAddress>,
     activity: &Arc<Activity>,
-) -> Result<Response<Watched<Body>>, Infallible> {
+) -> Result<Response<TrackedBody<Body>>, Infallible> {
     activity.serving();
-    let mut request = request.map(|body| Body::new(Watched::new(body, activity, Activity::leave_upload)));
+    let mut request = request.map(|body| Body::new(TrackedBody::new(body, activity, Activity::leave_upload)));
     let answer = match wire::refuse(&mut request) {
         None => app.answer_to(client, request).await,
         Some(refusal) => refusal,
     };
-    Ok(answer.map(|body| Watched::new(body, activity, Activity::answer)))
+    Ok(answer.map(|body| TrackedBody::new(body, activity, Activity::answer)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::support::{NEVER, app, text};
 use axum::{Router, body::to_bytes};
 use http::{HeaderName, HeaderValue, Request};
-use nebula_http::{Given, refusal};
+use nebula_http::{InvocationContext, refusal};
 use nebula_runtime::{
     Body, Digest, ErrorKind, Input, Invocation, InvocationId, InvokeError, Overload, Start, TraceContext,
     test_kit::Failing,
@@ -80,7 +80,8 @@ async fn a_function_is_told_the_whole_request() {
 async fn a_platform_decides_the_id_the_deadline_and_the_trace_of_a_request_without_one() {
     let deadline = Instant::now() + NEVER;
     let trace = TraceContext { parent: Some(HeaderValue::from_static("00-9-9-01")), state: None };
-    let given = Given { id: InvocationId::given("id-1"), deadline: Some(deadline), frontend: "lambda", trace };
+    let given =
+        InvocationContext { id: InvocationId::given("id-1"), deadline: Some(deadline), frontend: "lambda", trace };
     let app = app(async |invocation: Invocation| {
         let parent = invocation.trace.parent.as_ref().map(|parent| parent.to_str().unwrap().to_owned());
         let told = format!("{} {:?} {parent:?}", invocation.id, invocation.deadline);

@@ -1,8 +1,8 @@
 //! Each line of stdin is an event, each line of stdout its result.
 
-mod conveyor;
+mod dispatcher;
 mod lines;
-mod order;
+mod reorder;
 
 use std::{io::Read, num::NonZeroUsize, panic, sync::Arc};
 
@@ -14,13 +14,13 @@ use tokio::{
 };
 
 use self::{
-    conveyor::Conveyor,
+    dispatcher::Dispatcher,
     lines::{Line, TooLong},
 };
 use crate::{
     call::{Answer, Call},
-    ending::{Ending, LocalError, Summary},
     input::read_in_thread,
+    outcome::{JobOutcome, LocalError, Summary},
     output::{Writer, Written},
 };
 
@@ -30,14 +30,14 @@ pub(crate) async fn run(
     jobs: NonZeroUsize,
     stdin: Box<dyn Read + Send>,
     (writer, mut written): (Writer, Written),
-) -> Result<Ending, LocalError> {
+) -> Result<JobOutcome, LocalError> {
     let started = Instant::now();
     let stream = Stream::start(stdin, &call)?;
     let mut workers = stream.work(call, jobs);
     loop {
         tokio::select! {
             biased;
-            failure = written.failed() => return Ending::after_write_error(failure),
+            failure = written.failed() => return JobOutcome::after_write_error(failure),
             Some(ended) = workers.join_next() => ended.unwrap_or_else(resume_panic),
             output = stream.0.output() => match output {
                 Some(bytes) => writer.write(bytes).await,
@@ -46,10 +46,10 @@ pub(crate) async fn run(
         }
     }
     if let Err(failure) = written.finish(writer).await {
-        return Ending::after_write_error(failure);
+        return JobOutcome::after_write_error(failure);
     }
     match stream.0.summary() {
-        (summary, None) => Ok(Ending::Stream(Summary { elapsed: started.elapsed(), ..summary })),
+        (summary, None) => Ok(JobOutcome::Stream(Summary { elapsed: started.elapsed(), ..summary })),
         (_, Some(failure)) => Err(LocalError::Read(failure)),
     }
 }
@@ -62,16 +62,16 @@ fn resume_panic(failure: JoinError) {
 }
 
 /// A stream under way. Dropping it ends the reading thread as soon as its `read` returns.
-struct Stream(Arc<Conveyor>);
+struct Stream(Arc<Dispatcher>);
 
 impl Stream {
     fn start(stdin: Box<dyn Read + Send>, call: &Call) -> Result<Self, LocalError> {
-        let conveyor = Arc::new(Conveyor::new(usize::try_from(call.max_event()).unwrap_or(usize::MAX)));
-        let stream = Self(Arc::clone(&conveyor));
+        let dispatcher = Arc::new(Dispatcher::new(usize::try_from(call.max_event()).unwrap_or(usize::MAX)));
+        let stream = Self(Arc::clone(&dispatcher));
         read_in_thread(stdin, move |chunk| match chunk {
-            Ok(chunk) if !chunk.is_empty() => conveyor.push(chunk),
+            Ok(chunk) if !chunk.is_empty() => dispatcher.push(chunk),
             ended => {
-                conveyor.end(ended.err());
+                dispatcher.end(ended.err());
                 false
             }
         })?;
@@ -80,7 +80,7 @@ impl Stream {
 
     fn work(&self, call: Call, jobs: NonZeroUsize) -> JoinSet<()> {
         let call = Arc::new(call);
-        (0..jobs.get().min(order::WINDOW)).map(|_| work(Arc::clone(&self.0), Arc::clone(&call))).collect()
+        (0..jobs.get().min(reorder::WINDOW)).map(|_| work(Arc::clone(&self.0), Arc::clone(&call))).collect()
     }
 }
 
@@ -90,9 +90,9 @@ impl Drop for Stream {
     }
 }
 
-async fn work(conveyor: Arc<Conveyor>, call: Arc<Call>) {
-    while let Some(task) = conveyor.take().await {
-        conveyor.put(task.sequence, answer(&call, &task.line).await);
+async fn work(dispatcher: Arc<Dispatcher>, call: Arc<Call>) {
+    while let Some(task) = dispatcher.take().await {
+        dispatcher.put(task.sequence, answer(&call, &task.line).await);
         // Short functions never wait for anything: without this, timers and I/O would not get a turn.
         coop::consume_budget().await;
     }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use nebula_runtime::{Invocation, InvokeError, Invoker, Response, invoker_fn};
 
-use crate::{Ending, Events, Job, LocalError, Output};
+use crate::{Events, Job, JobOutcome, LocalError, Output};
 
 pub(super) const MAX: u64 = 100;
 
@@ -45,12 +45,12 @@ pub(super) fn echo() -> Arc<dyn Invoker> {
 }
 
 /// Runs `job` and gives what it wrote.
-pub(super) async fn run(invoker: Arc<dyn Invoker>, job: Job, input: &str) -> (Result<Ending, LocalError>, String) {
+pub(super) async fn run(invoker: Arc<dyn Invoker>, job: Job, input: &str) -> (Result<JobOutcome, LocalError>, String) {
     let (output, mut written) = pipe();
-    let ending = crate::run(invoker, job, io::Cursor::new(input.to_owned()), output).await;
+    let outcome = crate::run(invoker, job, io::Cursor::new(input.to_owned()), output).await;
     let mut text = String::new();
     written.read_to_string(&mut text).unwrap();
-    (ending, text)
+    (outcome, text)
 }
 
 /// A pipe without bounds. Its reader fails a test that would wait for ever.

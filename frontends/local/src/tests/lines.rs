@@ -10,27 +10,27 @@ use nebula_runtime::{ErrorKind, Invocation, invoker_fn, test_kit::Failing};
 use tokio::sync::{Barrier, watch};
 
 use super::harness::*;
-use crate::{Ending, LocalError, Output, Summary};
+use crate::{JobOutcome, LocalError, Output, Summary};
 
-fn summary(ending: Result<Ending, LocalError>) -> (u64, u64, Option<u8>) {
-    match ending {
-        Ok(Ending::Stream(Summary { events, failures, first_failure, .. })) => (events, failures, first_failure),
+fn summary(outcome: Result<JobOutcome, LocalError>) -> (u64, u64, Option<u8>) {
+    match outcome {
+        Ok(JobOutcome::Stream(Summary { events, failures, first_failure, .. })) => (events, failures, first_failure),
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
 async fn each_line_is_an_event_and_its_result_a_line() {
-    let (ending, output) = run(echo(), lines(1), "1\n\n  [2, \"a b\"] \r\n{}").await;
+    let (outcome, output) = run(echo(), lines(1), "1\n\n  [2, \"a b\"] \r\n{}").await;
     assert_eq!(output, "1\n[2,\"a b\"]\n{}\n");
-    assert_eq!(summary(ending), (3, 0, None));
+    assert_eq!(summary(outcome), (3, 0, None));
 }
 
 #[tokio::test]
 async fn no_events_are_no_results() {
     for input in ["", "\n", "  \n \n", "   "] {
-        let (ending, output) = run(echo(), lines(2), input).await;
-        assert_eq!((output.as_str(), summary(ending)), ("", (0, 0, None)), "{input:?}");
+        let (outcome, output) = run(echo(), lines(2), input).await;
+        assert_eq!((output.as_str(), summary(outcome)), ("", (0, 0, None)), "{input:?}");
     }
 }
 
@@ -46,9 +46,9 @@ async fn results_keep_the_order_of_their_events_when_those_end_in_another() {
             json(text(&invocation), invocation)
         }
     }));
-    let (ending, output) = run(backwards, lines(4), "0\n1\n2\n3\n").await;
+    let (outcome, output) = run(backwards, lines(4), "0\n1\n2\n3\n").await;
     assert_eq!(output, "0\n1\n2\n3\n");
-    assert_eq!(summary(ending), (4, 0, None));
+    assert_eq!(summary(outcome), (4, 0, None));
 }
 
 #[tokio::test]
@@ -61,15 +61,15 @@ async fn as_many_events_run_at_once_as_there_are_jobs() {
             json(text(&invocation), invocation)
         }
     }));
-    let (ending, output) = run(together, lines(3), "1\n2\n3\n4\n5\n6\n").await;
+    let (outcome, output) = run(together, lines(3), "1\n2\n3\n4\n5\n6\n").await;
     assert_eq!(output, "1\n2\n3\n4\n5\n6\n");
-    assert_eq!(summary(ending), (6, 0, None));
+    assert_eq!(summary(outcome), (6, 0, None));
 }
 
 #[tokio::test]
 async fn a_line_that_is_no_event_is_an_error_in_its_place_and_the_stream_goes_on() {
     let long = format!("1\n[1,]\n\"{}\"\n4\n", "x".repeat(MAX as usize));
-    let (ending, output) = run(echo(), lines(2), &long).await;
+    let (outcome, output) = run(echo(), lines(2), &long).await;
     let expected = concat!(
         "1\n",
         r#"{"error":{"kind":"invalid_input","detail":"line 2 is not a JSON value: expected value at column 4; "#,
@@ -79,25 +79,25 @@ async fn a_line_that_is_no_event_is_an_error_in_its_place_and_the_stream_goes_on
         "\n4\n",
     );
     assert_eq!(output, expected);
-    assert_eq!(summary(ending), (4, 2, Some(65)));
+    assert_eq!(summary(outcome), (4, 2, Some(65)));
 }
 
 #[tokio::test]
 async fn the_exit_code_is_that_of_the_first_failure() {
     let failing = Failing::call(2, ErrorKind::GuestFault, "bad", echo());
     let failing = Failing::call(2, ErrorKind::Timeout, "late", Arc::new(failing));
-    let (ending, output) = run(Arc::new(failing), lines(1), "0\n1\n2\n").await;
+    let (outcome, output) = run(Arc::new(failing), lines(1), "0\n1\n2\n").await;
     let expected = "0\n{\"error\":{\"kind\":\"timeout\",\"detail\":\"late\"}}\n{\"error\":{\"kind\":\"guest_fault\",\"detail\":\"bad\"}}\n";
     assert_eq!(output, expected);
-    assert_eq!(summary(ending), (3, 2, Some(124)));
+    assert_eq!(summary(outcome), (3, 2, Some(124)));
 }
 
 #[tokio::test]
 async fn a_result_over_its_limit_is_that_lines_error() {
     let large = Arc::new(invoker_fn(async |invocation: Invocation| json(vec![b'1'; MAX as usize + 1], invocation)));
-    let (ending, output) = run(large, lines(1), "1\n").await;
+    let (outcome, output) = run(large, lines(1), "1\n").await;
     assert!(output.contains(r#"{"error":{"kind":"limit_exceeded""#), "{output}");
-    assert_eq!(summary(ending), (1, 1, Some(137)));
+    assert_eq!(summary(outcome), (1, 1, Some(137)));
 }
 
 #[tokio::test]
@@ -162,9 +162,9 @@ async fn a_closed_output_ends_the_stream_quietly_though_the_input_never_ends() {
     let (stdout, results) = pipe();
     drop(results);
     feed.write_all(b"1\n").unwrap();
-    let ending = crate::run(echo(), lines(2), stdin, stdout).await;
-    assert!(matches!(ending, Ok(Ending::OutputClosed)), "{ending:?}");
-    assert_eq!(ending.unwrap().exit_code(), 0);
+    let outcome = crate::run(echo(), lines(2), stdin, stdout).await;
+    assert!(matches!(outcome, Ok(JobOutcome::OutputClosed)), "{outcome:?}");
+    assert_eq!(outcome.unwrap().exit_code(), 0);
 }
 
 #[tokio::test]
@@ -214,8 +214,8 @@ async fn reading_runs_a_bounded_way_ahead_of_writing() {
 async fn a_line_without_end_is_one_error() {
     let stdin = Counted { line: &[b'1'; 4096], left: 256 << 20, read: Arc::default() };
     let (stdout, mut results) = pipe();
-    let ending = crate::run(echo(), lines(2), stdin, stdout).await;
-    assert_eq!(summary(ending), (1, 1, Some(65)));
+    let outcome = crate::run(echo(), lines(2), stdin, stdout).await;
+    assert_eq!(summary(outcome), (1, 1, Some(65)));
     let mut output = String::new();
     results.read_to_string(&mut output).unwrap();
     assert!(output.starts_with(r#"{"error":{"kind":"payload_too_large""#), "{output}");

@@ -11,7 +11,7 @@ use nebula_runtime::{Body, Buffering, ErrorKind, Invocation, InvokeError, Invoke
 use tokio::sync::mpsc;
 
 use super::harness::*;
-use crate::{Ending, Events, Job, Output};
+use crate::{Events, Job, JobOutcome, Output};
 
 fn raw() -> Job {
     job(Events::Raw(Vec::new()))
@@ -33,8 +33,8 @@ async fn arguments_are_one_event_and_its_result_is_written_as_it_is() {
     let arguments = Arc::new(invoker_fn(async |invocation: Invocation| {
         json(format!("[ {} ]", invocation.event.arguments().join(" ; ")), invocation)
     }));
-    let (ending, output) = run(arguments, job(Events::Arguments(vec!["a".into(), "-1".into()])), "not read").await;
-    assert!(matches!(ending, Ok(Ending::Answered)), "{ending:?}");
+    let (outcome, output) = run(arguments, job(Events::Arguments(vec!["a".into(), "-1".into()])), "not read").await;
+    assert!(matches!(outcome, Ok(JobOutcome::Answered)), "{outcome:?}");
     assert_eq!(output, "[ a ; -1 ]\n");
 }
 
@@ -57,8 +57,8 @@ async fn a_line_end_is_added_to_a_text_of_arguments_and_to_nothing_else() {
                 invocation.report,
             ))
         }));
-        let (ending, output) = run(answers, job, "").await;
-        assert!(matches!(ending, Ok(Ending::Answered)), "{ending:?}");
+        let (outcome, output) = run(answers, job, "").await;
+        assert!(matches!(outcome, Ok(JobOutcome::Answered)), "{outcome:?}");
         assert_eq!(output, expected, "{media_type} {body:?}");
     }
 }
@@ -66,8 +66,8 @@ async fn a_line_end_is_added_to_a_text_of_arguments_and_to_nothing_else() {
 #[tokio::test]
 async fn raw_input_is_one_event_of_any_bytes_and_any_size() {
     let input = "0\n\n".repeat(100_000);
-    let (ending, output) = run(stream(), raw(), &input).await;
-    assert!(matches!(ending, Ok(Ending::Answered)), "{ending:?}");
+    let (outcome, output) = run(stream(), raw(), &input).await;
+    assert!(matches!(outcome, Ok(JobOutcome::Answered)), "{outcome:?}");
     assert!(output == input);
 }
 
@@ -87,7 +87,7 @@ async fn raw_output_is_written_while_input_still_comes() {
         results
     });
     let _results = conversation.await.unwrap();
-    assert!(matches!(job.await.unwrap(), Ok(Ending::Answered)));
+    assert!(matches!(job.await.unwrap(), Ok(JobOutcome::Answered)));
 }
 
 #[tokio::test]
@@ -105,17 +105,17 @@ async fn a_failure_in_the_middle_ends_the_output_there() {
         response.body = Body::stream(StreamBody::new(frames));
         Ok(response)
     }));
-    let (ending, output) = run(breaking, raw(), "").await;
+    let (outcome, output) = run(breaking, raw(), "").await;
     assert_eq!(output, "half");
-    let ending = ending.unwrap();
-    assert!(matches!(&ending, Ending::Failed(error) if error.detail() == "it trapped"), "{ending:?}");
-    assert_eq!(ending.exit_code(), 134);
+    let outcome = outcome.unwrap();
+    assert!(matches!(&outcome, JobOutcome::Failed(error) if error.detail() == "it trapped"), "{outcome:?}");
+    assert_eq!(outcome.exit_code(), 134);
 }
 
 #[tokio::test]
 async fn full_output_of_one_event_is_one_object() {
-    let (ending, output) = run(stream_or_settled(), Job { output: Output::Full, ..raw() }, "\u{1}").await;
-    assert!(matches!(ending, Ok(Ending::Answered)), "{ending:?}");
+    let (outcome, output) = run(stream_or_settled(), Job { output: Output::Full, ..raw() }, "\u{1}").await;
+    assert!(matches!(outcome, Ok(JobOutcome::Answered)), "{outcome:?}");
     let object: serde_json::Value = serde_json::from_str(&output).unwrap();
     assert_eq!((&object["body"], &object["report"]["outcome"]), (&"AQ==".into(), &"ok".into()));
 }
@@ -138,6 +138,6 @@ async fn a_closed_output_ends_it_quietly() {
         response.body = Body::stream(StreamBody::new(frames));
         Ok(response)
     }));
-    let ending = crate::run(chatty, raw(), stdin, stdout).await;
-    assert!(matches!(ending, Ok(Ending::OutputClosed)), "{ending:?}");
+    let outcome = crate::run(chatty, raw(), stdin, stdout).await;
+    assert!(matches!(outcome, Ok(JobOutcome::OutputClosed)), "{outcome:?}");
 }

@@ -109,7 +109,7 @@ impl Lambda {
             let max = ByteSize(MAX_UPLOADED);
             print::note(format_args!("the package is larger than {max}: Lambda takes it from S3, not from an upload"));
         }
-        let made = Made::new(&self.output, &package, &archive, &zipped);
+        let made = PackageSummary::new(&self.output, &package, &archive, &zipped);
         match self.json {
             true => print::json(&made)?,
             false => print::result(&made.text())?,
@@ -146,18 +146,18 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// What was made, for people and for programs.
 #[derive(Debug, Serialize)]
-struct Made<'a> {
+struct PackageSummary<'a> {
     file: &'a Path,
     architecture: Architecture,
     size: u64,
     unzipped_size: u64,
     digest: Digest,
     bootstrap_size: u64,
-    functions: Vec<MadeFunction<'a>>,
+    functions: Vec<FunctionSummary<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct MadeFunction<'a> {
+struct FunctionSummary<'a> {
     name: &'a FunctionName,
     version: u64,
     digest: Digest,
@@ -165,9 +165,9 @@ struct MadeFunction<'a> {
     code_size: u64,
 }
 
-impl<'a> Made<'a> {
+impl<'a> PackageSummary<'a> {
     fn new(file: &'a Path, package: &'a NewPackage, archive: &Archive, zipped: &[u8]) -> Self {
-        let functions = package.functions.iter().map(|function| MadeFunction {
+        let functions = package.functions.iter().map(|function| FunctionSummary {
             name: &function.info.name,
             version: function.info.version,
             digest: function.info.digest,
@@ -188,7 +188,7 @@ impl<'a> Made<'a> {
     fn text(&self) -> String {
         let header = ["FUNCTION", "VERSION", "KIND", "CODE", "DIGEST"].map(str::to_owned);
         let rows = self.functions.iter().map(|function| {
-            let MadeFunction { name, version, digest, kind, code_size } = function;
+            let FunctionSummary { name, version, digest, kind, code_size } = function;
             [
                 name.to_string(),
                 version.to_string(),

@@ -7,7 +7,7 @@ use std::{fs::File, io, num::NonZeroUsize, os::fd::AsFd, path::Path, sync::Arc, 
 
 use clap::{Args, ValueEnum};
 use file::FileOptions;
-use nebula_local::{Ending, Events, Job};
+use nebula_local::{Events, Job, JobOutcome};
 use nebula_runtime::{
     FunctionInfo, FunctionRef, GuestStderr, Kind, Limits, RegistryErrorKind, Runtime, RuntimeBuilder, Store,
 };
@@ -182,7 +182,7 @@ async fn unpublished(
     Ok(Ready { runtime, function: name.into(), info, more_args })
 }
 
-async fn run(runtime: Runtime, job: Job) -> Result<Ending, Failure> {
+async fn run(runtime: Runtime, job: Job) -> Result<JobOutcome, Failure> {
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
     // Not `io::stdout`, which looks for line feeds in whatever is written.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
@@ -190,21 +190,21 @@ async fn run(runtime: Runtime, job: Job) -> Result<Ending, Failure> {
     let is_stream = matches!(job.events, Events::Lines { .. });
     tokio::select! {
         biased;
-        ending = nebula_local::run(Arc::new(runtime), job, stdin, stdout) => Ok(ending?),
-        () = hangup::output_closed(), if is_stream => Ok(Ending::OutputClosed),
+        outcome = nebula_local::run(Arc::new(runtime), job, stdin, stdout) => Ok(outcome?),
+        () = hangup::output_closed(), if is_stream => Ok(JobOutcome::OutputClosed),
     }
 }
 
 /// Tells how it went where the output does not, and gives the exit code.
-fn finish(ending: Ending) -> Result<u8, Failure> {
-    let code = ending.exit_code();
-    match ending {
-        Ending::Answered | Ending::OutputClosed => Ok(code),
-        Ending::Stream(summary) => {
+fn finish(outcome: JobOutcome) -> Result<u8, Failure> {
+    let code = outcome.exit_code();
+    match outcome {
+        JobOutcome::Answered | JobOutcome::OutputClosed => Ok(code),
+        JobOutcome::Stream(summary) => {
             print::note(summary);
             Ok(code)
         }
-        Ending::Failed(error) => Err(error.into()),
+        JobOutcome::Failed(error) => Err(error.into()),
     }
 }
 

@@ -12,18 +12,18 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::order::{Order, Step, Task};
-use crate::{call::Answer, ending::Summary};
+use super::reorder::{ReorderBuffer, Step, Task};
+use crate::{call::Answer, outcome::Summary};
 
 /// How long a result waits for others to be written with while more are on their way. One `write` for each result would
 /// cost more than most functions do.
 const LINGER: Duration = Duration::from_millis(1);
 
-/// The meeting place of one stream's reading thread, its workers and whoever writes its output, around an [`Order`].
+/// The meeting place of one stream's reading thread, its workers and whoever writes its output, around an [`ReorderBuffer`].
 ///
 /// - A result is given out for writing at once when nothing else is under way, and after [`LINGER`] otherwise.
 /// - Nobody waits for something that has happened: each kind of wait has its own signal, sent by whoever ends it.
-pub(crate) struct Conveyor {
+pub(crate) struct Dispatcher {
     state: Mutex<State>,
     /// Wakes workers: there is a line, or room for its result, or no more of either.
     work: Notify,
@@ -34,15 +34,15 @@ pub(crate) struct Conveyor {
 }
 
 struct State {
-    order: Order,
+    order: ReorderBuffer,
     /// A worker waits until results have left.
     crowded: bool,
     read_error: Option<io::Error>,
 }
 
-impl Conveyor {
+impl Dispatcher {
     pub(crate) fn new(max_line: usize) -> Self {
-        let state = State { order: Order::new(max_line), crowded: false, read_error: None };
+        let state = State { order: ReorderBuffer::new(max_line), crowded: false, read_error: None };
         Self { state: Mutex::new(state), work: Notify::new(), output: Notify::new(), room: Condvar::new() }
     }
 

@@ -8,7 +8,7 @@ use crate::exit_code::{ExitCode, exit_code};
 
 /// How a job ended.
 #[derive(Debug)]
-pub enum Ending {
+pub enum JobOutcome {
     /// The one event was answered.
     Answered,
     /// The one event failed. Of its output, what came before is written.
@@ -46,7 +46,7 @@ pub enum LocalError {
     Thread(#[source] io::Error),
 }
 
-impl Ending {
+impl JobOutcome {
     /// The exit code of a process that ran this job and nothing else.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -7,16 +7,16 @@ use std::{
 
 use http::{HeaderValue, header::InvalidHeaderValue};
 
-/// A text of at most [`Text::CAPACITY`] bytes; what is more is left out.
+/// A text of at most [`HeaderText::CAPACITY`] bytes; what is more is left out.
 ///
 /// Three of them are written for every response. The formatting machinery of `std`, and a buffer that grows, would take
 /// most of the time that this crate spends on a request.
-pub(crate) struct Text {
+pub(crate) struct HeaderText {
     bytes: [u8; Self::CAPACITY],
     length: usize,
 }
 
-impl Text {
+impl HeaderText {
     const CAPACITY: usize = 160;
 
     /// The text as a header's value; then it is empty again.
@@ -53,13 +53,13 @@ impl Text {
     }
 }
 
-impl Default for Text {
+impl Default for HeaderText {
     fn default() -> Self {
         Self { bytes: [0; Self::CAPACITY], length: 0 }
     }
 }
 
-impl fmt::Write for Text {
+impl fmt::Write for HeaderText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text);
         Ok(())
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_left_out() {
-        let full = "x".repeat(Text::CAPACITY);
-        let mut text = Text::default();
+        let full = "x".repeat(HeaderText::CAPACITY);
+        let mut text = HeaderText::default();
         text.push(&full);
         text.push("y");
         assert_eq!(text.take().unwrap(), full);

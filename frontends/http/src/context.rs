@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// A request's extension: what the platform that carried the request, such as AWS Lambda, decides for its invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct InvocationContext {
     /// The invocation's id.
     pub id: InvocationId,
     /// When its answer is of no use any more.
@@ -18,7 +18,7 @@ pub struct Given {
     pub trace: TraceContext,
 }
 
-impl Default for Given {
+impl Default for InvocationContext {
     /// Of a request that no platform carried.
     fn default() -> Self {
         Self { id: InvocationId::random(), deadline: None, frontend: "http", trace: TraceContext::default() }

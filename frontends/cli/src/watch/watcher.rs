@@ -12,7 +12,7 @@ use super::{
     files::{Change, Files, QUIET, Stat},
     inputs::Inputs,
     notices::Notices,
-    ways,
+    path_folders,
 };
 
 /// How often named files are looked at without a notice, and all others where there are no notices.
@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 
 /// What to look at.
 #[derive(Debug, Clone)]
-pub(super) struct Scene {
+pub(super) struct WatchTargets {
     /// The configuration's folder.
     pub(super) folder: PathBuf,
     /// The configuration, and the files that it names.
@@ -37,7 +37,7 @@ pub(super) struct Scene {
 
 /// What has come to rest with another content.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Changes {
     pub(super) named: BTreeSet<PathBuf>,
     pub(super) inputs: Vec<Change>,
 }
@@ -46,10 +46,10 @@ pub(super) struct Seen {
 ///
 /// - A notice, or time, says when to look. Only content says what has changed.
 /// - Named files are looked at each second, or as `[watch] poll` says: no link, no parent and no file system hides a change.
-pub(super) struct Sight {
-    scene: Scene,
+pub(super) struct FileWatcher {
+    targets: WatchTargets,
     named: Files,
-    inputs: Unnamed,
+    inputs: InputFiles,
     notices: Notices,
     /// How many looks there have been.
     look: u64,
@@ -60,7 +60,7 @@ pub(super) struct Sight {
 
 /// The files that builds may depend on.
 #[derive(Default)]
-struct Unnamed {
+struct InputFiles {
     files: Files,
     folders: BTreeSet<PathBuf>,
     /// When they were looked at last, and how long that took.
@@ -70,28 +70,28 @@ struct Unnamed {
     changed: Vec<Change>,
 }
 
-impl Sight {
+impl FileWatcher {
     /// Begins with what is there: it has not changed.
-    pub(super) fn of(scene: Scene) -> Self {
+    pub(super) fn of(targets: WatchTargets) -> Self {
         let notices = Notices::new();
         let last = (Instant::now(), Duration::ZERO);
-        let (named, inputs) = (Files::default(), Unnamed::default());
-        let mut sight = Self { scene: scene.clone(), named, inputs, notices, look: 0, last, heard: false };
-        sight.follow(scene);
+        let (named, inputs) = (Files::default(), InputFiles::default());
+        let mut watcher = Self { targets: targets.clone(), named, inputs, notices, look: 0, last, heard: false };
+        watcher.follow(targets);
         // What changes while files are read for the first time is told.
-        sight.listen(&BTreeSet::new());
-        sight
+        watcher.listen(&BTreeSet::new());
+        watcher
     }
 
     /// Looks at other files from now on.
-    pub(super) fn follow(&mut self, scene: Scene) {
-        self.named.follow(&scene.named, self.look);
-        match &scene.inputs {
-            None => self.inputs = Unnamed::default(),
-            Some(inputs) if self.scene.inputs.is_none() || self.look == 0 => self.inputs.begin(inputs, self.look),
+    pub(super) fn follow(&mut self, targets: WatchTargets) {
+        self.named.follow(&targets.named, self.look);
+        match &targets.inputs {
+            None => self.inputs = InputFiles::default(),
+            Some(inputs) if self.targets.inputs.is_none() || self.look == 0 => self.inputs.begin(inputs, self.look),
             Some(_) => self.inputs.last = None,
         }
-        self.scene = scene;
+        self.targets = targets;
         self.heard = true;
     }
 
@@ -122,14 +122,14 @@ impl Sight {
         if self.named.are_changing() || self.inputs.changing.is_some() {
             return soonest;
         }
-        let named = self.last.0 + self.scene.poll.unwrap_or(OFTEN).max(20 * self.last.1);
-        let inputs = self.inputs_due().filter(|_| self.scene.inputs.is_some());
+        let named = self.last.0 + self.targets.poll.unwrap_or(OFTEN).max(20 * self.last.1);
+        let inputs = self.inputs_due().filter(|_| self.targets.inputs.is_some());
         inputs.map_or(named, |inputs| inputs.min(named))
     }
 
     fn inputs_due(&self) -> Option<Instant> {
         let (last, took) = self.inputs.last?;
-        let pause = match self.scene.poll {
+        let pause = match self.targets.poll {
             Some(poll) => poll.max(20 * took),
             None if self.notices.are_incomplete() => OFTEN.max(20 * took),
             None => SELDOM.max(100 * took),
@@ -138,35 +138,35 @@ impl Sight {
     }
 
     /// Looks, at all files where a notice came or `all` are asked for.
-    pub(super) fn look(&mut self, all: bool) -> Seen {
+    pub(super) fn look(&mut self, all: bool) -> Changes {
         let begun = Instant::now();
         self.look += 1;
         let heard = std::mem::take(&mut self.heard);
         let inputs_due =
             all || heard || self.inputs.changing.is_some() || self.inputs_due().is_none_or(|due| due <= begun);
-        let found = self.scene.inputs.as_ref().filter(|_| inputs_due).map(Inputs::find);
+        let found = self.targets.inputs.as_ref().filter(|_| inputs_due).map(Inputs::find);
         let mut again = BTreeSet::new();
         if let Some(found) = &found {
             self.inputs.folders.clone_from(&found.folders);
             again.extend(found.linked.iter().chain(found.folders.iter().filter(|_| !heard)).cloned());
         }
         if !heard {
-            again.extend(self.ways());
+            again.extend(self.folders_of_named());
         }
         self.listen(&again);
         let named = self.named.look(self.look).into_iter().map(|change| change.path).collect();
         let inputs = found.map(|found| self.inputs.look(found.files, self.look, begun));
         self.last = (Instant::now(), usual(begun.elapsed(), self.last.1));
-        Seen { named, inputs: inputs.unwrap_or_default() }
+        Changes { named, inputs: inputs.unwrap_or_default() }
     }
 
-    fn ways(&self) -> BTreeSet<PathBuf> {
-        self.scene.named.iter().flat_map(|file| ways::folders(file, &self.scene.folder)).collect()
+    fn folders_of_named(&self) -> BTreeSet<PathBuf> {
+        self.targets.named.iter().flat_map(|file| path_folders::of(file, &self.targets.folder)).collect()
     }
 
     /// Asks for notices of all folders that matter.
     fn listen(&mut self, again: &BTreeSet<PathBuf>) {
-        let mut folders = self.ways();
+        let mut folders = self.folders_of_named();
         folders.extend(self.inputs.folders.iter().cloned());
         // What came into a new folder before it was asked about is found by one more look.
         self.heard |= self.notices.follow(folders, again);
@@ -184,7 +184,7 @@ impl Sight {
 
     /// Those of these changes that a build of these patterns depends on.
     pub(super) fn matching<'a>(&self, patterns: &[String], changes: &'a [Change]) -> Vec<&'a Change> {
-        let Some(inputs) = &self.scene.inputs else { return Vec::new() };
+        let Some(inputs) = &self.targets.inputs else { return Vec::new() };
         let matching: BTreeSet<_> =
             inputs.matching(patterns, changes.iter().map(|change| change.path.as_path())).into_iter().collect();
         changes.iter().filter(|change| matching.contains(change.path.as_path())).collect()
@@ -196,7 +196,7 @@ fn usual(took: Duration, before: Duration) -> Duration {
     took.min(2 * before.max(Duration::from_millis(1)))
 }
 
-impl Unnamed {
+impl InputFiles {
     fn begin(&mut self, inputs: &Inputs, look: u64) {
         let begun = Instant::now();
         *self = Self::default();

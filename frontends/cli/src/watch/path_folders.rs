@@ -14,7 +14,7 @@ const LINKS: usize = 40;
 /// that is not there, the nearest one that is.
 ///
 /// Folders above are left out: one is seldom exchanged, and some have much in them that changes.
-pub(super) fn folders(path: &Path, root: &Path) -> BTreeSet<PathBuf> {
+pub(super) fn of(path: &Path, root: &Path) -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::new();
     let (mut at, mut left, mut links) = (PathBuf::new(), steps(path), 0);
     while let Some(step) = left.pop() {
@@ -61,13 +61,13 @@ mod tests {
         symlink("round", path("round")).unwrap();
         let expect = |file: &str, at: &str, expected: &[&str]| {
             let expected: BTreeSet<_> = expected.iter().map(|name| path(name)).collect();
-            assert_eq!(folders(&path(file), &path(at)), expected, "{file}");
+            assert_eq!(of(&path(file), &path(at)), expected, "{file}");
         };
         expect("volume/f", "volume", &["volume", "volume/..1"]);
         expect("volume/link/g", "volume", &["volume", "elsewhere/deep"]);
         expect("project/src/a/f", "project", &["project", "project/src", "project/src/a"]);
         expect("project/src/a/f", "volume", &["project/src/a"]);
         expect("project/gone/for/good", "project", &["project"]);
-        assert!(!folders(&path("round"), &root).is_empty());
+        assert!(!of(&path("round"), &root).is_empty());
     }
 }

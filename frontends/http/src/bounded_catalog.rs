@@ -25,23 +25,23 @@ const LISTS: usize = 8;
 /// - A store that hangs holds a few threads: each question that has no answer yet keeps its turn, also when nobody
 ///   waits for the answer any more.
 #[derive(Clone)]
-pub(crate) struct Published {
+pub(crate) struct BoundedCatalog {
     catalog: Arc<dyn Catalog>,
-    readiness: Turns,
-    lists: Turns,
+    readiness: Throttle,
+    lists: Throttle,
 }
 
 /// Questions of one sort: how many may go on, and how long each is waited for.
 #[derive(Clone)]
-struct Turns {
+struct Throttle {
     places: Arc<Semaphore>,
     patience: Duration,
 }
 
-impl Published {
+impl BoundedCatalog {
     /// What `catalog` tells.
     pub(crate) fn new(catalog: Arc<dyn Catalog>) -> Self {
-        Self { catalog, readiness: Turns::new(1, READY_WITHIN), lists: Turns::new(LISTS, PATIENCE) }
+        Self { catalog, readiness: Throttle::new(1, READY_WITHIN), lists: Throttle::new(LISTS, PATIENCE) }
     }
 
     /// Whether functions can be read just now.
@@ -70,7 +70,7 @@ impl Published {
     }
 }
 
-impl Turns {
+impl Throttle {
     fn new(places: usize, patience: Duration) -> Self {
         Self { places: Arc::new(Semaphore::new(places)), patience }
     }
@@ -145,8 +145,8 @@ mod tests {
         const SOON: Duration = Duration::from_millis(1);
 
         let catalog = Arc::new(Hanging::default());
-        let (readiness, lists) = (Turns::new(1, SOON), Turns::new(2, SOON));
-        let published = Published { catalog: Arc::clone(&catalog) as _, readiness, lists };
+        let (readiness, lists) = (Throttle::new(1, SOON), Throttle::new(2, SOON));
+        let published = BoundedCatalog { catalog: Arc::clone(&catalog) as _, readiness, lists };
         let told = |error: InvokeError| (error.kind(), error.detail().to_owned());
         let expected = Err((ErrorKind::Unavailable, "the store does not answer".to_owned()));
         for _ in 0..4 {

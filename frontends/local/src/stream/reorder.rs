@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::lines::{Line, Lines};
-use crate::{call::Answer, ending::Summary};
+use crate::{call::Answer, outcome::Summary};
 
 /// How far the workers may run ahead of the oldest event that is not answered, and so how many there may be.
 pub(crate) const WINDOW: usize = 1024;
@@ -20,7 +20,7 @@ const BATCH: usize = 64 << 10;
 /// - The oldest event is never held up by the ones behind it.
 /// - What is held is bounded, whatever the input: by one chunk of input, [`HELD`] bytes, and an event and a result for
 ///   each worker.
-pub(crate) struct Order {
+pub(crate) struct ReorderBuffer {
     lines: Lines,
     ended: bool,
     closed: bool,
@@ -52,7 +52,7 @@ pub(crate) enum Step {
     End,
 }
 
-impl Order {
+impl ReorderBuffer {
     pub(crate) fn new(max_line: usize) -> Self {
         Self {
             lines: Lines::new(max_line),
@@ -167,13 +167,13 @@ impl Order {
 mod tests {
     use super::*;
 
-    fn of(input: &'static str) -> Order {
-        let mut order = Order::new(100);
+    fn of(input: &'static str) -> ReorderBuffer {
+        let mut order = ReorderBuffer::new(100);
         order.push(Bytes::from_static(input.as_bytes()));
         order
     }
 
-    fn take(order: &mut Order) -> u64 {
+    fn take(order: &mut ReorderBuffer) -> u64 {
         match order.step() {
             Step::Task(task) => task.sequence,
             _ => panic!("no task"),
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(order.take_output().len(), HELD + 1);
         assert_eq!(take(&mut order), 2);
 
-        let mut order = Order::new(100);
+        let mut order = ReorderBuffer::new(100);
         order.push("1\n".repeat(2 * WINDOW).into());
         (0..WINDOW as u64).for_each(|sequence| assert_eq!(take(&mut order), sequence));
         assert!(matches!(order.step(), Step::Crowded));

@@ -4,14 +4,14 @@
 ///
 /// The media type of a command's output is seen from its beginning, and that of a binary file can be text.
 #[derive(Debug, Default)]
-pub(crate) struct Text {
+pub(crate) struct LineEndCheck {
     /// The beginning of a character that the last piece cut in two.
     cut: Vec<u8>,
     is_binary: bool,
     last: Option<u8>,
 }
 
-impl Text {
+impl LineEndCheck {
     /// Adds what comes next.
     pub(crate) fn push(&mut self, piece: &[u8]) {
         self.last = piece.last().copied().or(self.last);
@@ -58,7 +58,7 @@ mod tests {
         ];
         for (bytes, lacks) in cases {
             for size in 1..20 {
-                let mut text = Text::default();
+                let mut text = LineEndCheck::default();
                 bytes.chunks(size).for_each(|piece| text.push(piece));
                 assert_eq!(text.lacks_line_end(), lacks, "{bytes:?} in pieces of {size}");
             }
