@@ -1,4 +1,4 @@
-//! The program that runs a package on AWS Lambda: where it is, and whether it can.
+//! Finds the program that runs a package on AWS Lambda, and checks that it can run there.
 
 use std::{
     fmt, fs, io,
@@ -15,28 +15,28 @@ use object::{
 /// The glibc of Amazon Linux 2023, which `provided.al2023` is.
 const GLIBC: Version = Version(2, 34);
 
-/// A program that AWS Lambda can start.
+/// A bootstrap program that AWS Lambda can start.
 #[derive(Debug)]
 pub(crate) struct Bootstrap {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Why there is no such program.
+/// Why there is no usable bootstrap program.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BootstrapError {
-    /// It is not where it is looked for.
+    /// The file does not exist.
     #[error("there is no {}: {}", path.display(), Build(*architecture))]
     Missing { path: PathBuf, architecture: Architecture },
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("failed to read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// It is no program for Linux.
+    /// The file is no program for Linux.
     #[error("{} is not a program for Linux on {architecture}: {}", path.display(), Build(*architecture))]
     NotElf { path: PathBuf, architecture: Architecture, source: object::Error },
-    /// It is one for another processor.
+    /// The program is for another processor.
     #[error("{} is not for {architecture}: {}", path.display(), Build(*architecture))]
     OtherArchitecture { path: PathBuf, architecture: Architecture },
-    /// It was built for a newer system.
+    /// The program needs a newer glibc.
     #[error("{} needs glibc {needed}, and AWS Lambda has {GLIBC}: {}", path.display(), Build(*architecture))]
     TooNew { path: PathBuf, architecture: Architecture, needed: Version },
 }
@@ -51,7 +51,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// How such a program is built.
+/// Displays how the program is built.
 struct Build(Architecture);
 
 impl fmt::Display for Build {
@@ -66,7 +66,7 @@ impl fmt::Display for Build {
 }
 
 impl Bootstrap {
-    /// The program that was named, or else the one beside this one, or where the repository's own build puts it.
+    /// Reads the program that was named; otherwise the one beside `nebula`, or the one in the repository's `target` folder.
     pub(crate) fn find(named: Option<&Path>, architecture: Architecture) -> Result<Self, BootstrapError> {
         let path = named.map_or_else(|| implied(architecture), Path::to_owned);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {
@@ -96,7 +96,7 @@ fn implied(architecture: Architecture) -> PathBuf {
     let name = format!("bootstrap-{architecture}");
     let nebula = std::env::current_exe().unwrap_or_default();
     let beside = nebula.with_file_name(&name);
-    // nebula itself is in target/PROFILE then.
+    // In the repository, nebula itself is in target/PROFILE.
     let built = nebula.ancestors().nth(2).map(|target| target.join("lambda").join(&name));
     built.filter(|built| built.exists() && !beside.exists()).unwrap_or(beside)
 }
@@ -108,10 +108,10 @@ fn machine(architecture: Architecture) -> u16 {
     }
 }
 
-/// What of a program's file decides where it runs.
+/// The parts of an ELF file that decide where it runs.
 struct Elf {
     machine: u16,
-    /// The newest glibc that it needs a symbol of.
+    /// The newest version of glibc of which it needs a symbol.
     glibc: Option<Version>,
 }
 
@@ -133,7 +133,7 @@ impl Elf {
     }
 }
 
-/// `GLIBC_2.34` as a version. Other libraries' versions are none, and neither is `GLIBC_PRIVATE`.
+/// Parses `GLIBC_2.34`. Versions of other libraries are none, and neither is `GLIBC_PRIVATE`.
 fn glibc_version(name: &[u8]) -> Option<Version> {
     let (major, minor) = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?.split_once('.')?;
     let minor = minor.split('.').next()?;

@@ -53,7 +53,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Does what is asked for, and gives the exit code.
+    /// Runs the command, and returns the exit code.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let ends = EndsAtSignals::start().map_err(Failure::Signals)?;
         match self {

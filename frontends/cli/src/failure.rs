@@ -1,4 +1,4 @@
-//! Why a command did not do what it was asked, and the exit code that says so.
+//! Why a command failed, and the exit code for it.
 
 use std::{io, path::PathBuf, sync::Arc};
 
@@ -15,48 +15,48 @@ use crate::{
     config::{ConfigError, FolderError},
 };
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The command line contradicts itself or what is there.
+    /// The command line contradicts itself, or names something that is not there.
     #[error("{0}")]
     Usage(String),
-    /// There is no home folder to keep things in.
+    /// The user has no home folder, in which the store would be.
     #[error("there is no home folder to keep functions in: say where, with --store or NEBULA_STORE")]
     Homeless,
-    /// What is not there as a function is there as a file.
+    /// There is no such function, but there is a file of that name.
     #[error("{failure}; there is a file of that name: nebula run ./{file}")]
     IsFile { failure: Box<Failure>, file: String },
-    /// There is nothing to read from.
+    /// The store does not exist.
     #[error("there is no store at {0}: nebula publish NAME FILE makes one")]
     NoStore(StoreUrl),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// A file is not there, or not to be read.
+    /// A file does not exist or cannot be read.
     #[error("failed to read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
     /// A file or a folder cannot be written.
     #[error("failed to write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
-    /// Something that was done for one function from a file.
+    /// One function could not be published from its file.
     #[error("failed to publish function {function} from {}", path.display())]
     Publish { function: FunctionName, path: PathBuf, source: Box<Failure> },
-    /// A function's file cannot be made.
+    /// The command that builds a function's file failed.
     #[error("failed to build function {function}")]
     Build { function: FunctionName, source: Arc<BuildError> },
-    /// The program of a package is not there or does not fit.
+    /// The bootstrap program of a package does not exist or cannot run there.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
     #[error(
         "the package is {size} unzipped, and AWS Lambda takes no more than {max}; package fewer functions together"
     )]
     PackageTooLarge { size: ByteSize, max: ByteSize },
-    /// What an invocation fails with.
+    /// An invocation failed.
     #[error("{kind}: {0}", kind = .0.kind())]
     Invoke(#[source] InvokeError),
-    /// What publishing, inspecting or listing fails with.
+    /// Publishing, inspecting or listing failed.
     #[error("{kind}: {0}", kind = .0.kind())]
     Registry(#[source] RegistryError),
     #[error(transparent)]
@@ -69,11 +69,11 @@ pub(crate) enum Failure {
     Bind(#[from] BindError),
     #[error(transparent)]
     Name(#[from] InvalidFunctionRef),
-    #[error("failed to find the address that was taken")]
+    #[error("failed to find the address that the server listens on")]
     Listener(#[source] io::Error),
-    #[error("failed to take signals")]
+    #[error("failed to handle signals")]
     Signals(#[source] io::Error),
-    /// The system has no descriptor or no thread for what every command needs.
+    /// The system has no file descriptor or no thread left, and every command needs some.
     #[error("the system has too few file descriptors or threads left for this process (see ulimit -n and ulimit -u)")]
     Threads(#[source] io::Error),
     #[error("failed to use stdin or stdout")]
@@ -95,7 +95,7 @@ impl From<RegistryError> for Failure {
 }
 
 impl Failure {
-    /// The exit code that stands for this failure: see [`ExitCode`].
+    /// The exit code for this failure: see [`ExitCode`].
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Name(_) => ExitCode::USAGE,

@@ -1,7 +1,7 @@
-//! The signals of a container's first process.
+//! Signals to the first process of a container.
 //!
-//! The kernel gives the first process of a container only those signals that it handles. Every other process ends at SIGTERM by
-//! itself.
+//! The kernel delivers to the first process of a container only the signals that the process handles. Every other process
+//! ends at SIGTERM without a handler.
 
 use std::{future::pending, io, process, time::Duration};
 
@@ -14,19 +14,19 @@ use tokio::{
     time::timeout,
 };
 
-/// How long the end of the process waits for its log to be written.
+/// How long the process waits for its log to be written before it ends.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Ends a container's first process at the signals that end every other process, with the exit code that a shell gives those.
-/// In every other process it does nothing.
+/// Ends the first process of a container at the signals that end any other process, with the exit code that a shell shows for
+/// those. In any other process it does nothing.
 #[derive(Debug)]
 pub(crate) struct EndsAtSignals(Option<JoinHandle<()>>);
 
 impl EndsAtSignals {
-    /// Ends the process at signals until this is dropped.
+    /// Handles the signals until the value is dropped.
     ///
     /// # Errors
-    /// Where the process cannot take signals.
+    /// If the process cannot handle signals.
     pub(crate) fn start() -> io::Result<Self> {
         if process::id() != 1 {
             return Ok(Self(None));
@@ -44,13 +44,13 @@ impl Drop for EndsAtSignals {
 
 async fn end_at(mut signals: Signals) {
     let number = signals.next().await;
-    // What guests wrote to stderr. What is written to stdout waits nowhere.
+    // The stderr of guests is written from a queue. Stdout has no queue.
     drop(timeout(PATIENCE, stderr::written()).await);
     process::exit(128 + number);
 }
 
 struct Signals {
-    /// `None` where it is ignored, as by `nohup`.
+    /// `None` if SIGHUP is ignored, as `nohup` does.
     hangup: Option<Signal>,
     interrupt: Signal,
     quit: Signal,
@@ -67,7 +67,7 @@ impl Signals {
         })
     }
 
-    /// The number of the next one.
+    /// Waits for the next signal, and returns its number.
     async fn next(&mut self) -> i32 {
         let hung_up = async {
             match &mut self.hangup {

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
 
-/// What is logged, and how.
+/// The log's filter and format.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct LogOptions {
@@ -22,13 +22,13 @@ pub(crate) struct LogOptions {
 }
 
 impl LogOptions {
-    /// How a line of the log looks.
+    /// The format of a line of the log.
     pub(crate) fn format(&self) -> LogFormat {
         self.log_format
     }
 }
 
-/// How a line of the log looks.
+/// The format of a line of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// For people; in colours on a terminal
@@ -37,7 +37,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts logging for the whole process. A line of the log waits in a queue: see [`stderr`].
+/// Starts the log of the whole process. Its lines are written from a queue: see [`stderr`].
 pub(crate) fn start(options: &LogOptions) -> Result<(), Failure> {
     let invalid = |error| Failure::Usage(format!("invalid log filter {:?}: {error}", options.log));
     let filter = EnvFilter::builder().parse(&options.log).map_err(invalid)?;

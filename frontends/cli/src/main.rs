@@ -1,4 +1,4 @@
-//! The `nebula` command: runs WebAssembly functions behind an HTTP server and in a shell's pipe.
+//! The `nebula` command: runs WebAssembly functions behind an HTTP server and in a shell pipe.
 
 mod bootstrap;
 mod build;
@@ -45,14 +45,14 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     start::take_panics(&cli.command);
     let runtime = start::tokio();
     let code = runtime.block_on(cli.command.execute(&cli.global));
-    // What still blocks a thread, such as a compilation that nobody waits for, ends with the process.
+    // A thread that is still blocked, by a compilation that nobody waits for, ends with the process.
     runtime.shutdown_background();
     code
 }
 
 fn flush_at_exit(command: &Command) -> FlushAtExit {
     match command {
-        // What its guests write to stderr is output, and how it went stands behind that.
+        // The stderr of its guests is output. The summary is written after it.
         Command::Run(_) => FlushAtExit::waiting_for_reader(),
         _ => FlushAtExit::within_patience(),
     }

@@ -1,4 +1,4 @@
-//! Where functions and compiled code are kept.
+//! Where the store and the compiled code are.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,7 +15,7 @@ use nebula_runtime::{FunctionRef, Runtime, Store, StoreError, StoreUrl, store::I
 
 use crate::failure::Failure;
 
-/// Where things are kept, as the command line or the environment says it.
+/// Where the store and the compiled code are, as the command line or the environment says.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct PlaceOptions {
@@ -29,10 +29,10 @@ pub(crate) struct PlaceOptions {
 }
 
 impl PlaceOptions {
-    /// Opens the store that is there: reading makes nothing.
+    /// Opens a store that exists. Commands that only read do not create one.
     ///
     /// # Errors
-    /// [`Failure::NoStore`] where there is none.
+    /// [`Failure::NoStore`] if it does not exist.
     pub(crate) async fn open_store(&self) -> Result<(Store, StoreUrl), Failure> {
         let url = self.store_url()?;
         match Store::open_existing(&url).await {
@@ -42,7 +42,7 @@ impl PlaceOptions {
         }
     }
 
-    /// Opens the store that a function should be in: where there is none, there is no such function.
+    /// Opens the store of a function. If the store does not exist, neither does the function.
     pub(crate) async fn open_store_of(&self, function: &FunctionRef) -> Result<Store, Failure> {
         match self.open_store().await {
             Err(failure @ Failure::NoStore(_)) => {
@@ -56,7 +56,7 @@ impl PlaceOptions {
         }
     }
 
-    /// Opens the store, and makes it where it is not there yet.
+    /// Opens the store, and creates it if it does not exist.
     pub(crate) async fn open_or_make_store(&self) -> Result<(Store, StoreUrl), Failure> {
         let url = self.store_url()?;
         Ok((Store::open(&url).await?, url))
@@ -66,7 +66,7 @@ impl PlaceOptions {
         self.store.clone().map_or_else(default_store, Ok)
     }
 
-    /// The folder for compiled code; `None` where a user without a home folder has not said one.
+    /// The folder for compiled code; `None` if the user has no home folder and named no other.
     pub(crate) fn code_cache(&self) -> Option<PathBuf> {
         let default = || Some(choose_native_strategy().ok()?.cache_dir().join("nebula/code"));
         self.cache.clone().or_else(default)
@@ -79,7 +79,7 @@ fn default_store() -> Result<StoreUrl, Failure> {
     StoreUrl::folder(&folders.data_dir().join("nebula/store")).map_err(|_| Failure::Homeless)
 }
 
-/// A store as it is written. A path need not be UTF-8.
+/// Parses the URL or the path of a store. A path need not be UTF-8.
 fn store_url(text: OsString) -> Result<StoreUrl, InvalidStoreUrl> {
     match text.to_str() {
         Some(text) => text.parse(),

@@ -1,4 +1,4 @@
-//! What goes to the terminal: results to stdout, failures to stderr.
+//! Writes results to stdout and failures to stderr.
 
 use std::{
     error::Error,
@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// Writes a command's whole result. A reader that wants no more of it is no failure.
+/// Writes a command's whole result. It is no failure if the reader closes the pipe.
 pub(crate) fn result(text: &str) -> Result<(), Failure> {
     part(text).map(drop)
 }
 
-/// Writes a part of a command's result, and tells whether its reader wants more.
+/// Writes a part of a command's result. Returns false if the reader has closed the pipe.
 pub(crate) fn part(text: &str) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -30,12 +30,12 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     result(&(pretty(value)? + "\n"))
 }
 
-/// JSON over several lines, without the last line's end.
+/// JSON over several lines, without a line feed at the end.
 pub(crate) fn pretty(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::Standard(error.into()))
 }
 
-/// A function's exports, as many as a line has room for.
+/// A function's exports, as many as fit on a line.
 pub(crate) fn exports(info: &FunctionInfo) -> String {
     const ROOM: usize = 60;
     let mut shown = String::new();
@@ -50,16 +50,16 @@ pub(crate) fn exports(info: &FunctionInfo) -> String {
     shown
 }
 
-/// Rows as lines, their cells in columns.
+/// A table of these rows, with aligned columns.
 pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     Columns([0; N]).lines(rows)
 }
 
-/// The least widths of columns, for rows that come part by part: they grow with the rows, and never shrink.
+/// The widths of a table's columns, for rows that come in parts: a column grows with its cells, and never shrinks.
 pub(crate) struct Columns<const N: usize>(pub(crate) [usize; N]);
 
 impl<const N: usize> Columns<N> {
-    /// Further rows as lines.
+    /// The lines of further rows.
     pub(crate) fn lines(&mut self, rows: &[[String; N]]) -> String {
         for row in rows {
             self.0.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.chars().count().max(*width));
@@ -73,7 +73,7 @@ impl<const N: usize> Columns<N> {
     }
 }
 
-/// Writes one line to stderr, behind what has been written there so far. There is nobody to tell if that fails.
+/// Writes one line to stderr, after all that was written there before. A failure to write is ignored.
 pub(crate) fn note(line: impl std::fmt::Display) {
     stderr::note(line);
 }
@@ -83,22 +83,22 @@ pub(crate) fn error(failure: &dyn Error) {
     note(format_args!("error: {}", chain(failure)));
 }
 
-/// A failure and its causes, each cause on a line of its own. Causes that were told already are left out: some messages
-/// contain those of their causes.
+/// A failure and its causes, each cause on a line of its own. A cause whose message is a part of an earlier one is left
+/// out: some messages contain those of their causes.
 pub(crate) fn chain(failure: &dyn Error) -> String {
-    let mut told = vec![failure.to_string()];
+    let mut messages = vec![failure.to_string()];
     let mut cause = failure.source();
     while let Some(error) = cause {
         let message = error.to_string();
-        if !told.iter().any(|earlier| earlier.contains(message.trim())) {
-            told.push(message);
+        if !messages.iter().any(|earlier| earlier.contains(message.trim())) {
+            messages.push(message);
         }
         cause = error.source();
     }
-    told.iter().map(|message| indented(message)).collect::<Vec<_>>().join("\n  caused by: ")
+    messages.iter().map(|message| indented(message)).collect::<Vec<_>>().join("\n  caused by: ")
 }
 
-/// The first lines of a message: the frames of a backtrace beyond these are seldom worth a screen.
+/// The first lines of a message: a whole backtrace is seldom worth a screen.
 fn indented(message: &str) -> String {
     const SHOWN: usize = 8;
     let lines: Vec<_> = message.trim().lines().collect();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_with_its_kind_and_each_cause_once() {
+    fn a_failure_is_printed_with_its_kind_and_each_cause_once() {
         let invalid = failure(ErrorKind::InvalidModule, "not WebAssembly: line 1\nline 2", "line 1\nline 2");
         let publish = Failure::Publish {
             function: "treats".parse().unwrap(),

@@ -1,16 +1,16 @@
-//! Something to see while slow work goes on.
+//! A spinner for slow work.
 
 use std::{future::Future, pin::pin, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::timeout;
 
-/// Work that is done sooner needs no show.
+/// Shorter work shows no spinner.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How often the spinner moves.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Does `work`. When it takes long and stderr is a terminal, `what` is shown there with a spinner until it is done.
+/// Runs `work`. If it takes long and stderr is a terminal, `what` is shown there with a spinner until the end.
 pub(crate) async fn while_working<T>(what: String, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     if let Ok(done) = timeout(PATIENCE, &mut work).await {
@@ -20,7 +20,7 @@ pub(crate) async fn while_working<T>(what: String, work: impl Future<Output = T>
     work.await
 }
 
-/// A spinner on stderr, gone when it is dropped. Where stderr is no terminal there is nothing to see.
+/// A spinner on stderr, until it is dropped. It is shown on a terminal only.
 struct Spinner(ProgressBar);
 
 impl Spinner {

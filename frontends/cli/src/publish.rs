@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use nebula_runtime::{AliasName, FunctionConfig, FunctionName, Published, Runtime};
 
 use crate::{
-    build::{Build, BuildSlots},
+    build::{Build, Slots},
     config::{Config, FunctionSource},
     failure::Failure,
     progress::while_working,
@@ -38,11 +38,11 @@ fn publisher() -> Option<String> {
     }
 }
 
-/// Publishes every function of a configuration, as far as they are not yet, and logs what changed. Files that are not there
-/// are built first, all at once.
+/// Publishes every function of a configuration, and logs those that changed. Files that do not exist are built first, all
+/// at once.
 ///
 /// # Errors
-/// The first function's that cannot be built or published. Those before it are.
+/// Why the first function failed that cannot be built or published. Those before it are published.
 pub(crate) async fn publish_all(runtime: &Runtime, config: &Config) -> Result<(), Failure> {
     build_missing(&config.functions).await?;
     for function in &config.functions {
@@ -51,30 +51,30 @@ pub(crate) async fn publish_all(runtime: &Runtime, config: &Config) -> Result<()
     Ok(())
 }
 
-/// Makes the files that are not there, where the configuration says how. Commands that run still are ended when one fails.
+/// Builds the files that do not exist and have a build command. When one command fails, the others are ended.
 async fn build_missing(functions: &[FunctionSource]) -> Result<(), Failure> {
     let missing = functions.iter().filter(|function| !function.source.exists());
     let builds: BTreeMap<_, _> =
         missing.filter_map(|function| Some((function.build.as_ref()?, &function.name))).collect();
-    let places = BuildSlots::new();
+    let slots = Slots::new();
     let run = |(build, function): (&Build, &FunctionName)| {
-        let (functions, function, places) = (label(functions, build), function.clone(), &places);
+        let (functions, function, slots) = (label(functions, build), function.clone(), &slots);
         let build = build.clone();
         async move {
-            let built = build.run(&functions, places).await;
+            let built = build.run(&functions, slots).await;
             built.map_err(|source| Failure::Build { function, source: Arc::new(source) })
         }
     };
     try_join_all(builds.into_iter().map(run)).await.map(drop)
 }
 
-/// The functions that a build makes, for the log.
+/// The names of the functions that a build makes, for the log.
 pub(crate) fn label(functions: &[FunctionSource], build: &Build) -> String {
     let made = functions.iter().filter(|function| function.build.as_ref() == Some(build));
     made.map(|function| function.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Publishes one function of a configuration, and logs it if that changed anything, which is what it returns.
+/// Publishes one function of a configuration. Returns whether that changed anything, and logs it then.
 pub(crate) async fn publish_source(runtime: &Runtime, function: &FunctionSource) -> Result<bool, Failure> {
     let FunctionSource { name, source: path, config, .. } = function;
     let published = publish_file(runtime, name, path, config.clone(), None)

@@ -16,7 +16,7 @@ pub(crate) enum Reports {
 }
 
 impl Reports {
-    /// Logs `report` if it is one of those.
+    /// Logs `report`, if this setting includes it.
     pub(crate) fn log(self, report: &Report) {
         match (self, report.outcome) {
             (Self::All, _) | (Self::Failures, Some(Outcome::Failed(_))) => report.log(),
@@ -63,7 +63,7 @@ mod tests {
         handle.snapshot()
     }
 
-    /// The log's lines for `reports`, in JSON.
+    /// The lines that the log has for `reports`, as JSON.
     fn logged(which: Reports, reports: &[Report]) -> Vec<Value> {
         let lines = Lines::default();
         let writer = lines.clone();

@@ -1,4 +1,4 @@
-//! What every command needs of the system, and what is said where that is not to be had.
+//! Starts Tokio, and ends the process with a message where the system has too few threads or file descriptors.
 
 use std::{io, panic, process, thread};
 
@@ -10,13 +10,13 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{cli::Command, failure::Failure, print};
 
-/// Starts Tokio, or ends the process with a sentence.
+/// Starts Tokio, or ends the process with a message.
 pub(crate) fn tokio() -> Runtime {
     tokio_start::start_tokio(Builder::new_multi_thread().enable_all(), give_up)
 }
 
-/// Takes care of panics from now on: that a library gets no thread ends a command with a sentence. A server goes on, if it is
-/// one: others of its calls may need no thread.
+/// Handles panics from now on. If a library panics because it gets no thread, the command ends with a message. A server goes
+/// on: its other calls may need no thread.
 pub(crate) fn take_panics(command: &Command) {
     let serves = matches!(command, Command::Serve(_));
     panic::set_hook(Box::new(move |panic| {

@@ -1,4 +1,4 @@
-//! What a command is about: a published function, or a file.
+//! The target of a command: a published function, or a file.
 
 use std::{
     ffi::OsString,
@@ -11,9 +11,9 @@ use nebula_runtime::{FunctionName, FunctionRef, InvalidFunctionRef};
 
 /// A published function, or a file.
 ///
-/// - A text that ends in `.wasm` or `.wat` is a file, and one with a `/` or `.` before any `:` or `@`.
-/// - What is not UTF-8 is a file: no function has such a name.
-/// - Every other text is a function: whether a file of that name exists makes no difference.
+/// - A text that ends in `.wasm` or `.wat` is a file, and so is one with a `/` or `.` before any `:` or `@`.
+/// - A text that is not UTF-8 is a file: no function has such a name.
+/// - Every other text is a function, whether or not a file of that name exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     /// A function in the store.
@@ -22,7 +22,7 @@ pub(crate) enum Target {
     File(PathBuf),
 }
 
-/// A text that names neither.
+/// A text that names neither a function nor a file.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; a file of that name is ./{1}")]
 pub(crate) struct InvalidTarget(InvalidFunctionRef, String);
@@ -50,8 +50,8 @@ impl ValueParserFactory for Target {
     }
 }
 
-/// The name that a file's function has while it is run: what of the file's name can be one, so that an export of that
-/// name is the default one.
+/// The name of a file's function while it is run: the part of the file's name that can be a function's name. An export of
+/// that name is then the default export.
 pub(crate) fn name_of(file: &Path) -> Result<FunctionName, InvalidFunctionRef> {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let letters = stem.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' });
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_and_functions_are_told_apart_by_how_they_are_written() {
+    fn files_and_functions_are_told_apart_by_their_spelling() {
         let digest = format!("resize@sha256:{}", "9f".repeat(32));
         for text in ["treats", "treats@3", "calc:add", "calc:add@prod", "calc:math.add", "a:b/c", &digest] {
             assert_eq!(text.parse(), Ok(Target::Function(text.parse().unwrap())), "{text}");
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf_8_is_a_file() {
+    fn a_text_that_is_not_utf_8_is_a_file() {
         let odd = OsString::from_vec(b"od\xff".to_vec());
         let command = clap::Command::new("nebula").arg(clap::Arg::new("target").value_parser(Target::value_parser()));
         let matches = command.get_matches_from([OsString::from("nebula"), odd.clone()]);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_told_how_a_file_is_written() {
+    fn the_error_for_neither_says_how_a_file_is_written() {
         let error = "Treats".parse::<Target>().unwrap_err().to_string();
         assert!(error.starts_with("invalid function name \"Treats\""), "{error}");
         assert!(error.ends_with("; a file of that name is ./Treats"), "{error}");

@@ -27,19 +27,19 @@ pub(crate) enum Kind {
 }
 
 /// The smallest project of a language and a kind. In its texts, `{{name}}` stands for the project's name, and `{{crate}}` for
-/// what Cargo makes of that in a file's name.
+/// the form of that name in the names of Cargo's files.
 pub(crate) struct Template {
-    /// The files that are no other's, the function's own first.
+    /// The files of this project alone. The first one is the function itself.
     pub(crate) files: &'static [(&'static str, &'static str)],
-    /// The module.
+    /// The path of the built module.
     pub(crate) source: &'static str,
-    /// What makes it.
+    /// The command that builds it.
     pub(crate) build: Option<&'static str>,
-    /// What has to be there for that.
+    /// The tools that have to be installed.
     pub(crate) needs: Option<&'static str>,
-    /// What has to be run once in the project.
+    /// The command that has to be run once in the project.
     pub(crate) install: Option<&'static str>,
-    /// The arguments of a curl that calls it.
+    /// The arguments of a `curl` command that calls it.
     pub(crate) call: &'static str,
 }
 
@@ -71,7 +71,7 @@ const NODE_BUILD: Option<&str> = Some("node build.mjs");
 const PYTHON_BUILD: Option<&str> = Some("componentize-py -d wit -w app componentize app -o {{name}}.wasm");
 
 impl Template {
-    /// The project of this language and kind, if the language's own tools make such functions.
+    /// The project of this language and kind, if the tools of the language can build such a function.
     pub(crate) fn of(language: Language, kind: Kind) -> Option<Self> {
         match language {
             Language::Rust => Some(Self::rust(kind)),
@@ -123,7 +123,7 @@ impl Template {
         }
     }
 
-    /// Components of C want bindings that no C compiler brings.
+    /// A component needs bindings, which no C compiler comes with.
     fn c(kind: Kind) -> Option<Self> {
         let template = |files, build, call| Self {
             files,
@@ -148,7 +148,7 @@ impl Template {
         }
     }
 
-    /// What ComponentizeJS makes are components, and its JavaScript has no stdin.
+    /// ComponentizeJS builds components only, and its JavaScript has no stdin.
     fn javascript(kind: Kind) -> Option<Self> {
         let template = |files, call| Self {
             files,
@@ -177,7 +177,7 @@ impl Template {
         }
     }
 
-    /// What componentize-py makes are components.
+    /// componentize-py builds components only.
     fn python(kind: Kind) -> Option<Self> {
         let template = |files, call| Self {
             files,
@@ -211,7 +211,7 @@ impl Template {
         }
     }
 
-    /// An HTTP handler is more than anybody writes in the text format.
+    /// An HTTP handler is too long to be written in the text format.
     fn wat(kind: Kind) -> Option<Self> {
         let template = |files, source, call| Self { files, source, build: None, needs: None, install: None, call };
         match kind {

@@ -1,4 +1,4 @@
-//! Values as people write them, on the command line and in `nebula.toml` alike.
+//! The values of options and of keys in `nebula.toml`, and how they are written.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -17,31 +17,31 @@ use serde::{
     de::{self, Unexpected, Visitor},
 };
 
-/// A text that is not the value it should be. It prints as what was expected.
+/// A text that is not the expected value. It displays what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
 pub(crate) struct Invalid(&'static str);
 
-/// A value that has one written form.
+/// A value that is written as a text.
 pub(crate) trait TextValue: FromStr<Err = Invalid> {
-    /// What its text looks like.
+    /// What the text has to look like.
     const EXPECTED: &'static str;
 
-    /// The value that a bare number stands for, if one does.
+    /// The value of a bare number, if a number is allowed.
     fn of_number(_: u64) -> Option<Self> {
         None
     }
 }
 
-/// How long: `2s`, `1m 30s`, `500ms`. Never zero.
+/// A duration above zero: `2s`, `1m 30s`, `500ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timeout(pub(crate) Duration);
 
-/// How many bytes: `64MiB`, `1.5GB`, `65536`. Never zero.
+/// A size in bytes, above zero: `64MiB`, `1.5GB`, `65536`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) ByteSize);
 
-/// How many: from 1.
+/// A whole number from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u32);
 
@@ -49,11 +49,11 @@ pub(crate) struct Count(pub(crate) u32);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MediaType(pub(crate) String);
 
-/// A command for the shell. Never blank.
+/// A command for the shell, never blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShellCommand(pub(crate) String);
 
-/// A pattern of files, in the form of a line of `.gitignore`. Never blank, and no comment.
+/// A pattern of files, as in a line of `.gitignore`: never blank, and no comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilePattern(pub(crate) String);
 
@@ -65,7 +65,8 @@ pub(crate) struct VariableName(pub(crate) String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Variable(pub(crate) VariableName, pub(crate) String);
 
-/// A folder and where the guest sees it: `HOST::GUEST`, or `HOST::GUEST:rw`. The host's path is as it was written.
+/// A folder of the host, and its path for the guest: `HOST::GUEST`, or `HOST::GUEST:rw`. The host's path stays as it was
+/// written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dir(pub(crate) DirGrant);
 
@@ -179,7 +180,7 @@ impl FromStr for Variable {
 }
 
 impl Dir {
-    /// Reads an argument, whose host path need not be UTF-8.
+    /// Parses an argument. The host's path need not be UTF-8.
     fn of_argument(text: &OsStr) -> Result<Self, Invalid> {
         const EXPECTED: Invalid = Invalid("HOST::GUEST or HOST::GUEST:rw, such as ./data::/data");
         let text = text.as_bytes();
@@ -243,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write_is_understood() {
+    fn each_form_of_a_value_is_parsed() {
         assert_eq!("1m 30s".parse(), Ok(Timeout(Duration::from_secs(90))));
         assert_eq!("64MiB".parse(), Ok(Size(ByteSize::mib(64))));
         assert_eq!("65536".parse(), Ok(Size(ByteSize::kib(64))));
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_says_what_was_expected() {
+    fn the_error_for_a_wrong_value_says_what_was_expected() {
         fn refused<T: FromStr<Err = Invalid>>(text: &str) -> String {
             text.parse::<T>().err().unwrap().to_string()
         }

@@ -1,4 +1,4 @@
-//! The command that makes a function's file from its source.
+//! Runs the command that builds a function's file.
 
 mod group;
 mod output;
@@ -12,75 +12,84 @@ use std::{
     time::Duration,
 };
 
-use tokio::{process::Command, sync::Semaphore, time::timeout};
+use tokio::{
+    process::Command,
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use group::Group;
 use output::Output;
 
-/// A command that has run for this long gives its place to the next one. A command that hangs would keep it otherwise.
-const PLACE: Duration = Duration::from_secs(1);
-/// A process that the command has left behind may keep the output open; what the command itself wrote is there by then.
+/// A command that has run for this long gives its slot to the next one, so that a command that hangs keeps no slot.
+const SLOT: Duration = Duration::from_secs(1);
+/// How long the output is read after the command has ended. A process that the command left behind may keep it open.
 const REST: Duration = Duration::from_millis(200);
 
-/// A command for the shell, and the folder that it is meant for.
+/// A command for the shell, and how it is run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Build {
     /// The command.
     pub(crate) command: String,
-    /// Where it runs.
+    /// The folder that it runs in.
     pub(crate) folder: PathBuf,
     /// How long it may take.
     pub(crate) timeout: Duration,
-    /// Patterns of the files that it depends on; where there are none, all of its folder. See `.gitignore` for their form.
+    /// Patterns of the files that it depends on, as in `.gitignore`. Without any, it depends on all files of its folder.
     pub(crate) watch: Vec<String>,
 }
 
-/// Why there is no new file.
+/// Why the file was not built.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
-    /// The shell, or its output, cannot be had.
+    /// The shell could not be started, or its output could not be read.
     #[error("failed to run `{command}`")]
     Run { command: String, source: io::Error },
-    /// What the command itself says is in the log by then.
+    /// The command exited with a failure. Its own output is in the log.
     #[error("`{command}` failed: {status}")]
     Failed { command: String, status: ExitStatus },
-    /// It was ended.
+    /// The command took too long and was ended.
     #[error("`{command}` was ended after {}: build_timeout says how long it may take", humantime::format_duration(*.limit))]
     TimedOut { command: String, limit: Duration },
 }
 
-/// BuildSlots for commands: as many start at once as there are cores.
+/// Slots for work of which no more is started at once than there are cores.
 #[derive(Debug, Clone)]
-pub(crate) struct BuildSlots(Arc<Semaphore>);
+pub(crate) struct Slots(Arc<Semaphore>);
 
-impl BuildSlots {
-    /// As many places as there are cores.
+impl Slots {
+    /// As many slots as there are cores.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, Into::into))))
+    }
+
+    /// Waits for a free slot, and keeps it until the value is dropped.
+    pub(crate) async fn acquire(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.0.acquire().await.ok()
     }
 }
 
 impl Build {
-    /// How long a command may take where its function does not say.
+    /// How long a command may take, unless its function says otherwise.
     pub(crate) const TIMEOUT: Duration = Duration::from_secs(600);
 
-    /// Whether the same command makes the same file.
-    pub(crate) fn makes_like(&self, other: &Self) -> bool {
+    /// Whether both run the same command in the same folder.
+    pub(crate) fn runs_like(&self, other: &Self) -> bool {
         (&self.command, &self.folder) == (&other.command, &other.folder)
     }
 
-    /// Runs the command to its end, once there is a place for it. What it writes is logged as it comes: a build can be long.
+    /// Runs the command to its end, once there is a slot for it. Its output is logged while it runs, as a build can be long.
     ///
-    /// - All processes that it starts end with it, unless they have left its process group.
-    /// - They end too when the future is dropped, and when this process ends, however that happens.
-    pub(crate) async fn run(&self, functions: &str, places: &BuildSlots) -> Result<(), BuildError> {
-        // Nobody closes the semaphore.
-        let place = places.0.acquire().await.ok();
+    /// - All processes that the command starts end with it, unless they have left its process group.
+    /// - They also end when the future is dropped, and when this process ends in any way.
+    pub(crate) async fn run(&self, functions: &str, slots: &Slots) -> Result<(), BuildError> {
+        let slot = slots.acquire().await;
         let mut running = Box::pin(self.run_now(functions));
-        match timeout(PLACE, &mut running).await {
+        match timeout(SLOT, &mut running).await {
             Ok(ended) => ended,
             Err(_) => {
-                drop(place);
+                drop(slot);
                 running.await
             }
         }
@@ -99,7 +108,7 @@ impl Build {
 
     async fn logged(&self, functions: &str) -> io::Result<ExitStatus> {
         let mut command = Command::new("sh");
-        // One stream for both: compilers write what belongs together to either.
+        // One stream for stdout and stderr: compilers write parts of one message to both.
         command.arg("-c").arg(format!("exec 2>&1\n{}", self.command)).current_dir(self.folder());
         let mut group = Group::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let log = |line: String| tracing::info!(target: "nebula::build", function = %functions, "{line}");
@@ -119,13 +128,13 @@ impl Build {
                 log(line);
             }
         };
-        // That there is more after this is said above.
+        // REST says what is lost here.
         timeout(REST, rest).await.unwrap_or_default();
         Ok(status)
     }
 
     fn folder(&self) -> &Path {
-        // The folder of a bare `nebula.toml` is the empty path, which names no folder.
+        // The parent of the path `nebula.toml` is the empty path, which names no folder.
         if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder }
     }
 }
@@ -143,10 +152,10 @@ mod tests {
     }
 
     async fn run(command: &str, folder: &Path) -> Result<(), String> {
-        build(command, folder).run("f", &BuildSlots::new()).await.map_err(|error| error.to_string())
+        build(command, folder).run("f", &Slots::new()).await.map_err(|error| error.to_string())
     }
 
-    /// A pipe `held` in a folder, and what comes out of it: its end, once no process has it open any more.
+    /// Makes a pipe `held` in a folder, and reads it until no process has it open any more.
     fn held(folder: &Path) -> JoinHandle<io::Result<Vec<u8>>> {
         let pipe = folder.join("held");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -154,25 +163,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_runs_in_its_folder_by_the_shell() {
+    async fn the_shell_runs_a_command_in_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(run("echo '(module)' > f.wat && cp f.wat g.wat", folder.path()).await, Ok(()));
         assert_eq!(fs::read_to_string(folder.path().join("g.wat")).unwrap(), "(module)\n");
     }
 
     #[tokio::test]
-    async fn a_command_that_fails_is_named_with_its_status() {
+    async fn the_error_names_the_command_and_its_status() {
         let failed = run("echo said; exit 3", Path::new("")).await;
         assert_eq!(failed, Err("`echo said; exit 3` failed: exit status: 3".to_owned()));
     }
 
     #[tokio::test]
-    async fn a_folder_that_is_not_there_is_a_failure() {
+    async fn a_folder_that_does_not_exist_is_a_failure() {
         assert_eq!(run("true", Path::new("/nowhere")).await, Err("failed to run `true`".to_owned()));
     }
 
     #[tokio::test]
-    async fn a_command_that_leaves_a_process_behind_has_ended_and_so_has_the_process() {
+    async fn a_process_that_a_command_leaves_behind_is_ended() {
         let folder = tempfile::tempdir().unwrap();
         let held = held(folder.path());
         assert_eq!(run("exec 9> held; sleep 86400 & echo up >&9", folder.path()).await, Ok(()));
@@ -180,18 +189,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_that_does_not_end_is_ended_at_its_limit_with_its_processes() {
+    async fn a_command_that_takes_too_long_is_ended_with_its_processes() {
         let folder = tempfile::tempdir().unwrap();
         let held = held(folder.path());
         let command = "trap '' TERM; exec 9> held; echo up >&9; sleep 86400";
         let build = Build { timeout: Duration::from_millis(500), ..build(command, folder.path()) };
-        let failed = build.run("f", &BuildSlots::new()).await.unwrap_err().to_string();
+        let failed = build.run("f", &Slots::new()).await.unwrap_err().to_string();
         assert_eq!(failed, format!("`{command}` was ended after 500ms: build_timeout says how long it may take"));
         assert_eq!(held.await.unwrap().unwrap(), b"up\n");
     }
 
     #[tokio::test]
-    async fn a_command_that_nobody_waits_for_ends_with_its_processes() {
+    async fn dropping_a_run_ends_the_command_and_its_processes() {
         let folder = tempfile::tempdir().unwrap();
         let held = held(folder.path());
         let build = build("exec 9> held; sleep 86400 & echo up >&9; echo > started; wait", folder.path());
@@ -200,7 +209,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let places = BuildSlots::new();
+        let places = Slots::new();
         tokio::select! {
             ended = build.run("f", &places) => panic!("{ended:?}"),
             () = started => {}
@@ -209,9 +218,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn commands_that_hang_hold_up_no_other() {
+    async fn a_command_that_hangs_does_not_delay_others() {
         let folder = tempfile::tempdir().unwrap();
-        let places = BuildSlots(Arc::new(Semaphore::new(1)));
+        let places = Slots(Arc::new(Semaphore::new(1)));
         let (hangs, quick) = (build("sleep 86400", folder.path()), build("true", folder.path()));
         let hanging = hangs.run("f", &places);
         let other = async {

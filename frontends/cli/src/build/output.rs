@@ -1,4 +1,4 @@
-//! What a command writes, in lines, as it comes.
+//! The output of a command, line by line.
 
 use std::{io, time::Duration};
 
@@ -8,7 +8,8 @@ use tokio::{
     time::timeout,
 };
 
-/// A part of a line is shown when no more has come for this long: a command that hangs often says why without a line's end.
+/// A part of a line is shown after this long without more output: a command that hangs often ends its prompt without a line
+/// feed.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A longer line is shown in parts.
 const LONGEST: usize = 8 * 1024;
@@ -24,7 +25,7 @@ impl<R: AsyncRead + Unpin> Output<R> {
         Self { reader, buffer: BytesMut::new() }
     }
 
-    /// The next line that is not blank; `None` at the end. Nothing is lost where the future is dropped.
+    /// The next line that is not blank; `None` at the end. Nothing is lost when the future is dropped.
     pub(super) async fn next(&mut self) -> io::Result<Option<String>> {
         loop {
             if let Some(line) = self.line() {
@@ -44,7 +45,7 @@ impl<R: AsyncRead + Unpin> Output<R> {
         }
     }
 
-    /// The next line that is here as a whole. A carriage return ends one too: what shows progress uses it.
+    /// The next complete line. A carriage return ends a line too, as programs that show progress use it.
     fn line(&mut self) -> Option<String> {
         loop {
             let end = self.buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
@@ -80,20 +81,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_end_in_each_way_and_blank_ones_are_left_out() {
+    async fn line_feeds_and_carriage_returns_end_lines_and_blank_lines_are_left_out() {
         assert_eq!(lines(b"one\ntwo\r\n\n \n10%\r20%\rlast").await, ["one", "two", "10%", "20%", "last"]);
         assert_eq!(lines(b"\n\n").await, Vec::<String>::new());
         assert_eq!(lines(b"\xff\n").await, ["\u{fffd}"]);
     }
 
     #[tokio::test]
-    async fn a_line_without_an_end_is_shown_in_parts() {
+    async fn a_long_line_is_shown_in_parts() {
         let long = vec![b'a'; LONGEST + 1];
         assert_eq!(lines(&long).await, ["a".repeat(LONGEST), "a".to_owned()]);
     }
 
     #[tokio::test]
-    async fn what_stands_there_without_a_line_end_is_shown_while_the_command_goes_on() {
+    async fn a_prompt_without_a_line_feed_is_shown_while_the_command_runs() {
         let (mut writer, reader) = tokio::io::duplex(64);
         writer.write_all(b"Password: ").await.unwrap();
         assert_eq!(Output::of(reader).next().await.unwrap(), Some("Password:".to_owned()));

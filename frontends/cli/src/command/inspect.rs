@@ -41,13 +41,13 @@ pub(crate) struct Inspect {
     json: bool,
 }
 
-/// What is printed.
+/// What the command prints.
 #[derive(Serialize)]
 struct Inspected {
     #[serde(flatten)]
     info: FunctionInfo,
     limits: EffectiveLimits,
-    /// What `nebula run` is given to call it.
+    /// The target of a `nebula run` that calls it.
     #[serde(skip)]
     called: CallTarget,
     /// All versions of the function, the newest first.
@@ -59,7 +59,7 @@ enum CallTarget {
     File(PathBuf),
 }
 
-/// The limits that hold where a server does not say otherwise.
+/// The limits of the function on a server without limits of its own.
 #[derive(Serialize)]
 struct EffectiveLimits {
     memory_bytes: u64,
@@ -81,7 +81,7 @@ struct Version {
 }
 
 impl Inspect {
-    /// Prints what is known of the function.
+    /// Prints everything that is known about the function.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let inspected = match self.target {
             Target::Function(function) => {
@@ -163,7 +163,7 @@ impl Inspected {
 }
 
 impl Inspected {
-    /// An export's signature and, of a typed one, what its author wrote, and a call that works when it is pasted.
+    /// An export's signature. Of a typed one also its documentation, and a call that works when it is pasted into a shell.
     fn export(&self, export: &Export) -> Vec<String> {
         let Some(typed) = &export.typed else {
             return vec![export.to_string()];
@@ -176,7 +176,7 @@ impl Inspected {
         docs.chain(wit).chain([self.example(export, typed)]).collect()
     }
 
-    /// A shell's line that calls an export with an example of each argument.
+    /// A command line that calls an export with an example of each argument.
     fn example(&self, export: &Export, typed: &TypedExport) -> String {
         let target = self.called.export(match self.info.exports.as_slice() {
             [_] => None,
@@ -184,7 +184,7 @@ impl Inspected {
         });
         let arguments: String = typed.params.iter().map(|param| " ".to_owned() + &argument(&param.example)).collect();
         match arguments.is_empty() {
-            // Without an argument, a line of standard input is an event.
+            // Without arguments, each line of stdin is an event.
             true => format!("$ echo '[]' | nebula run {target}"),
             false => format!("$ nebula run {target}{arguments}"),
         }
@@ -209,13 +209,13 @@ fn version(function: &FunctionRef) -> String {
     }
 }
 
-/// An example as an argument: a text as it is, where it cannot be taken for other JSON.
+/// An example as an argument: a JSON string without its quotation marks, unless the rest is JSON too.
 fn argument(example: &Value) -> String {
     let plain = example.as_str().filter(|text| serde_json::from_str::<Value>(text).is_err());
     shell_word(&plain.map_or_else(|| example.to_string(), str::to_owned))
 }
 
-/// A path as a shell reads it, whatever its octets are.
+/// A path as a word of the shell, also one that is not UTF-8.
 fn path_word(path: &Path) -> String {
     match path.to_str() {
         Some(text) => shell_word(text),
@@ -223,7 +223,7 @@ fn path_word(path: &Path) -> String {
     }
 }
 
-/// A word as a shell reads it: quoted where it holds anything that means something there.
+/// A word of the shell, quoted if it has characters with a meaning there.
 fn shell_word(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,+@%".contains(&byte);
     match word.bytes().all(is_plain) && !word.is_empty() {
@@ -255,7 +255,7 @@ impl Version {
     }
 }
 
-/// What a function may do beyond computing. The values of variables may be secrets; `--json` has them.
+/// What the function is granted. The values of variables are left out, as they may be secrets; `--json` shows them.
 fn grants(config: &FunctionConfig) -> Vec<String> {
     let dirs = config.dirs.iter().map(|dir| {
         let access = if dir.writable { "read and write" } else { "read" };
@@ -278,12 +278,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_example_is_one_word_of_a_shell() {
+    fn an_example_is_one_word_of_the_shell() {
         let cases = [
             (json!("text"), "text"),
             (json!("two words"), "'two words'"),
             (json!("it's"), r"'it'\''s'"),
-            // As it is, it would be the number.
+            // Without quotation marks it would be a number.
             (json!("10"), "'\"10\"'"),
             (json!(""), "''"),
             (json!(1.5), "1.5"),

@@ -22,8 +22,8 @@ Examples:
 A function that cannot be read is listed with the reason; a warning on stderr
 counts such functions, and the exit code stays 0.";
 
-/// How many functions are read before they are printed. A list of no more has all its columns in line; in a longer one,
-/// only the names are known beforehand.
+/// How many functions are read before they are printed. A list of up to this many has all its columns aligned. In a longer
+/// list only the column of names is, because only the names are known beforehand.
 const PART: usize = 100;
 
 /// Lists the published functions.
@@ -36,7 +36,7 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// Prints the latest version of each function, as the functions are read.
+    /// Prints the latest version of each function, while the functions are read.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let (store, url) = global.places.open_store().await?;
         let runtime = Runtime::builder(store).concurrency(1).build()?;
@@ -67,7 +67,7 @@ fn warn(unreadable: usize) {
     }
 }
 
-/// A list that is printed part by part.
+/// A list that is printed in parts.
 struct Output {
     json: bool,
     /// Whether nothing is printed yet.
@@ -81,7 +81,7 @@ impl Output {
         Self { json, first: true, columns: Columns([name, 0, 0, 0, 0]) }
     }
 
-    /// The next functions, with what comes before them.
+    /// The text of the next functions, with the header or the separator before them.
     fn part(&mut self, part: &[ListedFunction]) -> Result<String, Failure> {
         let first = mem::replace(&mut self.first, false);
         if self.json {
@@ -101,7 +101,7 @@ impl Output {
     }
 }
 
-/// Elements of a JSON array, with the array's beginning or the comma before them.
+/// The elements of a JSON array, each with a comma before it, or with the bracket that begins the array.
 fn elements(first: bool, part: &[ListedFunction]) -> Result<String, Failure> {
     #[derive(Serialize)]
     #[serde(untagged)]
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_in_parts_has_one_header_and_knows_the_longest_name() {
+    fn a_table_in_parts_has_one_header_and_room_for_the_longest_name() {
         let expected = "NAME    VERSION  KIND  SIZE     EXPORTS\n\
                         a       3        core  2.0 KiB\n\
                         longer  3        core  2.0 KiB\n";

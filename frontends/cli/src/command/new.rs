@@ -43,7 +43,7 @@ pub(crate) struct New {
 impl New {
     /// Writes the project, and prints what it wrote and what to do with it.
     pub(crate) fn execute(self) -> Result<u8, Failure> {
-        let template = Template::of(self.language, self.kind).ok_or_else(|| self.impossible())?;
+        let template = Template::of(self.language, self.kind).ok_or_else(|| self.no_such_template())?;
         let folder = Path::new(self.name.as_str());
         make(folder)?;
         let files = self.files(&template);
@@ -54,7 +54,7 @@ impl New {
         Ok(ExitCode::OK)
     }
 
-    fn impossible(&self) -> Failure {
+    fn no_such_template(&self) -> Failure {
         let kinds = Kind::value_variants().iter().filter(|kind| Template::of(self.language, **kind).is_some());
         let languages = Language::value_variants().iter();
         let languages = languages.filter(|language| Template::of(**language, self.kind).is_some());
@@ -67,7 +67,7 @@ impl New {
         ))
     }
 
-    /// The project's files and what is in them, by their paths in its folder.
+    /// The path of each file in the project's folder, and its content.
     fn files(&self, template: &Template) -> Vec<(&'static str, String)> {
         let own = template.files.iter().map(|(path, text)| (*path, self.filled(text)));
         let described = [(Config::FILE, self.config(template)), ("README.md", self.readme(template))];
@@ -80,7 +80,7 @@ impl New {
 
     fn config(&self, template: &Template) -> String {
         let build = template.build.map(|build| format!("build = \"{build}\"\n")).unwrap_or_default();
-        // componentize-py's components have an export of their own besides.
+        // A component of componentize-py has one more export.
         let export = match (self.language, self.kind) {
             (Language::Python, Kind::Typed) => "export = \"greet\"\n",
             _ => "",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn no_placeholder_is_left_and_the_configuration_is_one() {
+    fn no_placeholder_is_left_and_the_configuration_is_valid() {
         for (new, template) in projects() {
             let folder = tempfile::tempdir().unwrap();
             for (path, text) in new.files(&template) {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_lists_what_can_be_made() {
+    fn the_help_lists_every_template() {
         for language in Language::value_variants() {
             let kinds = Kind::value_variants().iter().filter(|kind| Template::of(*language, **kind).is_some());
             let line = format!("{:11} {}", written(language), kinds.map(written).collect::<Vec<_>>().join(", "));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_made_is_refused_with_what_can_be() {
+    fn the_error_for_a_missing_template_lists_those_that_exist() {
         let new = New { name: "f".parse().unwrap(), language: Language::Javascript, kind: Kind::Core };
         let expected = "the tools of javascript make no functions of kind core: javascript makes http, typed; core is \
                         made by rust, c, wat";

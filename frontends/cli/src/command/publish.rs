@@ -45,7 +45,7 @@ struct Object<'a> {
 }
 
 impl Publish {
-    /// Publishes, and prints what is now published.
+    /// Publishes the file, and prints the version that is now published.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let config = self.config.as_deref().map(|path| settings(path, &self.name)).transpose()?.unwrap_or_default();
         let (store, _) = global.places.open_or_make_store().await?;
@@ -64,7 +64,7 @@ impl Publish {
     }
 }
 
-/// What a configuration says about one function.
+/// The settings that a configuration has for one function.
 fn settings(path: &Path, name: &FunctionName) -> Result<FunctionConfig, Failure> {
     let functions = Config::read(path)?.functions;
     let names: Vec<_> = functions.iter().map(|function| function.name.clone()).collect();

@@ -24,7 +24,7 @@ use crate::{
     watch::{Watch, WatchConfig},
 };
 
-/// How many invocations a server runs at once where its configuration does not say.
+/// How many invocations a server runs at once, unless its configuration says otherwise.
 const CONCURRENCY: u32 = 256;
 
 const EXAMPLES: &str = "\
@@ -68,7 +68,7 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    /// Serves until the process is asked to stop. `ends` is for the time until the server takes the signals.
+    /// Serves until the process is asked to stop. `ends` handles signals until the server does.
     pub(crate) async fn execute(self, global: &Global, ends: EndsAtSignals) -> Result<u8, Failure> {
         if let Err(error) = raise_descriptor_limit() {
             tracing::warn!(%error, "the limit of open files stays as it is");
@@ -109,7 +109,7 @@ impl Serve {
         store: StoreUrl,
         routes: Routes,
     ) -> Result<WatchConfig, Failure> {
-        // Another folder may take the place of the working directory.
+        // The working directory may be replaced by another folder.
         let absolute = std::path::absolute(&path).map_err(|source| Failure::Absolute { path, source })?;
         let (cache, poll) = (global.places.code_cache(), self.poll.map(|poll| poll.0));
         Ok(WatchConfig { path: absolute, config, store, cache, poll, routes })
@@ -150,14 +150,14 @@ fn runtime(
     Ok(builder.build()?)
 }
 
-/// The whole server's routes.
+/// The routes of the whole server.
 fn site(runtime: Arc<Runtime>, config: &Config, metrics: Metrics, shutdown: Shutdown) -> Site {
     let proxies = config.trusted_proxies.iter().copied().collect();
     let api = Api::new(Arc::clone(&runtime) as _).with_metrics(metrics).with_trusted_proxies(proxies);
     Site::new(api, runtime, shutdown)
 }
 
-/// Says what is served and where. By then, connections are taken.
+/// Prints what is served and where. The server accepts connections by then.
 async fn announce(listener: &TcpListener, store: &Store, url: &StoreUrl, format: LogFormat) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::Listener)?;
     let names = store.names().await?;
@@ -176,7 +176,7 @@ async fn announce(listener: &TcpListener, store: &Store, url: &StoreUrl, format:
 }
 
 fn functions(names: &[FunctionName], url: &StoreUrl) -> String {
-    /// More names than this fill a screen and help nobody.
+    /// A longer list of names would fill the screen.
     const SHOWN: usize = 10;
 
     let shown: Vec<_> = names.iter().take(SHOWN).map(FunctionName::as_str).collect();

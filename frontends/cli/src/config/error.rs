@@ -1,4 +1,4 @@
-//! What is wrong with a `nebula.toml`: where, which key, what instead.
+//! Errors in a `nebula.toml`: the line, the key, and what to write instead.
 
 use std::{
     fmt, io,
@@ -11,20 +11,20 @@ use toml::de::DeTable;
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("failed to read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
-    /// It does not say what it should.
+    /// The file has a mistake.
     #[error("{0}")]
     Invalid(Problem),
 }
 
-/// What is wrong in a file, in one line.
+/// A mistake in a file. It displays in one line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     file: PathBuf,
@@ -39,7 +39,7 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    /// A value that is of the right form and still wrong.
+    /// A value that has the right type and is still wrong.
     pub(super) fn at_key(file: &Path, text: &str, path: &[&str], detail: &str) -> Self {
         let line = line_of(text, start_of_key(text, path).unwrap_or_default());
         Self { file: file.to_owned(), line, detail: format!("{}: {detail}", path.join(".")) }
@@ -76,7 +76,7 @@ fn start_of_key(text: &str, path: &[&str]) -> Option<usize> {
     Some(key.span().start.min(value.span().start))
 }
 
-/// The unknown key that serde's message tells of, and the keys that it expects.
+/// The unknown key in serde's message, and the keys that were expected.
 fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
     let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
     Some((quoted.next()?, quoted.collect()))

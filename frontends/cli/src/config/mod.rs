@@ -1,6 +1,6 @@
 //! `nebula.toml`: the functions to publish, and the server's limits.
 //!
-//! [`schema`] is the file as it is written; [`Config`] is what it means once every value is checked.
+//! [`schema`] has the keys of the file. [`Config`] has the values after they are checked.
 
 mod error;
 mod schema;
@@ -21,55 +21,55 @@ use crate::{build::Build, values::FilePattern};
 pub(crate) use error::ConfigError;
 use error::Problem;
 
-/// What a `nebula.toml` says.
+/// The content of a `nebula.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Config {
-    /// The functions to publish, each after those that it imports, and else in alphabetical order.
+    /// The functions to publish, in alphabetical order, but each after the functions that it imports.
     pub(crate) functions: Vec<FunctionSource>,
-    /// The functions at places of their own.
+    /// The functions at paths or hosts of their own.
     pub(crate) routes: Vec<Route>,
-    /// Limits of functions that set none of their own.
+    /// The limits of functions that set none of their own.
     pub(crate) limits: LimitSettings,
-    /// Limits that no function exceeds.
+    /// The limits that no function can exceed.
     pub(crate) ceilings: LimitSettings,
     /// How many invocations a server runs at once.
     pub(crate) concurrency: Option<u32>,
-    /// The proxies whose `X-Forwarded-` fields a server believes.
+    /// The proxies whose `X-Forwarded-` headers the server trusts.
     pub(crate) trusted_proxies: Vec<Network>,
-    /// How `serve --watch` watches.
+    /// The settings of `serve --watch`.
     pub(crate) watch: WatchSettings,
 }
 
-/// How `serve --watch` watches.
+/// The settings of `serve --watch`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct WatchSettings {
-    /// Patterns of files that no build depends on, as in `.gitignore`.
+    /// Patterns of the files that no build depends on, as in `.gitignore`.
     pub(crate) ignore: Vec<String>,
-    /// How often to look at files without a notice.
+    /// How often files are checked without a notification.
     pub(crate) poll: Option<Duration>,
 }
 
-/// A function and where its code is.
+/// A function and its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FunctionSource {
     /// Its name.
     pub(crate) name: FunctionName,
-    /// The file, as seen from the working directory.
+    /// The path of its file, as seen from the working directory.
     pub(crate) source: PathBuf,
-    /// What makes that file, where it is made.
+    /// The build of that file, if it has one.
     pub(crate) build: Option<Build>,
-    /// How it is run. Host folders are absolute, and were there.
+    /// Its settings. The paths of granted folders are absolute, and the folders exist.
     pub(crate) config: FunctionConfig,
 }
 
 impl Config {
-    /// The name that is looked for in the working directory.
+    /// The name of the file in the working directory that is used by default.
     pub(crate) const FILE: &'static str = "nebula.toml";
 
-    /// Reads and checks a file. Relative paths in it start at its folder.
+    /// Reads and checks a file. Relative paths in it are relative to its folder.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        // Some editors begin each file with a byte order mark, which is no part of the text.
+        // Some editors write a byte order mark before the text.
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         Self::parse(path, text).map_err(ConfigError::Invalid)
     }
@@ -102,10 +102,10 @@ impl Config {
     }
 }
 
-/// The functions in an order in which each comes after those that it imports.
+/// Sorts the functions so that each comes after the functions that it imports.
 ///
 /// # Errors
-/// The first of those that import each other.
+/// The first of the functions that import each other.
 fn in_order(mut left: Vec<FunctionSource>) -> Result<Vec<FunctionSource>, FunctionName> {
     let mut ordered = Vec::with_capacity(left.len());
     while let Some(first) = left.first() {
@@ -135,10 +135,10 @@ impl Wrong {
 }
 
 impl FunctionSource {
-    /// Whether the same command makes the same file.
-    pub(crate) fn is_made_like(&self, other: &Self) -> bool {
+    /// Whether both have the same file, built by the same command.
+    pub(crate) fn is_built_like(&self, other: &Self) -> bool {
         let builds_like = match (&self.build, &other.build) {
-            (Some(build), Some(other)) => build.makes_like(other),
+            (Some(build), Some(other)) => build.runs_like(other),
             (build, other) => build == other,
         };
         self.source == other.source && builds_like
@@ -186,10 +186,10 @@ fn grant(base: &Path, dir: schema::Dir) -> Result<DirGrant, String> {
     absolute(if dir.writable { grant.writable() } else { grant }).map_err(|error| error.to_string())
 }
 
-/// The same grant with the host's folder made absolute: a published function means the same one wherever it is run.
+/// The grant with the absolute path of the host's folder, so that a published function has the same folder wherever it runs.
 ///
 /// # Errors
-/// Where the folder is not there, or is none.
+/// If the folder does not exist or is not a folder.
 pub(crate) fn absolute(mut dir: DirGrant) -> Result<DirGrant, FolderError> {
     let failed = |source| FolderError::Unusable { path: dir.host.clone(), source };
     let host = std::path::absolute(&dir.host).map_err(failed)?;
@@ -203,15 +203,15 @@ pub(crate) fn absolute(mut dir: DirGrant) -> Result<DirGrant, FolderError> {
 /// Why a folder cannot be granted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FolderError {
-    /// It is not there, or not to be seen.
+    /// The folder does not exist or cannot be read.
     #[error("the folder {} cannot be granted: {source}", path.display())]
     Unusable {
-        /// The folder, as it was written.
+        /// The folder, as it is written in the configuration.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
-    /// It is something else.
+    /// The path is not a folder.
     #[error("{} cannot be granted: it is not a folder", .0.display())]
     NotAFolder(PathBuf),
 }

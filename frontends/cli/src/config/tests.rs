@@ -55,7 +55,7 @@ ignore = ["/notes/", "!*.log"]
 poll = "2s"
 "#;
 
-/// What [`EVERY_KEY`] says of `treats`, in this folder.
+/// The settings of `treats` in [`EVERY_KEY`], if that is in this folder.
 fn treats(folder: &Path) -> FunctionConfig {
     let mut treats = FunctionConfig::default();
     treats.export = Some("treats".to_owned());
@@ -80,7 +80,7 @@ fn build(command: &str, folder: &Path, timeout: Duration, watch: &[&str]) -> Opt
     Some(Build { command: command.to_owned(), folder: folder.to_owned(), timeout, watch })
 }
 
-/// The functions of [`EVERY_KEY`], in this folder.
+/// The functions of [`EVERY_KEY`], if that is in this folder.
 fn functions(folder: &Path) -> Vec<FunctionSource> {
     let function =
         |name: &str, source, build, config| FunctionSource { name: name.parse().unwrap(), source, build, config };
@@ -122,7 +122,7 @@ fn an_empty_file_is_a_configuration() {
 }
 
 #[test]
-fn a_byte_order_mark_before_a_file_is_no_part_of_it() {
+fn a_byte_order_mark_at_the_start_is_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nebula.toml");
     fs::write(&path, "\u{feff}[functions.treats]\nsource = 1\n").unwrap();
@@ -134,7 +134,7 @@ fn a_byte_order_mark_before_a_file_is_no_part_of_it() {
     assert_eq!(Config::read(&path).unwrap().concurrency, Some(3));
 }
 
-/// Texts that are no TOML or have another key than those that there are, and what is said of them.
+/// Texts that are not TOML or have a wrong key, and the beginning of the error.
 const WRONG_KEYS: &[(&str, &str)] = &[
     ("[functions.treats\n", ":1: unclosed table"),
     ("a = 1\na = 2\n", ":2: duplicate key: \"a\""),
@@ -155,7 +155,7 @@ const WRONG_KEYS: &[(&str, &str)] = &[
     ("[watch]\nignored = [\"*.log\"]\n", ":2: unknown key \"ignored\"; did you mean \"ignore\"?"),
 ];
 
-/// Values of a function that it cannot have, and what is said of them.
+/// Wrong values of functions, and the beginning of the error.
 const WRONG_FUNCTIONS: &[(&str, &str)] = &[
     (
         "[functions.Treats]\nsource = \"a\"\n",
@@ -219,7 +219,7 @@ const WRONG_FUNCTIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Other values that cannot be, and what is said of them.
+/// Other wrong values, and the beginning of the error.
 const WRONG_VALUES: &[(&str, &str)] = &[
     (
         "[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\n",
@@ -238,7 +238,7 @@ const WRONG_VALUES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
+fn the_error_for_a_mistake_names_the_line_the_key_and_what_was_expected() {
     for (text, expected) in [WRONG_KEYS, WRONG_FUNCTIONS, WRONG_VALUES].concat() {
         let problem = parse(text).unwrap_err();
         assert!(problem.starts_with(&format!("conf/nebula.toml{expected}")), "{text}: {problem}");
@@ -247,7 +247,7 @@ fn a_mistake_is_named_with_its_line_its_key_and_what_was_expected() {
 }
 
 #[test]
-fn a_function_comes_after_those_that_it_imports() {
+fn a_function_comes_after_the_functions_that_it_imports() {
     let names = |text: &str| -> Result<Vec<String>, String> {
         Ok(parse(text)?.functions.into_iter().map(|function| function.name.to_string()).collect())
     };
@@ -265,7 +265,7 @@ fn a_function_comes_after_those_that_it_imports() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn the_error_for_a_missing_file_names_it() {
     let error = Config::read(Path::new("/nowhere/nebula.toml")).unwrap_err();
     assert_eq!(error.to_string(), "failed to read /nowhere/nebula.toml");
 }

@@ -1,4 +1,4 @@
-//! Which builds are due, and why.
+//! Decides which builds are due.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,31 +11,31 @@ use tokio::task::AbortHandle;
 use super::files::Change;
 use crate::build::Build;
 
-/// The pause before a build whose only reason is a file that was written during so many runs in a row of one build: two, three,
-/// and so on. After that, such a file is no reason any more.
+/// The pause before a build whose only reason is a file that was written during two, three, four, five or six runs of one
+/// build in a row. A file that was written during more runs in a row is no reason for a build.
 const PAUSES: [Duration; 5] =
     [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(8), Duration::from_secs(32), Duration::from_secs(128)];
 
 /// The builds of a configuration.
 ///
 /// - A build is due when it is asked for, and when a file that it depends on has changed since it began.
-/// - What a build itself writes looks the same as what a person saves meanwhile. So a file that was written during two runs in
-///   a row is a reason still, but after a pause that grows from run to run, and the log says so once. A person's work is not
-///   lost, and a build that is the cause of the next one comes to an end.
+/// - A file that a build writes cannot be told from one that a person saves during the build. So a file that was written
+///   during two runs in a row is still a reason for a build, but after a pause that grows with each run. The log says so
+///   once. In this way no change by a person is lost, and a build that is the reason for the next one comes to an end.
 #[derive(Debug, Default)]
 pub(super) struct Builds {
     jobs: BTreeMap<Build, Job>,
-    said: BTreeSet<PathBuf>,
+    warned: BTreeSet<PathBuf>,
 }
 
 #[derive(Debug, Default)]
 struct Job {
     stage: Stage,
-    /// The looks between which the last run was. It goes on where there is no second one.
+    /// The numbers of the checks before and after the last run. Without the second number, the build still runs.
     run: Option<(u64, Option<u64>)>,
     wanted: bool,
     reasons: BTreeMap<PathBuf, Reason>,
-    /// The files that were written during the last run, and in how many runs in a row before.
+    /// The files that were written during the last run, each with the number of runs in a row that have written it.
     writes: BTreeMap<PathBuf, usize>,
 }
 
@@ -44,7 +44,7 @@ enum Stage {
     #[default]
     Idle,
     Running(AbortHandle),
-    /// The command has ended then. What it wrote last has not been seen yet.
+    /// The command ended at this time. The files that it wrote last have not been checked yet.
     Ended(SystemTime),
 }
 
@@ -60,7 +60,7 @@ impl Job {
         self.run.map_or(0, |(began, _)| began)
     }
 
-    /// How many runs in a row have written a file that was written at this look, during the last of them.
+    /// How many runs in a row have written this file, if it was written at this check and during the last run.
     fn runs_that_wrote(&self, path: &Path, look: u64) -> usize {
         let during = self.run.is_some_and(|(began, ended)| began < look && ended.is_none_or(|ended| look <= ended));
         self.writes.get(path).copied().filter(|_| during).unwrap_or_default()
@@ -71,7 +71,7 @@ impl Job {
         reasons.chain(self.wanted.then_some(now)).min().filter(|_| matches!(self.stage, Stage::Idle))
     }
 
-    /// The run is over, and these files were written during it.
+    /// Ends the run, during which these files were written.
     fn close(&mut self, look: u64, written: BTreeSet<PathBuf>) {
         let before = std::mem::take(&mut self.writes);
         let count = |path: PathBuf| {
@@ -85,7 +85,7 @@ impl Job {
 }
 
 impl Builds {
-    /// Has these builds and no others. One that runs and is not among them is ended.
+    /// Replaces the builds by these. A build that runs and is not among them is ended.
     pub(super) fn follow<'a>(&mut self, builds: impl Iterator<Item = &'a Build>) {
         let mut before = std::mem::take(&mut self.jobs);
         self.jobs = builds.map(|build| (build.clone(), before.remove(build).unwrap_or_default())).collect();
@@ -96,14 +96,14 @@ impl Builds {
         }
     }
 
-    /// Asks for a build. One that runs will run again.
+    /// Requests a build. If it is running, it will run again.
     pub(super) fn want(&mut self, build: &Build) {
         if let Some(job) = self.jobs.get_mut(build) {
             job.wanted = true;
         }
     }
 
-    /// Takes in what changed. `matching` tells which of it a build of these patterns depends on.
+    /// Adds changes as reasons for builds. `matching` returns those that a build with these patterns depends on.
     pub(super) fn changed<'a>(&mut self, matching: impl Fn(&[String]) -> Vec<&'a Change>) {
         for (build, job) in &mut self.jobs {
             let began = job.began();
@@ -112,11 +112,11 @@ impl Builds {
                 job.reasons.insert(change.path.clone(), reason);
             }
         }
-        self.weigh();
+        self.set_pauses();
     }
 
-    /// Pauses where builds may be their own reason.
-    fn weigh(&mut self) {
+    /// Sets the pauses of builds that may be their own reason.
+    fn set_pauses(&mut self) {
         let jobs: Vec<_> = self.jobs.values().collect();
         let runs = |path: &Path, look| jobs.iter().map(|job| job.runs_that_wrote(path, look)).max().unwrap_or_default();
         let weighed: Vec<Vec<_>> =
@@ -126,8 +126,8 @@ impl Builds {
             job.reasons.retain(|path, reason| match runs.next().unwrap_or_default().checked_sub(2) {
                 None => true,
                 Some(more) => {
-                    if self.said.insert(path.clone()) {
-                        say(path);
+                    if self.warned.insert(path.clone()) {
+                        warn(path);
                     }
                     reason.pause = reason.pause.max(PAUSES.get(more).copied().unwrap_or_default());
                     more < PAUSES.len()
@@ -142,13 +142,13 @@ impl Builds {
         due.map(|(build, _)| build.clone()).collect()
     }
 
-    /// When the next one is due.
+    /// When the next build is due.
     pub(super) fn next(&self) -> Option<Instant> {
         let now = Instant::now();
         self.jobs.values().filter_map(|job| job.due(now)).min()
     }
 
-    /// A build has been started after this look.
+    /// A build was started after this check.
     pub(super) fn started(&mut self, build: &Build, look: u64, handle: AbortHandle) {
         if let Some(job) = self.jobs.get_mut(build) {
             (job.stage, job.run, job.wanted) = (Stage::Running(handle), Some((look, None)), false);
@@ -163,35 +163,36 @@ impl Builds {
         }
     }
 
-    /// Whether a build runs, or is about to.
+    /// Whether a build is running or due.
     pub(super) fn is_under_way(&self, build: &Build) -> bool {
         let now = Instant::now();
         let is_due = |job: &Job| job.due(now).is_some_and(|due| due <= now);
         self.jobs.get(build).is_some_and(|job| matches!(job.stage, Stage::Running(_)) || is_due(job))
     }
 
-    /// Whether any command runs.
+    /// Whether any command is running.
     pub(super) fn are_running(&self) -> bool {
         self.jobs.values().any(|job| matches!(job.stage, Stage::Running(_)))
     }
 
-    /// Whether what a build has written is to be looked at.
+    /// Whether a command has ended whose files have not been checked yet.
     pub(super) fn are_ending(&self) -> bool {
         self.jobs.values().any(|job| matches!(job.stage, Stage::Ended(_)))
     }
 
-    /// Closes the runs that are over, after this look. `written` tells what was written after a look and before a time.
+    /// Ends the runs whose commands have ended, after this check. `written` returns the files that were written after a check
+    /// and before a time.
     pub(super) fn close(&mut self, look: u64, written: impl Fn(u64, SystemTime) -> BTreeSet<PathBuf>) {
         for job in self.jobs.values_mut() {
             if let Stage::Ended(at) = job.stage {
                 job.close(look, written(job.began(), at));
             }
         }
-        self.weigh();
+        self.set_pauses();
     }
 }
 
-fn say(path: &Path) {
+fn warn(path: &Path) {
     tracing::warn!(
         "{} was written during two builds in a row: if they write it, [watch] ignore in nebula.toml leaves it out. Until then, \
          builds for it come after longer and longer pauses",
@@ -203,8 +204,8 @@ fn say(path: &Path) {
 mod tests {
     use super::*;
 
-    /// Two builds, which run for as long as a look takes.
-    struct Site {
+    /// Two builds.
+    struct Project {
         builds: Builds,
         look: u64,
     }
@@ -213,14 +214,14 @@ mod tests {
         Build { command: command.to_owned(), folder: "/".into(), timeout: Build::TIMEOUT, watch: Vec::new() }
     }
 
-    impl Site {
+    impl Project {
         fn new() -> Self {
             let mut builds = Builds::default();
             builds.follow([build("a"), build("b")].iter());
             Self { builds, look: 0 }
         }
 
-        /// A look that sees a change of these files.
+        /// Checks the files, and finds that these have changed.
         fn see(&mut self, paths: &[&str]) {
             self.look += 1;
             let change = |path: &&str| Change { path: path.into(), look: self.look };
@@ -239,14 +240,14 @@ mod tests {
             self.builds.close(self.look, |_, _| written.iter().map(PathBuf::from).collect());
         }
 
-        /// A run during which these files are written.
+        /// Runs a build that writes these files.
         fn run(&mut self, command: &str, written: &[&str]) {
             self.start(command);
             self.see(written);
             self.end(command, written);
         }
 
-        /// The builds that are due now, or will be when all pauses are over.
+        /// The builds that are due now, or after all pauses.
         fn due(&self, later: bool) -> Vec<String> {
             let now = Instant::now() + if later { Duration::from_secs(3600) } else { Duration::ZERO };
             self.builds.due(now).into_iter().map(|build| build.command).collect()
@@ -254,54 +255,54 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_is_built_once_and_one_that_comes_meanwhile_is_built_after_that() {
-        let mut site = Site::new();
-        assert!(site.due(true).is_empty());
-        site.see(&["f"]);
-        assert_eq!(site.due(false), ["a", "b"]);
-        site.run("a", &[]);
-        assert_eq!(site.due(false), ["b"]);
-        site.start("b");
-        site.see(&["g"]);
-        assert_eq!(site.due(false), ["a"]);
-        site.end("b", &["g"]);
-        assert_eq!(site.due(false), ["a", "b"]);
+    async fn a_change_is_built_once_and_a_change_during_a_build_is_built_after_it() {
+        let mut project = Project::new();
+        assert!(project.due(true).is_empty());
+        project.see(&["f"]);
+        assert_eq!(project.due(false), ["a", "b"]);
+        project.run("a", &[]);
+        assert_eq!(project.due(false), ["b"]);
+        project.start("b");
+        project.see(&["g"]);
+        assert_eq!(project.due(false), ["a"]);
+        project.end("b", &["g"]);
+        assert_eq!(project.due(false), ["a", "b"]);
     }
 
     #[tokio::test]
-    async fn a_build_that_writes_its_own_reason_pauses_and_then_stops() {
-        let mut site = Site::new();
-        site.run("a", &["stamp"]);
-        site.run("a", &["stamp"]);
-        assert_eq!(site.due(false), ["a", "b"]);
-        assert_eq!(site.builds.said, [PathBuf::from("stamp")].into());
+    async fn a_build_that_is_its_own_reason_pauses_and_then_stops() {
+        let mut project = Project::new();
+        project.run("a", &["stamp"]);
+        project.run("a", &["stamp"]);
+        assert_eq!(project.due(false), ["a", "b"]);
+        assert_eq!(project.builds.warned, [PathBuf::from("stamp")].into());
         for _ in 0..4 {
-            site.run("a", &["stamp"]);
-            assert!(!site.due(false).contains(&"a".to_owned()));
-            assert!(site.due(true).contains(&"a".to_owned()));
+            project.run("a", &["stamp"]);
+            assert!(!project.due(false).contains(&"a".to_owned()));
+            assert!(project.due(true).contains(&"a".to_owned()));
         }
-        site.run("a", &["stamp"]);
-        assert!(!site.due(true).contains(&"a".to_owned()));
+        project.run("a", &["stamp"]);
+        assert!(!project.due(true).contains(&"a".to_owned()));
     }
 
     #[tokio::test]
-    async fn a_change_between_runs_is_a_reason_again_whatever_was_written_during_them() {
-        let mut site = Site::new();
-        (0..9).for_each(|_| site.run("a", &["stamp"]));
-        site.see(&["stamp"]);
-        assert!(site.due(false).contains(&"a".to_owned()));
-        site.run("a", &[]);
-        site.run("a", &["stamp"]);
-        assert!(site.due(false).contains(&"a".to_owned()));
+    async fn a_change_between_runs_is_a_reason_again() {
+        let mut project = Project::new();
+        (0..9).for_each(|_| project.run("a", &["stamp"]));
+        project.see(&["stamp"]);
+        assert!(project.due(false).contains(&"a".to_owned()));
+        project.run("a", &[]);
+        project.run("a", &["stamp"]);
+        assert!(project.due(false).contains(&"a".to_owned()));
     }
 
     #[tokio::test]
-    async fn builds_that_write_reasons_for_each_other_stop_too() {
-        let mut site = Site::new();
+    async fn builds_that_are_reasons_for_each_other_stop_too() {
+        let mut project = Project::new();
         for _ in 0..9 {
-            site.run("a", &["of-a"]);
-            site.run("b", &["of-b"]);
+            project.run("a", &["of-a"]);
+            project.run("b", &["of-b"]);
         }
-        assert!(site.due(true).is_empty());
+        assert!(project.due(true).is_empty());
     }
 }

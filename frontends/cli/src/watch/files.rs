@@ -1,4 +1,4 @@
-//! What files hold, and which of them hold something else now.
+//! Finds the files whose content has changed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,67 +10,67 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// A file is left alone until nothing has changed for this long: compilers and editors write in several steps.
+/// A file is read only after it has not changed for this long: compilers and editors write in several steps.
 pub(super) const QUIET: Duration = Duration::from_millis(100);
-/// What was written in the same moment as it was read may look the same after a further write. No file system's clock has
-/// longer moments (FAT).
-const MOMENT: Duration = Duration::from_secs(2);
-/// Files up to this size, and as many as this altogether, are read before they change. Of the others, the first change is
-/// taken for one without a look at what they hold.
-const READ_AT_FIRST: (u64, u64) = (1 << 20, 64 << 20);
+/// A file that is read so soon after it was written may be written again without a change of its `stat`. No file system's
+/// clock is coarser (FAT).
+const COARSEST_CLOCK: Duration = Duration::from_secs(2);
+/// Files are read at the start if each is at most as large as the first number, and all together as the second. The first
+/// write to another file counts as a change, whatever it wrote.
+const READ_AT_START: (u64, u64) = (1 << 20, 64 << 20);
 
-/// What tells that a file was written, replaced or exchanged, without reading it.
+/// The metadata by which a file that was written or replaced is noticed without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
     device: u64,
     inode: u64,
     size: u64,
     modified: (i64, i64),
-    /// Unlike the time of modification, no program sets this one.
+    /// The time of the last change of the metadata. Unlike the time of modification, no program can set it.
     changed: (i64, i64),
     is_file: bool,
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content {
-    /// Nobody has looked yet.
+    /// The file has not been read yet.
     Unknown,
-    /// There is nothing at this path, or no file, or none that can be read.
+    /// There is no file at this path, or it cannot be read.
     None,
-    /// What stands for its bytes.
+    /// A hash of its bytes.
     Digest(u64),
 }
 
-/// A path, and the look that first saw what is there now.
+/// A path, and the number of the check that found the current file there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) path: PathBuf,
     pub(super) look: u64,
 }
 
-/// Files, as far as they have been looked at.
+/// The files that are checked.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     entries: BTreeMap<PathBuf, Entry>,
-    read_at_first: u64,
+    read_at_start: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
     stat: Option<Stat>,
-    /// The look that first saw `stat`.
+    /// The number of the check that first found `stat`.
     look: u64,
     since: Instant,
-    /// Whether `content` is what `stat` stands for.
+    /// Whether `content` is the content of the file with this `stat`.
     settled: bool,
     content: Content,
-    /// Whether `content` was read so soon after the file was written that a further write may not show in `stat`.
+    /// Whether `content` was read so soon after the file was written that another write may not change `stat`.
     soon: bool,
 }
 
 impl Stat {
-    /// Of what a path leads to.
+    /// The metadata of the file that a path leads to.
     pub(super) fn at(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|metadata| Self::of(&metadata))
     }
@@ -91,7 +91,7 @@ impl Stat {
         self.is_file
     }
 
-    /// Which file of the machine it is.
+    /// The file's device and inode.
     pub(super) fn identity(&self) -> (u64, u64) {
         (self.device, self.inode)
     }
@@ -102,20 +102,21 @@ impl Stat {
         SystemTime::UNIX_EPOCH + since
     }
 
-    fn is_of_this_moment(&self) -> bool {
-        // Where the file system's clock is ahead of this machine's, nothing can be said.
-        !SystemTime::now().duration_since(self.changed_at()).is_ok_and(|age| age > MOMENT)
+    fn was_just_written(&self) -> bool {
+        // If the file system's clock is ahead of this machine's, the age is unknown.
+        !SystemTime::now().duration_since(self.changed_at()).is_ok_and(|age| age > COARSEST_CLOCK)
     }
 
-    /// Whether it was written until then. Where the file system's clock is ahead of this machine's, it is taken to be.
-    fn is_of(&self, until: SystemTime) -> bool {
+    /// Whether the file was written before this time. If the file system's clock is ahead of this machine's, it counts as
+    /// written before.
+    fn was_written_before(&self, until: SystemTime) -> bool {
         self.changed_at() <= until || self.changed_at() > SystemTime::now()
     }
 }
 
 impl Content {
     fn of(path: &Path, stat: Option<Stat>) -> Self {
-        // Opening a pipe would wait for somebody who writes to it.
+        // Opening a pipe would wait for a process that writes to it.
         match stat.filter(|stat| stat.is_file).map(|_| digest(path)) {
             Some(Ok(digest)) => Self::Digest(digest),
             Some(Err(_)) | None => Self::None,
@@ -134,26 +135,26 @@ fn digest(path: &Path) -> io::Result<u64> {
 }
 
 impl Entry {
-    /// What is there before anything changes.
+    /// A path at the start.
     fn first(stat: Option<Stat>, look: u64) -> Self {
         let content = if stat.is_some() { Content::Unknown } else { Content::None };
         Self { stat, look, since: Instant::now(), settled: true, content, soon: false }
     }
 
-    /// What appeared where nothing was.
+    /// A file that is new.
     fn new(stat: Stat, look: u64) -> Self {
         Self { settled: false, content: Content::None, ..Self::first(Some(stat), look) }
     }
 
-    /// Reads what is there, and tells whether it differs from before.
+    /// Reads the file. Returns whether its content has changed.
     fn read(&mut self, path: &Path) -> bool {
         self.settled = true;
-        self.soon = self.stat.is_some_and(|stat| stat.is_of_this_moment());
+        self.soon = self.stat.is_some_and(|stat| stat.was_just_written());
         let content = Content::of(path, self.stat);
         std::mem::replace(&mut self.content, content) != content
     }
 
-    /// Takes a look, and tells whether the file has come to rest with another content.
+    /// Checks the file. Returns whether it has settled with another content.
     fn look(&mut self, path: &Path, stat: Option<Stat>, look: u64) -> bool {
         if self.stat != stat {
             (self.stat, self.look, self.since, self.settled) = (stat, look, Instant::now(), false);
@@ -171,18 +172,18 @@ impl Entry {
 }
 
 impl Files {
-    /// Begins with what is there. It has not changed.
+    /// Adds a file as it is. That is no change.
     pub(super) fn begin(&mut self, path: PathBuf, stat: Option<Stat>, look: u64) {
         let mut entry = Entry::first(stat, look);
         let size = stat.map_or(0, |stat| stat.size);
-        if size <= READ_AT_FIRST.0 && self.read_at_first + size <= READ_AT_FIRST.1 {
-            self.read_at_first += size;
+        if size <= READ_AT_START.0 && self.read_at_start + size <= READ_AT_START.1 {
+            self.read_at_start += size;
             entry.read(&path);
         }
         self.entries.insert(path, entry);
     }
 
-    /// Begins with those of these files that are new, and forgets all others.
+    /// Checks these files from now on, and no others.
     pub(super) fn follow(&mut self, paths: &BTreeSet<PathBuf>, look: u64) {
         self.entries.retain(|path, _| paths.contains(path));
         for path in paths.iter().filter(|path| !self.entries.contains_key(*path)).cloned().collect::<Vec<_>>() {
@@ -191,7 +192,7 @@ impl Files {
         }
     }
 
-    /// Takes what a file holds now for known: whoever asked for this looks at it next.
+    /// Notes the current content of a file without a change, because the caller is about to read the file.
     pub(super) fn know(&mut self, path: &Path, look: u64) {
         if let Some(entry) = self.entries.get_mut(path) {
             entry.look(path, Stat::at(path), look);
@@ -199,7 +200,7 @@ impl Files {
         }
     }
 
-    /// Looks at the files that are followed. Returns those that have come to rest with another content.
+    /// Checks all files. Returns those that have settled with another content.
     pub(super) fn look(&mut self, look: u64) -> Vec<Change> {
         let changed = |(path, entry): (&PathBuf, &mut Entry)| {
             entry.look(path, Stat::at(path), look).then(|| Change { path: path.clone(), look: entry.look })
@@ -207,12 +208,13 @@ impl Files {
         self.entries.iter_mut().filter_map(changed).collect()
     }
 
-    /// Looks at the files that were found, all that there are. Returns those that have come to rest with another content.
+    /// Checks the files that were found in the folder, and those that are gone. Returns those that have settled with another
+    /// content.
     pub(super) fn look_at_all(&mut self, mut found: BTreeMap<PathBuf, Stat>, look: u64) -> Vec<Change> {
         let mut changes = Vec::new();
         self.entries.retain(|path, entry| {
             let stat = found.remove(path);
-            // Left out from now on.
+            // The file exists, but is ignored from now on.
             if stat.is_none() && fs::symlink_metadata(path).is_ok() {
                 return false;
             }
@@ -225,14 +227,15 @@ impl Files {
         changes
     }
 
-    /// Whether a file has not come to rest yet.
+    /// Whether a file has not settled yet.
     pub(super) fn are_changing(&self) -> bool {
         self.entries.values().any(|entry| !entry.settled)
     }
 
-    /// The files that were written after this look and until then, whatever they hold.
+    /// The files that were written after this check and before this time, whether or not their content has changed.
     pub(super) fn written(&self, look: u64, until: SystemTime) -> BTreeSet<PathBuf> {
-        let is_written = |entry: &Entry| entry.look > look && entry.stat.is_none_or(|stat| stat.is_of(until));
+        let is_written =
+            |entry: &Entry| entry.look > look && entry.stat.is_none_or(|stat| stat.was_written_before(until));
         self.entries.iter().filter(|(_, entry)| is_written(entry)).map(|(path, _)| path.clone()).collect()
     }
 }
@@ -250,7 +253,7 @@ mod tests {
     }
 
     impl Folder {
-        /// Follows a file `f` with the content `a`.
+        /// Checks a file `f` with the content `a`.
         fn new() -> Self {
             let mut folder = Self { folder: tempfile::tempdir().unwrap(), files: Files::default(), look: 0 };
             folder.write("f", "a");
@@ -266,7 +269,7 @@ mod tests {
             fs::write(self.path(name), text).unwrap();
         }
 
-        /// Looks until all files have come to rest, and tells whether one has changed.
+        /// Checks until all files have settled. Returns whether one has changed.
         fn changed(&mut self) -> bool {
             let mut changed = false;
             loop {
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_changed_when_it_holds_something_else_however_it_was_saved() {
+    fn a_file_has_changed_if_its_content_has_however_it_was_saved() {
         let mut folder = Folder::new();
         assert!(!folder.changed());
         folder.write("f", "b");
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_changed_when_a_link_on_its_way_leads_elsewhere() {
+    fn a_file_has_changed_if_a_link_in_its_path_leads_to_another_content() {
         let mut folder = Folder::new();
         for (version, text) in [("1", "a"), ("2", "a"), ("3", "b")] {
             fs::create_dir(folder.path(version)).unwrap();
@@ -313,21 +316,21 @@ mod tests {
     }
 
     #[test]
-    fn two_writes_in_one_moment_are_two_changes() {
+    fn two_writes_at_the_same_time_are_two_changes() {
         let mut folder = Folder::new();
         folder.write("f", "b");
         assert!(folder.changed());
         let entry = folder.files.entries.get_mut(&folder.folder.path().join("f")).unwrap();
         let before = entry.stat;
         fs::write(folder.folder.path().join("f"), "c").unwrap();
-        // As if the file system's clock had stood still.
+        // As if the file system's clock had stopped.
         entry.stat = Stat::at(&folder.folder.path().join("f"));
         assert_ne!(entry.stat, before);
         assert!(folder.changed());
     }
 
     #[test]
-    fn files_come_and_go_among_all_that_there_are() {
+    fn files_that_come_and_go_in_a_folder_are_changes() {
         let mut folder = Folder::new();
         let all = |folder: &Folder, names: &[&str]| {
             names.iter().map(|name| (folder.path(name), Stat::at(&folder.path(name)).unwrap())).collect()
@@ -346,7 +349,7 @@ mod tests {
         assert!(changed(&mut folder, &["f"]).is_empty());
         folder.write("g", "");
         assert_eq!(changed(&mut folder, &["f", "g"]), [folder.path("g")]);
-        // Left out from now on.
+        // The file is ignored from now on.
         assert!(changed(&mut folder, &["f"]).is_empty());
         fs::remove_file(folder.path("f")).unwrap();
         assert_eq!(changed(&mut folder, &[]), [folder.path("f")]);
@@ -354,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_known_from_what_holds_something_else() {
+    fn a_file_that_was_written_may_have_the_same_content() {
         let mut folder = Folder::new();
         let written = |folder: &Folder, look| folder.files.written(look, SystemTime::now());
         assert!(written(&folder, 0).is_empty());

@@ -1,4 +1,4 @@
-//! The files that builds may depend on: all that lie in a project's folder, but for what programs put there.
+//! The files that builds may depend on: all files in a project's folder except those that programs write there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,69 +16,71 @@ use nebula_runtime::StoreUrl;
 
 use super::{files::Stat, path_folders};
 
-/// What programs put beside sources, as patterns of `.gitignore`. `[watch] ignore` comes after these, so that `!` there takes
-/// one back.
-const MADE: [&str; 6] = ["target", "node_modules", "__pycache__", "*~", "\\#*#", "*.log"];
+/// What programs write beside sources, as patterns of `.gitignore`. `[watch] ignore` comes after these patterns, so that `!`
+/// there can include such files again.
+const GENERATED: [&str; 6] = ["target", "node_modules", "__pycache__", "*~", "\\#*#", "*.log"];
 
 /// The files that builds may depend on.
 ///
-/// - What begins with a dot is not among them, nor what [`MADE`], a `.gitignore` or `[watch] ignore` leaves out.
-/// - Neither is what the server writes: the store, its own output, compiled code, and what functions may write to.
-/// - Neither is what the project's functions are made into.
-/// - What links lead to is among them, but for folders that the project itself is in.
+/// - Files and folders whose names begin with a dot are excluded, and so are those that match [`GENERATED`], a `.gitignore` or
+///   `[watch] ignore`.
+/// - The files that the server writes are excluded: the store, its own output, compiled code, and the folders that functions
+///   may write to.
+/// - The built files of the project's functions are excluded.
+/// - The targets of symbolic links are included, unless the target is a folder that contains the project itself.
 #[derive(Debug, Clone)]
 pub(super) struct Inputs {
     folder: PathBuf,
-    left_out: Arc<LeftOut>,
+    excluded: Arc<Exclusions>,
 }
 
-/// What is left out beyond `.gitignore`.
+/// What is excluded besides the matches of `.gitignore`.
 #[derive(Debug)]
-struct LeftOut {
+struct Exclusions {
     patterns: Gitignore,
-    /// Files and folders, without links on the way to them.
+    /// The paths of files and folders, without symbolic links.
     paths: BTreeSet<PathBuf>,
     store: StoreUrl,
-    /// This process's output, wherever it goes.
+    /// The files that this process's stdout and stderr are written to.
     output: BTreeSet<(u64, u64)>,
 }
 
-/// What a walk through the folder finds.
+/// The result of a walk through the folder.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) files: BTreeMap<PathBuf, Stat>,
-    /// The folders in which a change may be one of an input.
+    /// The folders in which a change may be a change of an input.
     pub(super) folders: BTreeSet<PathBuf>,
-    /// Those of them that a link leads to, by that link: it may lead to another one.
+    /// Those of the folders whose path goes through a symbolic link, which may lead to another folder later.
     pub(super) linked: BTreeSet<PathBuf>,
 }
 
 impl Inputs {
-    /// The files in `folder`, but for those that match `patterns`, are among `paths`, or belong to `store`.
+    /// The files in `folder` except those that match `patterns`, are among `paths`, or belong to `store`.
     pub(super) fn of(folder: &Path, patterns: &[String], paths: &BTreeSet<PathBuf>, store: StoreUrl) -> Self {
         let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        let made = MADE.map(str::to_owned);
-        let left_out = LeftOut {
+        let made = GENERATED.map(str::to_owned);
+        let excluded = Exclusions {
             patterns: matcher(&folder, made.iter().chain(patterns)),
-            paths: paths.iter().flat_map(|path| names(path)).collect(),
+            paths: paths.iter().flat_map(|path| paths_of(path)).collect(),
             store,
             output: [identity(&io::stdout()), identity(&io::stderr())].into_iter().flatten().collect(),
         };
-        Self { folder, left_out: Arc::new(left_out) }
+        Self { folder, excluded: Arc::new(excluded) }
     }
 
-    /// Finds what is there now.
+    /// Finds the files that exist now.
     pub(super) fn find(&self) -> Found {
-        let left_out = Arc::clone(&self.left_out);
+        let excluded = Arc::clone(&self.excluded);
         let walk = WalkBuilder::new(&self.folder)
-            // Those of ripgrep. Git's own are left as they are, and hold outside of a repository too.
+            // `.ignore` files are ripgrep's. `.gitignore` files are used outside of a repository too.
             .ignore(false)
             .require_git(false)
             .follow_links(true)
-            .filter_entry(move |entry| entry.depth() == 0 || !left_out.contains(entry))
+            .filter_entry(move |entry| entry.depth() == 0 || !excluded.contains(entry))
             .build();
         let mut found = Found::default();
-        // What goes away meanwhile is not there, and a link in a circle is left out.
+        // Files that disappear during the walk are skipped, and so are links that lead in a circle.
         walk.flatten().for_each(|entry| self.add(entry, &mut found));
         found
     }
@@ -94,13 +96,13 @@ impl Inputs {
             if is_link {
                 found.folders.extend(path_folders::of(path, &self.folder));
             }
-            if !self.left_out.output.contains(&stat.identity()) {
+            if !self.excluded.output.contains(&stat.identity()) {
                 found.files.insert(entry.into_path(), stat);
             }
         }
     }
 
-    /// Those of these files that match patterns; where there are none, all.
+    /// The files that match the patterns; all files if there are no patterns.
     pub(super) fn matching<'a>(&self, patterns: &[String], files: impl Iterator<Item = &'a Path>) -> Vec<&'a Path> {
         let matcher = matcher(&self.folder, patterns.iter());
         let matches =
@@ -109,23 +111,23 @@ impl Inputs {
     }
 }
 
-impl LeftOut {
+impl Exclusions {
     fn contains(&self, entry: &DirEntry) -> bool {
         let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
         let path = entry.path();
         self.patterns.matched(path, is_folder).is_ignore()
             || self.paths.contains(path)
             || is_folder && StoreUrl::folder(path).is_ok_and(|url| url == self.store)
-            || is_folder && entry.path_is_symlink() && self.leads_out(path)
+            || is_folder && entry.path_is_symlink() && self.contains_project(path)
     }
 
-    /// Whether a link leads to a folder that the project is in: that has all of the project in it once more, and much else.
-    fn leads_out(&self, link: &Path) -> bool {
+    /// Whether a link leads to a folder that contains the project. That folder has much else in it, and the whole project again.
+    fn contains_project(&self, link: &Path) -> bool {
         fs::canonicalize(link).is_ok_and(|target| self.patterns.path().starts_with(target))
     }
 }
 
-/// A pattern that is none was refused when the configuration was read.
+/// Invalid patterns were refused when the configuration was read.
 fn matcher<'a>(folder: &Path, patterns: impl Iterator<Item = &'a String>) -> Gitignore {
     let mut builder = GitignoreBuilder::new(folder);
     for pattern in patterns {
@@ -134,8 +136,8 @@ fn matcher<'a>(folder: &Path, patterns: impl Iterator<Item = &'a String>) -> Git
     builder.build().unwrap_or_else(|_| Gitignore::empty())
 }
 
-/// Under which paths a file may be found: in its folder, and where it is a link, as what that leads to.
-fn names(file: &Path) -> BTreeSet<PathBuf> {
+/// The paths under which a walk may find a file: the one in its folder, and the target if the file is a symbolic link.
+fn paths_of(file: &Path) -> BTreeSet<PathBuf> {
     let folder = file.parent().and_then(|folder| fs::canonicalize(folder).ok());
     let there = folder.zip(file.file_name()).map(|(folder, name)| folder.join(name));
     [there, fs::canonicalize(file).ok()].into_iter().flatten().collect()
@@ -152,8 +154,8 @@ mod tests {
 
     use super::*;
 
-    /// Finds what there is in a folder with these files, as paths in it.
-    fn found(files: &[&str], patterns: &[&str], left_out: &[&str]) -> Vec<String> {
+    /// Makes a folder with these files, and returns the paths of the inputs in it.
+    fn found(files: &[&str], patterns: &[&str], excluded: &[&str]) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(folder.path()).unwrap();
         for file in files {
@@ -162,14 +164,14 @@ mod tests {
             fs::write(root.join(path), text.replace(' ', "\n")).unwrap();
         }
         let patterns: Vec<_> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-        let left_out = left_out.iter().map(|path| root.join(path)).collect();
+        let excluded = excluded.iter().map(|path| root.join(path)).collect();
         let store = StoreUrl::folder(&root.join("store")).unwrap();
-        let found = Inputs::of(&root, &patterns, &left_out, store).find();
+        let found = Inputs::of(&root, &patterns, &excluded, store).find();
         found.files.keys().map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned()).collect()
     }
 
     #[test]
-    fn what_programs_make_and_what_functions_are_or_work_on_is_no_input() {
+    fn generated_files_and_the_files_of_functions_are_no_inputs() {
         let files = [
             "a/node_modules/b/c.js",
             "data/a",
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn gitignore_and_the_setting_leave_out_more_and_the_setting_takes_back() {
+    fn gitignore_and_the_setting_exclude_more_and_the_setting_can_include_again() {
         let files =
             [".gitignore=/made *.tmp !keep.tmp", "a.tmp", "keep.tmp", "made/a", "notes/a", "src/a", "src/b.log"];
         assert_eq!(found(&files, &[], &[]), ["keep.tmp", "notes/a", "src/a"]);
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_links_lead_to_is_an_input_and_circles_are_none() {
+    fn targets_of_links_are_inputs_and_circles_are_not() {
         let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = fs::canonicalize(folder.path()).unwrap();
         fs::create_dir_all(elsewhere.path().join("deep")).unwrap();

@@ -1,13 +1,13 @@
 //! `serve --watch`: files that change are published again.
 //!
-//! There is one mechanism. [`FileWatcher`] looks at files, when a notice came or some time has passed, and tells which of them hold
-//! something else than before. [`Builds`] and [`Publishes`] know what is due for it. [`Watch`] does that, and everything that
-//! is not bound to wait goes on at the same time.
+//! [`FileWatcher`] checks files after a notification or after some time, and returns those whose content has changed.
+//! [`Builds`] and [`Publishes`] decide which builds and publishes follow from a change. [`Watch`] runs these, as many as
+//! possible at the same time.
 
 mod builds;
 mod files;
 mod inputs;
-mod notices;
+mod notifications;
 mod path_folders;
 mod publishes;
 mod watcher;
@@ -25,13 +25,10 @@ use std::{
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use nebula_http::Routes;
 use nebula_runtime::{FunctionName, Runtime, StoreUrl};
-use tokio::{
-    sync::Semaphore,
-    task::{JoinHandle, block_in_place},
-};
+use tokio::task::{JoinHandle, block_in_place};
 
 use crate::{
-    build::{Build, BuildError, BuildSlots},
+    build::{Build, BuildError, Slots},
     config::{Config, ConfigError, FunctionSource},
     failure::Failure,
     print,
@@ -42,41 +39,42 @@ use inputs::Inputs;
 use publishes::Publishes;
 use watcher::{FileWatcher, WatchTargets};
 
-/// A server whose builds take longer than this starts without their functions.
+/// The server starts after this time, even if builds are still running. Their functions are published later.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What a watch is about.
+/// What to watch.
 pub(crate) struct WatchConfig {
-    /// The configuration, as an absolute path.
+    /// The absolute path of the configuration.
     pub(crate) path: PathBuf,
-    /// What it said when it was read.
+    /// The configuration, as it was last read.
     pub(crate) config: Config,
-    /// The store: what is written there is no change.
+    /// The store. Changes in its folder are ignored.
     pub(crate) store: StoreUrl,
-    /// The folder of compiled code, likewise.
+    /// The folder of compiled code. Changes in it are ignored.
     pub(crate) cache: Option<PathBuf>,
-    /// How often to look without a notice, where the command line says it.
+    /// How often files are checked without a notification, if the command line says so.
     pub(crate) poll: Option<Duration>,
-    /// The server's routes, which follow the configuration.
+    /// The routes of the server, which are updated when the configuration changes.
     pub(crate) routes: Routes,
 }
 
-/// Publishes the functions of a configuration, and again when it or their files change, and builds those files when anything
-/// else in the configuration's folder does.
+/// Publishes the functions of a configuration, and publishes them again when the configuration or their files change. When
+/// another file in the configuration's folder changes, their files are built again.
 ///
-/// - A file that cannot be built or published, or a configuration that cannot be read, is logged; what was published stays.
-/// - Functions are built and published at the same time, each after those that it imports. None waits for a build that is not
-///   its own.
+/// - If a file cannot be built or published, or the configuration cannot be read, that is logged, and the published version
+///   stays.
+/// - Functions are built and published at the same time, but each after the functions that it imports. No function waits for
+///   the build of another one.
 pub(crate) struct Watch {
     watched: WatchConfig,
-    /// Why the configuration cannot be read, where it cannot.
+    /// Why the configuration cannot be read, if it cannot.
     broken: Option<String>,
     runtime: Arc<Runtime>,
     watcher: FileWatcher,
     builds: Builds,
     publishes: Publishes,
-    places: BuildSlots,
-    publishing: Arc<Semaphore>,
+    build_slots: Slots,
+    publish_slots: Slots,
     work: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
 }
 
@@ -84,29 +82,29 @@ pub(crate) struct Watch {
 enum Done {
     Built(Build, Result<(), Arc<BuildError>>),
     Published(FunctionName, Option<bool>),
-    /// Nobody wants it any more, or it panicked, which is logged.
+    /// The work was cancelled, or it panicked, which is logged.
     Nothing,
 }
 
 impl Watch {
-    /// Starts to watch, and publishes what is there. Waits for that, but for builds that take long.
+    /// Starts to watch, and publishes all functions. Returns when they are published, but does not wait for long builds.
     ///
-    /// Needs Tokio's runtime of several threads: files are read on this one.
+    /// It needs Tokio's multi-threaded runtime, because it reads files on the current thread.
     pub(crate) async fn start(watched: WatchConfig, runtime: Arc<Runtime>) -> Self {
         let mut watch = Self {
-            // Before files are read for the first time, so that no change falls between the two.
+            // Before the files are read for the first time, so that no change between the two is missed.
             watcher: block_in_place(|| FileWatcher::of(watched.targets())),
             watched,
             broken: None,
             runtime,
             builds: Builds::default(),
             publishes: Publishes::default(),
-            places: BuildSlots::new(),
-            publishing: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, Into::into))),
+            build_slots: Slots::new(),
+            publish_slots: Slots::new(),
             work: FuturesUnordered::new(),
         };
         watch.follow(&[]);
-        // It may have changed since it was read, and before it was looked at.
+        // The configuration may have changed after it was read and before it was watched.
         watch.reload();
         watch.start_what_is_due();
         let patience = Instant::now() + PATIENCE;
@@ -116,7 +114,7 @@ impl Watch {
         watch
     }
 
-    /// Publishes what changes, for ever.
+    /// Publishes every change, forever.
     pub(crate) async fn run(mut self) {
         loop {
             self.step().await;
@@ -140,7 +138,7 @@ impl Watch {
         for function in self.watched.config.functions.iter().filter(|function| seen.named.contains(&function.source)) {
             match &function.build {
                 Some(build) if !function.source.exists() && !self.builds.is_under_way(build) => self.builds.want(build),
-                // Its end is waited for, and publishes the function.
+                // The function is published when the build ends.
                 Some(build) if self.builds.is_under_way(build) => {}
                 _ => self.publishes.want(&function.name),
             }
@@ -155,17 +153,18 @@ impl Watch {
             Ok(config) => {
                 self.broken = None;
                 let before = std::mem::replace(&mut self.watched.config, config);
-                self.say_what_is_new(&before);
+                self.warn_of_changes(&before);
                 self.watched.routes.replace(self.watched.config.routes.clone());
                 self.watcher.follow(self.watched.targets());
                 self.follow(&before.functions);
             }
-            Err(error) => self.stay(&error),
+            Err(error) => self.keep_configuration(&error),
         }
     }
 
-    /// Says once why the configuration cannot be read. It is tried again: the reason may be elsewhere than in the file.
-    fn stay(&mut self, error: &ConfigError) {
+    /// Logs once why the configuration cannot be read. It is read again with each check, as the reason may lie outside of the
+    /// file.
+    fn keep_configuration(&mut self, error: &ConfigError) {
         let reason = print::chain(error);
         if self.broken.as_ref() != Some(&reason) {
             tracing::error!("the configuration stays as it is: {reason}");
@@ -173,7 +172,7 @@ impl Watch {
         }
     }
 
-    fn say_what_is_new(&self, before: &Config) {
+    fn warn_of_changes(&self, before: &Config) {
         let config = &self.watched.config;
         let server =
             |config: &Config| (config.limits, config.ceilings, config.concurrency, config.trusted_proxies.clone());
@@ -190,14 +189,14 @@ impl Watch {
         }
     }
 
-    /// Builds and publishes those functions of the configuration that are not among these.
+    /// Builds and publishes the functions of the configuration that are not the same in `before`.
     fn follow(&mut self, before: &[FunctionSource]) {
         let functions = &self.watched.config.functions;
         self.builds.follow(functions.iter().filter_map(|function| function.build.as_ref()));
         self.publishes.follow(functions);
         for function in functions {
             let before = before.iter().find(|before| before.name == function.name);
-            let is_made_otherwise = before.is_some_and(|before| !before.is_made_like(function));
+            let is_made_otherwise = before.is_some_and(|before| !before.is_built_like(function));
             match &function.build {
                 Some(build) if !function.source.exists() || is_made_otherwise => self.builds.want(build),
                 _ if before != Some(function) => self.publishes.want(&function.name),
@@ -208,7 +207,7 @@ impl Watch {
 
     fn start_what_is_due(&mut self) {
         for build in self.builds.due(Instant::now()) {
-            // It would write what is being read.
+            // The build would write the file while it is read.
             if !self.made_by(&build).any(|function| self.publishes.is_running(&function.name)) {
                 self.start_build(build);
             }
@@ -233,10 +232,10 @@ impl Watch {
     }
 
     fn start_build(&mut self, build: Build) {
-        let (functions, places) = (label(&self.watched.config.functions, &build), self.places.clone());
+        let (functions, slots) = (label(&self.watched.config.functions, &build), self.build_slots.clone());
         let running = {
             let build = build.clone();
-            tokio::spawn(async move { build.run(&functions, &places).await.map_err(Arc::new) })
+            tokio::spawn(async move { build.run(&functions, &slots).await.map_err(Arc::new) })
         };
         self.builds.started(&build, self.watcher.last_look(), running.abort_handle());
         self.finish(running, |result| Done::Built(build, result));
@@ -244,12 +243,11 @@ impl Watch {
 
     fn start_publish(&mut self, function: FunctionSource) {
         block_in_place(|| self.watcher.know(&function.source));
-        let (runtime, places, name) = (Arc::clone(&self.runtime), Arc::clone(&self.publishing), function.name.clone());
+        let (runtime, slots, name) = (Arc::clone(&self.runtime), self.publish_slots.clone(), function.name.clone());
         let running = tokio::spawn(async move {
-            // Nobody closes the semaphore.
-            let _place = places.acquire().await.ok();
+            let _slot = slots.acquire().await;
             let published = publish_source(&runtime, &function).await;
-            published.map_err(|failure| stays(&function.name, &failure)).ok()
+            published.map_err(|failure| log_failure(&function.name, &failure)).ok()
         });
         self.finish(running, |result| Done::Published(name, result));
     }
@@ -268,7 +266,7 @@ impl Watch {
                         Ok(()) => self.publishes.want(&function),
                         Err(source) => {
                             self.publishes.give_up(&function);
-                            stays(
+                            log_failure(
                                 &function,
                                 &Failure::Build { function: function.clone(), source: Arc::clone(source) },
                             );
@@ -290,7 +288,7 @@ impl Watch {
     }
 }
 
-fn stays(name: &FunctionName, failure: &Failure) {
+fn log_failure(name: &FunctionName, failure: &Failure) {
     tracing::error!("{name} stays as it is: {}", print::chain(failure));
 }
 
@@ -300,13 +298,13 @@ impl WatchConfig {
         let functions = &self.config.functions;
         let named: BTreeSet<_> =
             functions.iter().map(|function| &function.source).chain([&self.path]).cloned().collect();
-        // What functions may write is no source of theirs.
+        // The folders that functions may write to are not a part of their source.
         let granted = functions.iter().flat_map(|function| &function.config.dirs).map(|dir| &dir.host);
         let left_out = named.iter().chain(granted).chain(&self.cache).cloned().collect();
         let watch = &self.config.watch;
         let inputs = || Inputs::of(folder, &watch.ignore, &left_out, self.store.clone());
         WatchTargets {
-            // Notices name folders without links.
+            // Notifications have paths without symbolic links.
             folder: fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()),
             inputs: functions.iter().any(|function| function.build.is_some()).then(inputs),
             poll: self.poll.or(watch.poll),

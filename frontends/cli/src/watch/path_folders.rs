@@ -1,4 +1,4 @@
-//! The folders in which a change can make a path lead elsewhere.
+//! The folders in which a change can make a path lead to another file.
 
 use std::{
     collections::BTreeSet,
@@ -7,13 +7,13 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// More links than this on one way lead in a circle, as Linux has it too.
+/// A path with more symbolic links than this leads in a circle. Linux has the same limit.
 const LINKS: usize = 40;
 
-/// The folder of what a path leads to, those of all links on the way there, and those between it and `root`. Of a folder
-/// that is not there, the nearest one that is.
+/// The folder of the file that a path leads to, the folders of all symbolic links in the path, and the folders between the
+/// file and `root`. For a folder that does not exist, its nearest parent that does.
 ///
-/// Folders above are left out: one is seldom exchanged, and some have much in them that changes.
+/// Folders above `root` are left out: they are seldom replaced, and some have much in them that changes.
 pub(super) fn of(path: &Path, root: &Path) -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::new();
     let (mut at, mut left, mut links) = (PathBuf::new(), steps(path), 0);
@@ -36,7 +36,7 @@ pub(super) fn of(path: &Path, root: &Path) -> BTreeSet<PathBuf> {
     folders
 }
 
-/// The names that a path is made of, the last one first.
+/// The components of a path, the last one first.
 fn steps(path: &Path) -> Vec<OsString> {
     path.components().rev().map(|component| component.as_os_str().to_owned()).collect()
 }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_folder_of_a_link_counts_and_that_of_the_file() {
+    fn the_folders_of_links_and_of_the_file_count() {
         let folder = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(folder.path()).unwrap();
         let path = |name: &str| root.join(name);

@@ -1,4 +1,4 @@
-//! Which functions are to be published, and in which order.
+//! Decides which functions are published, and in which order.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) struct Publishes(BTreeMap<FunctionName, State>);
 #[derive(Debug, Default)]
 struct State {
     stage: Stage,
-    /// Whether it was published since the start.
+    /// Whether the function has been published since the start.
     published: bool,
 }
 
@@ -23,12 +23,12 @@ enum Stage {
     Idle,
     Due,
     Running,
-    /// What is published may be out of date already.
+    /// The file has changed since the publish began.
     RunningAndDue,
 }
 
 impl Publishes {
-    /// Has these functions and no others.
+    /// Replaces the functions by these.
     pub(super) fn follow(&mut self, functions: &[FunctionSource]) {
         let mut before = std::mem::take(&mut self.0);
         let state =
@@ -36,7 +36,7 @@ impl Publishes {
         self.0 = functions.iter().map(state).collect();
     }
 
-    /// Asks for a function to be published.
+    /// Requests that a function is published.
     pub(super) fn want(&mut self, name: &FunctionName) {
         if let Some(state) = self.0.get_mut(name) {
             state.stage = match state.stage {
@@ -46,7 +46,7 @@ impl Publishes {
         }
     }
 
-    /// A function that could not be built is not published.
+    /// Takes back the request, because the function could not be built.
     pub(super) fn give_up(&mut self, name: &FunctionName) {
         if let Some(state) = self.0.get_mut(name) {
             state.stage = match state.stage {
@@ -56,11 +56,12 @@ impl Publishes {
         }
     }
 
-    /// Whether a function can be published now: after those that it imports. `is_being_built` tells of each function.
+    /// Whether a function can be published now: the functions that it imports come first. `is_being_built` returns whether a
+    /// function is being built.
     pub(super) fn may_start(&self, function: &FunctionSource, is_being_built: impl Fn(&FunctionName) -> bool) -> bool {
         let is_ready = |import: &FunctionName| {
             self.0.get(import).is_none_or(|state| {
-                // A build can be long: what there is of it is good enough.
+                // A build can be long. The published version is good enough until then.
                 state.stage == Stage::Idle && (state.published || !is_being_built(import))
             })
         };
@@ -69,14 +70,14 @@ impl Publishes {
             && function.config.imports.values().all(|import| is_ready(import.name()))
     }
 
-    /// A function is being published.
+    /// Notes that a function is being published.
     pub(super) fn started(&mut self, name: &FunctionName) {
         if let Some(state) = self.0.get_mut(name) {
             state.stage = Stage::Running;
         }
     }
 
-    /// A function was published, or could not be.
+    /// Notes that a publish has ended, and whether it succeeded.
     pub(super) fn ended(&mut self, name: &FunctionName, published: bool) {
         if let Some(state) = self.0.get_mut(name) {
             state.stage = if state.stage == Stage::RunningAndDue { Stage::Due } else { Stage::Idle };
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_comes_after_those_that_it_imports_and_waits_for_their_builds_only_at_first() {
+    fn a_function_comes_after_the_functions_that_it_imports_and_waits_only_for_their_first_build() {
         let (base, user) = (function("base", None), function("user", Some("base@prod")));
         let functions = [base.clone(), user.clone()];
         let mut publishes = Publishes::default();
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_while_a_function_is_published_is_published_after_that() {
+    fn a_change_during_a_publish_is_published_after_it() {
         let f = function("f", None);
         let mut publishes = Publishes::default();
         publishes.follow(std::slice::from_ref(&f));

@@ -1,4 +1,4 @@
-//! When to look at files, and what is seen then.
+//! Checks the watched files at the right times.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,18 +11,18 @@ use tokio::time::sleep_until;
 use super::{
     files::{Change, Files, QUIET, Stat},
     inputs::Inputs,
-    notices::Notices,
+    notifications::Notifications,
     path_folders,
 };
 
-/// How often named files are looked at without a notice, and all others where there are no notices.
+/// How often named files are checked without a notification. The same for all other files, if there are no notifications.
 const OFTEN: Duration = Duration::from_secs(1);
-/// How often files that are not named are looked at where there are notices, in case one was lost.
+/// How often the other files are checked if there are notifications, in case one was lost.
 const SELDOM: Duration = Duration::from_secs(10);
-/// Files that change all the time hold up the news of others for no longer than this.
+/// Files that change all the time delay the changes of other files by no more than this.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// What to look at.
+/// The files to watch.
 #[derive(Debug, Clone)]
 pub(super) struct WatchTargets {
     /// The configuration's folder.
@@ -31,31 +31,32 @@ pub(super) struct WatchTargets {
     pub(super) named: BTreeSet<PathBuf>,
     /// The files that builds may depend on, where there are builds.
     pub(super) inputs: Option<Inputs>,
-    /// How often to look, whether there are notices or not.
+    /// How often to check, whether or not there are notifications.
     pub(super) poll: Option<Duration>,
 }
 
-/// What has come to rest with another content.
+/// The files that have settled with another content.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) named: BTreeSet<PathBuf>,
     pub(super) inputs: Vec<Change>,
 }
 
-/// Looks at files.
+/// Checks files.
 ///
-/// - A notice, or time, says when to look. Only content says what has changed.
-/// - Named files are looked at each second, or as `[watch] poll` says: no link, no parent and no file system hides a change.
+/// - A notification or a timer only starts a check. The content decides whether a file has changed.
+/// - Named files are checked each second, or as often as `[watch] poll` says. So no change is missed behind a symbolic link,
+///   a replaced parent folder or a file system without notifications.
 pub(super) struct FileWatcher {
     targets: WatchTargets,
     named: Files,
     inputs: InputFiles,
-    notices: Notices,
-    /// How many looks there have been.
+    notifications: Notifications,
+    /// The number of the last check.
     look: u64,
-    /// When the last look ended, and how long it took.
+    /// When the last check ended, and how long it took.
     last: (Instant, Duration),
-    heard: bool,
+    received: bool,
 }
 
 /// The files that builds may depend on.
@@ -63,27 +64,28 @@ pub(super) struct FileWatcher {
 struct InputFiles {
     files: Files,
     folders: BTreeSet<PathBuf>,
-    /// When they were looked at last, and how long that took.
+    /// When they were last checked, and how long that took.
     last: Option<(Instant, Duration)>,
-    /// Since when files have been changing, and those that have come to rest.
+    /// Since when files have been changing.
     changing: Option<Instant>,
     changed: Vec<Change>,
 }
 
 impl FileWatcher {
-    /// Begins with what is there: it has not changed.
+    /// Starts with the files as they are. That is no change.
     pub(super) fn of(targets: WatchTargets) -> Self {
-        let notices = Notices::new();
+        let notifications = Notifications::new();
         let last = (Instant::now(), Duration::ZERO);
         let (named, inputs) = (Files::default(), InputFiles::default());
-        let mut watcher = Self { targets: targets.clone(), named, inputs, notices, look: 0, last, heard: false };
+        let mut watcher =
+            Self { targets: targets.clone(), named, inputs, notifications, look: 0, last, received: false };
         watcher.follow(targets);
-        // What changes while files are read for the first time is told.
+        // So there are notifications of changes while the files are read for the first time.
         watcher.listen(&BTreeSet::new());
         watcher
     }
 
-    /// Looks at other files from now on.
+    /// Watches other files from now on.
     pub(super) fn follow(&mut self, targets: WatchTargets) {
         self.named.follow(&targets.named, self.look);
         match &targets.inputs {
@@ -92,33 +94,33 @@ impl FileWatcher {
             Some(_) => self.inputs.last = None,
         }
         self.targets = targets;
-        self.heard = true;
+        self.received = true;
     }
 
-    /// The number of the last look.
+    /// The number of the last check.
     pub(super) fn last_look(&self) -> u64 {
         self.look
     }
 
-    /// Waits until a look is due, or until `deadline`; where it is `urgent`, only until the last one is not too near. Nothing
-    /// is lost where the future is dropped.
+    /// Waits until a check is due, or until `deadline`. An `urgent` check only waits until the last one is long enough ago.
+    /// Nothing is lost when the future is dropped.
     pub(super) async fn due(&mut self, deadline: Option<Instant>, urgent: bool) {
         let soonest = self.last.0 + 10 * self.last.1;
         if urgent {
             return sleep_until(soonest.into()).await;
         }
         let soonest = soonest.max(self.last.0 + QUIET);
-        let due = self.next_without_notice(soonest).min(deadline.unwrap_or(soonest + SELDOM)).max(soonest);
-        if !self.heard {
+        let due = self.next_without_notification(soonest).min(deadline.unwrap_or(soonest + SELDOM)).max(soonest);
+        if !self.received {
             tokio::select! {
                 () = sleep_until(due.into()) => return,
-                () = self.notices.heard() => self.heard = true,
+                () = self.notifications.received() => self.received = true,
             }
         }
         sleep_until(soonest.into()).await;
     }
 
-    fn next_without_notice(&self, soonest: Instant) -> Instant {
+    fn next_without_notification(&self, soonest: Instant) -> Instant {
         if self.named.are_changing() || self.inputs.changing.is_some() {
             return soonest;
         }
@@ -131,26 +133,26 @@ impl FileWatcher {
         let (last, took) = self.inputs.last?;
         let pause = match self.targets.poll {
             Some(poll) => poll.max(20 * took),
-            None if self.notices.are_incomplete() => OFTEN.max(20 * took),
+            None if self.notifications.are_incomplete() => OFTEN.max(20 * took),
             None => SELDOM.max(100 * took),
         };
         Some(last + pause)
     }
 
-    /// Looks, at all files where a notice came or `all` are asked for.
+    /// Checks the files: all of them after a notification, or if `all` is set.
     pub(super) fn look(&mut self, all: bool) -> Changes {
         let begun = Instant::now();
         self.look += 1;
-        let heard = std::mem::take(&mut self.heard);
+        let received = std::mem::take(&mut self.received);
         let inputs_due =
-            all || heard || self.inputs.changing.is_some() || self.inputs_due().is_none_or(|due| due <= begun);
+            all || received || self.inputs.changing.is_some() || self.inputs_due().is_none_or(|due| due <= begun);
         let found = self.targets.inputs.as_ref().filter(|_| inputs_due).map(Inputs::find);
         let mut again = BTreeSet::new();
         if let Some(found) = &found {
             self.inputs.folders.clone_from(&found.folders);
-            again.extend(found.linked.iter().chain(found.folders.iter().filter(|_| !heard)).cloned());
+            again.extend(found.linked.iter().chain(found.folders.iter().filter(|_| !received)).cloned());
         }
-        if !heard {
+        if !received {
             again.extend(self.folders_of_named());
         }
         self.listen(&again);
@@ -164,25 +166,25 @@ impl FileWatcher {
         self.targets.named.iter().flat_map(|file| path_folders::of(file, &self.targets.folder)).collect()
     }
 
-    /// Asks for notices of all folders that matter.
+    /// Requests notifications of all folders that matter.
     fn listen(&mut self, again: &BTreeSet<PathBuf>) {
         let mut folders = self.folders_of_named();
         folders.extend(self.inputs.folders.iter().cloned());
-        // What came into a new folder before it was asked about is found by one more look.
-        self.heard |= self.notices.follow(folders, again);
+        // One more check finds the files that came into a new folder before its notifications were requested.
+        self.received |= self.notifications.follow(folders, again);
     }
 
-    /// Takes what a named file holds now for known: whoever asked for this reads it next.
+    /// Notes the current content of a named file without a change, because the caller is about to read the file.
     pub(super) fn know(&mut self, file: &Path) {
         self.named.know(file, self.look);
     }
 
-    /// The files that builds may depend on and that were written after this look and until then, whatever they hold.
+    /// The inputs that were written after this check and before this time, whether or not their content has changed.
     pub(super) fn written(&self, look: u64, until: SystemTime) -> BTreeSet<PathBuf> {
         self.inputs.files.written(look, until)
     }
 
-    /// Those of these changes that a build of these patterns depends on.
+    /// The changes that a build with these patterns depends on.
     pub(super) fn matching<'a>(&self, patterns: &[String], changes: &'a [Change]) -> Vec<&'a Change> {
         let Some(inputs) = &self.targets.inputs else { return Vec::new() };
         let matching: BTreeSet<_> =
@@ -191,7 +193,7 @@ impl FileWatcher {
     }
 }
 
-/// How long looks take, after one that took so long. The machine may just have been busy: one alone says little.
+/// The usual time of a check, after one that took this long. A single long check may only mean that the machine was busy.
 fn usual(took: Duration, before: Duration) -> Duration {
     took.min(2 * before.max(Duration::from_millis(1)))
 }
@@ -206,7 +208,7 @@ impl InputFiles {
         self.last = Some((Instant::now(), begun.elapsed()));
     }
 
-    /// Returns what changed, once all of it has come to rest.
+    /// Returns the changes, once all files have settled.
     fn look(&mut self, found: BTreeMap<PathBuf, Stat>, look: u64, begun: Instant) -> Vec<Change> {
         self.changed.extend(self.files.look_at_all(found, look));
         let before = self.last.map_or(Duration::ZERO, |(_, took)| took);

@@ -1,4 +1,4 @@
-//! The zip file that AWS Lambda takes.
+//! The zip file for AWS Lambda.
 
 use std::{
     collections::BTreeMap,
@@ -9,9 +9,9 @@ use std::{
 use bytes::Bytes;
 use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipResult, write::SimpleFileOptions};
 
-/// What is in a package's zip file.
+/// The content of a package's zip file.
 ///
-/// - The same content always makes the same bytes: entries are in the order of their names, and of one time.
+/// - The same content always makes the same bytes: the entries are in the order of their names, and have the same time.
 pub(super) struct Archive {
     bootstrap: Vec<u8>,
     files: BTreeMap<PathBuf, Bytes>,
@@ -35,7 +35,7 @@ impl Archive {
     /// The zip file.
     pub(super) fn zip(&self) -> ZipResult<Vec<u8>> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-        // Lambda starts it by this name, and as another user than the one that unpacks it.
+        // Lambda starts the program by this name, as another user than the one that unpacks it.
         zip.start_file("bootstrap", options(0o755))?;
         zip.write_all(&self.bootstrap)?;
         for (path, bytes) in &self.files {
@@ -47,7 +47,7 @@ impl Archive {
 }
 
 fn options(mode: u32) -> SimpleFileOptions {
-    // The earliest time that the format knows.
+    // The earliest time that the format has.
     SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(DateTime::DEFAULT)

@@ -37,8 +37,8 @@ The package runs on the runtime provided.al2023. The same functions make the sam
 The program that runs in it, bootstrap, is looked for beside nebula as bootstrap-x86_64 and
 bootstrap-arm64; `just bootstrap` in Nebula's repository makes it.";
 
-/// What AWS Lambda takes of a package ("Lambda quotas"): more than the first has to be uploaded to S3, more than the second
-/// is refused.
+/// The sizes that AWS Lambda accepts ("Lambda quotas"). A larger zip file has to be uploaded to S3; a larger package is
+/// refused.
 const MAX_UPLOADED: u64 = 50 << 20;
 const MAX_UNZIPPED: u64 = 250 << 20;
 
@@ -80,7 +80,7 @@ struct Lambda {
 }
 
 impl Package {
-    /// Makes the package, and prints what is in it.
+    /// Makes the package, and prints its content.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         match self.platform {
             Platform::Lambda(lambda) => lambda.execute(global).await,
@@ -134,17 +134,17 @@ impl Lambda {
     }
 }
 
-/// Writes a file so that nobody sees half of it.
+/// Replaces a file in one step, so that no reader sees half of it.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".unfinished");
     fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path)).inspect_err(|_| {
-        // There may be none; and the first failure is the one to tell.
+        // The file may not exist, and the first failure is the one to report.
         let _ = fs::remove_file(&unfinished);
     })
 }
 
-/// What was made, for people and for programs.
+/// The content of a package, as the command prints it.
 #[derive(Debug, Serialize)]
 struct PackageSummary<'a> {
     file: &'a Path,

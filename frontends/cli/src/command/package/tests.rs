@@ -5,7 +5,7 @@ use nebula_runtime::{LimitSettings, test_kit};
 use super::*;
 use crate::bootstrap::BootstrapError;
 
-/// This very test is a program for this machine.
+/// A program for this machine: the test itself.
 fn program() -> Vec<u8> {
     fs::read(std::env::current_exe().unwrap()).unwrap()
 }
@@ -17,7 +17,7 @@ fn refusal(bytes: &[u8], architecture: Architecture) -> String {
     Bootstrap::find(Some(&path), architecture).unwrap_err().to_string()
 }
 
-/// A program that needs this version of glibc, `GLIBC_2.99`, in place of another that it really needs.
+/// A program in which this version of glibc, `GLIBC_2.99`, replaces one that it really needs.
 fn needing(glibc: &[u8; 10]) -> Vec<u8> {
     let mut bytes = program();
     let is_version = |name: &[u8]| name.starts_with(b"\0GLIBC_2.") && name.ends_with(b"\0");
@@ -28,7 +28,7 @@ fn needing(glibc: &[u8; 10]) -> Vec<u8> {
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[test]
-fn a_bootstrap_for_another_processor_system_or_glibc_is_refused_with_what_builds_it() {
+fn a_bootstrap_for_another_processor_system_or_glibc_is_refused_and_the_error_says_how_to_build_it() {
     let build = "`just bootstrap arm64` in Nebula's repository builds target/lambda/bootstrap-arm64";
     let cases = [
         (program(), Architecture::Arm64, "is not for arm64", build),
@@ -47,7 +47,7 @@ fn a_bootstrap_for_another_processor_system_or_glibc_is_refused_with_what_builds
 }
 
 #[test]
-fn a_bootstrap_that_is_not_there_is_told_with_what_builds_it() {
+fn the_error_for_a_missing_bootstrap_says_how_to_build_it() {
     let missing = Bootstrap::find(None, Architecture::Arm64).unwrap_err();
     assert!(matches!(&missing, BootstrapError::Missing { path, .. } if path.ends_with("bootstrap-arm64")), "{missing}");
     assert!(missing.to_string().contains("`just bootstrap arm64`"), "{missing}");

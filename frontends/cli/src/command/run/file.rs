@@ -1,4 +1,4 @@
-//! The options of `nebula run` that are for a file: what a published function's settings say in its stead.
+//! The options of `nebula run` for a file. A published function has its settings instead.
 
 use clap::Args;
 use nebula_runtime::{FunctionConfig, HostPattern};
@@ -9,7 +9,7 @@ use crate::{
     values::{Dir, Size, Timeout, Variable},
 };
 
-/// How a file's function is run.
+/// The settings of a file's function.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Options for a FILE")]
 pub(super) struct FileOptions {
@@ -40,7 +40,7 @@ pub(super) struct FileOptions {
 }
 
 impl FileOptions {
-    /// The name of an option that was given, if one was.
+    /// The name of the first option that is set.
     pub(super) fn first_given(&self) -> Option<&'static str> {
         let given = [
             ("--export", self.export.is_some()),
@@ -55,7 +55,7 @@ impl FileOptions {
         given.into_iter().find_map(|(name, given)| given.then_some(name))
     }
 
-    /// The configuration that they stand for, of a command with these arguments.
+    /// The function's configuration. `args` are the arguments of a command.
     pub(super) fn config(self, args: Vec<String>) -> Result<FunctionConfig, Failure> {
         let mut config = FunctionConfig::default();
         config.export = self.export;

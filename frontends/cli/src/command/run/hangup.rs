@@ -1,4 +1,4 @@
-//! Whether anyone still reads stdout.
+//! Notices that the reader of stdout has gone.
 
 use std::{
     future,
@@ -10,10 +10,10 @@ use std::{
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::oneshot;
 
-/// Ends when nobody can read what is written to stdout any more, as after `| head -1`; for ever not, where that does not
-/// show.
+/// Waits until the reader of stdout has closed its end, as `head -1` does. It never ends where the system does not show
+/// that.
 ///
-/// A write would find out as well, but there is none while no event comes.
+/// A write would fail as well, but nothing is written while no event comes.
 pub(super) async fn output_closed() {
     let closed = async { watch().ok()?.await.ok() };
     if closed.await.is_none() {
@@ -26,10 +26,10 @@ fn watch() -> io::Result<oneshot::Receiver<()>> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {
         let stdout = stdout.as_fd().try_clone_to_owned()?;
-        // Nothing can interrupt its `poll`: it ends with the process, as the thread that reads stdin does.
+        // Nothing can interrupt `poll`. The thread ends with the process, like the thread that reads stdin.
         thread::Builder::new().name("hangup".to_owned()).spawn(move || {
             if wait_for_hangup(&stdout).is_ok() {
-                // Nobody listens any more when the work is done.
+                // The receiver is gone when the work is done.
                 let _ = sender.send(());
             }
         })?;
@@ -37,7 +37,7 @@ fn watch() -> io::Result<oneshot::Receiver<()>> {
     Ok(closed)
 }
 
-/// Asked for nothing, `poll` waits for errors and hang-ups alone.
+/// Without a flag, `poll` waits for errors and hang-ups only.
 fn wait_for_hangup(stdout: &OwnedFd) -> io::Result<()> {
     let mut watched = [PollFd::new(stdout, PollFlags::empty())];
     loop {

@@ -89,12 +89,12 @@ struct Ready {
     runtime: Runtime,
     function: FunctionRef,
     info: FunctionInfo,
-    /// What followed `--` and is not the program's.
+    /// The arguments after `--`, if the function is not a command.
     more_args: Vec<String>,
 }
 
 impl Run {
-    /// Runs the function, and gives the exit code of the first event that failed.
+    /// Runs the function, and returns the exit code of the first event that failed.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let Self { target, mut args, output, raw, jobs, file, argv } = self;
         let jobs = jobs.map_or_else(cores, |count| count.0);
@@ -104,7 +104,7 @@ impl Run {
         };
         args.extend(ready.more_args);
         let limits = Limits::default().with(&ready.info.config.limits).at_most(&Limits::CEILINGS);
-        // Events beyond the function's own limit would wait for a moment and then be refused.
+        // Events beyond the function's own limit would wait for half a second and then be refused.
         let jobs = jobs.min(ready.info.config.limits.concurrency.unwrap_or(jobs));
         let job = Job {
             function: ready.function,
@@ -158,7 +158,7 @@ async fn published(
     Ok(Ready { runtime, function, info, more_args: argv })
 }
 
-/// A function that is not there may be a file that was not written as one.
+/// Adds a hint if there is no such function but a file of that name.
 fn with_hint(failure: Failure, function: &FunctionRef) -> Failure {
     let file = function.to_string();
     let is_missing = matches!(&failure, Failure::Registry(error) if error.kind() == RegistryErrorKind::NotFound);
@@ -184,9 +184,9 @@ async fn unpublished(
 
 async fn run(runtime: Runtime, job: Job) -> Result<JobOutcome, Failure> {
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
-    // Not `io::stdout`, which looks for line feeds in whatever is written.
+    // Not `io::stdout`, which searches everything that is written for line feeds.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
-    // One event goes on until it writes something: it may have more to do than to write, and it ends some time.
+    // A single event is not ended before it writes: its work may be more than its output, and it ends by itself.
     let is_stream = matches!(job.events, Events::Lines { .. });
     tokio::select! {
         biased;
@@ -195,7 +195,7 @@ async fn run(runtime: Runtime, job: Job) -> Result<JobOutcome, Failure> {
     }
 }
 
-/// Tells how it went where the output does not, and gives the exit code.
+/// Prints the summary of a stream, and returns the exit code.
 fn finish(outcome: JobOutcome) -> Result<u8, Failure> {
     let code = outcome.exit_code();
     match outcome {

@@ -25,7 +25,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn args_may_be_negative_and_what_follows_two_dashes_is_kept_apart() {
+fn args_may_be_negative_and_those_after_two_dashes_are_kept_apart() {
     let cases = [
         ("add", "", ""),
         ("add 1 2", "1 2", ""),
@@ -41,7 +41,7 @@ fn args_may_be_negative_and_what_follows_two_dashes_is_kept_apart() {
 }
 
 #[test]
-fn an_option_that_does_not_exist_is_no_argument() {
+fn an_unknown_option_is_not_an_argument() {
     let error = parse("add -1 --twice").unwrap_err();
     assert!(error.contains("unexpected argument '--twice'"), "{error}");
 }
@@ -85,7 +85,7 @@ fn the_options_for_a_file_become_its_configuration() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_refused_before_anything_runs() {
+fn a_folder_that_does_not_exist_is_refused_before_anything_runs() {
     let failure = parse("./f.wasm --dir /nowhere::/data").unwrap().file.config(Vec::new()).unwrap_err();
     assert!(failure.to_string().starts_with("the folder /nowhere cannot be granted"), "{failure}");
     assert_eq!(failure.exit_code(), 78);
@@ -111,7 +111,7 @@ fn each_option_for_a_file_is_known_by_its_name() {
 }
 
 #[test]
-fn a_bad_value_is_refused_with_what_was_expected() {
+fn the_error_for_a_wrong_value_says_what_was_expected() {
     let cases = [
         ("./f.wasm --timeout soon", "'soon' for '--timeout <DURATION>': expected a duration above zero such as"),
         ("./f.wasm --memory lots", "'lots' for '--memory <SIZE>': expected a size above zero such as"),
@@ -126,7 +126,7 @@ fn a_bad_value_is_refused_with_what_was_expected() {
 }
 
 #[test]
-fn a_file_that_was_not_written_as_one_is_pointed_out() {
+fn the_error_for_a_missing_function_names_a_file_of_that_name() {
     // The tests' working folder is the crate's.
     let function: FunctionRef = "src".parse().unwrap();
     assert!(PathBuf::from("src").exists());

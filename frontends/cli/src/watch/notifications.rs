@@ -1,4 +1,4 @@
-//! Notices from the system that something in a folder has changed. They say when to look, and nothing about what there is.
+//! Notifications from the system that something in a folder has changed. They only say when to check the files.
 
 use std::{
     collections::BTreeSet,
@@ -9,29 +9,29 @@ use std::{
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
 use tokio::sync::Notify;
 
-/// On Linux, a notice belongs to the folder and not to its path: another one that takes its place is silent.
+/// On Linux, notifications belong to a folder and not to its path. If another folder takes that path, it sends none.
 const BELONGS_TO_FOLDER: bool = cfg!(target_os = "linux");
 
-/// Notices of changes in some folders, and whether they can be relied upon.
-pub(super) struct Notices {
+/// Notifications of changes in some folders.
+pub(super) struct Notifications {
     watcher: Option<RecommendedWatcher>,
-    heard: Arc<Heard>,
+    received: Arc<Received>,
     folders: BTreeSet<PathBuf>,
-    /// Whether there may be changes without a notice.
+    /// Whether there may be changes without a notification.
     incomplete: bool,
 }
 
 #[derive(Default)]
-struct Heard {
+struct Received {
     bell: Notify,
-    /// The paths whose folders may be others now.
+    /// The paths that may lead to another folder now.
     moved: Mutex<BTreeSet<PathBuf>>,
 }
 
-impl Heard {
+impl Received {
     fn take(&self, event: notify::Result<Event>) {
         match event {
-            // Reading a file is an event too, and looking reads.
+            // Reading a file is an event too, and a check reads files.
             Ok(event) if event.kind.is_access() => return,
             Ok(event) => {
                 let moved = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
@@ -39,7 +39,7 @@ impl Heard {
                     self.moved().extend(event.paths);
                 }
             }
-            Err(error) => tracing::debug!(%error, "a notice of a change was lost"),
+            Err(error) => tracing::debug!(%error, "a notification of a change was lost"),
         }
         self.bell.notify_one();
     }
@@ -49,39 +49,39 @@ impl Heard {
     }
 }
 
-impl Notices {
-    /// Notices of no folder yet.
+impl Notifications {
+    /// Notifications, of no folder yet.
     pub(super) fn new() -> Self {
-        let heard = Arc::new(Heard::default());
+        let received = Arc::new(Received::default());
         let handler = {
-            let heard = Arc::clone(&heard);
-            move |event| heard.take(event)
+            let received = Arc::clone(&received);
+            move |event| received.take(event)
         };
-        let mut notices = Self { watcher: None, heard, folders: BTreeSet::new(), incomplete: false };
+        let mut notifications = Self { watcher: None, received, folders: BTreeSet::new(), incomplete: false };
         match notify::recommended_watcher(handler) {
-            Ok(watcher) => notices.watcher = Some(watcher),
-            Err(error) => notices.give_up(&error),
+            Ok(watcher) => notifications.watcher = Some(watcher),
+            Err(error) => notifications.give_up(&error),
         }
-        notices
+        notifications
     }
 
-    /// Waits for a notice.
-    pub(super) async fn heard(&self) {
-        self.heard.bell.notified().await;
+    /// Waits for a notification.
+    pub(super) async fn received(&self) {
+        self.received.bell.notified().await;
     }
 
-    /// Whether there may be changes without a notice.
+    /// Whether there may be changes without a notification.
     pub(super) fn are_incomplete(&self) -> bool {
         self.incomplete
     }
 
-    /// Asks for notices of changes in these folders, and no others. Asks once more for those of `again`, which may have been
-    /// exchanged unseen. Returns whether a folder is new: what changed in it before this was not told.
+    /// Requests notifications of changes in these folders, and in no others. Requests them once more for the folders of `again`,
+    /// which may have been replaced. Returns whether a folder is new: there was no notification of changes in it so far.
     pub(super) fn follow(&mut self, folders: BTreeSet<PathBuf>, again: &BTreeSet<PathBuf>) -> bool {
-        let moved = std::mem::take(&mut *self.heard.moved());
+        let moved = std::mem::take(&mut *self.received.moved());
         let Some(watcher) = &mut self.watcher else { return false };
         for folder in self.folders.difference(&folders) {
-            // The system may have let go of it already.
+            // The system may have stopped watching it already.
             let _ = watcher.unwatch(folder);
         }
         let may_be_other = |folder: &Path| {
@@ -91,18 +91,18 @@ impl Notices {
         let missing = folders.iter().filter(|folder| !before.contains(*folder) || may_be_other(folder));
         let missing: Vec<_> = missing.cloned().collect();
         self.folders = folders;
-        missing.iter().for_each(|folder| self.ask(folder));
+        missing.iter().for_each(|folder| self.request(folder));
         !self.folders.is_subset(&before)
     }
 
-    fn ask(&mut self, folder: &Path) {
+    fn request(&mut self, folder: &Path) {
         let new = self.watcher.as_mut().map(|watcher| watcher.watch(folder, RecursiveMode::NonRecursive));
         match new {
-            None | Some(Ok(())) if has_notices(folder) => {}
+            None | Some(Ok(())) if has_notifications(folder) => {}
             None | Some(Ok(())) => {
-                self.say(&format!("the file system of {} may give no notice of changes", folder.display()))
+                self.warn_once(&format!("the file system of {} may send no notifications of changes", folder.display()))
             }
-            // It was there a moment ago. Its own folder tells when it comes back.
+            // The folder was removed. Its parent sends a notification when it comes back.
             Some(Err(error)) if is_not_there(&error) => drop(self.folders.remove(folder)),
             Some(Err(error)) => self.give_up(&error),
         }
@@ -114,13 +114,13 @@ impl Notices {
             notify::ErrorKind::Io(_) if BELONGS_TO_FOLDER => " (fs.inotify.max_user_instances may be the limit)",
             _ => "",
         };
-        self.say(&format!("the system gives no notice of changes{hint}: {error}"));
+        self.warn_once(&format!("the system sends no notifications of changes{hint}: {error}"));
     }
 
-    /// Says it once.
-    fn say(&mut self, reason: &str) {
+    /// Logs the reason once.
+    fn warn_once(&mut self, reason: &str) {
         if !std::mem::replace(&mut self.incomplete, true) {
-            tracing::warn!("looking for changes from time to time, because {reason}");
+            tracing::warn!("checking files for changes at intervals, because {reason}");
         }
     }
 }
@@ -133,10 +133,11 @@ fn is_not_there(error: &notify::Error) -> bool {
     }
 }
 
-/// Whether the system sees all changes in a folder: not where another machine, another system or another mount makes them.
+/// Whether the system notifications all changes in a folder. It does not notice those that are made by another machine, another
+/// system or through another mount.
 #[cfg(target_os = "linux")]
-fn has_notices(folder: &Path) -> bool {
-    /// From `linux/magic.h` and the file systems' own headers: NFS, SMB, CIFS, SMB2, 9P, FUSE (and virtiofs), overlay, AFS,
+fn has_notifications(folder: &Path) -> bool {
+    /// The magic numbers of file systems, from `linux/magic.h` and their own headers: NFS, SMB, CIFS, SMB2, 9P, FUSE (and virtiofs), overlay, AFS,
     /// Ceph, VirtualBox, Lustre, GPFS, OCFS2, GFS2.
     const SILENT: [u32; 14] = [
         0x6969,
@@ -154,12 +155,12 @@ fn has_notices(folder: &Path) -> bool {
         0x7461_636f,
         0x0116_1970,
     ];
-    // The type of the field differs between processors, and the numbers are of 32 bits.
+    // The field's type differs between processors. The numbers have 32 bits.
     rustix::fs::statfs(folder).map_or(true, |found| SILENT.iter().all(|magic| found.f_type as u32 != *magic))
 }
 
-/// Whether the system sees all changes in a folder.
+/// Whether the system notifications all changes in a folder.
 #[cfg(not(target_os = "linux"))]
-fn has_notices(_: &Path) -> bool {
+fn has_notifications(_: &Path) -> bool {
     true
 }
