@@ -1,4 +1,4 @@
-//! One event through the invoker, and its answer as a line of output.
+//! Calls the function with one event, and writes its answer as a line.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     job::{Job, Output},
 };
 
-/// The function, and how its results are written.
+/// Calls the function of a job.
 pub(crate) struct Call {
     invoker: Arc<dyn Invoker>,
     function: FunctionRef,
@@ -23,9 +23,9 @@ pub(crate) struct Call {
 
 /// The answer to one event.
 pub(crate) struct Answer {
-    /// The output's line, with its line feed.
+    /// The line, with its line feed.
     pub(crate) text: Vec<u8>,
-    /// The failure that the line tells of.
+    /// The failure, if the line is one.
     pub(crate) failure: Option<InvokeError>,
 }
 
@@ -45,7 +45,7 @@ impl Call {
         self.max_event
     }
 
-    /// An invocation of the function with `event`.
+    /// Makes an invocation of the function with `event`.
     pub(crate) fn invocation(&self, event: Event) -> Invocation {
         Invocation::new(self.function.clone(), event).through(FRONTEND)
     }
@@ -55,7 +55,7 @@ impl Call {
         self.invoker.invoke(invocation).await
     }
 
-    /// Runs the function on `event` and writes its result as one line.
+    /// Runs the function on `event`, and makes a line of its result.
     pub(crate) async fn answer(&self, event: Event) -> Answer {
         let invocation = self.invocation(event);
         let report = invocation.report.clone();
@@ -68,7 +68,7 @@ impl Call {
         }
     }
 
-    /// The answer to an event that no function can be given.
+    /// The answer to an event that no function can take.
     pub(crate) fn refuse(&self, error: InvokeError) -> Answer {
         let report = self.invocation(Event::default()).report;
         self.failed(error, &report)

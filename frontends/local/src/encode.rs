@@ -1,4 +1,4 @@
-//! Results and failures as JSON lines.
+//! Results and failures as lines of JSON.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use nebula_runtime::{ErrorKind, InvokeError, Report, append_json_value};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A response that has ended.
+/// A response whose body has ended.
 pub(crate) struct CollectedResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-/// A result as a line: its JSON compacted, other text as a JSON string, octets as a base64 string.
+/// A result as a line: JSON is compacted, other text becomes a JSON string, and octets become a base64 string.
 pub(crate) fn value_line(media_type: Option<&HeaderValue>, body: &[u8]) -> Vec<u8> {
     let mut line = Vec::with_capacity(body.len() + 1);
     append_json_value(&mut line, media_type, body);
@@ -56,12 +56,12 @@ struct FullError<'a> {
 struct ErrorObject<'a> {
     kind: ErrorKind,
     detail: &'a str,
-    /// What a typed function returned as its error.
+    /// The error that a typed function returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a RawValue>,
 }
 
-/// A header's value, or all of them where it is repeated.
+/// The value of a header, or all values of a repeated one.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum HeaderText {
@@ -91,7 +91,7 @@ fn object_line(object: &impl Serialize) -> Vec<u8> {
 fn append_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let start = line.len();
     if serde_json::to_writer(&mut *line, value).is_err() {
-        // Neither these types nor memory can fail; the line stays JSON if they ever do.
+        // Neither these types nor a buffer in memory can fail. If they ever do, the line is still JSON.
         line.truncate(start);
         line.extend_from_slice(b"null");
     }
@@ -111,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_an_object_of_its_kind_and_detail() {
+    fn a_failure_is_an_object_with_kind_and_detail() {
         let error = InvokeError::new(ErrorKind::GuestFault, "it \"trapped\"");
         let line = String::from_utf8(error_line(&error, None)).unwrap();
         assert_eq!(line, "{\"error\":{\"kind\":\"guest_fault\",\"detail\":\"it \\\"trapped\\\"\"}}\n");
     }
 
     #[test]
-    fn a_failure_says_what_the_function_returned() {
+    fn a_failure_has_the_error_that_the_function_returned() {
         let returned = RawValue::from_string(r#"["sold out"]"#.to_owned()).unwrap();
         let error = InvokeError::new(ErrorKind::GuestError, "x").with_guest_error(returned);
         let line = String::from_utf8(error_line(&error, None)).unwrap();

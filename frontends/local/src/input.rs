@@ -1,4 +1,4 @@
-//! Stdin, which only a thread of its own can wait for.
+//! Reads stdin in a thread of its own.
 
 use std::{
     io::{self, Read},
@@ -14,13 +14,13 @@ use tokio::sync::mpsc;
 
 use crate::outcome::LocalError;
 
-/// How much is read at once, in bytes: what a Linux pipe holds.
+/// How many bytes are read at once: as many as a Linux pipe holds.
 const CHUNK: usize = 64 << 10;
 
-/// Gives all of `stdin` to `take`, as it comes, until `take` returns false. The end is an empty chunk or an error.
+/// Passes all of `stdin` to `take`, chunk by chunk, until `take` returns false. The end is an empty chunk or an error.
 ///
-/// The thread is not of the async runtime, whose end would wait for it: nothing can interrupt its `read`. It ends with
-/// the process, or when `read` returns and `take` wants no more.
+/// The thread does not belong to the async runtime: nothing can interrupt its `read`, and the runtime would wait for it at
+/// its end. The thread ends with the process, or when `read` returns after `take` has returned false.
 pub(crate) fn read_in_thread(
     mut stdin: Box<dyn Read + Send>,
     mut take: impl FnMut(io::Result<Bytes>) -> bool + Send + 'static,
@@ -42,7 +42,7 @@ pub(crate) fn read_in_thread(
     Ok(())
 }
 
-/// The whole of `stdin` as a body that streams.
+/// All of `stdin` as a streaming body.
 pub(crate) fn body(stdin: Box<dyn Read + Send>) -> Result<Body, LocalError> {
     let (sender, receiver) = mpsc::channel(1);
     read_in_thread(stdin, move |chunk| sender.blocking_send(chunk).is_ok())?;

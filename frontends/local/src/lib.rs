@@ -1,4 +1,4 @@
-//! Runs a function on events from stdin and writes the results to stdout, as a part of a shell's pipe.
+//! Runs a function on events from stdin, and writes the results to stdout, as a part of a shell pipe.
 //!
 //! ```
 //! use std::{io, num::NonZeroUsize, sync::Arc};
@@ -9,7 +9,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // Any invoker will do; this one answers every event with itself.
+//! // Any invoker works. This one answers every event with the event itself.
 //! let echo = Arc::new(invoker_fn(async |invocation| {
 //!     let body = invocation.event.into_parts().0.into_body();
 //!     Ok(Response::new(HeaderValue::from_static("application/json"), body, invocation.report))
@@ -29,13 +29,13 @@
 //! ```
 //!
 //! # Lines
-//! - **Events** are lines, each a JSON value. Blank lines are passed over, and have no line in the output.
-//! - **Results** are lines in the events' order: JSON compacted, other text as a JSON string, octets as a base64 string.
-//!   The media type says which; an empty result without text is `null`.
-//! - **Failures** are lines as well, `{"error":{"kind":…,"detail":…}}`, and the stream goes on: also where a line is not
-//!   JSON (`invalid_input`) or longer than an event may be (`payload_too_large`).
-//! - **Memory** is bounded on endless input. **Results** are written when nothing else is under way, otherwise together
-//!   with those of the next millisecond.
+//! - **Events** are lines, each with a JSON value. Blank lines are skipped, and have no line in the output.
+//! - **Results** are lines in the order of the events. JSON is compacted, other text becomes a JSON string, and octets become
+//!   a base64 string: the media type decides. An empty result that is not text is `null`.
+//! - **Failures** are lines too, `{"error":{"kind":…,"detail":…}}`, and the stream goes on. A line that is not JSON is a
+//!   failure (`invalid_input`), and so is one that is larger than an event can be (`payload_too_large`).
+//! - **Memory** is bounded, also on endless input.
+//! - **Results are written** at once if no other event is running, otherwise together with those of the next millisecond.
 
 mod call;
 mod encode;
@@ -61,13 +61,14 @@ pub use exit_code::{ExitCode, exit_code};
 pub use job::{Events, Job, Output};
 pub use outcome::{JobOutcome, LocalError, Summary};
 
-/// Runs `job`. A failed event is part of its [`JobOutcome`]; a reader that closes `stdout` ends it quietly.
+/// Runs `job`. The failure of an event is a part of the [`JobOutcome`]. If the reader of `stdout` closes it, the job ends
+/// without a failure.
 ///
-/// `stdin` and `stdout` are used from threads of their own. Dropping the future stops the guests at once; the threads end
-/// with their current `read` and `write`.
+/// `stdin` and `stdout` are used from threads of their own. Dropping the future stops the guests at once. The threads end after
+/// their current `read` and `write`.
 ///
 /// # Errors
-/// Where stdin cannot be read or stdout not be written. The results until then are written.
+/// If stdin cannot be read, or stdout cannot be written. The results before that are written.
 pub async fn run(
     invoker: Arc<dyn Invoker>,
     job: Job,
@@ -78,10 +79,10 @@ pub async fn run(
     let output = output::write_in_thread(Box::new(stdout))?;
     let (event, end) = match job.events {
         Events::Lines { jobs } => return stream::run(call, jobs, Box::new(stdin), output).await,
-        Events::Arguments(arguments) => (Event::default().with_arguments(arguments), single::End::OfLine),
+        Events::Arguments(arguments) => (Event::default().with_arguments(arguments), single::End::LineFeed),
         Events::Raw(arguments) => {
             let event = Event::payload(input::body(Box::new(stdin))?, None);
-            (event.with_arguments(arguments), single::End::AsItIs)
+            (event.with_arguments(arguments), single::End::Nothing)
         }
     };
     let form = match job.output {

@@ -1,18 +1,19 @@
-//! Whether bytes that come in pieces are a text without the end of its last line.
+//! Finds out whether bytes that come in pieces are a text without a line feed at its end.
 
-/// What has come so far.
+/// Checks the pieces of an output.
 ///
-/// The media type of a command's output is seen from its beginning, and that of a binary file can be text.
+/// The media type does not suffice: that of a command's output is guessed from its beginning, and a binary file can begin
+/// like a text.
 #[derive(Debug, Default)]
 pub(crate) struct LineEndCheck {
-    /// The beginning of a character that the last piece cut in two.
+    /// The first bytes of a character of which the last piece had only a part.
     cut: Vec<u8>,
     is_binary: bool,
     last: Option<u8>,
 }
 
 impl LineEndCheck {
-    /// Adds what comes next.
+    /// Adds the next piece.
     pub(crate) fn push(&mut self, piece: &[u8]) {
         self.last = piece.last().copied().or(self.last);
         if self.is_binary {
@@ -33,7 +34,7 @@ impl LineEndCheck {
         }
     }
 
-    /// Whether all of it is UTF-8, and its last line has no end.
+    /// Whether the output is UTF-8, is not empty, and has no line feed at its end.
     pub(crate) fn lacks_line_end(&self) -> bool {
         !self.is_binary && self.cut.is_empty() && self.last.is_some_and(|last| last != b'\n')
     }
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_text_whose_last_line_has_no_end_lacks_one() {
+    fn only_a_text_without_a_line_feed_at_its_end_lacks_one() {
         let cases: [(&[u8], bool); 9] = [
             (b"", false),
             (b"10", true),

@@ -1,4 +1,4 @@
-//! How a job ended.
+//! The outcome of a job.
 
 use std::{fmt, io, time::Duration};
 
@@ -6,48 +6,48 @@ use nebula_runtime::InvokeError;
 
 use crate::exit_code::{ExitCode, exit_code};
 
-/// How a job ended.
+/// The outcome of a job.
 #[derive(Debug)]
 pub enum JobOutcome {
     /// The one event was answered.
     Answered,
-    /// The one event failed. Of its output, what came before is written.
+    /// The one event failed. The output before the failure is written.
     Failed(InvokeError),
-    /// Every line of the input has its line of output.
+    /// Every line of the input is answered.
     Stream(Summary),
-    /// Whoever read the output wanted no more.
+    /// The reader of the output closed it.
     OutputClosed,
 }
 
-/// What became of the events of a stream.
+/// The result of a stream of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// How many there were.
+    /// The number of events.
     pub events: u64,
-    /// How many of them failed.
+    /// The number of events that failed.
     pub failures: u64,
-    /// The exit code of the first that failed, in the input's order.
+    /// The exit code for the first event that failed, in the order of the input.
     pub first_failure: Option<u8>,
-    /// How long all of them took.
+    /// How long the whole stream took.
     pub elapsed: Duration,
 }
 
-/// Why a job could not go on.
+/// Why a job was broken off.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// The input is not complete.
+    /// The input could not be read to its end.
     #[error("failed to read stdin")]
     Read(#[source] io::Error),
-    /// The output is not complete.
+    /// The output could not be written.
     #[error("failed to write stdout")]
     Write(#[source] io::Error),
-    /// The machine has no thread to spare.
+    /// The system has no thread left.
     #[error("failed to start a thread for stdin or stdout")]
     Thread(#[source] io::Error),
 }
 
 impl JobOutcome {
-    /// The exit code of a process that ran this job and nothing else.
+    /// The exit code of a process for this job.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Answered | Self::OutputClosed => ExitCode::OK,
@@ -56,14 +56,14 @@ impl JobOutcome {
         }
     }
 
-    /// A broken pipe is how a reader such as `head` says that it has enough.
+    /// The outcome after a write has failed. A reader such as `head` closes its pipe when it has enough: that is no failure.
     pub(crate) fn after_write_error(error: io::Error) -> Result<Self, LocalError> {
         if error.kind() == io::ErrorKind::BrokenPipe { Ok(Self::OutputClosed) } else { Err(LocalError::Write(error)) }
     }
 }
 
 impl LocalError {
-    /// The exit code of a process that ran this job and nothing else.
+    /// The exit code of a process for this job.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Read(_) | Self::Write(_) => ExitCode::IO,
@@ -73,7 +73,7 @@ impl LocalError {
 }
 
 impl Summary {
-    /// Adds the next event, in the input's order.
+    /// Adds the next event, in the order of the input.
     pub(crate) fn count(&mut self, failure: Option<&InvokeError>) {
         self.events += 1;
         if let Some(error) = failure {

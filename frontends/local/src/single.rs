@@ -1,4 +1,4 @@
-//! One event, and its result as it is.
+//! Runs one event, and writes its result.
 
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
@@ -11,22 +11,22 @@ use crate::{
     output::{Writer, Written},
 };
 
-/// What is written of the result.
+/// The form of the result.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Form {
     /// Its body, streamed.
     Body(End),
-    /// The whole response on a line.
+    /// The whole response as one line.
     Full,
 }
 
-/// How a body ends that is written.
+/// What is written after a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// A text with the end of its last line, as a shell expects it: its `read` loses a line without one.
-    OfLine,
-    /// As the function ended it.
-    AsItIs,
+    /// A line feed, if the body is a text without one at its end: the `read` of a shell loses a line without its line feed.
+    LineFeed,
+    /// Nothing.
+    Nothing,
 }
 
 /// Runs the function on one event.
@@ -64,15 +64,15 @@ async fn stream(call: &Call, event: Event, end: End, writer: &Writer) -> Result<
     invocation.buffering = Buffering::Off;
     let mut response = call.invoke(invocation).await?;
     let headers = response.take_headers();
-    let mut text = (end == End::OfLine && is_text(headers.get(CONTENT_TYPE))).then(LineEndCheck::default);
+    let mut check = (end == End::LineFeed && is_text(headers.get(CONTENT_TYPE))).then(LineEndCheck::default);
     let mut body = response.body;
     while let Some(frame) = body.frame().await {
         if let Ok(bytes) = frame?.into_data() {
-            text.iter_mut().for_each(|text| text.push(&bytes));
+            check.iter_mut().for_each(|check| check.push(&bytes));
             writer.write(bytes).await;
         }
     }
-    if text.is_some_and(|text| text.lacks_line_end()) {
+    if check.is_some_and(|check| check.lacks_line_end()) {
         writer.write("\n").await;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Where the threads of a stream meet: lines go out to the workers, results come back and leave in the lines' order.
+//! Hands lines out to workers, and returns their results in the order of the lines.
 
 use std::{
     io,
@@ -15,48 +15,48 @@ use tokio::{
 use super::reorder::{ReorderBuffer, Step, Task};
 use crate::{call::Answer, outcome::Summary};
 
-/// How long a result waits for others to be written with while more are on their way. One `write` for each result would
-/// cost more than most functions do.
+/// While other events are running, a result waits this long for more results, and is written together with them. One `write`
+/// for each result would take longer than most functions.
 const LINGER: Duration = Duration::from_millis(1);
 
-/// The meeting place of one stream's reading thread, its workers and whoever writes its output, around an [`ReorderBuffer`].
+/// Connects the reading thread of a stream, its workers and the writer of its output, around a [`ReorderBuffer`].
 ///
-/// - A result is given out for writing at once when nothing else is under way, and after [`LINGER`] otherwise.
-/// - Nobody waits for something that has happened: each kind of wait has its own signal, sent by whoever ends it.
+/// - A result is handed to the writer at once if no other event is running, otherwise after [`LINGER`].
+/// - Each kind of wait has a signal of its own, which is sent by the side that ends the wait.
 pub(crate) struct Dispatcher {
     state: Mutex<State>,
-    /// Wakes workers: there is a line, or room for its result, or no more of either.
+    /// Wakes workers: there is a line, there is room for its result, or the stream has ended.
     work: Notify,
-    /// Wakes whoever writes the output.
+    /// Wakes the writer of the output.
     output: Notify,
-    /// Wakes the reading thread: the last chunk is used up, or no more is wanted.
+    /// Wakes the reading thread: the last chunk is used up, or the stream is closed.
     room: Condvar,
 }
 
 struct State {
-    order: ReorderBuffer,
-    /// A worker waits until results have left.
+    buffer: ReorderBuffer,
+    /// Whether a worker waits until results have left the buffer.
     crowded: bool,
     read_error: Option<io::Error>,
 }
 
 impl Dispatcher {
     pub(crate) fn new(max_line: usize) -> Self {
-        let state = State { order: ReorderBuffer::new(max_line), crowded: false, read_error: None };
+        let state = State { buffer: ReorderBuffer::new(max_line), crowded: false, read_error: None };
         Self { state: Mutex::new(state), work: Notify::new(), output: Notify::new(), room: Condvar::new() }
     }
 
-    /// For the reading thread: adds input once the input before is used up. Returns whether more is wanted.
+    /// For the reading thread: adds a chunk of input when the chunk before is used up. Returns false if the stream is closed.
     pub(crate) fn push(&self, chunk: Bytes) -> bool {
-        let wanted = self.wait_for_room().order.push(chunk);
+        let wanted = self.wait_for_room().buffer.push(chunk);
         self.work.notify_waiters();
         wanted
     }
 
-    /// For the reading thread: no more input comes, because it has ended or could not be read.
+    /// For the reading thread: the input has ended, or could not be read.
     pub(crate) fn end(&self, error: Option<io::Error>) {
         let mut state = self.wait_for_room();
-        state.order.end();
+        state.buffer.end();
         state.read_error = error;
         drop(state);
         self.work.notify_waiters();
@@ -64,14 +64,14 @@ impl Dispatcher {
     }
 
     fn wait_for_room(&self) -> MutexGuard<'_, State> {
-        let full = |state: &mut State| !state.order.has_room();
+        let full = |state: &mut State| !state.buffer.has_room();
         self.room.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For workers: the next line, or `None` when there are no more.
+    /// For workers: waits for the next line; `None` at the end of the stream.
     pub(crate) async fn take(&self) -> Option<Task> {
         loop {
-            // Made before the look, so that a change between the look and the wait is not missed.
+            // Before the check, so that no change between the check and the wait is missed.
             let changed = self.work.notified();
             match self.step() {
                 Step::Task(task) => return Some(task),
@@ -86,9 +86,9 @@ impl Dispatcher {
 
     fn step(&self) -> Step {
         let mut state = self.lock();
-        let step = state.order.step();
+        let step = state.buffer.step();
         state.crowded |= matches!(step, Step::Crowded);
-        let has_room = state.order.has_room();
+        let has_room = state.buffer.has_room();
         drop(state);
         if has_room {
             self.room.notify_one();
@@ -96,15 +96,15 @@ impl Dispatcher {
         step
     }
 
-    /// For workers: the answer to a line that was taken.
+    /// For workers: adds the answer to a line.
     pub(crate) fn put(&self, sequence: u64, answer: Answer) {
         let mut state = self.lock();
-        let had_output = state.order.has_output();
-        let left = state.order.put(sequence, answer);
-        let news = left && (!had_output || state.order.is_worth_writing());
+        let had_output = state.buffer.has_output();
+        let left = state.buffer.put(sequence, answer);
+        let wakes_writer = left && (!had_output || state.buffer.is_worth_writing());
         let uncrowded = left && std::mem::take(&mut state.crowded);
         drop(state);
-        if news {
+        if wakes_writer {
             self.output.notify_one();
         }
         if uncrowded {
@@ -112,8 +112,8 @@ impl Dispatcher {
         }
     }
 
-    /// For whoever writes the output: the next bytes of it, or `None` when every line is answered. Nothing is lost when
-    /// the future is dropped.
+    /// For the writer: waits for the next bytes of the output; `None` when every line is answered. Nothing is lost when the
+    /// future is dropped.
     pub(crate) async fn output(&self) -> Option<Vec<u8>> {
         let mut due = None;
         loop {
@@ -121,13 +121,13 @@ impl Dispatcher {
             {
                 let state = self.lock();
                 let lingered = due.is_some_and(|due| Instant::now() >= due);
-                if state.order.is_worth_writing() || (lingered && state.order.has_output()) {
-                    return Some(self.ship(state));
+                if state.buffer.is_worth_writing() || (lingered && state.buffer.has_output()) {
+                    return Some(self.take_output(state));
                 }
-                if state.order.is_finished() {
+                if state.buffer.is_finished() {
                     return None;
                 }
-                if state.order.has_output() {
+                if state.buffer.has_output() {
                     due.get_or_insert_with(|| Instant::now() + LINGER);
                 }
             }
@@ -138,8 +138,8 @@ impl Dispatcher {
         }
     }
 
-    fn ship(&self, mut state: MutexGuard<'_, State>) -> Vec<u8> {
-        let bytes = state.order.take_output();
+    fn take_output(&self, mut state: MutexGuard<'_, State>) -> Vec<u8> {
+        let bytes = state.buffer.take_output();
         let uncrowded = std::mem::take(&mut state.crowded);
         drop(state);
         if uncrowded {
@@ -148,21 +148,21 @@ impl Dispatcher {
         bytes
     }
 
-    /// Ends the stream early: no more lines are read or handed out.
+    /// Closes the stream early: no more lines are read or handed out.
     pub(crate) fn close(&self) {
-        self.lock().order.close();
+        self.lock().buffer.close();
         self.room.notify_one();
         self.work.notify_waiters();
     }
 
-    /// What has been answered so far, and why reading ended where that was a failure.
+    /// The summary so far, and why the input could not be read, if it could not.
     pub(crate) fn summary(&self) -> (Summary, Option<io::Error>) {
         let mut state = self.lock();
-        (state.order.summary(), state.read_error.take())
+        (state.buffer.summary(), state.read_error.take())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No invariant of the state spans a call that can panic.
+        // No call that can panic leaves the state incomplete.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,18 +1,18 @@
-//! Cuts bytes into lines, however they come in.
+//! Splits chunks of bytes into lines.
 
 use bytes::{Buf as _, Bytes};
 use nebula_runtime::without_byte_order_mark;
 
-/// A stream of bytes as its lines.
+/// Splits a stream of bytes into lines.
 ///
-/// - Blank lines are counted and left out: they are how people end and group input, and no JSON value.
-/// - A byte order mark before a line is no part of it: some editors begin each file with one, and files are joined.
-/// - A line longer than `max` bytes is never held: it is skipped as it comes and stands as [`TooLong`] in its place.
-/// - A line within one chunk is a slice of it; only one that straddles chunks is copied.
+/// - Blank lines are counted and skipped: people end and group input with them, and they are no JSON values.
+/// - A byte order mark at the start of a line is dropped: some editors begin each file with one, and files may be joined.
+/// - A line longer than `max` bytes is never kept in memory. [`TooLong`] stands in its place.
+/// - A line within one chunk is a slice of the chunk. Only a line in several chunks is copied.
 pub(crate) struct Lines {
     max: usize,
     chunk: Bytes,
-    /// The current line's beginning, from chunks before this one.
+    /// The start of the current line, from earlier chunks.
     partial: Vec<u8>,
     too_long: bool,
     number: u64,
@@ -21,12 +21,12 @@ pub(crate) struct Lines {
 /// One line that is not blank.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// Its place in the input; the first is 1.
+    /// The number of the line in the input, from 1.
     pub(crate) number: u64,
     pub(crate) content: Result<Bytes, TooLong>,
 }
 
-/// The line is longer than an event may be.
+/// The line is larger than an event can be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
@@ -35,27 +35,27 @@ impl Lines {
         Self { max, chunk: Bytes::new(), partial: Vec::new(), too_long: false, number: 0 }
     }
 
-    /// Adds what comes next. To be called when the chunk before is drained.
+    /// Adds the next chunk. The chunk before has to be drained.
     pub(crate) fn push(&mut self, chunk: Bytes) {
         self.chunk = chunk;
     }
 
-    /// Whether no byte of the last chunk is left.
+    /// Whether all bytes of the last chunk are used.
     pub(crate) fn is_drained(&self) -> bool {
         self.chunk.is_empty()
     }
 
-    /// Whether a whole line has come and is not cut yet.
+    /// Whether the chunk has a complete line left.
     pub(crate) fn has_line(&self) -> bool {
         memchr::memchr(b'\n', &self.chunk).is_some()
     }
 
-    /// Whether nothing is left, not even the beginning of a line.
+    /// Whether nothing is left, not even the start of a line.
     pub(crate) fn is_finished(&self) -> bool {
         self.chunk.is_empty() && self.partial.is_empty() && !self.too_long
     }
 
-    /// The next whole line.
+    /// The next complete line.
     pub(crate) fn next(&mut self) -> Option<Line> {
         while let Some(end) = memchr::memchr(b'\n', &self.chunk) {
             let piece = self.chunk.split_to(end);
@@ -69,7 +69,7 @@ impl Lines {
         None
     }
 
-    /// The last line, where the input has ended without a line feed.
+    /// The last line, if the input has ended without a line feed.
     pub(crate) fn finish(&mut self) -> Option<Line> {
         self.complete(Bytes::new())
     }
@@ -104,14 +104,14 @@ impl Lines {
     }
 }
 
-/// The most bytes of a line that are kept beyond the limit: those of a byte order mark, which do not count.
+/// How many bytes are kept beyond the limit: those of a byte order mark, which do not count.
 const MARK: usize = '\u{feff}'.len_utf8();
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The lines of `input` when it comes in pieces of `size` bytes.
+    /// The lines of `input`, if it comes in pieces of `size` bytes.
     fn cut(input: &'static str, size: usize, max: usize) -> Vec<(u64, Option<String>)> {
         let mut lines = Lines::new(max);
         let mut cut = Vec::new();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_the_same_however_the_bytes_come() {
+    fn lines_are_the_same_for_chunks_of_any_size() {
         let line = |number, text: &str| (number, Some(text.to_owned()));
         for size in 1..20 {
             assert_eq!(
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_before_a_line_is_no_part_of_it_and_does_not_count() {
+    fn a_byte_order_mark_at_the_start_of_a_line_is_dropped_and_does_not_count() {
         let line = |number, text: &str| (number, Some(text.to_owned()));
         for size in 1..20 {
             assert_eq!(cut("\u{feff}1234\n\u{feff}2\n", size, 5), [line(1, "1234"), line(2, "2")]);

@@ -1,4 +1,4 @@
-//! Each line of stdin is an event, each line of stdout its result.
+//! Runs a stream: each line of stdin is an event, and each line of stdout a result.
 
 mod dispatcher;
 mod lines;
@@ -24,7 +24,7 @@ use crate::{
     output::{Writer, Written},
 };
 
-/// Answers every line of `stdin`, `jobs` at once.
+/// Answers every line of `stdin`, with `jobs` events at once.
 pub(crate) async fn run(
     call: Call,
     jobs: NonZeroUsize,
@@ -54,14 +54,14 @@ pub(crate) async fn run(
     }
 }
 
-/// A worker's panic is the invoker's, and would otherwise leave its event without an answer for ever.
+/// Passes on the panic of a worker, which comes from the invoker. Otherwise its event would never be answered.
 fn resume_panic(failure: JoinError) {
     if let Ok(reason) = failure.try_into_panic() {
         panic::resume_unwind(reason);
     }
 }
 
-/// A stream under way. Dropping it ends the reading thread as soon as its `read` returns.
+/// A running stream. Dropping it ends the reading thread as soon as its `read` returns.
 struct Stream(Arc<Dispatcher>);
 
 impl Stream {
@@ -93,7 +93,7 @@ impl Drop for Stream {
 async fn work(dispatcher: Arc<Dispatcher>, call: Arc<Call>) {
     while let Some(task) = dispatcher.take().await {
         dispatcher.put(task.sequence, answer(&call, &task.line).await);
-        // Short functions never wait for anything: without this, timers and I/O would not get a turn.
+        // Short functions never wait. Without this, timers and I/O would get no turn.
         coop::consume_budget().await;
     }
 }
@@ -111,7 +111,7 @@ fn event(line: &Line, max_event: u64) -> Result<Event, InvokeError> {
         let detail = format!("line {number} is larger than the limit of {max_event} bytes (max_request)");
         InvokeError::new(ErrorKind::PayloadTooLarge, detail)
     })?;
-    // The check makes no value: the function's own side reads the bytes.
+    // The check makes no value, because the runtime reads the bytes itself.
     let json: &RawValue = serde_json::from_slice(bytes).map_err(|error| {
         let detail = format!("line {number} is not a JSON value: {}; to send text as it is, use --raw", reason(&error));
         InvokeError::new(ErrorKind::InvalidInput, detail)
@@ -119,7 +119,7 @@ fn event(line: &Line, max_event: u64) -> Result<Event, InvokeError> {
     Ok(Event::json(bytes.slice_ref(json.get().as_bytes())))
 }
 
-/// What `error` says, without a line number that would always be 1.
+/// The message of `error` without the line number, which would always be 1.
 fn reason(error: &serde_json::Error) -> String {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = error.to_string();

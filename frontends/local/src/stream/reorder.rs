@@ -1,4 +1,4 @@
-//! What is in work, and in which order it leaves: the state of a stream without its threads.
+//! Puts the results of events that run at once into the order of their lines.
 
 use std::collections::VecDeque;
 
@@ -7,48 +7,47 @@ use bytes::Bytes;
 use super::lines::{Line, Lines};
 use crate::{call::Answer, outcome::Summary};
 
-/// How far the workers may run ahead of the oldest event that is not answered, and so how many there may be.
+/// How many events the workers can be ahead of the oldest event that is not answered. There are no more workers than this.
 pub(crate) const WINDOW: usize = 1024;
-/// How many bytes of results may wait for an older one or for whoever reads the output.
+/// How many bytes of results can wait for an older result, or for the reader of the output.
 const HELD: usize = 8 << 20;
 /// Results are written in batches of at least this many bytes, unless that would delay them.
 const BATCH: usize = 64 << 10;
 
-/// The lines that are not taken, the results that have not left, and the output that is not written.
+/// The lines that are not handed out yet, the results that wait for an older one, and the output that is not written yet.
 ///
 /// - Results leave in the order of their lines.
-/// - The oldest event is never held up by the ones behind it.
-/// - What is held is bounded, whatever the input: by one chunk of input, [`HELD`] bytes, and an event and a result for
-///   each worker.
+/// - The oldest event never waits for the events after it.
+/// - Its memory is bounded for any input: one chunk of input, [`HELD`] bytes, and an event and a result for each worker.
 pub(crate) struct ReorderBuffer {
     lines: Lines,
     ended: bool,
     closed: bool,
     /// The sequence number of the oldest event whose result has not left.
     first: u64,
-    /// The results from `first` on, `None` while their events are being worked on.
+    /// The results from `first` on; `None` while an event is running.
     results: VecDeque<Option<Answer>>,
-    /// Bytes in `results`.
+    /// The bytes in `results`.
     held: usize,
     output: Vec<u8>,
     summary: Summary,
 }
 
-/// One line that a worker has taken, and its place in the output.
+/// A line for a worker, and its place in the output.
 pub(crate) struct Task {
     pub(crate) sequence: u64,
     pub(crate) line: Line,
 }
 
-/// What a worker does next.
+/// The next step of a worker.
 pub(crate) enum Step {
-    /// Answer this.
+    /// Answer this line.
     Task(Task),
     /// Wait for input.
     Starved,
-    /// Wait until results have left.
+    /// Wait until results have left the buffer.
     Crowded,
-    /// Stop: there is nothing more to do.
+    /// Stop: the stream has ended.
     End,
 }
 
@@ -66,12 +65,12 @@ impl ReorderBuffer {
         }
     }
 
-    /// Whether the next chunk can be pushed.
+    /// Whether the next chunk can be added.
     pub(crate) fn has_room(&self) -> bool {
         self.lines.is_drained() || self.closed
     }
 
-    /// Adds input. Returns whether more is wanted.
+    /// Adds a chunk of input. Returns false if the buffer is closed.
     pub(crate) fn push(&mut self, chunk: Bytes) -> bool {
         if !self.closed {
             self.lines.push(chunk);
@@ -79,17 +78,17 @@ impl ReorderBuffer {
         !self.closed
     }
 
-    /// No more input comes.
+    /// The input has ended.
     pub(crate) fn end(&mut self) {
         self.ended = true;
     }
 
-    /// No more lines are handed out.
+    /// Hands out no more lines.
     pub(crate) fn close(&mut self) {
         self.closed = true;
     }
 
-    /// What a worker that is free does next.
+    /// The next step of a free worker.
     pub(crate) fn step(&mut self) -> Step {
         if self.closed {
             return Step::End;
@@ -115,7 +114,7 @@ impl ReorderBuffer {
         }
     }
 
-    /// Takes an answer. Returns whether results have left the order, and so made room.
+    /// Adds an answer. Returns whether results have left the buffer, and so made room.
     pub(crate) fn put(&mut self, sequence: u64, answer: Answer) -> bool {
         let before = self.first;
         let place = sequence.checked_sub(before).and_then(|index| usize::try_from(index).ok());
@@ -136,17 +135,17 @@ impl ReorderBuffer {
         self.summary.count(answer.failure.as_ref());
     }
 
-    /// Whether there is anything to write.
+    /// Whether there is output to write.
     pub(crate) fn has_output(&self) -> bool {
         !self.output.is_empty()
     }
 
-    /// Whether there is no reason to wait for more to write: it is much, or nothing is being worked on.
+    /// Whether there is output, and no reason to wait for more: it is large, or no event is running.
     pub(crate) fn is_worth_writing(&self) -> bool {
         self.has_output() && (self.output.len() >= BATCH || (self.results.is_empty() && !self.lines.has_line()))
     }
 
-    /// What can be written.
+    /// Takes the output.
     pub(crate) fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
     }
@@ -157,7 +156,7 @@ impl ReorderBuffer {
         answered && (self.closed || (self.ended && self.lines.is_finished()))
     }
 
-    /// What has been answered so far.
+    /// The summary so far.
     pub(crate) fn summary(&self) -> Summary {
         self.summary.clone()
     }
@@ -168,13 +167,13 @@ mod tests {
     use super::*;
 
     fn of(input: &'static str) -> ReorderBuffer {
-        let mut order = ReorderBuffer::new(100);
-        order.push(Bytes::from_static(input.as_bytes()));
-        order
+        let mut buffer = ReorderBuffer::new(100);
+        buffer.push(Bytes::from_static(input.as_bytes()));
+        buffer
     }
 
-    fn take(order: &mut ReorderBuffer) -> u64 {
-        match order.step() {
+    fn take(buffer: &mut ReorderBuffer) -> u64 {
+        match buffer.step() {
             Step::Task(task) => task.sequence,
             _ => panic!("no task"),
         }
@@ -186,51 +185,51 @@ mod tests {
 
     #[test]
     fn results_leave_in_the_order_of_their_lines() {
-        let mut order = of("1\n2\n3\n");
-        let tasks = [take(&mut order), take(&mut order), take(&mut order)];
-        assert!(!order.put(tasks[2], answer("c")));
-        assert!(!order.put(tasks[1], answer("b")));
-        assert!(!order.has_output());
-        assert!(order.put(tasks[0], answer("a")));
-        assert_eq!(order.take_output(), b"abc");
+        let mut buffer = of("1\n2\n3\n");
+        let tasks = [take(&mut buffer), take(&mut buffer), take(&mut buffer)];
+        assert!(!buffer.put(tasks[2], answer("c")));
+        assert!(!buffer.put(tasks[1], answer("b")));
+        assert!(!buffer.has_output());
+        assert!(buffer.put(tasks[0], answer("a")));
+        assert_eq!(buffer.take_output(), b"abc");
     }
 
     #[test]
-    fn what_can_be_written_waits_while_more_is_on_its_way_and_not_otherwise() {
-        let mut order = of("1\n2\n");
-        let (one, two) = (take(&mut order), take(&mut order));
-        order.put(one, answer("a"));
-        assert!(order.has_output() && !order.is_worth_writing());
-        order.put(two, answer("b"));
-        assert!(order.is_worth_writing());
+    fn output_waits_while_other_events_are_running() {
+        let mut buffer = of("1\n2\n");
+        let (one, two) = (take(&mut buffer), take(&mut buffer));
+        buffer.put(one, answer("a"));
+        assert!(buffer.has_output() && !buffer.is_worth_writing());
+        buffer.put(two, answer("b"));
+        assert!(buffer.is_worth_writing());
     }
 
     #[test]
-    fn workers_wait_while_an_old_event_holds_up_many_results_or_large_ones() {
-        let mut order = of("1\n2\n3\n");
-        let (oldest, large) = (take(&mut order), take(&mut order));
-        order.put(large, Answer { text: vec![b' '; HELD], failure: None });
-        assert!(matches!(order.step(), Step::Crowded));
-        order.put(oldest, answer("a"));
-        assert_eq!(order.take_output().len(), HELD + 1);
-        assert_eq!(take(&mut order), 2);
+    fn workers_wait_while_many_results_or_large_ones_wait_for_an_older_one() {
+        let mut buffer = of("1\n2\n3\n");
+        let (oldest, large) = (take(&mut buffer), take(&mut buffer));
+        buffer.put(large, Answer { text: vec![b' '; HELD], failure: None });
+        assert!(matches!(buffer.step(), Step::Crowded));
+        buffer.put(oldest, answer("a"));
+        assert_eq!(buffer.take_output().len(), HELD + 1);
+        assert_eq!(take(&mut buffer), 2);
 
-        let mut order = ReorderBuffer::new(100);
-        order.push("1\n".repeat(2 * WINDOW).into());
-        (0..WINDOW as u64).for_each(|sequence| assert_eq!(take(&mut order), sequence));
-        assert!(matches!(order.step(), Step::Crowded));
+        let mut buffer = ReorderBuffer::new(100);
+        buffer.push("1\n".repeat(2 * WINDOW).into());
+        (0..WINDOW as u64).for_each(|sequence| assert_eq!(take(&mut buffer), sequence));
+        assert!(matches!(buffer.step(), Step::Crowded));
     }
 
     #[test]
-    fn ends_when_the_last_line_is_answered_and_written() {
-        let mut order = of("1\n2");
-        order.end();
-        let (one, two) = (take(&mut order), take(&mut order));
-        assert!(matches!(order.step(), Step::End));
-        order.put(one, answer("a"));
-        order.put(two, answer("b"));
-        assert!(!order.is_finished());
-        order.take_output();
-        assert!(order.is_finished());
+    fn the_stream_ends_when_the_last_line_is_answered_and_written() {
+        let mut buffer = of("1\n2");
+        buffer.end();
+        let (one, two) = (take(&mut buffer), take(&mut buffer));
+        assert!(matches!(buffer.step(), Step::End));
+        buffer.put(one, answer("a"));
+        buffer.put(two, answer("b"));
+        assert!(!buffer.is_finished());
+        buffer.take_output();
+        assert!(buffer.is_finished());
     }
 }

@@ -1,4 +1,4 @@
-//! Readers, writers and invokers that a test can watch and hold up.
+//! Readers, writers and invokers that a test can observe and delay.
 
 use std::{
     io::{self, Read, Write},
@@ -31,7 +31,7 @@ pub(super) fn json(body: impl Into<Bytes>, invocation: Invocation) -> Result<Res
     Ok(Response::new(HeaderValue::from_static("application/json"), body.into(), invocation.report))
 }
 
-/// The text of an event that came whole.
+/// The text of an event whose body is complete.
 pub(super) fn text(invocation: &Invocation) -> String {
     match invocation.event.input() {
         nebula_runtime::Input::Payload { body, .. } => String::from_utf8(body.as_whole().unwrap().to_vec()).unwrap(),
@@ -44,7 +44,7 @@ pub(super) fn echo() -> Arc<dyn Invoker> {
     Arc::new(invoker_fn(async |invocation: Invocation| json(text(&invocation), invocation)))
 }
 
-/// Runs `job` and gives what it wrote.
+/// Runs `job`, and returns its output too.
 pub(super) async fn run(invoker: Arc<dyn Invoker>, job: Job, input: &str) -> (Result<JobOutcome, LocalError>, String) {
     let (output, mut written) = pipe();
     let outcome = crate::run(invoker, job, io::Cursor::new(input.to_owned()), output).await;
@@ -53,7 +53,7 @@ pub(super) async fn run(invoker: Arc<dyn Invoker>, job: Job, input: &str) -> (Re
     (outcome, text)
 }
 
-/// A pipe without bounds. Its reader fails a test that would wait for ever.
+/// A pipe without bounds. Its reader fails after a minute without a byte.
 pub(super) fn pipe() -> (PipeWriter, PipeReader) {
     let (sender, receiver) = mpsc::channel();
     (PipeWriter(sender), PipeReader { receiver, rest: Bytes::new() })
@@ -94,7 +94,7 @@ impl Read for PipeReader {
     }
 }
 
-/// `size` bytes of lines, counted as they are read.
+/// Repeats a line for `left` bytes, and counts the bytes that are read.
 pub(super) struct Counted {
     pub(super) line: &'static [u8],
     pub(super) left: u64,
@@ -114,7 +114,7 @@ impl Read for Counted {
     }
 }
 
-/// Notes the most bytes that were read and not yet written.
+/// Records the largest number of bytes that were read and not yet written.
 pub(super) struct Ahead {
     pub(super) read: Arc<AtomicU64>,
     pub(super) written: u64,

@@ -35,7 +35,7 @@ async fn no_events_are_no_results() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn results_keep_the_order_of_their_events_when_those_end_in_another() {
+async fn results_are_in_the_order_of_their_events_when_the_events_end_in_another() {
     let (ended, _) = watch::channel(4);
     let backwards = Arc::new(invoker_fn(move |invocation: Invocation| {
         let ended = ended.clone();
@@ -67,7 +67,7 @@ async fn as_many_events_run_at_once_as_there_are_jobs() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_event_is_an_error_in_its_place_and_the_stream_goes_on() {
+async fn an_invalid_line_is_an_error_in_its_place_and_the_stream_goes_on() {
     let long = format!("1\n[1,]\n\"{}\"\n4\n", "x".repeat(MAX as usize));
     let (outcome, output) = run(echo(), lines(2), &long).await;
     let expected = concat!(
@@ -101,7 +101,7 @@ async fn a_result_over_its_limit_is_that_lines_error() {
 }
 
 #[tokio::test]
-async fn with_full_output_each_line_has_its_report_also_where_it_failed() {
+async fn with_full_output_each_line_has_its_report_also_a_failure() {
     let job = crate::Job { output: Output::Full, ..lines(1) };
     let (_, output) = run(echo(), job, "[1, 2]\nno\n").await;
     let objects: Vec<serde_json::Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -133,7 +133,7 @@ async fn a_result_is_written_before_the_next_event_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_is_written_while_the_next_event_is_still_worked_on() {
+async fn a_result_is_written_while_the_next_event_is_running() {
     let (go, wait) = watch::channel(false);
     let slow = Arc::new(invoker_fn(move |invocation: Invocation| {
         let mut wait = wait.clone();
@@ -157,7 +157,7 @@ async fn a_result_is_written_while_the_next_event_is_still_worked_on() {
 }
 
 #[tokio::test]
-async fn a_closed_output_ends_the_stream_quietly_though_the_input_never_ends() {
+async fn a_closed_output_ends_the_stream_without_a_failure_though_the_input_never_ends() {
     let (mut feed, stdin) = pipe();
     let (stdout, results) = pipe();
     drop(results);
@@ -183,7 +183,7 @@ async fn an_output_that_fails_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_input_that_fails_is_an_error_after_the_results_of_what_was_read() {
+async fn an_input_that_fails_is_an_error_after_the_results_before_it() {
     struct Failing;
     impl Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -199,14 +199,14 @@ async fn an_input_that_fails_is_an_error_after_the_results_of_what_was_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reading_runs_a_bounded_way_ahead_of_writing() {
+async fn reading_is_ahead_of_writing_by_a_bounded_number_of_bytes() {
     let (read, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let line = b"\"a line of some forty bytes, line feed too\"\n";
     let stdin = Counted { line, left: 32 << 20, read: Arc::clone(&read) };
     let stdout = Ahead { read, written: 0, most: Arc::clone(&most) };
     let (events, failures, _) = summary(crate::run(echo(), lines(2), stdin, stdout).await);
     assert_eq!((events, failures), ((32 << 20) / line.len() as u64 + 1, 0));
-    // What one write takes, what waits for it, and the input's chunks.
+    // The bytes of one write, those that wait for it, and the chunks of the input.
     assert!(most.load(Ordering::Relaxed) < 18 << 20, "{most:?} bytes ahead");
 }
 

@@ -17,7 +17,7 @@ fn raw() -> Job {
     job(Events::Raw(Vec::new()))
 }
 
-/// Streams each event back as octets.
+/// Answers each event with itself, streamed as octets.
 fn stream() -> Arc<dyn Invoker> {
     Arc::new(invoker_fn(async |invocation: Invocation| {
         assert_eq!(invocation.buffering, Buffering::Off);
@@ -29,7 +29,7 @@ fn stream() -> Arc<dyn Invoker> {
 }
 
 #[tokio::test]
-async fn arguments_are_one_event_and_its_result_is_written_as_it_is() {
+async fn arguments_are_one_event_and_its_result_is_written_unchanged() {
     let arguments = Arc::new(invoker_fn(async |invocation: Invocation| {
         json(format!("[ {} ]", invocation.event.arguments().join(" ; ")), invocation)
     }));
@@ -39,7 +39,7 @@ async fn arguments_are_one_event_and_its_result_is_written_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_line_end_is_added_to_a_text_of_arguments_and_to_nothing_else() {
+async fn a_line_feed_is_added_to_a_text_after_arguments_and_to_nothing_else() {
     let by_arguments = || job(Events::Arguments(vec!["a".into()]));
     let cases = [
         ("application/json", "10", by_arguments(), "10\n"),
@@ -72,7 +72,7 @@ async fn raw_input_is_one_event_of_any_bytes_and_any_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn raw_output_is_written_while_input_still_comes() {
+async fn raw_output_is_written_while_the_input_goes_on() {
     let (mut feed, stdin) = pipe();
     let (stdout, mut results) = pipe();
     let job = tokio::spawn(crate::run(stream(), raw(), stdin, stdout));
@@ -91,7 +91,7 @@ async fn raw_output_is_written_while_input_still_comes() {
 }
 
 #[tokio::test]
-async fn a_failure_in_the_middle_ends_the_output_there() {
+async fn a_failure_in_the_middle_ends_the_output() {
     let breaking = Arc::new(invoker_fn(async |invocation: Invocation| {
         let frames =
             [Ok(Frame::data(Bytes::from_static(b"half"))), Err(InvokeError::new(ErrorKind::GuestFault, "it trapped"))];
@@ -128,7 +128,7 @@ fn stream_or_settled() -> Arc<dyn Invoker> {
 }
 
 #[tokio::test]
-async fn a_closed_output_ends_it_quietly() {
+async fn a_closed_output_ends_the_job_without_a_failure() {
     let (stdout, results) = pipe();
     drop(results);
     let (_feed, stdin) = pipe();
