@@ -60,7 +60,7 @@ fn a_package_s_only_function_is_what_events_are_for() {
 fn of_several_functions_one_is_to_be_named() {
     let package = package(&["treats", "hello"]);
     let lambda = Lambda::start(&package, &[]);
-    let detail = "the package has several functions: NEBULA_FUNCTION says which one events are for";
+    let detail = "the package has several functions: name the one that handles events in NEBULA_FUNCTION";
     assert_eq!(said(&lambda.invoke(Event::new("10"))), ("error", failure("not_found", detail)));
     let listed = lambda.invoke(get("/")).json();
     let listed_body: Value = serde_json::from_str(listed["body"].as_str().unwrap()).unwrap();
@@ -75,7 +75,7 @@ fn of_several_functions_one_is_to_be_named() {
 fn what_cannot_start_says_why_and_ends() {
     let package = package(&["treats"]);
     let cases = [
-        ("NEBULA_FUNCTION", "nobody", "failed to find the function that events are for: there is no function nobody"),
+        ("NEBULA_FUNCTION", "nobody", "failed to find the function that handles events: there is no function nobody"),
         ("NEBULA_INVOKE_MODE", "stream", "invalid NEBULA_INVOKE_MODE \"stream\": expected BUFFERED or RESPONSE_STREAM"),
     ];
     for (name, value, expected) in cases {

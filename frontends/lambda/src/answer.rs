@@ -1,4 +1,4 @@
-//! Answers on their way back to Lambda.
+//! Answers to HTTP requests, in the JSON that Lambda expects.
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -15,11 +15,11 @@ use crate::{
     load_balancer::LoadBalanced,
 };
 
-/// The largest answer that Lambda takes whole, in bytes of its JSON: 6 MB and a little
+/// The largest answer that Lambda accepts whole, in bytes of its JSON: a little over 6 MB
 /// (AWS Lambda Developer Guide, "Lambda quotas").
 pub(crate) const MAX_BUFFERED: usize = 6_291_556;
 
-/// The answer to a request that came by `gateway`, in the JSON that its source wants.
+/// The answer to a request that came through `gateway`, in the JSON that this gateway expects.
 pub(crate) async fn whole(
     gateway: Gateway,
     method: &Method,
@@ -35,7 +35,7 @@ pub(crate) async fn whole(
     if json.get().len() > MAX_BUFFERED { refused(gateway, &too_large(), id).await } else { Ok(json) }
 }
 
-/// A failure that is known only when nothing of the answer was sent yet.
+/// The answer for a failure that is known before anything was sent.
 async fn refused(gateway: Gateway, error: &InvokeError, id: &InvocationId) -> Result<Box<RawValue>, InvokeError> {
     let (parts, body) = refusal(error, id).into_parts();
     in_json(gateway, Response::from_parts(parts, collect(body).await?))
@@ -54,7 +54,7 @@ fn of_rest(answer: Response<Bytes>) -> ApiGatewayProxyResponse {
     let (parts, body) = answer.into_parts();
     let mut answer = ApiGatewayProxyResponse::default();
     answer.status_code = parts.status.as_u16().into();
-    // All of them, for the API would send those of `headers` once more.
+    // All headers, because the API would send those of `headers` a second time.
     answer.multi_value_headers = parts.headers;
     (answer.body, answer.is_base64_encoded) = text_or_octets(body);
     answer
@@ -74,7 +74,7 @@ async fn collect(body: axum::body::Body) -> Result<Bytes, InvokeError> {
     nebula_runtime::Body::stream(body.map_err(failure)).collect_or(MAX_BUFFERED as u64, too_large).await
 }
 
-/// Why a body broke off. Each body around another wraps its failure once more.
+/// Why a body broke off. Each body that wraps another wraps its error too.
 pub(crate) fn failure(error: axum::Error) -> InvokeError {
     match error.into_inner().downcast::<axum::Error>() {
         Ok(inner) => failure(*inner),
@@ -85,10 +85,10 @@ pub(crate) fn failure(error: axum::Error) -> InvokeError {
     }
 }
 
-/// The failure of an answer that Lambda would not take.
+/// The failure of an answer that is too large for Lambda.
 pub(crate) fn too_large() -> InvokeError {
     let detail = format!(
-        "the answer is larger than the {MAX_BUFFERED} bytes that Lambda takes whole; a function URL can stream it \
+        "the answer is larger than the {MAX_BUFFERED} bytes that Lambda accepts whole; a function URL can stream it \
          (NEBULA_INVOKE_MODE=RESPONSE_STREAM)"
     );
     InvokeError::new(ErrorKind::LimitExceeded, detail)
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_gateway_has_its_own_shape_for_headers_and_cookies() {
+    async fn each_gateway_has_its_own_form_of_headers_and_cookies() {
         let shape = async |gateway| {
             let answer = Response::builder().status(201).header("x-tag", "1").header("x-tag", "2");
             let answer = answer.header("set-cookie", "a=1").header("set-cookie", "b=2").body("text".into()).unwrap();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_at_the_end_is_still_an_answer_of_its_own() {
+    async fn a_failure_at_the_end_replaces_the_whole_answer() {
         let failure = InvokeError::new(ErrorKind::GuestFault, "it trapped");
         let body = futures_util::stream::iter([Ok(Bytes::from_static(b"half")), Err(failure)]);
         let answer = Response::new(axum::body::Body::from_stream(body));
@@ -136,14 +136,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_but_its_head_answers_a_request_for_that() {
+    async fn the_answer_to_a_head_request_has_no_body() {
         let answer = Response::new("text".into());
         let json = whole(Gateway::Http, &Method::HEAD, answer, &InvocationId::given("id-1")).await.unwrap();
         assert!(!json.get().contains("text"), "{json}");
     }
 
     #[tokio::test]
-    async fn a_body_that_breaks_off_is_the_failure_it_broke_off_with() {
+    async fn a_body_that_breaks_off_is_the_failure_that_ended_it() {
         let failure = InvokeError::new(ErrorKind::GuestFault, "it trapped");
         let broken = futures_util::stream::iter([Ok(Bytes::from_static(b"half")), Err(failure)]);
         let error = collect(axum::body::Body::from_stream(broken)).await.unwrap_err();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_than_lambda_takes_is_over_a_limit() {
+    async fn an_answer_that_is_too_large_for_lambda_exceeds_a_limit() {
         let error = collect(vec![b'x'; MAX_BUFFERED + 1].into()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
         assert_eq!(collect(vec![b'x'; MAX_BUFFERED].into()).await.unwrap().len(), MAX_BUFFERED);

@@ -1,4 +1,4 @@
-//! Events that are batches of records, taken apart.
+//! Splits events into their records.
 
 use std::{collections::BTreeMap, future::Future};
 
@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The records of one event of a queue or a stream.
+/// The records of one event from a queue or a stream.
 pub(crate) struct Records {
     order: Order,
     records: Vec<Record>,
@@ -14,24 +14,24 @@ pub(crate) struct Records {
 
 /// One record.
 pub(crate) struct Record {
-    /// What its source calls it in an answer: a message's id, or a sequence number.
+    /// Its name in an answer to its source: a message's id, or a sequence number.
     pub(crate) id: String,
     /// Its JSON.
     pub(crate) json: Box<RawValue>,
-    /// Records of the same group follow each other.
+    /// Records of the same group are handled one after the other.
     group: Option<String>,
 }
 
-/// What order means to a source.
+/// The order in which a source wants its records handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
-    /// A queue's messages are in none, but for those of one group of a FIFO queue.
+    /// A queue: only the messages of one group of a FIFO queue have an order.
     OfGroups,
-    /// A batch is a part of one shard.
+    /// A stream: a batch is a part of one shard, and its records have an order.
     OfAll,
 }
 
-/// The answer to a batch. Lambda delivers what is in it again.
+/// The answer to a batch. Lambda delivers the records in it again.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BatchResponse {
@@ -73,7 +73,7 @@ struct DynamoDb {
 }
 
 impl Records {
-    /// The records of SQS, of Kinesis or of a DynamoDB stream; `None` where they are any other's, or lack what they are called.
+    /// The records of SQS, Kinesis or a DynamoDB stream; `None` if they are from another source, or have no names.
     pub(crate) fn read(records: &[&RawValue]) -> Option<Self> {
         let read: Vec<_> = records.iter().map(|json| Record::read(json)).collect::<Option<_>>()?;
         let order = read.first().map(|(order, _)| *order)?;
@@ -85,8 +85,8 @@ impl Records {
         self.records.len()
     }
 
-    /// Calls `function` for each record, `at_once` of them at a time, and says which failed: of records in an order, also
-    /// those that come after one that failed and were not tried for that.
+    /// Calls `function` for each record, `at_once` of them at a time. The answer lists the records that failed. After a failure,
+    /// the later records of the same order are not tried, and are listed too.
     pub(crate) async fn each<F, E>(self, at_once: usize, function: impl Fn(Record) -> F) -> BatchResponse
     where
         F: Future<Output = Result<(), E>>,
@@ -96,13 +96,13 @@ impl Records {
         let failed: Vec<_> = stream::iter(groups).buffer_unordered(at_once.max(1)).concat().await;
         let mut failed: Vec<_> = failed;
         failed.sort_by_key(|(index, _)| *index);
-        // A stream is delivered again from its first failure on, so that this says of the others too.
+        // A stream is delivered again from its first failure on, so the first failure suffices.
         failed.truncate(if order == Order::OfAll { 1 } else { failed.len() });
         let failures = failed.into_iter().map(|(_, item_identifier)| BatchItemFailure { item_identifier });
         BatchResponse { batch_item_failures: failures.collect() }
     }
 
-    /// Records that follow each other, each with its place in the batch.
+    /// The groups of records that are handled one after the other, each record with its place in the batch.
     fn groups(self) -> Vec<Vec<(usize, Record)>> {
         if self.order == Order::OfAll {
             return vec![self.records.into_iter().enumerate().collect()];
@@ -119,7 +119,7 @@ impl Records {
     }
 }
 
-/// Calls `function` for one record after the other, until one fails: that and all after it are given back.
+/// Calls `function` for one record after the other, until one fails. Returns that record and all after it.
 async fn one_group<F, E>(group: Vec<(usize, Record)>, function: impl Fn(Record) -> F) -> Vec<(usize, String)>
 where
     F: Future<Output = Result<(), E>>,
@@ -177,7 +177,7 @@ mod tests {
         Records::read(&records)
     }
 
-    /// Calls a function that fails for those of `failing`, and says which it was called for and what was answered.
+    /// Calls a function that fails for the records of `failing`. Returns the records it was called for, and the answer.
     async fn each(records: &[String], failing: &[&str]) -> (Vec<String>, String) {
         let called = Mutex::new(Vec::new());
         let answer = read(records).unwrap().each(2, |record| {
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_of_a_fifo_queue_fails_those_that_follow_it_in_its_group() {
+    async fn after_a_failed_message_of_a_fifo_queue_the_later_ones_of_its_group_fail_too() {
         let batch =
             [("1", "a"), ("2", "b"), ("3", "a"), ("4", "b"), ("5", "a")].map(|(id, group)| sqs(id, Some(group)));
         let (mut called, answer) = each(&batch, &["3"]).await;
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_is_read_in_its_order_up_to_the_first_failure() {
+    async fn a_stream_is_handled_in_order_up_to_the_first_failure() {
         for record in [kinesis, dynamodb] {
             let batch = ["1", "2", "3", "4"].map(record);
             let (called, answer) = each(&batch, &["2", "3"]).await;
@@ -226,13 +226,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_than_so_many_records_are_under_way_at_once() {
-        let (under_way, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    async fn no_more_records_are_handled_at_once_than_the_limit() {
+        let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let batch: Vec<_> = (0..10).map(|id| sqs(&id.to_string(), None)).collect();
         let answer = read(&batch).unwrap().each(3, async |_| {
-            most.fetch_max(under_way.fetch_add(1, Relaxed) + 1, Relaxed);
+            most.fetch_max(running.fetch_add(1, Relaxed) + 1, Relaxed);
             yield_now().await;
-            under_way.fetch_sub(1, Relaxed);
+            running.fetch_sub(1, Relaxed);
             Ok::<_, ()>(())
         });
         assert_eq!(serde_json::to_string(&answer.await).unwrap(), failures(&[]));
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_could_not_be_named_in_an_answer_are_one_event() {
+    fn records_without_names_are_one_event() {
         let nameless = r#"{"eventSource":"aws:sqs"}"#.to_owned();
         assert!(read(&[sqs("1", None), nameless]).is_none());
         assert!(read(&[r#"{"eventSource":"aws:s3"}"#.to_owned()]).is_none());

@@ -1,48 +1,49 @@
-//! What the environment says.
+//! The configuration, from environment variables.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use http::Uri;
 use nebula_runtime::FunctionRef;
 
-/// How this environment is to serve: read once, when it starts.
+/// The configuration of an environment. It is read once, at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The function that events are for. HTTP requests reach it at `/`, and every function of the package at
-    /// `/api/{function}`. Where it is not set, a package's only function is meant.
+    /// The function that handles events. HTTP requests reach it at `/`, and every function of the package at
+    /// `/api/{function}`. By default, it is the only function of the package.
     pub function: Option<FunctionRef>,
-    /// How answers to HTTP requests leave.
+    /// How answers to HTTP requests are sent.
     pub invoke_mode: InvokeMode,
-    /// How long before the invocation's deadline a function is stopped, so that its failure can still be told: Lambda
-    /// itself ends the whole environment at the deadline.
+    /// How long before the invocation's deadline a function is stopped. So its failure can still be reported: Lambda ends the
+    /// whole environment at the deadline.
     pub deadline_margin: Duration,
-    /// What is logged.
+    /// The log.
     pub log: LogConfig,
-    /// Where the Lambda Runtime API is.
+    /// The address of the Lambda Runtime API.
     pub(crate) runtime_api: Uri,
 }
 
-/// How answers to HTTP requests leave, as AWS calls it. It has to be what the function URL or the API is configured for.
+/// How answers to HTTP requests are sent, in the words of AWS. It has to match the configuration of the function URL or the
+/// API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InvokeMode {
     /// Whole, in JSON.
     #[default]
     Buffered,
-    /// As they are written.
+    /// In parts, while they are written.
     ResponseStream,
 }
 
-/// What is logged, and how.
+/// The log's filter and format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
     /// A level, or levels of parts, such as `warn,nebula=debug`.
     pub filter: String,
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
 }
 
-/// How a line of the log looks, as AWS calls it.
+/// The format of a line of the log, in the words of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// For people.
@@ -52,20 +53,20 @@ pub enum LogFormat {
     Json,
 }
 
-/// A variable of the environment that cannot be used.
+/// An environment variable that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidConfig {
-    /// Lambda sets it, and this process was not started by Lambda.
+    /// A variable that Lambda sets is missing: Lambda has not started this process.
     #[error("{0} is not set: this program is started by AWS Lambda, or by an emulator such as cargo lambda")]
     Missing(&'static str),
-    /// Its value is none that it can have.
+    /// The value is wrong.
     #[error("invalid {name} {value:?}: {problem}")]
     Value {
         /// The variable.
         name: &'static str,
-        /// What it is set to.
+        /// The value.
         value: String,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         problem: String,
     },
 }
@@ -78,11 +79,11 @@ const LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 const MEMORY_SIZE: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
-/// Variables that the Lambda runtime reads itself, and panics without.
+/// Variables that the Lambda runtime reads itself. It panics without them.
 const OF_LAMBDA: [&str; 2] = ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"];
 
 impl Config {
-    /// Reads the variables that `var` finds. One that is empty is not set.
+    /// Reads the variables with `var`. An empty variable counts as not set.
     ///
     /// | variable | value | if not set |
     /// |---|---|---|
@@ -93,7 +94,7 @@ impl Config {
     /// | `AWS_LAMBDA_LOG_FORMAT` | `Text` or `JSON`; Lambda sets it | `Text` |
     ///
     /// # Errors
-    /// The first variable that cannot be used, or that Lambda sets and that is missing.
+    /// The first variable that cannot be used, or that Lambda should set and that is missing.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidConfig> {
         let var = |name| var(name).filter(|value| !value.is_empty());
         let required = |name| var(name).ok_or(InvalidConfig::Missing(name));
@@ -117,7 +118,7 @@ impl Config {
 }
 
 impl LogConfig {
-    /// The failure of a filter that is none.
+    /// The error for an invalid filter.
     pub(crate) fn invalid_filter(&self, problem: impl fmt::Display) -> InvalidConfig {
         invalid(LOG, &self.filter, problem)
     }
@@ -166,7 +167,7 @@ mod tests {
         ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
     ];
 
-    /// The configuration of these variables; the later of two values of one stands.
+    /// The configuration from these variables. If a variable is there twice, the later value is used.
     fn read(vars: &[(&str, &str)]) -> Result<Config, String> {
         let find = |name: &str| {
             OF_AWS.iter().chain(vars).rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn lambda_sets_all_that_is_needed() {
+    fn the_variables_that_lambda_sets_suffice() {
         assert_eq!(read(&[]), Ok(config()));
         assert_eq!(read(&[("NEBULA_FUNCTION", ""), ("NEBULA_INVOKE_MODE", "")]), Ok(config()));
     }
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_named_with_what_is_expected() {
+    fn the_error_for_a_wrong_value_names_the_variable_and_what_is_expected() {
         let started = "this program is started by AWS Lambda, or by an emulator such as cargo lambda";
         let cases = [
             (("NEBULA_INVOKE_MODE", "stream"), "\"stream\": expected BUFFERED or RESPONSE_STREAM".to_owned()),

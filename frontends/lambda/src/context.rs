@@ -1,4 +1,4 @@
-//! What Lambda says of an invocation.
+//! The context that Lambda gives to an invocation.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,28 +18,28 @@ const CLIENT_CONTEXT: HeaderName = HeaderName::from_static("lambda-runtime-clien
 const COGNITO_IDENTITY: HeaderName = HeaderName::from_static("lambda-runtime-cognito-identity");
 const TENANT_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-tenant-id");
 
-/// The invocation's id, its deadline less `margin`, and its trace.
-pub(crate) fn given(context: &Context, margin: Duration) -> InvocationContext {
+/// The id of the invocation, its deadline minus `margin`, and its trace.
+pub(crate) fn invocation_context(context: &Context, margin: Duration) -> InvocationContext {
     let deadline = Instant::now().checked_add(left(context).saturating_sub(margin));
     let trace = context.xray_trace_id.as_deref().and_then(trace).unwrap_or_default();
     InvocationContext { id: InvocationId::given(context.request_id.as_str()), deadline, frontend: FRONTEND, trace }
 }
 
-/// The time that is left.
+/// The time until the deadline.
 fn left(context: &Context) -> Duration {
-    /// What is before is no point in time that an invocation could have.
+    /// An earlier time after 1970 cannot be the deadline of an invocation.
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
     match Duration::from_millis(context.deadline) {
-        // cargo-lambda's emulator says how long there is, and not until when.
+        // The emulator of cargo-lambda gives a duration instead of a point in time.
         left if left < YEAR => left,
         _ => context.deadline().duration_since(SystemTime::now()).unwrap_or_default(),
     }
 }
 
-/// What an event that is no HTTP request comes with, under the names that the Runtime API has for it.
+/// The context of an event that is not an HTTP request, as headers with the names of the Runtime API.
 pub(crate) fn fields(context: &Context) -> HeaderMap {
-    // The runtime has a sentence for an ARN that is not there.
+    // Without an ARN, the Lambda runtime puts an English sentence there.
     let arn = Some(&context.invoked_function_arn).filter(|arn| arn.starts_with("arn:")).cloned();
     let fields = [
         (FUNCTION_ARN, arn),
@@ -52,12 +52,12 @@ pub(crate) fn fields(context: &Context) -> HeaderMap {
     fields.into_iter().filter_map(field).collect()
 }
 
-/// By way of a value, whose members are in order.
+/// A value as JSON, with sorted keys.
 fn json(value: &impl Serialize) -> Option<String> {
     serde_json::to_value(value).ok().map(|value| value.to_string())
 }
 
-/// X-Ray's trace as W3C Trace Context has it: `Root=1-AAAAAAAA-BBBBBBBBBBBBBBBBBBBBBBBB;Parent=CCCCCCCCCCCCCCCC;Sampled=1` is
+/// X-Ray's trace in the form of W3C Trace Context: `Root=1-AAAAAAAA-BBBBBBBBBBBBBBBBBBBBBBBB;Parent=CCCCCCCCCCCCCCCC;Sampled=1` is
 /// `00-AAAAAAAABBBBBBBBBBBBBBBBBBBBBBBB-CCCCCCCCCCCCCCCC-01`.
 fn trace(header: &str) -> Option<TraceContext> {
     let part = |name: &str| header.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_of_x_ray_is_one_of_w3c() {
+    fn a_trace_of_x_ray_becomes_one_of_w3c() {
         let root = "Root=1-5759e988-bd862e3fe1be46a994272793";
         let cases = [
             (format!("{root};Parent=53995c3f42cd8ad8;Sampled=1"), Some("01")),
@@ -103,8 +103,8 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_event_comes_with_what_lambda_says_of_it() {
-        let said = context(&[
+    fn an_event_that_is_no_request_has_the_context_as_headers() {
+        let described = context(&[
             ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:shop"),
             ("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793"),
             ("lambda-runtime-client-context", r#"{"custom":{"b":"2","a":"1"}}"#),
@@ -122,15 +122,18 @@ mod tests {
             (TENANT_ID, "tenant"),
         ];
         let expected = expected.map(|(name, value)| (name, HeaderValue::from_str(value).unwrap()));
-        assert_eq!(fields(&said), HeaderMap::from_iter(expected));
+        assert_eq!(fields(&described), HeaderMap::from_iter(expected));
         assert_eq!(fields(&context(&[])), HeaderMap::new());
     }
 
     #[test]
-    fn the_margin_is_taken_off_the_time_that_is_left() {
+    fn the_margin_is_subtracted_from_the_time_until_the_deadline() {
         let mut context = context(&[]);
         let left = |context: &Context, margin| {
-            given(context, Duration::from_secs(margin)).deadline.unwrap().saturating_duration_since(Instant::now())
+            invocation_context(context, Duration::from_secs(margin))
+                .deadline
+                .unwrap()
+                .saturating_duration_since(Instant::now())
         };
         assert_eq!(left(&context, 0), Duration::ZERO);
         let in_a_minute = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! What an event is, by its shape: Lambda does not say where it comes from.
+//! Recognises the source of an event by its members: Lambda does not name the source.
 
 use lambda_http::aws_lambda_events::{
     alb::AlbTargetGroupRequest,
@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use crate::{batch::Records, request::EventRequest};
 
-/// An event's JSON, or why it is none. It always deserializes, so that an event that is not JSON is a failure of that
-/// invocation, by its own kind, and of nothing else.
+/// An event's JSON, or why it is not JSON. It always deserializes: an event that is not JSON is then a failure of its
+/// invocation only, with a kind of its own.
 pub(crate) struct Payload(Result<Box<RawValue>, String>);
 
 impl<'de> Deserialize<'de> for Payload {
@@ -27,17 +27,17 @@ impl Payload {
     }
 }
 
-/// Where an event comes from, as far as that matters here.
+/// The source of an event, as far as it matters here.
 pub(crate) enum Source {
-    /// An HTTP request, and what stands before the function.
+    /// An HTTP request, through this gateway.
     Http(Gateway),
     /// A queue or a stream, whose events are batches.
     Records(Records),
-    /// Anything else.
+    /// Any other source.
     Other,
 }
 
-/// What turns HTTP requests into events.
+/// A service of AWS that turns HTTP requests into events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gateway {
     /// A REST API of API Gateway, or an HTTP API with payload format 1.0.
@@ -50,7 +50,7 @@ pub(crate) enum Gateway {
     WebSocket,
 }
 
-/// The members that tell an event's source.
+/// The members by which an event's source is recognised.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Shape<'a> {
@@ -73,7 +73,7 @@ struct RequestContext {
 impl Source {
     /// The source of an event.
     pub(crate) fn of(event: &RawValue) -> Self {
-        // Serde reads a list as a structure too.
+        // Serde would also read an array as a structure.
         let shape = Some(event.get()).filter(|json| json.starts_with('{'));
         let Some(shape) = shape.and_then(|json| serde_json::from_str::<Shape<'_>>(json).ok()) else {
             return Self::Other;
@@ -87,7 +87,7 @@ impl Source {
 
 impl Shape<'_> {
     fn gateway(&self) -> Option<Gateway> {
-        // A custom authorizer is asked about a request. Its answer is none.
+        // The event of a custom authorizer describes a request, but its answer is not a response.
         if self.method_arn.is_some() || self.route_arn.is_some() {
             return None;
         }
@@ -101,7 +101,7 @@ impl Shape<'_> {
 }
 
 impl Gateway {
-    /// The request that an event of it is.
+    /// Reads an event of this gateway as a request.
     pub(crate) fn read(self, event: &RawValue) -> Result<EventRequest, InvokeError> {
         let json = event.get();
         let read = match self {
@@ -111,7 +111,7 @@ impl Gateway {
             Self::WebSocket => serde_json::from_str(json).map(ApiGatewayWebsocketProxyRequest::into),
         };
         let invalid = |error| {
-            let detail = format!("the event looks like a request of {}, but is none: {error}", self.name());
+            let detail = format!("the event looks like a request of {}, but is not: {error}", self.name());
             InvokeError::new(ErrorKind::InvalidInput, detail)
         };
         read.map_err(invalid)
@@ -126,7 +126,7 @@ impl Gateway {
         }
     }
 
-    /// Whether its answers can leave as they are written.
+    /// Whether the gateway can stream answers.
     pub(crate) fn streams(self) -> bool {
         match self {
             Self::Rest | Self::Http => true,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_told_by_the_members_that_only_its_events_have() {
+    fn a_source_is_recognised_by_members_that_only_its_events_have() {
         let cases = [
             (r#"{"httpMethod":"GET","path":"/","requestContext":{"stage":"prod"}}"#, "Rest"),
             (r#"{"version":"2.0","requestContext":{"http":{"method":"GET"}}}"#, "Http"),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_an_invalid_input_and_deserializes_nevertheless() {
+    fn an_event_that_is_not_json_deserializes_and_is_an_invalid_input() {
         let payload: Payload = Payload::deserialize(&mut serde_json::Deserializer::from_str("{\"a\":")).unwrap();
         let error = payload.json().unwrap_err();
         let detail = "the event is not JSON: EOF while parsing a value at line 1 column 5";
@@ -181,11 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_misses_something_is_an_invalid_input() {
+    fn a_request_with_a_missing_member_is_an_invalid_input() {
         let event = RawValue::from_string(r#"{"requestContext":{"http":{}}}"#.to_owned()).unwrap();
         let error = Gateway::Http.read(&event).err().unwrap();
         let detail =
-            "the event looks like a request of an HTTP API or a function URL, but is none: missing field `method`";
+            "the event looks like a request of an HTTP API or a function URL, but is not: missing field `method`";
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.detail().starts_with(detail), "{error}");
     }

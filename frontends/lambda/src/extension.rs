@@ -1,7 +1,7 @@
-//! An extension that does nothing: Lambda sends SIGTERM only to an environment that has one.
+//! An extension that does nothing: Lambda sends SIGTERM only to an environment with an extension.
 //!
-//! `lambda_runtime` has such an extension too. It prints to stderr when the signal comes: that panics where stderr's
-//! reader has gone, and waits for ever where its pipe is full. In both cases the process would not end.
+//! `lambda_runtime` has such an extension too, but it prints to stderr when the signal comes. That panics if the reader of
+//! stderr has gone, and waits forever if the pipe is full. In both cases the process would not end.
 
 use std::io;
 
@@ -19,20 +19,20 @@ use crate::flush::flush;
 const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
 const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
 
-/// Ends the process at SIGTERM, as soon as what it logged is written. Lambda sends one only where an extension is
-/// registered; without, it ends the process as it likes. A container that the process is the first of ends it by a signal
-/// too, whether there is an extension or not.
+/// Ends the process at SIGTERM, after its log is written. Lambda sends SIGTERM only if an extension is registered, and
+/// otherwise kills the process without notice. A container also ends its first process by a signal, with or without an
+/// extension.
 pub(crate) async fn register_shutdown(shutdown: Shutdown, client: PooledClient) {
     match signals() {
         Ok(signals) => drop(tokio::spawn(end_at_signal(shutdown, signals))),
-        Err(error) => tracing::warn!(%error, "no signals can be taken: the environment will end without notice"),
+        Err(error) => tracing::warn!(%error, "failed to handle signals: the environment will end without notice"),
     }
     match register(&client).await {
-        // Asking for an event says that the extension has started. None ever comes.
+        // The request for an event tells Lambda that the extension has started. No event ever comes.
         Ok(extension) => drop(tokio::spawn(async move { drop(client.call(extension).await) })),
-        // An emulator may know no extensions.
+        // An emulator may not support extensions.
         Err(error) => {
-            tracing::warn!(error, "no extension could be registered: the environment will end without notice");
+            tracing::warn!(error, "failed to register an extension: the environment will end without notice");
         }
     }
 }
@@ -42,7 +42,7 @@ async fn register(client: &PooledClient) -> Result<http::Request<Body>, Error> {
     let request = build_request()
         .method(Method::POST)
         .uri("/2020-01-01/extension/register")
-        // Each extension of a function has a name of its own.
+        // Each extension of a function needs a name of its own.
         .header(NAME, "nebula-shutdown")
         .body(Body::from(r#"{"events":[]}"#.to_owned()))?;
     let registered = client.call(request).await?;

@@ -1,5 +1,5 @@
-//! The log is written before the next event is asked for: Lambda then freezes the environment, and with it the thread
-//! that writes.
+//! Writes the log before the next event is requested: Lambda then freezes the environment, and with it the thread that
+//! writes the log.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use tokio::time::timeout;
 
 use crate::middleware::{AnswerFuture, Middleware};
 
-/// How long the next event, or the process's end, waits for the log: Lambda kills a process two seconds after SIGTERM.
+/// How long the next event, or the end of the process, waits for the log. Lambda kills a process two seconds after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Waits until what has been logged so far is written, or cannot be written for now.
+/// Waits until the log so far is written, or until the time is over.
 pub(crate) async fn flush() {
     drop(timeout(PATIENCE, stderr::written()).await);
 }
 
-/// Waits, after each answer, until the log is written.
+/// Middleware that writes the log after each answer.
 #[derive(Clone)]
 pub(crate) struct Flushing;
 

@@ -1,4 +1,4 @@
-//! Events and what becomes of them.
+//! Handles events.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,28 +20,28 @@ use crate::{
     json::to_json,
 };
 
-/// How many records of a batch a function is called for at once, where it allows for as many.
+/// How many records of a batch are handled at once, if the function's concurrency is not lower.
 const RECORDS_AT_ONCE: u32 = 16;
 
 /// Handles the events of one environment.
 pub(crate) struct Handler {
-    /// The function of events that name none.
+    /// The function that handles events, if it is known.
     pub(crate) function: Option<FunctionRef>,
     pub(crate) invoker: Arc<dyn Invoker>,
     pub(crate) catalog: Arc<dyn Catalog>,
-    /// The functions over HTTP.
+    /// Answers HTTP requests.
     pub(crate) app: App,
     pub(crate) deadline_margin: Duration,
 }
 
-/// A failure as Lambda hears of it: the kind is the error's type, the sentence its message.
+/// A failure as Lambda reports it: the kind is the error's type, and the detail is its message.
 #[derive(Debug)]
 pub(crate) struct FunctionError(pub(crate) InvokeError);
 
 impl From<FunctionError> for Diagnostic {
     fn from(FunctionError(error): FunctionError) -> Self {
         let error_message = match error.kind() {
-            // What went wrong inside is the operator's business, and in the log.
+            // The cause is for the operator, and in the log.
             ErrorKind::Internal => "Nebula failed; the log says why".to_owned(),
             _ => error.detail().to_owned(),
         };
@@ -59,11 +59,11 @@ impl Handler {
         })
     }
 
-    /// The request that an event is, if its answer can be streamed, and the way it came.
+    /// The request in an event, if its answer can be streamed.
     pub(crate) fn streamed(&self, invocation: &LambdaInvocation) -> Option<Request> {
         let json = serde_json::from_slice::<&RawValue>(&invocation.body).ok()?;
         match Source::of(json) {
-            // A request that cannot be read is refused as any other event is.
+            // A request that cannot be read is refused later, like any other event.
             Source::Http(gateway) if gateway.streams() => self.request(gateway, json, &invocation.context).ok(),
             _ => None,
         }
@@ -90,10 +90,10 @@ impl Handler {
     }
 
     fn request(&self, gateway: Gateway, json: &RawValue, context: &Context) -> Result<Request, InvokeError> {
-        gateway.read(json)?.request(context, self.given(context))
+        gateway.read(json)?.request(context, self.invocation_context(context))
     }
 
-    /// One answer for the whole batch, or one that says which of its records failed: as the function is configured.
+    /// Calls the function once for the whole batch, or once for each record: the function's configuration decides.
     async fn answer_records(
         &self,
         records: Records,
@@ -112,32 +112,37 @@ impl Handler {
         }
     }
 
-    /// A call of the function that events are for.
+    /// A call of the function that handles events.
     fn call(&self, context: &Context) -> Result<Call<'_>, InvokeError> {
         let function = self.function.as_ref().ok_or_else(|| {
-            let detail = "the package has several functions: NEBULA_FUNCTION says which one events are for";
+            let detail = "the package has several functions: name the one that handles events in NEBULA_FUNCTION";
             InvokeError::new(ErrorKind::NotFound, detail)
         })?;
-        Ok(Call { invoker: &*self.invoker, function, given: self.given(context), fields: context::fields(context) })
+        Ok(Call {
+            invoker: &*self.invoker,
+            function,
+            context: self.invocation_context(context),
+            fields: context::fields(context),
+        })
     }
 
-    fn given(&self, context: &Context) -> InvocationContext {
-        context::given(context, self.deadline_margin)
+    fn invocation_context(&self, context: &Context) -> InvocationContext {
+        context::invocation_context(context, self.deadline_margin)
     }
 }
 
-/// A call with an event that is no HTTP request.
+/// A call with an event that is not an HTTP request.
 struct Call<'a> {
     invoker: &'a dyn Invoker,
     function: &'a FunctionRef,
-    given: InvocationContext,
+    context: InvocationContext,
     fields: HeaderMap,
 }
 
 impl Call<'_> {
     /// The function's result as a JSON value.
     async fn answer(&self, event: Box<RawValue>) -> Result<Box<RawValue>, InvokeError> {
-        let (media_type, body) = self.invoke(self.given.id.clone(), event).await?;
+        let (media_type, body) = self.invoke(self.context.id.clone(), event).await?;
         let mut value = Vec::new();
         append_json_value(&mut value, media_type.as_ref(), &body);
         if value.len() > answer::MAX_BUFFERED {
@@ -149,12 +154,12 @@ impl Call<'_> {
 
     /// Calls the function for one record of a batch.
     async fn take(&self, record: Record) -> Result<(), ()> {
-        let id = InvocationId::given(format!("{}/{}", self.given.id, record.id));
+        let id = InvocationId::given(format!("{}/{}", self.context.id, record.id));
         self.invoke(id.clone(), record.json).await.map(drop).map_err(|error| error.log(&id))
     }
 
-    /// The whole result and its media type. An answer of HTTP that says that it failed is a failure: a queue would take it
-    /// for done otherwise.
+    /// The whole result and its media type. A response with an error status is a failure: otherwise a queue would count the
+    /// event as handled.
     async fn invoke(
         &self,
         id: InvocationId,
@@ -162,8 +167,8 @@ impl Call<'_> {
     ) -> Result<(Option<HeaderValue>, Bytes), InvokeError> {
         let event = Event::json(String::from(Box::<str>::from(event))).with_fields(self.fields.clone());
         let mut invocation = Invocation::with_id(self.function.clone(), event, id).through(FRONTEND);
-        invocation.deadline = self.given.deadline;
-        invocation.trace = self.given.trace.clone();
+        invocation.deadline = self.context.deadline;
+        invocation.trace = self.context.trace.clone();
         let mut response = self.invoker.invoke(invocation).await?;
         let (status, media_type) = (response.status, response.take_headers().remove(CONTENT_TYPE));
         let body = response.body.collect_or(answer::MAX_BUFFERED as u64, answer::too_large).await?;

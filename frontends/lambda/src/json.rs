@@ -1,4 +1,4 @@
-//! The parts of an answer as JSON can hold them.
+//! The headers and the body of an answer, in a form that fits into JSON.
 
 use bytes::Bytes;
 use http::{
@@ -10,14 +10,14 @@ use nebula_runtime::{ErrorKind, InvokeError};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// A value as JSON. Of what is written here, nothing can fail.
+/// A value as JSON. The values of this crate cannot fail.
 pub(crate) fn to_json(value: &impl Serialize) -> Result<Box<RawValue>, InvokeError> {
     to_raw_value(value)
         .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to write the answer as JSON").with_source(error))
 }
 
-/// A body, and whether it is written in base64. What is text stays readable: an API whose binary media types are not
-/// configured would hand on the base64 of anything else.
+/// A body, and whether it is encoded in base64. Text is not encoded: an API without configured binary media types would pass
+/// the base64 on.
 pub(crate) fn text_or_octets(body: Bytes) -> (Option<Body>, bool) {
     match String::from_utf8(body.into()) {
         Ok(text) if text.is_empty() => (None, false),
@@ -26,15 +26,15 @@ pub(crate) fn text_or_octets(body: Bytes) -> (Option<Body>, bool) {
     }
 }
 
-/// Header fields, and apart from them the cookies that are set.
+/// Splits headers into the `set-cookie` values and all others.
 pub(crate) fn without_cookies(mut headers: HeaderMap) -> (HeaderMap, Vec<String>) {
     let cookies = headers.get_all(SET_COOKIE).iter().map(text).collect();
     headers.remove(SET_COOKIE);
     (headers, cookies)
 }
 
-/// Header fields as JSON can hold them: each name once (RFC 9110, section 5.3), but for cookies, which have a place of their
-/// own, and in UTF-8. The length is the sender's to say.
+/// Headers that fit into JSON: each name once (RFC 9110, section 5.3), except for cookies, and in UTF-8. The sender sets the
+/// length.
 pub(crate) fn fit_for_json(headers: HeaderMap) -> HeaderMap {
     let mut fit = HeaderMap::with_capacity(headers.len());
     for name in headers.keys().filter(|name| **name != CONTENT_LENGTH) {
@@ -48,14 +48,15 @@ pub(crate) fn fit_for_json(headers: HeaderMap) -> HeaderMap {
     fit
 }
 
-/// A field's value as text. What is no UTF-8 was ISO-8859-1 once (RFC 9110, section 5.5), in which every octet is a character.
+/// A header's value as text. A value that is not UTF-8 is read as ISO-8859-1 (RFC 9110, section 5.5), in which every octet is
+/// a character.
 pub(crate) fn text(value: &HeaderValue) -> String {
     let octets = value.as_bytes();
     str::from_utf8(octets).map_or_else(|_| octets.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
 fn append(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
-    // It was a field's value before, and no control character was added.
+    // It was the value of a header, and no control character was added.
     if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
         headers.append(name, value);
     }
@@ -70,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_text_where_it_can_be() {
+    fn a_body_is_text_if_it_is_utf_8() {
         assert_eq!(body(b""), (None, false));
         assert_eq!(body("ü".as_bytes()), (Some(Body::Text("ü".to_owned())), false));
         assert_eq!(body(b"\xff\0"), (Some(Body::Binary(vec![0xff, 0])), true));
     }
 
     #[test]
-    fn repeated_fields_are_one_but_for_cookies() {
+    fn repeated_headers_are_joined_except_for_cookies() {
         let fields: [(&'static str, &[u8]); 6] = [
             ("vary", b"a"),
             ("set-cookie", b"a=1"),

@@ -1,4 +1,4 @@
-//! Runs Nebula functions on AWS Lambda: what `bootstrap`, the program in a package, is made of.
+//! Runs Nebula functions on AWS Lambda. `bootstrap`, the program in a package, is made of this library.
 //!
 //! ```no_run
 //! # async fn bootstrap() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,26 +21,26 @@
 //! ```
 //!
 //! # Events
-//! - **HTTP requests**, of API Gateway (REST, HTTP and WebSocket APIs), Application Load Balancers and function URLs, are
-//!   served by [`nebula_http`]: every route, failure and limit is the one of the server. The function that is configured is
-//!   at `/`, and each at `/api/{function}`. A request is served without its API's stage.
-//! - **Batches** of SQS, Kinesis and DynamoDB streams reach a function that is configured with `batch = "item"` record by
-//!   record. What fails is named in the answer, so that it alone is delivered again; a function's
-//!   `FunctionResponseTypes` has to be `ReportBatchItemFailures`. Records of one shard, and those of one group of a FIFO
-//!   queue, follow each other, and none is tried after one that failed.
-//! - **Every other event** is the function's JSON event, and its result the invocation's: JSON as it is, other text as a JSON
-//!   string, octets as a base64 string. A failure is a function error whose `errorType` is its
-//!   [`ErrorKind`](nebula_runtime::ErrorKind). So is an answer of a function that speaks HTTP whose status is 400 or above.
+//! - **HTTP requests** come from API Gateway (REST, HTTP and WebSocket APIs), Application Load Balancers and function URLs.
+//!   [`nebula_http`] serves them with the same routes, failures and limits as the server. The configured function is at `/`,
+//!   and every function at `/api/{function}`. The stage of an API is removed from the path.
+//! - **Batches** come from SQS, Kinesis and DynamoDB streams. A function with `batch = "item"` is called for each record. The
+//!   answer lists the records that failed, so that only these are delivered again: `FunctionResponseTypes` has to be
+//!   `ReportBatchItemFailures`. The records of one shard, or of one group of a FIFO queue, are handled one after the other,
+//!   and none is tried after one that failed.
+//! - **Every other event** is passed to the function as JSON, and the function's result is the answer. JSON is unchanged, other
+//!   text becomes a JSON string, and octets become a base64 string. A failure is a function error whose `errorType` is its
+//!   [`ErrorKind`](nebula_runtime::ErrorKind). A response of an HTTP function with a status of 400 or above is a failure too.
 //!
 //! # Contexts
-//! The request's id is the invocation's. Lambda's deadline, less a margin, is its deadline: a function that spins fails as
-//! `timeout`, with its report, before Lambda ends the environment. The X-Ray trace is its trace context where the request
-//! has none. An event that is no request comes with the Runtime API's fields (`Lambda-Runtime-Invoked-Function-Arn`,
-//! `-Trace-Id`, `-Client-Context`, `-Cognito-Identity`, `-Aws-Tenant-Id`): a function that speaks HTTP sees them as header
-//! fields.
+//! The id of the request is the id of the invocation. The deadline of the invocation is Lambda's deadline minus a margin: a
+//! function that runs too long fails with `timeout`, and with a report, before Lambda ends the environment. If a request has no
+//! trace context, the X-Ray trace is used. An event that is not a request has the headers of the Runtime API
+//! (`Lambda-Runtime-Invoked-Function-Arn`, `-Trace-Id`, `-Client-Context`, `-Cognito-Identity`, `-Aws-Tenant-Id`), which an
+//! HTTP function can read.
 //!
-//! An environment of Lambda Managed Instances serves as many invocations at once as Lambda says
-//! (`AWS_LAMBDA_MAX_CONCURRENCY`).
+//! An environment of Lambda Managed Instances runs several invocations at once. Lambda sets their number in
+//! `AWS_LAMBDA_MAX_CONCURRENCY`.
 
 mod answer;
 mod batch;
@@ -78,39 +78,40 @@ use crate::{
     stream::Streaming,
 };
 
-/// How many turns of its thread the question for the first event has to itself: about as many as its connection takes.
-const AHEAD: usize = 4;
+/// How often the task that runs `meanwhile` yields first: about as often as the request for the first event needs to connect.
+const YIELDS: usize = 4;
 
-/// Why an environment ends.
+/// Why an environment has ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The functions could not be listed, or the one that events are for is not there.
-    #[error("failed to find the function that events are for")]
+    /// The functions could not be listed, or the function that handles events does not exist.
+    #[error("failed to find the function that handles events")]
     Function(#[source] RegistryError),
-    /// The Runtime API was out of reach, or said something that is not its protocol.
+    /// The Runtime API could not be reached, or broke its protocol.
     #[error("the Lambda runtime ended")]
     Runtime(#[source] lambda_runtime::Error),
-    /// The same, where the Lambda runtime panics over it.
-    #[error("the Lambda runtime panicked over what the Runtime API said")]
+    /// The Runtime API broke its protocol in a way that makes the Lambda runtime panic.
+    #[error("the Lambda runtime panicked at a response of the Runtime API")]
     Panicked,
 }
 
-/// The functions that events are for.
+/// The functions of an environment.
 #[derive(Clone)]
 pub struct Functions {
-    /// Calls them. Its observers log the reports and keep the metrics.
+    /// Calls the functions. Its observers log the reports and keep the metrics.
     pub invoker: Arc<dyn Invoker>,
-    /// Lists them.
+    /// Lists the functions.
     pub catalog: Arc<dyn Catalog>,
-    /// What `/metrics` shows.
+    /// The metrics that `/metrics` shows.
     pub metrics: Metrics,
 }
 
-/// Serves the events of an environment until the environment ends. `meanwhile` is done while the first event is asked for, and not before: it would slow that down.
+/// Serves the events of an environment until the environment ends. `meanwhile` runs while the first event is requested, and
+/// not before, because it would delay that request.
 ///
 /// # Errors
-/// Where the function that is configured is not in the catalog, of which Lambda is told, and where the Runtime API fails.
+/// If the configured function is not in the catalog, which is also reported to Lambda, or if the Runtime API fails.
 pub async fn run(
     config: Config,
     functions: Functions,
@@ -136,7 +137,7 @@ pub async fn run(
     let client = PooledClient::builder().with_endpoint(config.runtime_api.clone()).build();
     extension::register_shutdown(shutdown, client).await;
     tokio::spawn(async move {
-        for _ in 0..AHEAD {
+        for _ in 0..YIELDS {
             yield_now().await;
         }
         meanwhile.await;
@@ -168,7 +169,7 @@ async fn serve(config: &Config, handler: Arc<Handler>) -> Result<(), Error> {
     ended.map_err(|_| Error::Panicked)?.map_err(Error::Runtime)
 }
 
-/// The function that events are for: the configured one, which has to be there, or the only one there is.
+/// The function that handles events: the configured one, which has to exist, or the only one.
 async fn function(
     configured: Option<FunctionRef>,
     catalog: &dyn Catalog,
@@ -183,7 +184,7 @@ async fn function(
     })
 }
 
-/// The site that HTTP requests are served by.
+/// The site that answers HTTP requests.
 fn app(
     invoker: Arc<dyn Invoker>,
     catalog: Arc<dyn Catalog>,
@@ -191,10 +192,10 @@ fn app(
     shutdown: Shutdown,
     function: Option<&FunctionRef>,
 ) -> App {
-    // Lambda freezes an environment once it has the answer: whatever a function still does has to be done by then.
+    // Lambda freezes an environment after the answer. The guest has to end before that.
     let api = Api::new(invoker).with_metrics(metrics).with_after_response(AfterResponse::Wait);
     let routes = Routes::default();
-    // The root is a place that every function can have.
+    // Every function can have the path `/`.
     let root = function.and_then(|function| Route::new(None, "/", function.clone()).ok());
     routes.replace(root.into_iter().collect());
     Site::new(api, catalog, shutdown).with_routes(routes).into()

@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use crate::json::{text, text_or_octets};
 
-/// An answer as a load balancer reads it (Elastic Load Balancing, "Respond to the load balancer"). The type of the Lambda
-/// runtime has one value for a name in `headers`.
+/// An answer for a load balancer (Elastic Load Balancing, "Respond to the load balancer"). The Lambda runtime's own type can
+/// have only one value for a name in `headers`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoadBalanced {
     status_code: u16,
     status_description: String,
-    // A target group is configured to read the one or the other.
+    // The target group's configuration decides which of the two is read.
     headers: BTreeMap<String, String>,
     multi_value_headers: BTreeMap<String, Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,11 +25,11 @@ pub(crate) struct LoadBalanced {
     is_base64_encoded: bool,
 }
 
-/// How many names there are that differ from `set-cookie` in nothing but the case of its letters.
+/// How many spellings of `set-cookie` there are that differ only in the case of the letters.
 const SPELLINGS: usize = 1 << 9;
 
 impl From<Response<Bytes>> for LoadBalanced {
-    /// The answer, of header fields that are [fit](crate::json::fit_for_json).
+    /// Converts an answer whose headers are [fit for JSON](crate::json::fit_for_json).
     fn from(answer: Response<Bytes>) -> Self {
         let (parts, body) = answer.into_parts();
         let (body, is_base64_encoded) = text_or_octets(body);
@@ -45,7 +45,7 @@ impl From<Response<Bytes>> for LoadBalanced {
     }
 }
 
-/// One value for each name. Each cookie has a name of its own, which a client takes for the same one.
+/// One value for each name. Each cookie gets a spelling of its own, and all spellings are one name to a client.
 fn single(headers: &HeaderMap) -> BTreeMap<String, String> {
     let lone = headers.iter().filter(|(name, _)| **name != SET_COOKIE);
     let mut single: BTreeMap<_, _> = lone.map(|(name, value)| (name.to_string(), text(value))).collect();
@@ -60,7 +60,7 @@ fn single(headers: &HeaderMap) -> BTreeMap<String, String> {
     single
 }
 
-/// `set-cookie` in the spelling of this number: each of its bits is the case of a letter.
+/// The spelling of `set-cookie` with this number: each bit is the case of a letter.
 fn spelled(number: usize) -> String {
     let mut bits = (0..).map(|bit| number >> bit & 1 == 1);
     let mut spell = |letter: char| {
@@ -80,15 +80,15 @@ mod tests {
 
     #[test]
     fn each_cookie_has_a_spelling_of_its_own() {
-        let of_some: Vec<_> = (0..4).map(spelled).collect();
-        assert_eq!(of_some, ["set-cookie", "Set-cookie", "sEt-cookie", "SEt-cookie"]);
+        let first: Vec<_> = (0..4).map(spelled).collect();
+        assert_eq!(first, ["set-cookie", "Set-cookie", "sEt-cookie", "SEt-cookie"]);
         let all: BTreeSet<_> = (0..SPELLINGS).map(spelled).collect();
         assert_eq!((all.len(), all.first().map(String::as_str)), (SPELLINGS, Some("SET-COOKIE")));
         assert!(all.iter().all(|name| name.eq_ignore_ascii_case("set-cookie")));
     }
 
     #[test]
-    fn more_cookies_than_spellings_are_all_in_the_headers_of_several_values() {
+    fn more_cookies_than_spellings_are_all_in_the_multi_value_headers() {
         let cookie = |index| (SET_COOKIE, HeaderValue::from_str(&format!("c{index}=1")).unwrap());
         let mut answer = Response::new(Bytes::new());
         answer.headers_mut().extend((0..=SPELLINGS).map(cookie));

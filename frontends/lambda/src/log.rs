@@ -1,4 +1,4 @@
-//! The log on stderr, which Lambda takes to CloudWatch.
+//! The log on stderr, which Lambda sends to CloudWatch.
 
 use std::panic;
 
@@ -7,19 +7,19 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, InvalidConfig, LogConfig, LogFormat};
 
-/// Starts logging for the whole process. A line of the log waits in a queue (see [`stderr`]). [`run`](crate::run) empties
-/// the queue before Lambda freezes the environment, and [`FlushAtExit`](stderr::FlushAtExit) before the process ends. A
-/// process that logs already goes on as it does.
+/// Starts the log of the whole process. Its lines are written from a queue (see [`stderr`]). [`run`](crate::run) empties the
+/// queue before Lambda freezes the environment, and [`FlushAtExit`](stderr::FlushAtExit) before the process ends. If the
+/// process has a log already, that stays.
 ///
 /// # Errors
-/// Where the filter is none.
+/// If the filter is invalid.
 pub fn start_log(config: &Config) -> Result<(), InvalidConfig> {
     let LogConfig { filter, format } = &config.log;
     let filter = EnvFilter::builder().parse(filter).map_err(|error| config.log.invalid_filter(error))?;
     panic::set_hook(Box::new(stderr::note_panic));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr::log_writer).with_ansi(false);
     let started = match format {
-        // CloudWatch notes the time of each line.
+        // CloudWatch adds the time to each line.
         LogFormat::Text => log.without_time().try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };

@@ -1,4 +1,5 @@
-//! `bootstrap`: the program of a package on AWS Lambda. It runs what `nebula package lambda` compiled, and compiles nothing.
+//! `bootstrap`: the program in a package for AWS Lambda. It runs the code that `nebula package lambda` compiled, and has no
+//! compiler.
 
 use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -12,8 +13,8 @@ use nebula_runtime::{
 };
 use tokio::runtime::Builder;
 
-/// How many instances there is room for in each invocation: a batch calls its function for several records at once, and a
-/// guest may go on after its response.
+/// How many instances have room for each invocation: a batch calls its function for several records at once, and a guest may
+/// run on after its response.
 const INSTANCES: u32 = 16;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -21,24 +22,24 @@ type Failure = Box<dyn Error + Send + Sync>;
 fn main() -> ExitCode {
     let _flush = FlushAtExit::within_patience();
     let concurrency = concurrency();
-    // One thread where there is one invocation at a time: more would only have to be started.
+    // One thread suffices for one invocation at a time, and starts faster than several.
     let mut threads = if concurrency > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     match start_tokio(threads.enable_all(), give_up).block_on(serve(concurrency)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&*error);
+            print(&*error);
             ExitCode::FAILURE
         }
     }
 }
 
-fn tell(error: &(dyn Error + 'static)) {
+fn print(error: &(dyn Error + 'static)) {
     stderr::note(format_args!("error: {}", with_causes(error)));
 }
 
-/// Ends the process where the system has no descriptor or thread for Tokio.
+/// Ends the process when the system has no file descriptor or thread for Tokio.
 fn give_up(error: io::Error) -> ! {
-    tell(&error);
+    print(&error);
     drop(FlushAtExit::within_patience());
     std::process::exit(1)
 }
@@ -60,20 +61,20 @@ async fn serve(concurrency: u32) -> Result<(), Failure> {
     };
     let loaded = Arc::clone(&runtime);
     let load = async move {
-        // The report of the first event would start this thread, and its answer would wait for that.
+        // Otherwise the report of the first event would start this thread, and the answer would wait.
         stderr::start();
         if let Some(function) = first {
-            // A failure is that of the invocation which needs the function.
+            // The invocation that needs the function will fail with the same error.
             drop(loaded.load(&function).await);
         }
     };
-    // What fails from here on, it tells Lambda itself.
+    // From here on, `run` reports failures to Lambda itself.
     let functions = Functions { invoker: Arc::clone(&runtime) as _, catalog: runtime, metrics };
     nebula_lambda::run(config, functions, load).await?;
     Ok(())
 }
 
-/// The environment's configuration, the package's runtime, and the function that events are for, if one is.
+/// The configuration of the environment, the runtime of the package, and the function that handles events, if it is known.
 async fn start(concurrency: u32, metrics: &Metrics) -> Result<(Config, Arc<Runtime>, Option<FunctionRef>), Failure> {
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     start_log(&config)?;
@@ -87,7 +88,7 @@ async fn start(concurrency: u32, metrics: &Metrics) -> Result<(Config, Arc<Runti
     Ok((config, runtime, function))
 }
 
-/// The function of a package that has no other.
+/// The function of a package with only one.
 fn only(package: &Package) -> Option<FunctionRef> {
     match package.functions() {
         [only] => Some(only.clone().into()),
@@ -95,7 +96,7 @@ fn only(package: &Package) -> Option<FunctionRef> {
     }
 }
 
-/// Where the package is: where Lambda unpacks it, or, outside of Lambda, beside this program.
+/// The folder of the package: where Lambda unpacks it, or outside of Lambda the folder of this program.
 fn folder() -> std::io::Result<PathBuf> {
     match std::env::var_os("LAMBDA_TASK_ROOT") {
         Some(folder) => Ok(folder.into()),

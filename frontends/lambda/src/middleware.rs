@@ -1,4 +1,4 @@
-//! What is around the service of the Lambda runtime.
+//! Middleware around the service of the Lambda runtime.
 
 use std::{
     future::Future,
@@ -8,12 +8,12 @@ use std::{
 
 use lambda_runtime::{Error, LambdaInvocation, Service, tower::Layer};
 
-/// The answer to an invocation, on its way.
+/// The future of the answer to an invocation.
 pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
-/// What is done around the answer to each invocation.
+/// Code that runs around the answer to each invocation.
 pub(crate) trait Middleware: Clone {
-    /// Answers an invocation. `inner` answers it as if there were nothing around it.
+    /// Answers an invocation. `inner` answers it without this middleware.
     fn answer(
         &self,
         invocation: LambdaInvocation,
@@ -21,28 +21,28 @@ pub(crate) trait Middleware: Clone {
     ) -> AnswerFuture;
 }
 
-/// A layer of the Lambda runtime that puts `A` around its service.
+/// A layer of the Lambda runtime for the middleware `M`.
 #[derive(Clone)]
-pub(crate) struct MiddlewareLayer<A>(pub(crate) A);
+pub(crate) struct MiddlewareLayer<M>(pub(crate) M);
 
-/// A service of the Lambda runtime with `A` around it.
+/// A service of the Lambda runtime with the middleware `M`.
 #[derive(Clone)]
-pub(crate) struct MiddlewareService<A, S> {
-    around: A,
+pub(crate) struct MiddlewareService<M, S> {
+    middleware: M,
     inner: S,
 }
 
-impl<A: Middleware, S> Layer<S> for MiddlewareLayer<A> {
-    type Service = MiddlewareService<A, S>;
+impl<M: Middleware, S> Layer<S> for MiddlewareLayer<M> {
+    type Service = MiddlewareService<M, S>;
 
-    fn layer(&self, inner: S) -> MiddlewareService<A, S> {
-        MiddlewareService { around: self.0.clone(), inner }
+    fn layer(&self, inner: S) -> MiddlewareService<M, S> {
+        MiddlewareService { middleware: self.0.clone(), inner }
     }
 }
 
-impl<A, S> Service<LambdaInvocation> for MiddlewareService<A, S>
+impl<M, S> Service<LambdaInvocation> for MiddlewareService<M, S>
 where
-    A: Middleware,
+    M: Middleware,
     S: Service<LambdaInvocation, Response = (), Error = Error, Future: Send + 'static>,
 {
     type Response = ();
@@ -54,7 +54,7 @@ where
     }
 
     fn call(&mut self, invocation: LambdaInvocation) -> AnswerFuture {
-        let Self { around, inner } = self;
-        around.answer(invocation, |invocation| Box::pin(inner.call(invocation)))
+        let Self { middleware, inner } = self;
+        middleware.answer(invocation, |invocation| Box::pin(inner.call(invocation)))
     }
 }

@@ -1,8 +1,7 @@
-//! A request as its event carries it, made whole again.
+//! Converts an event into the HTTP request that it describes.
 //!
-//! `lambda_http` knows the events, and converts them too. But where an event has its headers twice it keeps one value of
-//! each, it normalises paths, and it panics over hosts and base64 that are none: what a client could write into a header
-//! would end the environment. So the conversion is made here.
+//! `lambda_http` can convert events too. But it keeps only one value of a repeated header, normalises paths, and panics at an
+//! invalid host or invalid base64, so that a client could end the environment with a header. So the conversion is made here.
 
 use axum::extract::Request;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -17,7 +16,8 @@ use nebula_http::InvocationContext;
 use nebula_runtime::{ErrorKind, InvokeError};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What a path cannot hold as it is (RFC 3986, section 3.3). A `%` can: most sources leave paths encoded.
+/// The characters that have to be encoded in a path (RFC 3986, section 3.3). `%` is not one, as most sources leave paths
+/// encoded.
 const IN_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -32,10 +32,10 @@ const IN_PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// What a query's names and values need not escape (RFC 3986, section 2.3).
+/// The characters that have to be encoded in the names and values of a query (RFC 3986, section 2.3).
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A request, as far as its event says it.
+/// The request in an event.
 pub(crate) struct EventRequest {
     method: Method,
     path: String,
@@ -46,8 +46,8 @@ pub(crate) struct EventRequest {
 }
 
 impl EventRequest {
-    /// The request, with what Lambda says of its invocation.
-    pub(crate) fn request(self, context: &Context, given: InvocationContext) -> Result<Request, InvokeError> {
+    /// The HTTP request, with the context of its invocation.
+    pub(crate) fn request(self, context: &Context, invocation: InvocationContext) -> Result<Request, InvokeError> {
         const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
         let uri = uri(&self.path, &self.query)?;
@@ -59,7 +59,7 @@ impl EventRequest {
         if let Some(Ok(trace)) = context.xray_trace_id.as_deref().map(HeaderValue::try_from) {
             request.headers_mut().insert(TRACE_ID, trace);
         }
-        request.extensions_mut().insert(given);
+        request.extensions_mut().insert(invocation);
         Ok(request)
     }
 }
@@ -81,7 +81,7 @@ impl From<ApiGatewayV2httpRequest> for EventRequest {
     fn from(event: ApiGatewayV2httpRequest) -> Self {
         let (path, context) = (event.raw_path.unwrap_or_default(), event.request_context);
         let mut headers = event.headers;
-        // They are in no header.
+        // This event has its cookies outside of the headers.
         if let Some(Ok(cookies)) = event.cookies.map(|cookies| HeaderValue::try_from(cookies.join("; "))) {
             headers.insert(COOKIE, cookies);
         }
@@ -98,7 +98,7 @@ impl From<ApiGatewayV2httpRequest> for EventRequest {
 
 impl From<AlbTargetGroupRequest> for EventRequest {
     fn from(event: AlbTargetGroupRequest) -> Self {
-        // A load balancer leaves a query encoded.
+        // A load balancer leaves queries encoded.
         let as_it_is = &str::to_owned;
         Self {
             method: event.http_method,
@@ -112,7 +112,7 @@ impl From<AlbTargetGroupRequest> for EventRequest {
 }
 
 impl From<ApiGatewayWebsocketProxyRequest> for EventRequest {
-    /// A message is no request. What it carries is posted; to connect and to leave has no body.
+    /// The event of a message has no method: a message becomes a POST. Connecting and disconnecting become a GET.
     fn from(event: ApiGatewayWebsocketProxyRequest) -> Self {
         let implied = if event.body.is_some() { Method::POST } else { Method::GET };
         Self {
@@ -128,12 +128,11 @@ impl From<ApiGatewayWebsocketProxyRequest> for EventRequest {
 
 fn decoded(body: &str) -> Result<Vec<u8>, InvokeError> {
     STANDARD.decode(body).map_err(|error| {
-        InvokeError::new(ErrorKind::InvalidInput, "the request's body is not the base64 that it is said to be")
-            .with_source(error)
+        InvokeError::new(ErrorKind::InvalidInput, "the request's body should be base64 and is not").with_source(error)
     })
 }
 
-/// All header fields: where a name has several values, `single` has only the last.
+/// All headers. Of a repeated header, `single` has only the last value.
 fn merged(mut several: HeaderMap, single: &HeaderMap) -> HeaderMap {
     for (name, value) in single {
         several.entry(name).or_insert_with(|| value.clone());
@@ -141,11 +140,12 @@ fn merged(mut several: HeaderMap, single: &HeaderMap) -> HeaderMap {
     several
 }
 
-/// The query that was taken apart, by its names: which came first is not told. `part` writes a name or a value.
+/// Joins a query that was split into names and values. It is sorted by names, as the event has no order of its own. `part`
+/// encodes a name or a value.
 fn query(several: &QueryMap, single: &QueryMap, part: &dyn Fn(&str) -> String) -> String {
     let map = if several.is_empty() { single } else { several };
     let mut pairs: Vec<_> = map.iter().collect();
-    // Values of one name are in their order, and stay so.
+    // The sort keeps the order of the values of one name.
     pairs.sort_by_key(|(name, _)| *name);
     let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| part(name) + "=" + &part(value)).collect();
     pairs.join("&")
@@ -155,7 +155,7 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, IN_QUERY).to_string()
 }
 
-/// An HTTP API's path without its stage, which it begins with unless that is the default one.
+/// The path of an HTTP API without the stage, with which it begins unless that is the default stage.
 fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
     let stage = stage.filter(|stage| *stage != "$default");
     let own = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
@@ -178,11 +178,11 @@ mod tests {
     use crate::event::Gateway;
 
     fn request(gateway: Gateway, event: &Value) -> Result<Request, InvokeError> {
-        let carried = gateway.read(&serde_json::value::to_raw_value(event).unwrap()).unwrap();
-        carried.request(&Context::default(), InvocationContext::default())
+        let request = gateway.read(&serde_json::value::to_raw_value(event).unwrap()).unwrap();
+        request.request(&Context::default(), InvocationContext::default())
     }
 
-    /// The URI and the headers of an event.
+    /// The URI and the headers of the request in an event.
     fn head(gateway: Gateway, event: &Value) -> (String, Vec<(String, String)>) {
         let (parts, _) = request(gateway, event).unwrap().into_parts();
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_taken_without_its_stage_and_encoded_where_it_was_decoded() {
+    fn a_path_loses_its_stage_and_is_encoded_again() {
         let cases = [
             (("$default", "/api/treats/10", ""), "/api/treats/10"),
             (("$default", "", ""), "/"),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_was_decoded_is_encoded_again_in_the_order_of_its_names() {
+    fn a_decoded_query_is_encoded_again_and_sorted_by_names() {
         let context = json!({ "stage": "prod", "httpMethod": "GET", "requestTimeEpoch": 0 });
         let event = json!({
             "httpMethod": "GET", "path": "/", "requestContext": context,
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_balancer_s_query_stays_as_it_came() {
+    fn the_query_of_a_load_balancer_is_unchanged() {
         let event = json!({
             "httpMethod": "GET", "path": "/a%20b", "requestContext": { "elb": {} },
             "queryStringParameters": { "q": "a%20b", "e": "" },
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_client_should_write_is_refused_and_no_more() {
+    fn an_invalid_request_is_refused_without_a_panic() {
         let context = json!({ "http": { "method": "GET" } });
         let event = json!({ "requestContext": context, "isBase64Encoded": true, "body": "?" });
         let error = request(Gateway::Http, &event).unwrap_err();

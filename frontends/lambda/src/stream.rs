@@ -1,7 +1,7 @@
-//! Answers that leave as they are written.
+//! Streams answers.
 //!
-//! `lambda_runtime` streams too, but sends what says of a failure as if the function had written it: its caller would find
-//! header fields at the end of the body. So a streamed answer is put together here, and sent by the same client.
+//! `lambda_runtime` can stream too. But after a failure it sends the description of the failure as if it were a part of the
+//! body. So a streamed answer is written here, and sent by the same client.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +35,7 @@ const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invoca
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 const ERROR_BODY: HeaderName = HeaderName::from_static("lambda-runtime-function-error-body");
 
-/// Streams the answers to HTTP requests, and leaves all else to the runtime.
+/// Middleware that streams the answers to HTTP requests. All other events are answered by the runtime.
 #[derive(Clone)]
 pub(crate) struct Streaming {
     pub(crate) handler: Arc<Handler>,
@@ -63,11 +63,11 @@ impl Streaming {
             *answer.body_mut() = axum::body::Body::empty();
         }
         let id = &invocation.context.request_id;
-        // As with answers that leave whole: what goes wrong here is this invocation's, and the next one may go well.
+        // As with answers that are sent whole, a failure here is one of this invocation only.
         match self.client.call(post(id, &invocation.parts.headers, answer)?).await {
             Ok(taken) if taken.status().is_success() => {}
-            Ok(refused) => tracing::error!(id, status = %refused.status(), "Lambda did not take the answer"),
-            Err(error) => tracing::error!(id, error = &*error, "Lambda broke off while it was sent the answer"),
+            Ok(refused) => tracing::error!(id, status = %refused.status(), "Lambda refused the answer"),
+            Err(error) => tracing::error!(id, error = &*error, "the connection to Lambda broke off during the answer"),
         }
         Ok(())
     }
@@ -84,14 +84,14 @@ fn post(id: &str, next: &HeaderMap, answer: Response) -> Result<http::Request<Bo
         .header(TRAILER, ERROR_TYPE)
         .header(TRAILER, ERROR_BODY)
         .body(Body::new(Stream::new(answer)?))?;
-    // It tells an answer that comes too late from one to a later invocation.
+    // With this id, Lambda recognises an answer that comes too late.
     if let Some(id) = next.get(INVOCATION_ID) {
         request.headers_mut().insert(INVOCATION_ID, id.clone());
     }
     Ok(request)
 }
 
-/// What a function URL is told before the body.
+/// The status and the headers, which are sent before the body.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Prelude {
@@ -109,11 +109,11 @@ impl Prelude {
     }
 }
 
-/// A prelude, the answer's body and, where that breaks off, trailers that say why. Reading it runs the function.
+/// The prelude, the answer's body and, if that breaks off, trailers that say why. Reading the stream runs the function.
 struct Stream {
-    /// The prelude, and what ends it: a chunk each, as cargo-lambda's emulator reads them.
+    /// The prelude and its delimiter, each as a chunk: the emulator of cargo-lambda expects that.
     prelude: std::array::IntoIter<Bytes, 2>,
-    /// `None` once it has broken off.
+    /// `None` after it has broken off.
     body: Option<axum::body::Body>,
 }
 
@@ -138,7 +138,7 @@ impl http_body::Body for Stream {
         loop {
             let Some(body) = &mut self.body else { return Poll::Ready(None) };
             match Pin::new(body).poll_frame(context) {
-                // A function's own trailers have no place here.
+                // The trailers of the function itself cannot be sent.
                 Poll::Ready(Some(Ok(frame))) if !frame.is_data() => {}
                 Poll::Ready(Some(Err(error))) => {
                     self.body = None;
@@ -150,7 +150,7 @@ impl http_body::Body for Stream {
     }
 }
 
-/// What says of a failure after an answer has begun.
+/// The trailers that report a failure after the answer has begun.
 fn trailers(failure: InvokeError) -> Result<HeaderMap, Error> {
     let diagnostic = Diagnostic::from(FunctionError(failure));
     let body = STANDARD.encode(serde_json::to_vec(&diagnostic)?);
@@ -184,7 +184,7 @@ mod tests {
     const DELIMITER: &str = "\0\0\0\0\0\0\0\0";
 
     #[tokio::test]
-    async fn the_body_follows_a_prelude_as_it_is_written() {
+    async fn the_body_is_streamed_after_the_prelude() {
         let body = futures_util::stream::iter([Ok::<_, Error>("one"), Ok("two")]);
         assert_eq!(frames(axum::body::Body::from_stream(body)).await, [PRELUDE, DELIMITER, "one", "two"]);
     }
