@@ -21,6 +21,16 @@
 //! another: [`Admission`], [`Observed`]. The [`Runtime`] is the innermost one: it finds the version that a [`FunctionRef`]
 //! means in its [`Store`], loads its code once, and gives each invocation a fresh instance under its [`Limits`]. Every
 //! invocation yields a [`Report`], and every failure is of one [`ErrorKind`].
+//!
+//! # Features
+//! - `compiler` (on by default): publishes, compiles and packages functions. Without it, a runtime only runs the functions of
+//!   a [`Package`], which come compiled.
+//! - `test-support`: `store::conformance`, the tests that every backend of a store must pass.
+
+/// The examples of README.md, which are tested with those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 
 mod call;
 mod engine;

@@ -30,6 +30,11 @@
 //!
 //! A client that leaves stops its function: a request is served in its connection's task, and dropped with it.
 
+/// The examples of README.md, which are tested with those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 mod api;
 mod app;
 mod bounded_catalog;

@@ -42,6 +42,11 @@
 //! An environment of Lambda Managed Instances runs several invocations at once. Lambda sets their number in
 //! `AWS_LAMBDA_MAX_CONCURRENCY`.
 
+/// The examples of README.md, which are tested with those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 mod answer;
 mod batch;
 mod config;

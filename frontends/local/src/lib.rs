@@ -37,6 +37,11 @@
 //! - **Memory** is bounded, also on endless input.
 //! - **Results are written** at once if no other event is running, otherwise together with those of the next millisecond.
 
+/// The examples of README.md, which are tested with those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 mod call;
 mod encode;
 mod exit_code;

@@ -1,0 +1,50 @@
+//! Publishes a function and calls it, all in this process.
+//!
+//! ```sh
+//! cargo run -p nebula-runtime --example in_process
+//! ```
+
+use std::{error::Error, time::Duration};
+
+use nebula_runtime::{
+    ErrorKind, Event, FunctionConfig, FunctionRef, Invocation, Invoker as _, LimitSettings, Runtime, Store,
+};
+
+const DIVIDE: &str = r#"(module
+    (func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+    (func (export "forever") (loop (br 0))))"#;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // `Store::open` keeps the functions in a folder instead.
+    let runtime = Runtime::builder(Store::memory()).build()?;
+    let limits = LimitSettings { timeout: Some(Duration::from_millis(100)), ..LimitSettings::default() };
+    let config = FunctionConfig { limits, ..FunctionConfig::default() };
+    runtime.publish(&"divide".parse()?, DIVIDE.into(), config, None).await?;
+
+    // The name of the function is the name of the export that is called.
+    let divide: FunctionRef = "divide".parse()?;
+    let response = runtime.invoke(Invocation::new(divide.clone(), Event::json("[84, 2]"))).await?;
+    let report = response.report.clone();
+    assert_eq!(response.body.collect(1_024).await?, "42");
+    println!("84 / 2 = 42, in {:?}", report.snapshot().running);
+
+    // A guest that fails ends its own call, and the error says how.
+    let error = runtime.invoke(Invocation::new(divide, Event::json("[1, 0]"))).await.err();
+    let error = error.ok_or("a division by zero has no result")?;
+    assert_eq!(error.kind(), ErrorKind::GuestFault);
+    println!("1 / 0: {error}");
+
+    // A guest that never ends is stopped at its timeout. Other exports are called by their names.
+    let forever: FunctionRef = "divide:forever".parse()?;
+    let error = runtime.invoke(Invocation::new(forever, Event::default())).await.err();
+    let error = error.ok_or("a loop without end has no result")?;
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    println!("forever: {error}");
+    Ok(())
+}
+
+#[test]
+fn the_example_ends_well() -> Result<(), Box<dyn Error>> {
+    main()
+}
