@@ -2,6 +2,9 @@
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
+# The steps of a release
+mod release "ci/release.just"
+
 # Show this list
 @default:
     "{{ just_executable() }}" --list --unsorted
@@ -87,10 +90,26 @@ deny:
 # Check the dependencies for known vulnerabilities: downloads the advisory database
 advisories:
     cargo deny check advisories
+    cargo deny --manifest-path guests/Cargo.toml check advisories
+
+# Pack the crates that are published, and check that each package is complete; `just release::package` builds them too
+package:
+    ci/package.sh --no-verify --allow-dirty
+
+# Compile everything with the oldest Rust that Cargo.toml promises: needs rustup
+msrv:
+    version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) && \
+    rustup toolchain install --profile minimal "$version" && \
+    cargo "+$version" check --workspace --all-targets --locked
+
+# Check the workflows: what they are allowed to do, and, where actionlint is there, how they are written
+workflows:
+    zizmor --offline --quiet .github
+    if command -v actionlint >/dev/null; then actionlint; else echo "without actionlint, which is not installed"; fi
 
 # Check the spelling
 typos:
     typos
 
 # Run all that a change has to pass, the quick checks first
-ci: fmt-check typos circles deny lint doc test
+ci: fmt-check typos circles workflows deny package lint doc test
