@@ -7,7 +7,8 @@
 use std::{error::Error, time::Duration};
 
 use nebula_runtime::{
-    ErrorKind, Event, FunctionConfig, FunctionRef, Invocation, Invoker as _, LimitSettings, Runtime, Store,
+    ErrorKind, Event, FunctionConfig, FunctionName, FunctionRef, Invocation, Invoker as _, LimitSettings, Runtime,
+    Store,
 };
 
 const DIVIDE: &str = r#"(module
@@ -19,28 +20,35 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // `Store::open` keeps the functions in a folder instead.
     let runtime = Runtime::builder(Store::memory()).build()?;
     let limits = LimitSettings { timeout: Some(Duration::from_millis(100)), ..LimitSettings::default() };
-    let config = FunctionConfig { limits, ..FunctionConfig::default() };
-    runtime.publish(&"divide".parse()?, DIVIDE.into(), config, None).await?;
+    let name: FunctionName = "divide".parse()?;
+    runtime.publish(&name, DIVIDE).config(FunctionConfig { limits, ..FunctionConfig::default() }).await?;
 
-    // The name of the function is the name of the export that is called.
-    let divide: FunctionRef = "divide".parse()?;
-    let response = runtime.invoke(Invocation::new(divide.clone(), Event::json("[84, 2]"))).await?;
-    let report = response.report.clone();
-    assert_eq!(response.body.collect(1_024).await?, "42");
-    println!("84 / 2 = 42, in {:?}", report.snapshot().running);
+    // The export that has the function's name is called.
+    let answer = runtime.call("divide", Event::json("[84, 2]")).await?;
+    assert_eq!(answer, "42");
+    println!("84 / 2 = 42");
 
     // A guest that fails ends its own call, and the error says how.
-    let error = runtime.invoke(Invocation::new(divide, Event::json("[1, 0]"))).await.err();
+    let error = runtime.call("divide", Event::json("[1, 0]")).await.err();
     let error = error.ok_or("a division by zero has no result")?;
     assert_eq!(error.kind(), ErrorKind::GuestFault);
     println!("1 / 0: {error}");
 
-    // A guest that never ends is stopped at its timeout. Other exports are called by their names.
-    let forever: FunctionRef = "divide:forever".parse()?;
-    let error = runtime.invoke(Invocation::new(forever, Event::default())).await.err();
+    // A guest that never ends is stopped at its timeout. Another export is called by its name.
+    let error = runtime.call("divide:forever", Event::default()).await.err();
     let error = error.ok_or("a loop without end has no result")?;
     assert_eq!(error.kind(), ErrorKind::Timeout);
     println!("forever: {error}");
+
+    // `invoke` gives all that there is: status, headers, a body that streams, and a report.
+    let function: FunctionRef = name.into();
+    let response = runtime.invoke(Invocation::new(function, Event::json("[84, 2]"))).await?;
+    let report = response.report.clone();
+    assert_eq!(response.status, 200);
+    assert_eq!(response.body.collect(1_024).await?, "42");
+    let report = report.snapshot();
+    assert_eq!(report.bytes_out, 2);
+    println!("84 / 2 once more: version {:?}, {:?} of work", report.version, report.running);
     Ok(())
 }
 

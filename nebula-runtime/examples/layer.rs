@@ -4,20 +4,20 @@
 //! cargo run -p nebula-runtime --example layer
 //! ```
 
-use std::{error::Error, str::FromStr as _, sync::Arc};
+use std::{error::Error, sync::Arc};
 
 use async_trait::async_trait;
 use nebula_runtime::{
-    Admission, ErrorKind, Event, FunctionConfig, FunctionName, FunctionRef, Invocation, InvokeError, Invoker, Response,
-    Runtime, Store,
+    Admission, ErrorKind, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker, Response, Runtime,
+    Store,
 };
 
 const ANSWER: &str = r#"(module (func (export "answer") (result i32) (i32.const 42)))"#;
 
 /// Lets callers reach the listed functions only.
 ///
-/// A layer that wants to know when a guest has ended attaches a value to the invocation (`Invocation::attach`), which is
-/// dropped then. A layer that wants to know how the response ended uses `Body::on_end`.
+/// A layer can read which version was found (`Invocation::resolved`). It can attach a value to the invocation
+/// (`Invocation::attach`), which is dropped when the guest has ended, and it can see how the response ends (`Body::on_end`).
 struct Allowed {
     names: Vec<FunctionName>,
     inner: Arc<dyn Invoker>,
@@ -36,21 +36,21 @@ impl Invoker for Allowed {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let runtime = Runtime::builder(Store::memory()).build()?;
+    let names = vec!["answer".parse()?];
+    let runtime = Runtime::builder(Store::memory())
+        // The layer that is added first is the outermost: a refused call takes no place of the eight that may run at once.
+        .layer(|inner| Arc::new(Allowed { names, inner }))
+        .layer(|inner| Arc::new(Admission::new(inner, 8)))
+        .build()?;
     for name in ["answer", "secret"] {
         let config = FunctionConfig { export: Some("answer".to_owned()), ..FunctionConfig::default() };
-        runtime.publish(&name.parse()?, ANSWER.into(), config, None).await?;
+        runtime.publish(&name.parse()?, ANSWER).config(config).await?;
     }
 
-    // Layers stand around each other. A refused call takes no place of the eight that may run at once.
-    let admission = Admission::new(Arc::new(runtime), 8);
-    let allowed = Allowed { names: vec!["answer".parse()?], inner: Arc::new(admission) };
-
-    let response = allowed.invoke(Invocation::new(FunctionRef::from_str("answer")?, Event::default())).await?;
-    assert_eq!(response.body.collect(1_024).await?, "42");
+    assert_eq!(runtime.call("answer", Event::default()).await?, "42");
     println!("answer: 42");
 
-    let error = allowed.invoke(Invocation::new(FunctionRef::from_str("secret")?, Event::default())).await.err();
+    let error = runtime.call("secret", Event::default()).await.err();
     let error = error.ok_or("the layer let a call pass that it should refuse")?;
     assert_eq!(error.kind(), ErrorKind::NotFound);
     println!("secret: {error}");

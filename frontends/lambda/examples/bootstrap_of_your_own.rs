@@ -14,7 +14,8 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
-use nebula_runtime::{FunctionConfig, Runtime, Store};
+use nebula_lambda::Functions;
+use nebula_runtime::{Report, Runtime, Store};
 use tokio::{
     net::TcpListener,
     process::Command,
@@ -43,9 +44,12 @@ async fn environment() -> Result<(), Box<dyn Error>> {
     let config = nebula_lambda::Config::from_vars(|name| env::var(name).ok())?;
     nebula_lambda::start_log(&config)?;
     // This compiles at each cold start. `nebula_runtime::Package::open` reads what was compiled before.
-    let runtime = Arc::new(Runtime::builder(Store::memory()).build()?);
-    runtime.publish(&"double".parse()?, DOUBLE.into(), FunctionConfig::default(), None).await?;
-    nebula_lambda::run(config, runtime.clone(), runtime, async {}).await?;
+    let metrics = nebula_http::Metrics::new();
+    let runtime = Runtime::builder(Store::memory()).observer(Arc::new(metrics.clone())).observer(Arc::new(Report::log));
+    let runtime = Arc::new(runtime.build()?);
+    runtime.publish(&"double".parse()?, DOUBLE).await?;
+    let functions = Functions { invoker: runtime.clone(), catalog: runtime, metrics };
+    nebula_lambda::run(config, functions, async {}).await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use nebula_local::{Ending, Events, Job, Output};
-use nebula_runtime::{FunctionConfig, Runtime, Store};
+use nebula_runtime::{Runtime, Store};
 
 const DOUBLE: &str = r#"(module (func (export "double") (param i32) (result i32)
     (i32.mul (local.get 0) (i32.const 2))))"#;
@@ -34,7 +34,7 @@ impl Write for Written {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::builder(Store::memory()).build()?;
-    runtime.publish(&"double".parse()?, DOUBLE.into(), FunctionConfig::default(), None).await?;
+    runtime.publish(&"double".parse()?, DOUBLE).await?;
     let job = Job {
         function: "double".parse()?,
         // Four events run at once. The results keep the order of the events.
