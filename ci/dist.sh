@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds what a release holds for the machine that this runs on, into target/dist: an archive of `nebula`, and on Linux also
-# `bootstrap`. On Linux it needs cargo-zigbuild (PyPI), which links against glibc 2.34, whatever the machine has.
+# Builds the programs of a release for the machine that this runs on, into target/dist: an archive of `nebula`, and on
+# Linux also `bootstrap`. On Linux it needs cargo-zigbuild (PyPI), which links against glibc 2.34, whatever glibc the
+# machine has.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

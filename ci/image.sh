@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes target/image, which ci/Dockerfile is built in, of the archives in target/dist. Then it builds the image for both
-# processors, and fails where the compressed layers of one take 40 MB, or where it does not run as it should.
+# Unpacks the archives of target/dist into target/image, the folder that ci/Dockerfile copies from. Then builds the image
+# for both processors, and fails where the compressed layers take 40 MB, or where the image does not run as it should.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -33,7 +33,7 @@ is_small() {
   [ "$size" -lt "$largest" ] || { echo "that is more than $largest" >&2; return 1; }
 }
 
-# As a careful operator runs it: nothing to write to, no rights, and no network but its own.
+# As a careful operator runs it: with a root that is read-only, without rights, and here also without a network.
 runs() {
   build --load --tag nebula-check
   docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --network none nebula-check --version

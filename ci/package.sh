@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Packs the crates that are published, and fails where a package lacks a file: Cargo leaves a folder out, without a word, that
-# has a Cargo.toml of its own.
+# Packs the crates that are published, and fails where a package lacks a file. Cargo leaves out a folder that has a
+# Cargo.toml of its own, and does not say so.
 #
 #   ci/package.sh [OPTION OF CARGO PACKAGE]...
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+unpublished=(nebula-bench nebula-bench-hello nebula-integration-tests)
 folders=(nebula-runtime frontends/{cli,http,lambda,local})
 of_a_package=(LICENSE-APACHE LICENSE-MIT README.md examples src templates)
 
 main() {
-  cargo package --quiet --workspace --exclude nebula-bench --exclude nebula-bench-hello --exclude nebula-integration-tests "$@"
+  cargo package --quiet --workspace "${unpublished[@]/#/--exclude=}" "$@"
   for folder in "${folders[@]}"; do
     lacking=$(comm -23 <(tracked "$folder") <(packed "$folder"))
     [ -z "$lacking" ] && continue

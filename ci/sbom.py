@@ -3,8 +3,9 @@
 
     ci/sbom.py CRATE DOCUMENT
 
-DOCUMENT is cargo-cyclonedx's of CRATE. Cargo tells that tool of the features that all crates of the workspace want together,
-so that `bootstrap` would seem to have the compiler. What `cargo tree` does not know of CRATE is therefore taken out.
+DOCUMENT is what cargo-cyclonedx wrote for CRATE. Cargo gives that tool the features that all crates of the workspace
+enable together, so that it lists the compiler for `bootstrap` too. This script removes each crate that `cargo tree` does
+not list for CRATE.
 """
 
 import json

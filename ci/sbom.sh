@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes target/dist/nebula.cdx.json and target/dist/bootstrap.cdx.json: the crates that the two programs are made of, on
-# whatever machine. It needs cargo-cyclonedx.
+# Writes target/dist/nebula.cdx.json and target/dist/bootstrap.cdx.json, which list the crates that the two programs are
+# made of. It needs cargo-cyclonedx.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,7 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 trap 'git clean --quiet --force -x -- "*.cdx.json" ":!target"' EXIT
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
-cargo cyclonedx --quiet --manifest-path frontends/cli/Cargo.toml --format json --target all --spec-version 1.5 --no-build-deps
+cargo cyclonedx --quiet --format json --spec-version 1.5 --target all --no-build-deps \
+  --manifest-path frontends/cli/Cargo.toml
 mkdir -p target/dist
 python3 ci/sbom.py nebula-cli frontends/cli/nebula-cli.cdx.json >target/dist/nebula.cdx.json
 python3 ci/sbom.py nebula-lambda frontends/lambda/nebula-lambda.cdx.json >target/dist/bootstrap.cdx.json
