@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks the archives of target/dist into target/image, the folder that ci/Dockerfile copies from. Then builds the image
-# for both processors, and fails where the compressed layers take 40 MB, or where the image does not run as it should.
+# Unpacks the archives of target/dist into target/image, the folder that ci/Dockerfile copies from. Then builds the
+# image for both processors, and fails where the compressed layers take 40 MB, or where it does not run as it should.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -16,8 +16,8 @@ const ANSWER: &str = r#"(module (func (export "answer") (result i32) (i32.const 
 
 /// Lets callers reach the listed functions only.
 ///
-/// A layer can read which version was found (`Invocation::resolved`). It can attach a value to the invocation
-/// (`Invocation::attach`), which is dropped when the guest has ended, and it can see how the response ends (`Body::on_end`).
+/// A layer can read which version was found (`Invocation::resolved`). It can attach a value to the invocation, which is
+/// dropped when the guest has ended (`Invocation::attach`), and it can see how the response ends (`Body::on_end`).
 struct Allowed {
     names: Vec<FunctionName>,
     inner: Arc<dyn Invoker>,
@@ -38,7 +38,7 @@ impl Invoker for Allowed {
 async fn main() -> Result<(), Box<dyn Error>> {
     let names = vec!["answer".parse()?];
     let runtime = Runtime::builder(Store::memory())
-        // The layer that is added first is the outermost: a refused call takes no place of the eight that may run at once.
+        // The layer that is added first is the outermost: a refused call takes none of the eight places.
         .layer(|inner| Arc::new(Allowed { names, inner }))
         .layer(|inner| Arc::new(Admission::new(inner, 8)))
         .build()?;

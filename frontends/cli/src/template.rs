@@ -93,28 +93,33 @@ impl Template {
         };
         match kind {
             Kind::Core => template(
-                files!("rust-core": "src/lib.rs"; "Cargo.toml" = "rust-core.Cargo.toml", ".gitignore" = "rust.gitignore"),
+                files!("rust-core": "src/lib.rs";
+                    "Cargo.toml" = "rust-core.Cargo.toml", ".gitignore" = "rust.gitignore"),
                 "target/wasm32-unknown-unknown/release/{{crate}}.wasm",
                 "cargo build --release --target wasm32-unknown-unknown",
                 RUSTUP_CORE,
                 ADD,
             ),
             Kind::Command => template(
-                files!("rust-command": "src/main.rs"; "Cargo.toml" = "rust-command.Cargo.toml", ".gitignore" = "rust.gitignore"),
+                files!("rust-command": "src/main.rs";
+                    "Cargo.toml" = "rust-command.Cargo.toml", ".gitignore" = "rust.gitignore"),
                 "target/wasm32-wasip1/release/{{name}}.wasm",
                 "cargo build --release --target wasm32-wasip1",
                 RUSTUP_COMMAND,
                 GREET,
             ),
             Kind::Http => template(
-                files!("rust-http": "src/lib.rs"; "Cargo.toml" = "rust-http.Cargo.toml", ".gitignore" = "rust.gitignore"),
+                files!("rust-http": "src/lib.rs";
+                    "Cargo.toml" = "rust-http.Cargo.toml", ".gitignore" = "rust.gitignore"),
                 "target/wasm32-wasip2/release/{{crate}}.wasm",
                 "cargo build --release --target wasm32-wasip2",
                 RUSTUP_COMPONENT,
                 REQUEST,
             ),
             Kind::Typed => template(
-                files!("rust-typed": "src/lib.rs"; "Cargo.toml" = "rust-typed.Cargo.toml", ".gitignore" = "rust.gitignore", "wit/world.wit" = "typed.wit"),
+                files!("rust-typed": "src/lib.rs";
+                    "Cargo.toml" = "rust-typed.Cargo.toml", ".gitignore" = "rust.gitignore",
+                    "wit/world.wit" = "typed.wit"),
                 "target/wasm32-wasip2/release/{{crate}}.wasm",
                 "cargo build --release --target wasm32-wasip2",
                 RUSTUP_COMPONENT,

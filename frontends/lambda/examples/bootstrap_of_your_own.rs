@@ -1,7 +1,7 @@
 //! A `bootstrap` of one's own: the program that AWS Lambda starts in each of its environments.
 //!
-//! Outside of Lambda, this program plays Lambda for itself: it starts a Runtime API on this machine, then itself once more
-//! as the environment, and hands that one event.
+//! Outside of Lambda, this program plays Lambda for itself: it serves a Runtime API on this machine, starts itself once
+//! more as the environment, and gives it one event.
 //!
 //! ```sh
 //! cargo run -p nebula-lambda --example bootstrap_of_your_own
