@@ -35,6 +35,19 @@ circles:
 doc:
     RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps
 
+# Build the documentation site into target/book, after checking its links: needs mdBook
+docs:
+    cargo test --quiet --workspace --test links
+    mdbook build
+
+# Write the pages of docs/reference that are made from the code
+reference:
+    NEBULA_UPDATE_REFERENCE=1 cargo test --quiet --workspace --bin nebula reference
+
+# Write the manual pages of `nebula` to target/man
+man:
+    cargo run --quiet -- man target/man
+
 # Build the guests, after making the WebAssembly targets where they are missing
 guests:
     guests/build.sh
@@ -112,4 +125,4 @@ typos:
     typos
 
 # Run all that a change has to pass, the quick checks first
-ci: fmt-check typos circles workflows deny package lint doc test
+ci: fmt-check typos circles workflows deny package lint doc test docs

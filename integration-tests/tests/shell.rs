@@ -236,3 +236,43 @@ fn a_container_s_first_process_ends_at_a_signal_also_before_it_serves() {
     let ran = run_first("exec \"$0\" \"$@\"", &project, &["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(ran.exit_code, 143, "{ran:#?}");
 }
+
+#[test]
+fn completions_complete_in_bash_and_are_there_for_other_shells() {
+    let (nebula, project) = (Nebula::built(), Project::new([]));
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ran = nebula.run(&project, &["completions", shell], b"");
+        assert_eq!((ran.exit_code, ran.text().contains("inspect"), ran.stderr.as_str()), (0, true, ""), "{shell}");
+        project.write(shell, &ran.text());
+    }
+    let complete = |words: &str, last: usize| {
+        let script = format!(
+            "source ./bash; COMP_WORDS=({words}); COMP_CWORD={last}; _nebula nebula \"${{COMP_WORDS[{last}]}}\" \
+             \"${{COMP_WORDS[{last} - 1]}}\"; echo \"${{COMPREPLY[@]}}\""
+        );
+        let output = Command::new("bash").args(["-c", &script]).current_dir(project.path()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(complete("nebula ser", 1), "serve\n");
+    assert_eq!(complete("nebula run --ti", 2), "--timeout\n");
+    assert_eq!(complete("nebula new x --kind co", 4), "core command\n");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let (nebula, project) = (Nebula::built(), Project::new([]));
+    let ran = nebula.run(&project, &["man", "share/man1"], b"");
+    assert_eq!((ran.exit_code, ran.text().as_str(), ran.stderr.as_str()), (0, "", ""));
+    let help = nebula.run(&project, &["--help"], b"").text();
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands = commands.filter(|line| !line.starts_with("   ")).map(|line| line.split_whitespace().next().unwrap());
+    let mut pages = vec!["nebula.1".to_owned(), "nebula-package-lambda.1".to_owned()];
+    pages.extend(commands.filter(|name| *name != "help").map(|name| format!("nebula-{name}.1")));
+    pages.sort();
+    let folder = project.join("share/man1");
+    let mut made: Vec<_> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    made.sort();
+    assert_eq!(made, pages);
+    assert!(fs::read_to_string(folder.join("nebula-run.1")).unwrap().contains("seq 1000 | nebula run treats"));
+}

@@ -1,9 +1,12 @@
 //! The command line: the subcommands, and the options that all of them take.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
-    command::{inspect::Inspect, list::List, new::New, package::Package, publish::Publish, run::Run, serve::Serve},
+    command::{
+        completions::Completions, inspect::Inspect, list::List, man::Man, new::New, package::Package, publish::Publish,
+        run::Run, serve::Serve,
+    },
     failure::Failure,
     first_process::EndsAtSignals,
     global::Global,
@@ -50,6 +53,10 @@ pub(crate) enum Command {
     List(List),
     Inspect(Inspect),
     Package(Package),
+    Completions(Completions),
+    /// For those who package Nebula, and so not in the list of commands
+    #[command(hide = true)]
+    Man(Man),
 }
 
 impl Command {
@@ -64,14 +71,14 @@ impl Command {
             Self::List(list) => list.execute(global).await,
             Self::Inspect(inspect) => inspect.execute(global).await,
             Self::Package(package) => package.execute(global).await,
+            Self::Completions(completions) => completions.execute(Cli::command()),
+            Self::Man(man) => man.execute(Cli::command()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

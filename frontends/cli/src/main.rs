@@ -13,6 +13,8 @@ mod places;
 mod print;
 mod progress;
 mod publish;
+#[cfg(test)]
+mod reference;
 mod report_log;
 mod start;
 mod target;

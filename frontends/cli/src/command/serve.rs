@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How many invocations a server runs at once, unless its configuration says otherwise.
-const CONCURRENCY: u32 = 256;
+pub(crate) const CONCURRENCY: u32 = 256;
 
 const EXAMPLES: &str = "\
 Examples:

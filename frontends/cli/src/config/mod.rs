@@ -3,6 +3,8 @@
 //! [`schema`] has the keys of the file. [`Config`] has the values after they are checked.
 
 mod error;
+#[cfg(test)]
+mod reference;
 mod schema;
 #[cfg(test)]
 mod tests;

@@ -8,53 +8,93 @@ use serde::Deserialize;
 
 use crate::values::{Count, FilePattern, MediaType, ShellCommand, Size, Timeout, VariableName};
 
+/// What `nebula serve` and `nebula publish` read.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
+    /// The functions to publish, by their names.
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, Function>"))]
     pub(super) functions: BTreeMap<FunctionName, Function>,
+    /// Paths and hosts that belong to one function.
+    #[cfg_attr(test, schemars(with = "Vec<WrittenRoute>"))]
     pub(super) routes: Vec<Route>,
+    /// The limits of each function that does not set its own.
     pub(super) limits: Limits,
+    /// The highest limits that a function can have.
     pub(super) ceilings: Limits,
+    /// Settings of the server.
     pub(super) server: Server,
+    /// How `nebula serve --watch` watches files.
     pub(super) watch: Watch,
 }
 
-/// `[functions.NAME]`. The keys of [`Limits`] stand here once more: serde cannot both flatten and refuse unknown keys.
+// The keys of `Limits` stand here once more: serde cannot both flatten and refuse unknown keys.
+/// A function: its file, its limits, and what it may use.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Function {
+    /// The WebAssembly file, binary or text. A relative path starts at the folder of `nebula.toml`.
     pub(super) source: PathBuf,
+    /// The command that makes the source. It runs in a shell, in the folder of `nebula.toml`.
     pub(super) build: Option<ShellCommand>,
+    /// The export that a call without a name means. It is also the one that a command runs in place of `_start`.
     pub(super) export: Option<String>,
+    /// The memory of one invocation: its linear memories and the heap of its garbage collector.
     pub(super) memory: Option<Size>,
+    /// The time of one invocation. Time for which the function waits for its reader does not count.
     pub(super) timeout: Option<Timeout>,
+    /// The largest request.
     pub(super) max_request: Option<Size>,
+    /// The largest response. What an HTTP handler streams is limited only if this key is set.
     pub(super) max_response: Option<Size>,
+    /// The number of invocations of the function that may run at the same time.
     pub(super) concurrency: Option<Count>,
+    /// The arguments of a command, after its name.
     #[serde(default)]
     pub(super) args: Vec<String>,
+    /// The environment variables of the function. It has no others.
     #[serde(default)]
     pub(super) env: BTreeMap<VariableName, String>,
+    /// The folders of this machine that the function can use.
     #[serde(default)]
     pub(super) dirs: Vec<Dir>,
+    /// The hosts to which the function may send HTTP requests: `api.example.com`, `*.example.com`, `HOST:PORT`, or an
+    /// address.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) allow_hosts: Vec<HostPattern>,
+    /// Which function provides each import of a component. The key is the import's name.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
     pub(super) imports: BTreeMap<String, FunctionRef>,
+    /// Lets an instance of a `wasi:http` 0.3 handler serve several requests, one after another. The requests share the
+    /// memory of the instance.
+    #[cfg_attr(test, schemars(with = "Option<WrittenReuse>"))]
     pub(super) reuse: Option<Reuse>,
+    /// The media type of a command's output. Without it, Nebula looks at the output: JSON, else text, else octets.
     pub(super) content_type: Option<MediaType>,
+    /// On AWS Lambda, `"item"` calls the function once for each record of a batch.
+    #[cfg_attr(test, schemars(with = "Option<super::reference::Batch>"))]
     pub(super) batch: Option<Batch>,
+    /// The longest time that the build may take.
     pub(super) build_timeout: Option<Timeout>,
+    /// The files that the build depends on, as patterns of `.gitignore`. Default: all files in the folder of `nebula.toml`.
     #[serde(default)]
     pub(super) watch: Vec<FilePattern>,
 }
 
-/// One of `dirs`.
+/// A folder of this machine that the function can use.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Dir {
+    /// The folder on this machine. A relative path starts at the folder of `nebula.toml`.
     pub(super) host: PathBuf,
+    /// The path at which the function sees the folder, such as `/data`.
     pub(super) guest: String,
+    /// Whether the function may change files in the folder.
     #[serde(default)]
     pub(super) writable: bool,
 }
@@ -64,11 +104,16 @@ pub(super) struct Dir {
 #[serde(try_from = "WrittenRoute")]
 pub(super) struct Route(pub(super) nebula_http::Route);
 
+/// A path, a host, or a path on a host that belongs to one function.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenRoute {
+    /// The path. All paths below it belong to the function too.
     path: String,
+    /// The host. Without it, the route is for every host.
     host: Option<String>,
+    /// The function, such as `shop`, `shop@prod` or `calc:add@3`.
     function: String,
 }
 
@@ -86,12 +131,16 @@ impl TryFrom<WrittenRoute> for Route {
 #[serde(try_from = "WrittenReuse")]
 pub(super) struct Reuse(pub(super) nebula_runtime::Reuse);
 
+/// How an instance serves several requests, one after another.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenReuse {
+    /// The number of requests after which the instance is replaced.
     max_requests: Option<NonZeroU32>,
-    /// Accepted as 1 alone: an earlier Nebula let an instance serve several requests at once.
+    /// Only 1 is accepted: an instance serves one request at a time.
     max_concurrent: Option<NonZeroU32>,
+    /// How long the instance waits for its next request.
     idle: Option<Timeout>,
 }
 
@@ -109,22 +158,33 @@ impl TryFrom<WrittenReuse> for Reuse {
     }
 }
 
-/// `[limits]` and `[ceilings]`.
+/// Limits of one invocation, and of the number of them.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Limits {
+    /// The memory of one invocation.
     memory: Option<Size>,
+    /// The time of one invocation.
     timeout: Option<Timeout>,
+    /// The largest request.
     max_request: Option<Size>,
+    /// The largest response. If `[ceilings]` sets it, it also limits the responses that HTTP handlers stream.
     max_response: Option<Size>,
+    /// The number of invocations of one function that may run at the same time.
     concurrency: Option<Count>,
 }
 
-/// `[server]`.
+/// Settings of the server.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
+    /// The number of invocations of all functions that may run at the same time.
     pub(super) concurrency: Option<Count>,
+    /// The addresses and networks of proxies whose `X-Forwarded-` header fields the server believes, such as
+    /// `10.0.0.0/8`.
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) trusted_proxies: Vec<Network>,
 }
 
@@ -141,11 +201,16 @@ impl TryFrom<String> for Network {
     }
 }
 
-/// `[watch]`.
+/// How `nebula serve --watch` watches files.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Watch {
+    /// Files that no build depends on, as patterns of `.gitignore`. A pattern that begins with `!` watches files that are
+    /// ignored otherwise.
     pub(super) ignore: Vec<FilePattern>,
+    /// Look at the files this often. By default, the system tells Nebula of changes, and Nebula looks each second only
+    /// where the system cannot.
     pub(super) poll: Option<Timeout>,
 }
 
