@@ -15,26 +15,27 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   nebula new treats --language rust --kind core
-                                        begin a project
+                                        start a project
   nebula run treats.wat 10              call a function in a file
-  nebula publish treats treats.wat      keep it under a name
-  nebula serve                          http://127.0.0.1:8080/api/treats/10 is 10
-  seq 1000 | nebula run treats          a thousand events, a thousand results
+  nebula publish treats treats.wat      publish it under a name
+  nebula serve                          serve it: curl localhost:8080/api/treats/10
+  seq 1000 | nebula run treats          call it for each line of stdin
   nebula package lambda treats -o app.zip
-                                        the same function on AWS Lambda
+                                        package it for AWS Lambda
 
 Exit codes:
-    0  done                             75  busy; later it may work
-    1  the function's own error         78  configuration
-    2  usage                           124  time-out
-   65  bad input, bad module           134  trap
-   66  not found                       137  memory, stack or output limit
-   69  store or address out of reach    70  internal
-   74  input or output failed
-  A command that exits with another code than 0 gives that code. A container's
-  first process that a signal ends gives 128 and the signal's number.";
+    0  success                          74  input or output failed
+    1  error of a typed function        75  busy: try again later
+    2  wrong command line               78  wrong configuration
+   65  wrong input or module           124  time-out
+   66  not found                       134  the function trapped
+   69  store or address unreachable    137  memory, stack or output limit
+   70  error in Nebula
+  If a function exits with a code other than 0, nebula run exits with that code.
+  If a signal ends the first process of a container, the code is 128 plus the
+  number of the signal.";
 
-/// Runs WebAssembly functions: behind an HTTP server and in a shell's pipe.
+/// Runs WebAssembly functions behind an HTTP server, in a shell pipe and on AWS Lambda
 #[derive(Debug, Parser)]
 #[command(name = "nebula", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {

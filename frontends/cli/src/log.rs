@@ -12,11 +12,11 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct LogOptions {
-    /// What is logged to stderr: a level, or levels of parts such as "warn,nebula=debug"
+    /// Which lines are logged to stderr: a level, or levels of parts such as "warn,nebula=debug"
     #[arg(long, global = true, value_name = "FILTER", env = "NEBULA_LOG", default_value = "warn,nebula=info")]
     #[arg(hide_env_values = true)]
     log: String,
-    /// How a line of the log looks
+    /// The format of the log
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 }
@@ -31,9 +31,9 @@ impl LogOptions {
 /// The format of a line of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people; in colours on a terminal
+    /// For people, with colours on a terminal
     Text,
-    /// For programs: one JSON object a line
+    /// For programs: one JSON object on each line
     Json,
 }
 

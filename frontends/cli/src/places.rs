@@ -19,7 +19,7 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct PlaceOptions {
-    /// Where functions are published: a folder, file:///…, or memory:// [default: the user's data folder]
+    /// The store of published functions: a folder, file:///…, or memory:// [default: the user's data folder]
     #[arg(long, global = true, value_name = "URL", env = "NEBULA_STORE", hide_env_values = true)]
     #[arg(value_parser = OsStringValueParser::new().try_map(store_url))]
     store: Option<StoreUrl>,

@@ -6,12 +6,12 @@ use nebula_runtime::{Outcome, Report};
 /// Which invocations' reports are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Reports {
-    /// Those of invocations that failed, as warnings: a line for each request costs throughput
+    /// Reports of calls that failed, as warnings
     #[default]
     Failures,
-    /// Those of all invocations
+    /// Reports of all calls. A line for each request costs throughput
     All,
-    /// None
+    /// No reports
     None,
 }
 

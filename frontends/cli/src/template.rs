@@ -16,13 +16,13 @@ pub(crate) enum Language {
 /// The kind of function that a project makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
-    /// Numbers in, a number out
+    /// Numbers in, numbers out
     Core,
-    /// Bytes on stdin in, bytes on stdout out
+    /// Stdin in, stdout out
     Command,
-    /// An HTTP request in, a response out: wasi:http
+    /// An HTTP request in, an HTTP response out (wasi:http)
     Http,
-    /// Values of its own types in and out: JSON for callers
+    /// JSON in, JSON out, by the function's own types
     Typed,
 }
 

@@ -29,7 +29,7 @@ Examples:
   nebula inspect ./treats.wat          a file that is not published
   nebula inspect treats --json | jq .limits";
 
-/// Shows a function's kind, exports and their types, size, digest, limits, grants and versions.
+/// Shows the kind, exports, types, size, digest, limits, grants and versions of a function
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Inspect {

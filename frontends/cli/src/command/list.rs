@@ -19,18 +19,18 @@ Examples:
   nebula list
   nebula list --json | jq -r '.[].name'
 
-A function that cannot be read is listed with the reason; a warning on stderr
-counts such functions, and the exit code stays 0.";
+If a function cannot be read, the list has the reason instead. A warning on
+stderr counts such functions, and the exit code is 0.";
 
 /// How many functions are read before they are printed. A list of up to this many has all its columns aligned. In a longer
 /// list only the column of names is, because only the names are known beforehand.
 const PART: usize = 100;
 
-/// Lists the published functions.
+/// Lists the published functions
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct List {
-    /// Print JSON: an array of the functions
+    /// Print a JSON array of the functions
     #[arg(long)]
     json: bool,
 }

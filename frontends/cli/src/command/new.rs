@@ -19,23 +19,23 @@ Examples:
   nebula new greeter --language python --kind http
   cd greeter && nebula serve --watch
 
-What a language's own tools make:
+Which kinds the tools of a language can make:
   rust        core, command, http, typed
   c           core, command
   javascript  http, typed
   python      command, http, typed
   wat         core, command, typed";
 
-/// Makes a folder with the smallest project of a function.
+/// Creates the smallest project of a function, in a new folder
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct New {
-    /// The function's name, and the folder's: 1 to 63 of a-z, 0-9 and -, starting with a letter
+    /// The name of the function and of the folder: 1 to 63 of a-z, 0-9 and -, starting with a letter
     name: FunctionName,
-    /// The language it is written in
+    /// The language of the project
     #[arg(long, value_enum)]
     language: Language,
-    /// What kind of function it is
+    /// The kind of the function
     #[arg(long, value_enum)]
     kind: Kind,
 }

@@ -15,24 +15,24 @@ Examples:
   nebula publish resize resize.wasm --alias prod
   nebula publish report report.wasm --config nebula.toml
 
-A server of the same store serves the new version within two seconds.
-Publishing the same again changes nothing.";
+A server that uses the same store serves the new version within two seconds.
+Publishing the same file with the same settings again changes nothing.";
 
-/// Publishes a module as the newest version of a function.
+/// Publishes a WebAssembly file as the newest version of a function
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Publish {
-    /// The function's name: 1 to 63 of a-z, 0-9 and -, starting with a letter
+    /// The name of the function: 1 to 63 of a-z, 0-9 and -, starting with a letter
     name: FunctionName,
-    /// A WebAssembly file, in the binary or in the text format
+    /// The WebAssembly file, in the binary or the text format
     file: PathBuf,
-    /// Point this alias to the version too
+    /// Also point this alias to the version
     #[arg(long)]
     alias: Option<AliasName>,
-    /// Take the settings, and not the source, of [functions.NAME] in this file
+    /// Use the settings of [functions.NAME] in this file, except its source
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print JSON: the version, and whether anything changed
+    /// Print JSON, with the version and whether anything changed
     #[arg(long)]
     json: bool,
 }

@@ -30,39 +30,39 @@ pub(crate) const CONCURRENCY: u32 = 256;
 const EXAMPLES: &str = "\
 Examples:
   nebula serve                                 all published functions
-  nebula serve --config nebula.toml --watch    publish a file's functions first,
+  nebula serve --config nebula.toml --watch    publish the functions of a file,
                                                and again when they change
-  nebula serve --watch --poll=2s               look at files each two seconds, where
-                                               the system does not tell of changes
+  nebula serve --watch --poll=2s               look for changes every two seconds,
+                                               if the system does not report them
   nebula serve --listen :80 --reports all --log-format json
                                                on all addresses of this machine
-  curl localhost:8080/api/treats/10
+  curl localhost:8080/api/treats/10            call a function
 
-Without --config, nebula.toml is used where the working directory has one.
-The first SIGINT or SIGTERM lets requests finish, the second quits. SIGHUP lets
-requests finish too, but not under nohup.";
+Without --config, the server reads nebula.toml if the working directory has one.
+The first SIGINT or SIGTERM lets requests finish, the second one ends the server
+at once. SIGHUP lets requests finish too, except under nohup.";
 
-/// Serves the published functions over HTTP.
+/// Serves the published functions over HTTP
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
-    /// Where to listen: an address or a name with a port, :8080 for all addresses, or 8080 for
-    /// that port of 127.0.0.1. Port 0 is any free one. Whoever reaches it can call functions
+    /// The address to listen on: HOST:PORT, :8080 for all addresses of this machine, or 8080 for port 8080
+    /// of 127.0.0.1. Port 0 means any free port. Everyone who reaches the address can call the functions
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: ListenAddress,
-    /// Functions to publish first, and the server's limits
+    /// The file with the functions to publish first, and the limits of the server
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Publish functions again when their files or the configuration change, and run their
-    /// build commands when anything else in the configuration's folder does
+    /// Publish functions again when their files or the configuration change, and run their build commands
+    /// when another file in the folder of the configuration changes
     #[arg(long)]
     watch: bool,
-    /// With --watch: how often to look at files without a notice from the system. Where it is known
-    /// to give none, that is each second without this option too
+    /// With --watch: look for changes this often. Without this option, Nebula looks every second if the
+    /// system does not report changes
     #[arg(long, value_name = "INTERVAL", requires = "watch")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     poll: Option<Timeout>,
-    /// Which invocations' reports are logged
+    /// Which reports of calls are logged
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     reports: Reports,
 }

@@ -62,10 +62,10 @@ impl Html<'_> {
         let Page { functions, total, next } = self.0;
         match (functions.as_slice(), total) {
             ([], 0) => {
-                f.write_str("<p>No function is published here yet: <code>nebula publish NAME FILE</code></p>\n")?
+                f.write_str("<p>No function is published yet. Publish one with <code>nebula publish NAME FILE</code>.</p>\n")?
             }
-            ([], _) => f.write_str("<p>There are no further functions.</p>\n")?,
-            _ => f.write_str("<noscript><p>The forms need JavaScript; the functions do not.</p></noscript>\n")?,
+            ([], _) => f.write_str("<p>There are no more functions.</p>\n")?,
+            _ => f.write_str("<noscript><p>The forms on this page need JavaScript. The functions do not.</p></noscript>\n")?,
         }
         functions.iter().try_for_each(|listed| entry(f, listed))?;
         match next {

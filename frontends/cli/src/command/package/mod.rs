@@ -33,16 +33,16 @@ Examples:
   nebula package lambda treats resize@prod --arch arm64 -o app.zip
   nebula package lambda --config nebula.toml --store memory:// -o app.zip
 
-The package runs on the runtime provided.al2023. The same functions make the same bytes.
-The program that runs in it, bootstrap, is looked for beside nebula as bootstrap-x86_64 and
-bootstrap-arm64; `just bootstrap` in Nebula's repository makes it.";
+The package is for Lambda's runtime provided.al2023. The same functions always make the same
+bytes. Nebula looks for bootstrap, the program in the package, in its own folder, under the
+names bootstrap-x86_64 and bootstrap-arm64. `just bootstrap` in Nebula's repository builds it.";
 
 /// The sizes that AWS Lambda accepts ("Lambda quotas"). A larger zip file has to be uploaded to S3; a larger package is
 /// refused.
 const MAX_UPLOADED: u64 = 50 << 20;
 const MAX_UNZIPPED: u64 = 250 << 20;
 
-/// Packages functions for where they are to run.
+/// Packages functions for another platform
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Package {
@@ -55,26 +55,27 @@ enum Platform {
     Lambda(Lambda),
 }
 
-/// Packages functions for AWS Lambda: their compiled code, and the program that runs them
+/// Packages functions for AWS Lambda: the compiled code, and the program that runs it
 #[derive(Debug, Args)]
 #[command(after_help = LAMBDA_EXAMPLES)]
 struct Lambda {
-    /// The functions, each with a version where it is not the latest: treats, treats@3, resize@prod
+    /// The functions, such as treats, treats@3 or resize@prod. Without a version, the latest is packaged
     #[arg(value_name = "FUNCTION", required_unless_present = "config")]
     functions: Vec<FunctionRef>,
-    /// The processor that they are to run on: x86_64 or arm64
+    /// The processor of the Lambda function: x86_64 or arm64
     #[arg(long, value_name = "ARCH", default_value_t = Architecture::X86_64)]
     arch: Architecture,
     /// The zip file to write
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// The program that runs them there [default: bootstrap-ARCH beside nebula]
+    /// The program that runs the functions [default: bootstrap-ARCH in the folder of nebula]
     #[arg(long, value_name = "FILE")]
     bootstrap: Option<PathBuf>,
-    /// Publish the functions of this file first, and package all of them if none is named; its limits are the package's
+    /// Publish the functions of this file first. The package gets the limits of the file, and all its
+    /// functions if no FUNCTION is named
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print JSON: what is in the package
+    /// Print JSON, with the contents of the package
     #[arg(long)]
     json: bool,
 }

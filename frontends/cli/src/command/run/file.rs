@@ -16,25 +16,25 @@ pub(super) struct FileOptions {
     /// The export to call
     #[arg(long, value_name = "NAME")]
     export: Option<String>,
-    /// Set an environment variable of the function; it has no others
+    /// Set an environment variable. The function has no others
     #[arg(long, value_name = "K=V")]
     env: Vec<Variable>,
-    /// Let the function read a folder, or with :rw change it too
+    /// Let the function read a folder, or with :rw also write to it
     #[arg(long, value_name = "HOST::GUEST[:rw]")]
     dir: Vec<Dir>,
     /// Let the function send HTTP requests to a host, such as api.example.com, *.example.com:8443 or 127.0.0.1:9000
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<HostPattern>,
-    /// Limit its memory [default: 128MiB]
+    /// The memory limit [default: 128MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<Size>,
-    /// Limit the time of one event [default: 30s]
+    /// The time limit of one event [default: 30s]
     #[arg(long, value_name = "DURATION")]
     timeout: Option<Timeout>,
-    /// Limit the size of one event [default: 6MiB]
+    /// The size limit of one event [default: 6MiB]
     #[arg(long, value_name = "SIZE")]
     max_request: Option<Size>,
-    /// Limit the size of one result [default: 6MiB]
+    /// The size limit of one result [default: 6MiB]
     #[arg(long, value_name = "SIZE")]
     max_response: Option<Size>,
 }

@@ -30,44 +30,45 @@ Examples:
   seq 1000 | nebula run treats                  an event and a result for each line
   nebula run ./greet.wasm --env LANG=en --dir ./texts::/texts --raw -- --name Ada
 
-What to run:
-  What has a / or . before any : or @, or ends in .wasm or .wat, is a FILE.
-  Everything else is a published FUNCTION. A file named treats is ./treats.
+FUNCTION or FILE:
+  A name is a FILE if it ends in .wasm or .wat, or if it has a / or . before the
+  first : or @. Every other name is a published FUNCTION. To run a file that is
+  named treats, write ./treats.
 
 Arguments:
-  ARGs are one event: numbers for a core module, otherwise text. Negative numbers
-  are ARGs like others, but for exponents with a sign. What follows -- is the
-  program's own argument list (ARGV) where a FILE is a command. Everywhere else it
-  is more ARGs, whatever they begin with: nebula run f -- -1e-7
-  A text that does not end its last line gets a line end; --raw adds none.
+  The ARGs are one event: numbers for a core module, otherwise text. A negative
+  number is an ARG too, unless it has an exponent with a sign. If a FILE is a
+  command, everything after -- is the argument list of the program (ARGV).
+  Otherwise, everything after -- is more ARGs: nebula run f -- -1e-7
+  If a text does not end its last line, nebula adds a line end. --raw adds none.
 
 Streams of events:
-  Without ARG and --raw, each line of stdin is an event, a JSON value; blank lines
-  are passed over. Each result is a line, in the events' order: JSON as it is,
-  other text as a JSON string, octets as a base64 string. An event that fails gives
-  {\"error\":{\"kind\":…,\"detail\":…}} on its line, and the exit code at the end is
-  that of the first that failed.";
+  Without ARGs and --raw, each line of stdin is an event: a JSON value. Blank lines
+  are ignored. Each result is a line, in the order of the events: JSON as it is,
+  other text as a JSON string, octets as a base64 string. If an event fails, its
+  line is {\"error\":{\"kind\":…,\"detail\":…}}, and nebula exits with the code of
+  the first event that failed.";
 
-/// Runs a function on one event or on a stream of them.
+/// Runs a function on one event or on a stream of events
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Run {
     /// A published function such as treats or calc:add@prod, or a file such as ./treats.wasm
     #[arg(value_name = "FUNCTION|FILE")]
     target: Target,
-    /// The event. Without any, events come from stdin
+    /// The arguments of the event. Without them, events come from stdin
     #[arg(value_name = "ARG", allow_negative_numbers = true)]
     args: Vec<String>,
-    /// What is written of each result
+    /// Which part of each result is written
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     output: Output,
-    /// Take the whole of stdin as one event, as it is, and write the result as it is
+    /// Read all of stdin as one event, and write the result as it is
     #[arg(long)]
     raw: bool,
-    /// How many events of a stream are run at once [default: the number of cores]
+    /// How many events of a stream run at the same time [default: the number of cores]
     #[arg(long, value_name = "N", conflicts_with_all = ["raw", "args"])]
     jobs: Option<Count>,
-    /// Arguments of the program itself, where a FILE is a command
+    /// The arguments of the program, if a FILE is a command
     #[arg(last = true, value_name = "ARGV")]
     argv: Vec<String>,
     #[command(flatten)]
@@ -77,10 +78,10 @@ pub(crate) struct Run {
 /// What is written of each result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Output {
-    /// Its body
+    /// The body
     #[default]
     Body,
-    /// One JSON object a line: status, headers, body and report
+    /// One JSON object on each line: status, headers, body and report
     Full,
 }
 
