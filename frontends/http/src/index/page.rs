@@ -61,11 +61,13 @@ impl Html<'_> {
     fn main(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Page { functions, total, next } = self.0;
         match (functions.as_slice(), total) {
-            ([], 0) => {
-                f.write_str("<p>No function is published yet. Publish one with <code>nebula publish NAME FILE</code>.</p>\n")?
-            }
+            ([], 0) => f.write_str(
+                "<p>No function is published yet. Publish one with <code>nebula publish NAME FILE</code>.</p>\n",
+            )?,
             ([], _) => f.write_str("<p>There are no more functions.</p>\n")?,
-            _ => f.write_str("<noscript><p>The forms on this page need JavaScript. The functions do not.</p></noscript>\n")?,
+            _ => f.write_str(
+                "<noscript><p>The forms on this page need JavaScript. The functions do not.</p></noscript>\n",
+            )?,
         }
         functions.iter().try_for_each(|listed| entry(f, listed))?;
         match next {
