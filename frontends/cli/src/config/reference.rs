@@ -135,6 +135,10 @@ fn drop_null(schema: &mut Value) {
         Value::Object(members) => {
             members.remove("default");
             members.values_mut().for_each(drop_null);
+            if let Some([only]) = members.get("type").and_then(Value::as_array).map(Vec::as_slice) {
+                let only = only.clone();
+                members.insert("type".to_owned(), only);
+            }
             if let Some(only) = members.remove("anyOf") {
                 let only = only.as_array().and_then(|any| any.first()).and_then(Value::as_object).cloned();
                 members.extend(only.unwrap_or_default());

@@ -33,8 +33,8 @@ an error of a function: 2 for a wrong command line, 74 for input or output that 
 #[tokio::test]
 async fn the_page_of_errors_is_what_callers_get() {
     let mut page = INTRODUCTION.to_owned();
-    page += &row(&["kind", "HTTP status", "title", "exit code", "what happened, and what to do"]);
-    page += &row(&["---"; 5]);
+    page += &row(&["kind", "HTTP status", "title", "exit code", "worth a retry", "what happened, and what to do"]);
+    page += &row(&["---"; 6]);
     for kind in ErrorKind::ALL {
         page += &kind_row(kind).await;
     }
@@ -51,7 +51,8 @@ async fn kind_row(kind: ErrorKind) -> String {
     }
     let (statuses, titles): (Vec<_>, Vec<_>) = statuses.into_iter().unzip();
     let code = exit_code(&InvokeError::new(kind, "")).to_string();
-    row(&[&format!("`{kind}`"), &statuses.join("<br>"), &titles.join("<br>"), &code, advice(kind)])
+    let retry = if kind.is_retryable() { "yes" } else { "no" };
+    row(&[&format!("`{kind}`"), &statuses.join("<br>"), &titles.join("<br>"), &code, retry, advice(kind)])
 }
 
 /// What makes the statuses of a kind differ.
