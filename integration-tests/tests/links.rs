@@ -1,5 +1,5 @@
-//! The links of the documentation: each leads to a file that exists, and to a heading that is in it. A page of the site,
-//! docs/, links only to other pages of the site, and each page is in its table of contents.
+//! The links of the documentation: each leads to a file that exists, and to a heading that is in it. A page of the
+//! site, docs/, links only to other pages of the site, and each page is in its table of contents.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{

@@ -91,19 +91,21 @@ impl New {
     fn readme(&self, template: &Template) -> String {
         let main = template.files.first().map_or("", |(path, _)| path);
         let what = match self.kind {
-            Kind::Core => "A function from numbers to a number",
-            Kind::Command => "A function from bytes to bytes: stdin to stdout",
-            Kind::Http => "A handler of HTTP requests",
-            Kind::Typed => "A function of its own types, which callers give and get as JSON",
+            Kind::Core => "This function takes numbers and returns a number",
+            Kind::Command => "This function reads stdin and writes stdout",
+            Kind::Http => "This function handles HTTP requests",
+            Kind::Typed => "This function has types of its own, and callers send and get JSON",
         };
-        let needs = template.needs.map(|needs| format!("It takes {needs}.\n\n")).unwrap_or_default();
+        let needs = template.needs.map(|needs| format!("You need {needs}.\n\n")).unwrap_or_default();
         let install = template.install.map(|install| format!("{install}\n")).unwrap_or_default();
         let build = match template.build {
-            Some(_) => "; it is built by the command in `nebula.toml`, and again whenever a file changes",
-            None => ", and served again whenever it changes",
+            Some(_) => {
+                ". The command in `nebula.toml` builds it, and `nebula serve --watch` runs that command when a file changes"
+            }
+            None => ". `nebula serve --watch` publishes it again when the file changes",
         };
         self.filled(&format!(
-            "# {{{{name}}}}\n\n{what}, in `{main}`{build}.\n\n{needs}```\n{install}nebula serve --watch\ncurl {}\n```\n",
+            "# {{{{name}}}}\n\n{what}. It is in `{main}`{build}.\n\n{needs}```\n{install}nebula serve --watch\ncurl {}\n```\n",
             template.call
         ))
     }

@@ -1,5 +1,5 @@
-//! `docs/reference/configuration.md`, and the JSON Schema with which editors check and complete a `nebula.toml`: both are
-//! made from the types that read the file.
+//! `docs/reference/configuration.md`, and the JSON Schema with which editors check and complete a `nebula.toml`. Both
+//! are made from the types that read the file.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -25,11 +25,11 @@ pub(super) enum Batch {
 const INTRODUCTION: &str = "\
 # nebula.toml
 
-`nebula serve` reads `nebula.toml` in the working directory, or the file that `--config` names. A key that does not exist is
-an error, which suggests the nearest key that does. Relative paths start at the folder of the file.
+`nebula serve` reads `nebula.toml` in the working directory, or the file that `--config` names. A key that does not
+exist is an error, which suggests the nearest key that does. Relative paths start at the folder of the file.
 
-For completion and checks in an editor (Even Better TOML, or anything else that uses Taplo), begin the file with a comment that
-points to [the JSON Schema](nebula.schema.json) of this page: `#:schema PATH-OR-URL/nebula.schema.json`.
+For completion and checks in an editor (Even Better TOML, or anything else that uses Taplo), begin the file with a
+comment that points to [the JSON Schema](nebula.schema.json) of this page: `#:schema PATH-OR-URL/nebula.schema.json`.
 
 A file that uses every key:
 

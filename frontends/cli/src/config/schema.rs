@@ -80,7 +80,8 @@ pub(super) struct Function {
     pub(super) batch: Option<Batch>,
     /// The longest time that the build may take.
     pub(super) build_timeout: Option<Timeout>,
-    /// The files that the build depends on, as patterns of `.gitignore`. Default: all files in the folder of `nebula.toml`.
+    /// The files that the build depends on, as patterns of `.gitignore`. Default: all files in the folder of
+    /// `nebula.toml`.
     #[serde(default)]
     pub(super) watch: Vec<FilePattern>,
 }
@@ -206,8 +207,8 @@ impl TryFrom<String> for Network {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Watch {
-    /// Files that no build depends on, as patterns of `.gitignore`. A pattern that begins with `!` watches files that are
-    /// ignored otherwise.
+    /// Files that no build depends on, as patterns of `.gitignore`. A pattern that begins with `!` watches files that
+    /// are ignored otherwise.
     pub(super) ignore: Vec<FilePattern>,
     /// Look at the files this often. By default, the system tells Nebula of changes, and Nebula looks each second only
     /// where the system cannot.

@@ -15,19 +15,20 @@ use super::row;
 const INTRODUCTION: &str = "\
 # Errors
 
-Every error has one of eleven kinds and a message. The kind decides the HTTP status and the exit code of `nebula run`. On AWS
-Lambda, an HTTP request gets the same status; every other event gets a function error whose type is the kind.
+Every error has one of eleven kinds and a message. The kind decides the HTTP status and the exit code of `nebula run`.
+On AWS Lambda, an HTTP request gets the same status; every other event gets a function error whose type is the kind.
 
-An HTTP response with an error is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with the members
-`type` (`urn:nebula:error:` and the kind), `title`, `status`, `detail` (the message), `kind` and `invocation_id`. An error of
-kind `guest_error` also has the member `error`: the value that the function returned. An error of kind `internal` has no
-`detail`; the log of the server has it.
+An HTTP response with an error is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with the
+members `type` (`urn:nebula:error:` and the kind), `title`, `status`, `detail` (the message), `kind` and
+`invocation_id`. An error of kind `guest_error` also has the member `error`: the value that the function returned. An
+error of kind `internal` has no `detail`; the log of the server has it.
 
 ";
 
 const EXIT_CODES: &str = "
-A function that exits with a code other than 0 gives that code instead of 134. `nebula` has further exit codes for what is not
-an error of a function: 2 for a wrong command line, 74 for input or output that failed, and 78 for a wrong configuration.
+If a function exits with a code other than 0, `nebula run` exits with that code instead of 134. `nebula` has more exit
+codes for failures that are not of a function: 2 for a wrong command line, 74 for input or output that failed, and 78
+for a wrong configuration.
 ";
 
 #[tokio::test]
@@ -93,27 +94,27 @@ fn advice(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NotFound => "There is no such function, version or export. `nebula list` lists the functions.",
         ErrorKind::InvalidInput => {
-            "The input does not fit the function. The message says which argument, and what was expected. A 415 names the \
-             codings that are known in `Accept-Encoding`. A method that the function does not take gives 405, and `Allow` \
-             names those that it takes."
+            "The input does not fit the function. The message names the argument and what was expected. A 415 names \
+             the known codings in `Accept-Encoding`. If the function does not take the method, the status is 405, and \
+             `Allow` names the methods that it takes."
         }
         ErrorKind::PayloadTooLarge => "The request is larger than `max_request`.",
         ErrorKind::InvalidModule => {
-            "The file is not WebAssembly, uses what is not supported, or imports what nobody provides. Publishing it fails \
-             with this error."
+            "The file is not WebAssembly, uses an unsupported feature, or has an import that nobody provides. Publish \
+             it again after you have changed it."
         }
         ErrorKind::GuestError => "A typed function returned the error of its `result`.",
         ErrorKind::GuestFault => {
-            "The function trapped, exited with a code other than 0, or gave an invalid answer. The log has what it wrote to \
-             its stderr."
+            "The function trapped, exited with a code other than 0, or gave an invalid answer. The log has the stderr \
+             of the function."
         }
         ErrorKind::Timeout => "The function did not end within its `timeout`, or within the caller's deadline.",
         ErrorKind::LimitExceeded => {
             "The function used more memory, table elements, output or call stack than its limits allow."
         }
         ErrorKind::Overloaded => {
-            "The function is at its `concurrency` (429), or the server is at its own (503). Call again after the seconds in \
-             `Retry-After`."
+            "The function is at its `concurrency` (429), or the server is at its own (503). Call again after the time \
+             in `Retry-After`."
         }
         ErrorKind::Unavailable => {
             "The store, or another thing that the server depends on, does not answer. Call again later."
