@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Package(Package),
     Completions(Completions),
-    /// For those who package Nebula, and so not in the list of commands
+    // For people who package Nebula, so it is not in the list of commands.
     #[command(hide = true)]
     Man(Man),
 }

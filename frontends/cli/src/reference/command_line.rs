@@ -21,7 +21,7 @@ fn the_page_of_the_command_line_is_what_help_prints() {
 
 /// Adds a command and those below it. Global options are shown once, with `nebula` itself.
 fn add(page: &mut String, command: &Command, hides_global: bool) {
-    let shown = if hides_global { command.clone().mut_args(|arg| hidden_if_global(arg)) } else { command.clone() };
+    let shown = if hides_global { command.clone().mut_args(hidden_if_global) } else { command.clone() };
     let name = shown.get_bin_name().unwrap_or(shown.get_name()).to_owned();
     let help = shown.clone().render_long_help().to_string();
     let help: String = help.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
