@@ -19,7 +19,7 @@ import sys
 import tomllib
 
 ROOMS = {
-    "nebula-runtime": ["runtime", "registry", "guest", "host", "engine", "store", "layers", "call", "function", "sync"],
+    "nebula-runtime": ["test_kit", "runtime", "registry", "guest", "host", "engine", "store", "layers", "call", "function", "sync"],
 }
 
 TEXT_OR_COMMENT = re.compile(

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use nebula_local::{Ending, Events, Job, Output};
+use nebula_local::{Events, Job, JobOutcome, Output};
 use nebula_runtime::{Runtime, Store};
 
 const DOUBLE: &str = r#"(module (func (export "double") (param i32) (result i32)
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(second.starts_with(r#"{"error":{"kind":"invalid_input""#), "{second}");
     // A program in a pipe ends with `ending.exit_code()`, which tells of the first failure.
     assert_eq!(ending.exit_code(), 65);
-    let Ending::Stream(summary) = ending else { return Err("a job of lines ends as a stream".into()) };
+    let JobOutcome::Stream(summary) = ending else { return Err("a job of lines ends as a stream".into()) };
     assert_eq!((summary.events, summary.failures), (3, 1));
     Ok(())
 }

@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 use wasmtime::{Collector, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::{Flavour, limiter::MAX_TABLE_ELEMENTS};
+use super::{flavour::Flavour, limiter::MAX_TABLE_ELEMENTS};
 
 /// The most core instances that one invocation may have. They are a counter in the pool, so their total costs nothing.
 pub(super) const CORE_INSTANCES: u32 = 1_000;

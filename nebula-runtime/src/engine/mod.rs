@@ -7,6 +7,7 @@ mod clock;
 #[cfg(feature = "compiler")]
 mod compiler;
 mod fault;
+mod flavour;
 mod host;
 mod limiter;
 mod precompiled;
@@ -27,6 +28,7 @@ use bytesize::ByteSize;
 #[cfg(feature = "compiler")]
 pub(crate) use compiler::Compiler;
 pub(crate) use fault::fault;
+pub(crate) use flavour::Flavour;
 use futures_util::future::BoxFuture;
 pub(crate) use host::Host;
 pub(crate) use precompiled::Precompiled;
@@ -91,29 +93,6 @@ pub(crate) struct Engine {
     ticker: Arc<Ticker>,
     /// Places for instances that wait for their next invocation.
     waiting: Arc<Semaphore>,
-}
-
-/// Whether guests run tasks of their own (the component model's async functions).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Flavour {
-    Plain,
-    Concurrent,
-    /// The same, of a guest whose tasks may hold more stacks at a time than the pool has for an invocation. Wasmtime does not
-    /// tell how many, so that it is counted when the guest is compiled, and kept with its code as this flavour.
-    ManyStacks,
-}
-
-impl Flavour {
-    const ALL: [Self; 3] = [Self::Plain, Self::Concurrent, Self::ManyStacks];
-
-    fn is_concurrent(self) -> bool {
-        self != Self::Plain
-    }
-
-    /// The flavour whose engines run guests of this one.
-    fn of_engine(self) -> Self {
-        if self == Self::ManyStacks { Self::Concurrent } else { self }
-    }
 }
 
 /// Code that Wasmtime has compiled, as it is kept.

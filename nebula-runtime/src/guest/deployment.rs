@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::http::idle::Idle;
+use super::idle::Idle;
 use crate::{
     call::{Deployed, Gate, Overload, Resolved},
     function::{Digest, FunctionName, Limits},

@@ -11,6 +11,7 @@ mod deployment;
 #[cfg(feature = "compiler")]
 mod describe;
 mod http;
+mod idle;
 mod loader;
 mod methods;
 mod number;
@@ -19,6 +20,7 @@ mod streaming;
 mod toolchain;
 mod typed;
 mod unlinkable;
+mod waiting;
 
 pub(crate) use self::{
     call::{Answer, Call, Held},

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::RUNS;
 
-#[path = "../../src/guest/http/waiting.rs"]
+#[path = "../../src/guest/waiting.rs"]
 mod under_test;
 
 use under_test::{Waiting, Watch};

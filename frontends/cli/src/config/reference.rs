@@ -11,7 +11,7 @@ use super::schema::File;
 use crate::{
     build::Build,
     reference::{check, row},
-    values::{Count, FilePattern, MediaType, ShellCommand, Size, Timeout, VariableName, Written},
+    values::{Count, FilePattern, MediaType, ShellCommand, Size, TextValue, Timeout, VariableName},
 };
 
 /// How a batch of records reaches a function.
@@ -227,7 +227,7 @@ macro_rules! schema_of_written {
 
 schema_of_written!(Timeout, Size, Count, MediaType, ShellCommand, FilePattern, VariableName);
 
-fn written<T: Written>() -> Schema {
+fn written<T: TextValue>() -> Schema {
     let types = if T::of_number(1).is_some() { json!(["string", "integer"]) } else { json!("string") };
     json_schema!({"type": types, "title": T::EXPECTED})
 }

@@ -1,22 +1,23 @@
 //! Core modules: numeric exports, called with numbers.
 
 mod brevity;
+mod function;
 mod number;
 mod run;
 mod values;
 
 use std::{future::ready, pin::pin, sync::Arc};
 
-use brevity::Brevity;
+use function::{Function, is_callable};
 use http::HeaderValue;
 use number::Number;
 use run::Run;
-use wasmtime::{ExternType, FuncType, InstancePre, Linker, Module, ModuleExport, ValType};
+use wasmtime::{InstancePre, Linker, Module, ModuleExport, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use super::{
     call::{Answer, Call},
-    methods, toolchain,
+    methods,
     unlinkable::unlinkable,
 };
 use crate::{
@@ -38,14 +39,6 @@ pub(crate) struct Core {
 enum Instance {
     Pure(InstancePre<Host<()>>),
     Wasi(InstancePre<Host<WasiP1Ctx>>),
-}
-
-struct Function {
-    name: String,
-    export: ModuleExport,
-    params: Vec<Number>,
-    results: usize,
-    brevity: Brevity,
 }
 
 impl Core {
@@ -89,7 +82,15 @@ impl Core {
             report.update(|report| report.bytes_in = bytes_in);
             {
                 let memory = limits.memory;
-                let mut run = Run { core: &self, function, values: &mut values, began, memory, caller: &caller };
+                let mut run = Run {
+                    engine: &self.engine,
+                    initialize: self.initialize.as_ref(),
+                    function,
+                    values: &mut values,
+                    began,
+                    memory,
+                    caller: &caller,
+                };
                 match &self.instance {
                     // Pinned where it is made: it is large, and handing it on would copy it.
                     Instance::Pure(pre) => {
@@ -157,20 +158,6 @@ impl Core {
         };
         InvokeError::new(ErrorKind::NotFound, detail)
     }
-}
-
-impl Function {
-    fn new(module: &Module, name: &str, ty: &ExternType) -> Option<Self> {
-        let ty = ty.func().filter(|_| !toolchain::owns(name)).filter(|ty| is_callable(ty))?;
-        let export = module.get_export_index(name)?;
-        let params = ty.params().map(|ty| Number::of(&ty)).collect::<Option<_>>()?;
-        let results = ty.results().len();
-        Some(Self { name: name.to_owned(), export, params, results, brevity: Brevity::default() })
-    }
-}
-
-fn is_callable(ty: &FuncType) -> bool {
-    ty.params().chain(ty.results()).all(|ty| Number::of(&ty).is_some())
 }
 
 fn signature(module: &Module, name: &str) -> Option<Export> {

@@ -2,17 +2,19 @@
 
 use bytesize::ByteSize;
 use tokio::time::Instant;
-use wasmtime::{Extern, Func, Instance, InstancePre, Store, Val};
+use wasmtime::{Extern, Func, Instance, InstancePre, ModuleExport, Store, Val};
 
-use super::{Core, Function};
+use super::function::Function;
 use crate::{
     call::{Caller, InvokeError},
-    engine::{Host, fault},
+    engine::{Engine, Host, fault},
 };
 
 /// One call of a function.
 pub(super) struct Run<'a> {
-    pub(super) core: &'a Core,
+    pub(super) engine: &'a Engine,
+    /// The function that a module of a WASI reactor wants to be called first.
+    pub(super) initialize: Option<&'a ModuleExport>,
     pub(super) function: &'a Function,
     /// The function's parameters, and behind them room for its results.
     pub(super) values: &'a mut [Val],
@@ -25,8 +27,8 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// Calls a function that imports nothing: where it is likely to be brief, without a stack of its own at first.
     pub(super) async fn pure(&mut self, pre: &InstancePre<Host<()>>) -> Result<(), InvokeError> {
-        if self.function.brevity.is_likely() && self.core.engine.fits_thread() {
-            let mut store = self.core.engine.unyielding_store((), self.memory, self.caller.clone());
+        if self.function.brevity.is_likely() && self.engine.fits_thread() {
+            let mut store = self.engine.unyielding_store((), self.memory, self.caller.clone());
             let attempt = self.attempt(pre, &mut store);
             if self.function.brevity.has_ended(&attempt, self.began) {
                 return attempt.map_err(|error| fault(error, &store));
@@ -43,7 +45,7 @@ impl Run<'_> {
         pre: &InstancePre<Host<W>>,
         wasi: W,
     ) -> Result<(), InvokeError> {
-        let mut store = self.core.engine.store(wasi, self.memory, self.caller.clone());
+        let mut store = self.engine.store(wasi, self.memory, self.caller.clone());
         let ran = self.run(pre, &mut store).await;
         ran.map_err(|error| fault(error, &store))
     }
@@ -74,7 +76,7 @@ impl Run<'_> {
     }
 
     fn initialize<W: 'static>(&self, store: &mut Store<Host<W>>, instance: Instance) -> Option<Func> {
-        instance.get_module_export(store, self.core.initialize.as_ref()?)?.into_func()
+        instance.get_module_export(store, self.initialize?)?.into_func()
     }
 
     /// The function itself, of an instance that is ready.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use wasmtime::Val;
 
-use super::{super::coding, Function, number};
+use super::{super::coding, function::Function, number};
 use crate::{
     call::{ErrorKind, Event, InvokeError},
     function::without_byte_order_mark,

@@ -3,10 +3,8 @@
 
 mod answer;
 mod framing;
-pub(super) mod idle;
 mod request;
 mod running;
-mod waiting;
 
 use std::{
     future::{poll_fn, ready},
@@ -15,8 +13,7 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use idle::{Idle, Instance};
-use running::{Running, Terms};
+use running::{Head, Running, Terms};
 use tokio::{sync::oneshot, time::Instant};
 use wasmtime::Store;
 use wasmtime_wasi_http::{
@@ -31,6 +28,7 @@ use wasmtime_wasi_http::{
 use super::{
     call::{Answer, Call},
     deployment::Deployment,
+    idle::{Idle, Instance},
 };
 use crate::{
     call::{Caller, ErrorKind, Invocation, InvokeError},
@@ -54,9 +52,6 @@ enum Handler {
 
 /// No instance waits for longer, and a clock can still tell when that is.
 const FOREVER: Duration = Duration::from_hours(24 * 365);
-
-/// A response's head, and its body on its way; or why the guest made none.
-type Head = Result<http::Response<WasiBody>, InvokeError>;
 
 impl Http {
     pub(super) fn plain(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {

@@ -12,12 +12,15 @@ use http_body_util::BodyExt as _;
 use tokio::{runtime::Handle, sync::oneshot, time::Instant};
 use wasmtime_wasi_http::WasiBody;
 
-use super::{Head, request::Upload};
+use super::request::Upload;
 use crate::{
     call::{AfterResponse, ErrorKind, Evictable, InvokeError, ReportHandle},
     engine::Supervised,
     guest::Held,
 };
+
+/// A response's head, and its body on its way; or why the guest made none.
+pub(super) type Head = Result<http::Response<WasiBody>, InvokeError>;
 
 /// A guest at work. What it read and wrote is noted in the report when it is dropped.
 ///

@@ -16,7 +16,7 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use super::{WINDOW, lock};
+use super::{lock::lock, stdout::WINDOW};
 use crate::{call::InvocationId, engine::Waits, host::process::stderr};
 
 /// How much of a guest's stderr one invocation may put into the log.

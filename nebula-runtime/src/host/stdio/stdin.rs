@@ -17,7 +17,7 @@ use wasmtime_wasi::{
     p2::{InputStream, Pollable, StreamError, StreamResult},
 };
 
-use super::lock;
+use super::lock::lock;
 use crate::call::{Body, InvokeError};
 
 /// An event's body as a guest's stdin. Clones share one position.

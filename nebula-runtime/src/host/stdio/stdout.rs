@@ -16,7 +16,7 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamError, StreamResult},
 };
 
-use super::lock;
+use super::lock::lock;
 use crate::call::{ErrorKind, InvokeError};
 
 /// How much output a guest may be ahead of its reader.

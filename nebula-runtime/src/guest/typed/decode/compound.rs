@@ -8,7 +8,7 @@ use serde::{
 };
 use wasmtime::component::Val;
 
-use super::{Decoder, Seed, Step};
+use super::decoder::{Decoder, Seed, Step};
 use crate::function::{nearest, quoted};
 use crate::guest::{
     number::Integer,

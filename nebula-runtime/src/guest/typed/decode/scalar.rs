@@ -1,16 +1,14 @@
 //! Numbers and texts.
 
-use std::fmt;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserializer as _, de::Error};
 use wasmtime::component::Val;
 
-use super::{Seed, compound::Name};
+use super::{compound::Name, decoder::Seed};
 use crate::function::{QUOTED, quoted, shortened};
 use crate::guest::{
     number::{Float, Integer, expected_float, read_float, read_float_name},
-    typed::shape::{Case, Form, Shape},
+    typed::shape::{Case, Form},
 };
 
 /// An integer as a value of its type.
@@ -91,32 +89,4 @@ fn needs_payload(case: &Case) -> String {
 fn only_char(text: &str) -> Option<char> {
     let mut chars = text.chars();
     chars.next().filter(|_| chars.next().is_none())
-}
-
-/// What a type's values look like, for an error.
-pub(super) struct Expected<'t>(pub(super) &'t Shape);
-
-impl fmt::Display for Expected<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.form {
-            Form::Bool => f.write_str("bool"),
-            Form::Integer(of) => {
-                let (least, greatest) = of.range();
-                write!(f, "{} ({least} to {greatest})", of.as_str())
-            }
-            Form::F32 => f.write_str("f32"),
-            Form::F64 => f.write_str("f64"),
-            Form::Char => f.write_str("char (a string of one character)"),
-            Form::String => f.write_str("string"),
-            Form::Bytes => f.write_str("list<u8> (a base64 string, or an array of bytes)"),
-            Form::List(_) => f.write_str("a list (an array)"),
-            Form::Tuple(types) => write!(f, "a tuple (an array of {})", types.len()),
-            Form::Option(_) => f.write_str("{\"some\": …} or null"),
-            Form::Result(..) => f.write_str("{\"ok\": …} or {\"err\": …}"),
-            Form::Record(_) => f.write_str("a record (an object)"),
-            Form::Variant(_) => f.write_str("a variant ({\"case\": value}, or \"case\")"),
-            Form::Enum(_) => f.write_str("an enum (a string)"),
-            Form::Flags(_) => f.write_str("flags (an array of strings)"),
-        }
-    }
 }
