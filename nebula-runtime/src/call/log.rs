@@ -82,11 +82,13 @@ pub(crate) fn causes(error: &InvokeError) -> String {
     error.source().map(with_causes).unwrap_or_default()
 }
 
-/// An error and its causes in one line, the nearest cause first.
+/// An error and its causes in one line, the nearest cause first. A cause with the same message is left out.
 #[must_use]
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |&cause| cause.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut messages: Vec<_> =
+        std::iter::successors(Some(error), |&cause| cause.source()).map(ToString::to_string).collect();
+    messages.dedup();
+    messages.join(": ")
 }
 
 fn micros(duration: std::time::Duration) -> u64 {
