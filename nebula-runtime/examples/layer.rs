@@ -43,7 +43,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(|inner| Arc::new(Admission::new(inner, 8)))
         .build()?;
     for name in ["answer", "secret"] {
-        let config = FunctionConfig { export: Some("answer".to_owned()), ..FunctionConfig::default() };
+        let mut config = FunctionConfig::default();
+        config.export = Some("answer".to_owned());
         runtime.publish(&name.parse()?, ANSWER).config(config).await?;
     }
 
