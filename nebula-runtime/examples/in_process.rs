@@ -7,8 +7,7 @@
 use std::{error::Error, time::Duration};
 
 use nebula_runtime::{
-    ErrorKind, Event, FunctionConfig, FunctionName, FunctionRef, Invocation, Invoker as _, LimitSettings, Runtime,
-    Store,
+    ErrorKind, Event, FunctionConfig, FunctionName, FunctionRef, Invocation, Invoker as _, Runtime, Store,
 };
 
 const DIVIDE: &str = r#"(module
@@ -19,9 +18,10 @@ const DIVIDE: &str = r#"(module
 async fn main() -> Result<(), Box<dyn Error>> {
     // `Store::open` keeps the functions in a folder instead.
     let runtime = Runtime::builder(Store::memory()).build()?;
-    let limits = LimitSettings { timeout: Some(Duration::from_millis(100)), ..LimitSettings::default() };
+    let mut config = FunctionConfig::default();
+    config.limits.timeout = Some(Duration::from_millis(100));
     let name: FunctionName = "divide".parse()?;
-    runtime.publish(&name, DIVIDE).config(FunctionConfig { limits, ..FunctionConfig::default() }).await?;
+    runtime.publish(&name, DIVIDE).config(config).await?;
 
     // The export that has the function's name is called.
     let answer = runtime.call("divide", Event::json("[84, 2]")).await?;
