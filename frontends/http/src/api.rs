@@ -25,15 +25,15 @@ use crate::{
     upload,
 };
 
-/// How long a client that is to send more of its request's body may send nothing: 20 s. Less than a function's default
-/// time-out, so that it is the client who is named, and not the function that waited for it.
+/// How long a client may send nothing before the end of its request's body: 20 s. This is less than the default time-out of a
+/// function, so that the error names the client and not the function that waited for it.
 pub const BODY_STALL: Duration = Duration::from_secs(20);
 
-/// The functions of `invoker`, to be merged or nested into any Axum app.
+/// The functions of `invoker` as a router, which can be merged or nested into any Axum app.
 ///
 /// - `ANY /api/{function}` and `ANY /api/{function}/{*input}`, where `{function}` is a
 ///   [`FunctionRef`](nebula_runtime::FunctionRef): `treats`, `treats@3`, `calc:add@prod`.
-/// - It has no fallback, so that it merges with routers that do.
+/// - The router has no fallback, so that it can be merged with routers that have one.
 pub fn router(invoker: Arc<dyn Invoker>) -> Router {
     Api::new(invoker).router()
 }
@@ -63,27 +63,26 @@ impl Api {
         Self { metrics, ..self }
     }
 
-    /// Ends a request's body when the client sends nothing for as long as `stall`, instead of [`BODY_STALL`].
+    /// Ends a request's body when the client sends nothing for `stall`, instead of for [`BODY_STALL`].
     #[must_use]
     pub fn with_body_stall(self, stall: Duration) -> Self {
         Self { body_stall: stall, ..self }
     }
 
-    /// Ends a response when its guest has ended, and not with its last byte: for a process that is stopped, or a sandbox that
-    /// is frozen, when the response is out.
+    /// Sets whether a response ends with its last byte or when its guest has ended. A process that is stopped or frozen after
+    /// the response has to wait for the guest.
     #[must_use]
     pub fn with_after_response(self, after_response: AfterResponse) -> Self {
         Self { after_response, ..self }
     }
 
-    /// Describes a function of `catalog` to whoever asks for `application/openapi+json`.
+    /// Describes the functions of `catalog` to clients that ask for `application/openapi+json`.
     #[must_use]
     pub fn with_catalog(self, catalog: Arc<dyn Catalog>) -> Self {
         Self { catalog: Some(catalog), ..self }
     }
 
-    /// Believes these proxies when they say where a request came from. By default, no client that has a [`ClientAddress`]
-    /// is believed.
+    /// Trusts these proxies to say where a request came from. By default, no client with a [`ClientAddress`] is trusted.
     #[must_use]
     pub fn with_trusted_proxies(self, proxies: TrustedProxies) -> Self {
         Self { proxies, ..self }
@@ -103,7 +102,7 @@ impl Api {
             .route("/api/{function}/{*input}", service)
     }
 
-    /// The metrics that count what goes on.
+    /// The metrics that count running invocations.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
@@ -114,14 +113,14 @@ impl Api {
         self.answer_at(None, client, request).await
     }
 
-    /// Calls the function of a place of its own.
+    /// Calls the function of a route, or else the one that the path names.
     pub(crate) async fn answer_at(
         &self,
         place: Option<RouteMatch>,
         client: Option<ClientAddress>,
         mut request: Request,
     ) -> Response {
-        // All that comes to a place of its own is the function's.
+        // A function with a route answers all requests of the route itself.
         if place.is_none()
             && openapi::is_wanted(request.method(), request.headers())
             && let Some(description) = self.description(request.uri()).await
@@ -137,7 +136,7 @@ impl Api {
         }
     }
 
-    /// What is known of the function that is named, and nothing behind its name.
+    /// The description of a function, for a path that names the function and has no arguments.
     async fn description(&self, uri: &Uri) -> Option<Response> {
         let (catalog, target) = (self.catalog.as_ref()?, Target::of(uri)?);
         if !target.arguments().ok()?.is_empty() {
@@ -166,7 +165,7 @@ impl Api {
         }
     }
 
-    /// `None` where the router's paths were rewritten and name no function any more.
+    /// `None` if another layer has rewritten the path, and it names no function any more.
     fn invocation(
         &self,
         place: Option<RouteMatch>,
@@ -204,7 +203,8 @@ impl fmt::Debug for Api {
     }
 }
 
-/// The answer to a request whose invocation `id` failed before or outside of an [`Api`], as one of its own.
+/// The answer to a request whose invocation `id` failed before or outside of an [`Api`]. It has the same form as the answers
+/// of an [`Api`].
 pub fn refusal(error: &InvokeError, id: &InvocationId) -> Response {
     refuse(error, id, None)
 }
@@ -216,7 +216,7 @@ fn refuse(error: &InvokeError, id: &InvocationId, report: Option<&ReportHandle>)
     response
 }
 
-/// The headers of W3C Trace Context, if there are any.
+/// The trace context in the request's headers (W3C Trace Context), if it has one.
 fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     const PARENT: HeaderName = HeaderName::from_static("traceparent");
     const STATE: HeaderName = HeaderName::from_static("tracestate");

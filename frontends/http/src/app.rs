@@ -1,4 +1,4 @@
-//! What a server serves.
+//! The application that a server serves.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
     target::Target,
 };
 
-/// What [`serve`](crate::serve) serves: a [`Site`], or any router.
+/// The application for [`serve`](crate::serve): a [`Site`], or any router.
 #[derive(Clone)]
 pub struct App {
     site: Option<Arc<Site>>,
@@ -25,8 +25,8 @@ pub struct App {
 }
 
 impl App {
-    /// Answers one request. A site's functions are called past the router, which would cost a request as much as
-    /// everything else that is done for it here: extensions, two boxes, and a match that is made again after it.
+    /// Answers one request. The functions of a site are called without the router. The router would take as long as everything
+    /// else that this crate does for a request: extensions, two boxes, and a match of the path that is repeated afterwards.
     pub async fn answer(&self, request: Request) -> Response {
         self.answer_to(None, request).await
     }
@@ -55,7 +55,7 @@ impl App {
     }
 }
 
-/// The methods that any function takes (RFC 9110, section 9.3.7).
+/// The answer to `OPTIONS *`: the methods that a function can take (RFC 9110, section 9.3.7).
 fn options_of_all() -> Response {
     let allow = HeaderValue::from_static(Event::METHODS);
     (StatusCode::NO_CONTENT, [(ALLOW, allow)]).into_response()

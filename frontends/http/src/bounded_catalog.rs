@@ -1,4 +1,4 @@
-//! What is published, asked for within bounds.
+//! A catalog whose answers are bounded in time and number.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,20 +10,20 @@ use tokio::{
     time::{error::Elapsed, timeout},
 };
 
-/// How long a list waits for the store before the store counts as out of reach.
+/// How long a list waits for the store before the store counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The same of readiness. Shorter, so that the answer itself is there within two seconds.
+/// How long a readiness check waits for the store. It is shorter, so that the client has its answer within two seconds.
 const READY_WITHIN: Duration = Duration::from_millis(1_500);
 
-/// How many requests have the names listed at once.
+/// How many requests can list the names at once.
 const LISTS: usize = 8;
 
-/// What is published, asked for within bounds.
+/// A catalog whose answers are bounded in time and number.
 ///
 /// - Every answer, and every further function of a list, comes within two seconds or is an error.
-/// - A store that hangs holds a few threads: each question that has no answer yet keeps its turn, also when nobody
-///   waits for the answer any more.
+/// - A store that hangs blocks only a few threads: a question keeps its place until it is answered, also after its caller has
+///   given up.
 #[derive(Clone)]
 pub(crate) struct BoundedCatalog {
     catalog: Arc<dyn Catalog>,
@@ -31,7 +31,7 @@ pub(crate) struct BoundedCatalog {
     lists: Throttle,
 }
 
-/// Questions of one sort: how many may go on, and how long each is waited for.
+/// The bounds of one kind of question: how many run at once, and how long their callers wait.
 #[derive(Clone)]
 struct Throttle {
     places: Arc<Semaphore>,
@@ -39,12 +39,12 @@ struct Throttle {
 }
 
 impl BoundedCatalog {
-    /// What `catalog` tells.
+    /// The answers of `catalog`, within these bounds.
     pub(crate) fn new(catalog: Arc<dyn Catalog>) -> Self {
         Self { catalog, readiness: Throttle::new(1, READY_WITHIN), lists: Throttle::new(LISTS, PATIENCE) }
     }
 
-    /// Whether functions can be read just now.
+    /// Whether functions can be read now.
     pub(crate) async fn ready(&self) -> Result<(), InvokeError> {
         let catalog = Arc::clone(&self.catalog);
         self.readiness.ask(async move { catalog.ready().await.map_err(InvokeError::from) }).await
@@ -56,13 +56,13 @@ impl BoundedCatalog {
         self.lists.ask(async move { catalog.names().await.map_err(InvokeError::from) }).await
     }
 
-    /// The functions with these names. Those that cannot be read are logged as well.
+    /// The functions with these names. Functions that cannot be read are also logged.
     pub(crate) async fn list(&self, names: Vec<FunctionName>) -> Result<Vec<ListedFunction>, InvokeError> {
         let (mut listed, mut functions) = (self.catalog.list(names), Vec::new());
         while let Some(function) = timeout(self.lists.patience, listed.next()).await.map_err(late)? {
             if let Err(unreadable) = &function {
                 let error = unreadable as &dyn std::error::Error;
-                tracing::warn!(error, "a function is listed without what is known of it");
+                tracing::warn!(error, "a function cannot be read, and is listed with its name only");
             }
             functions.push(function);
         }
@@ -75,7 +75,7 @@ impl Throttle {
         Self { places: Arc::new(Semaphore::new(places)), patience }
     }
 
-    /// Asks when there is a place, in a task that keeps its place until there is an answer.
+    /// Waits for a place, and asks in a task that keeps the place until there is an answer.
     async fn ask<T: Send + 'static>(
         &self,
         question: impl Future<Output = Result<T, InvokeError>> + Send + 'static,
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// A catalog that never answers, and how often it was asked.
+    /// A catalog that never answers, and counts the questions.
     #[derive(Default)]
     struct Hanging(AtomicUsize);
 
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_catalog_that_hangs_is_told_of_and_has_few_questions_open() {
+    async fn a_catalog_that_hangs_is_an_error_and_has_few_open_questions() {
         const SOON: Duration = Duration::from_millis(1);
 
         let catalog = Arc::new(Hanging::default());

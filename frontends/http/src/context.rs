@@ -1,30 +1,30 @@
-//! What a platform that carries requests decides for their invocations.
+//! The context of a request.
 
 use std::net::IpAddr;
 
 use nebula_runtime::{InvocationId, TraceContext};
 use tokio::time::Instant;
 
-/// A request's extension: what the platform that carried the request, such as AWS Lambda, decides for its invocation.
+/// An extension of a request: the context of its invocation, which a platform such as AWS Lambda decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvocationContext {
     /// The invocation's id.
     pub id: InvocationId,
-    /// When its answer is of no use any more.
+    /// The time after which the answer is useless.
     pub deadline: Option<Instant>,
     /// The name of the frontend in reports.
     pub frontend: &'static str,
-    /// The platform's trace, for requests that have none of their own.
+    /// The platform's trace context, for requests without one.
     pub trace: TraceContext,
 }
 
 impl Default for InvocationContext {
-    /// Of a request that no platform carried.
+    /// The context of a request without a platform.
     fn default() -> Self {
         Self { id: InvocationId::random(), deadline: None, frontend: "http", trace: TraceContext::default() }
     }
 }
 
-/// A request's extension: who sent it, as far as the server sees.
+/// An extension of a request: the address of the client, as the server sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);

@@ -1,4 +1,4 @@
-//! Short texts for headers, without the heap.
+//! Writes the values of headers without a heap allocation.
 
 use std::{
     fmt::{self, Display, Write as _},
@@ -7,10 +7,10 @@ use std::{
 
 use http::{HeaderValue, header::InvalidHeaderValue};
 
-/// A text of at most [`HeaderText::CAPACITY`] bytes; what is more is left out.
+/// A text of at most [`HeaderText::CAPACITY`] bytes. Parts that do not fit are left out.
 ///
-/// Three of them are written for every response. The formatting machinery of `std`, and a buffer that grows, would take
-/// most of the time that this crate spends on a request.
+/// Every response has three of these texts. With a growing buffer and the formatting of `std`, they would take most of the time
+/// that this crate spends on a request.
 pub(crate) struct HeaderText {
     bytes: [u8; Self::CAPACITY],
     length: usize,
@@ -19,18 +19,18 @@ pub(crate) struct HeaderText {
 impl HeaderText {
     const CAPACITY: usize = 160;
 
-    /// The text as a header's value; then it is empty again.
+    /// Takes the text as the value of a header. The text is empty afterwards.
     ///
     /// # Errors
-    /// Where it holds what a header must not.
+    /// If the text has characters that a header cannot have.
     pub(crate) fn take(&mut self) -> Result<HeaderValue, InvalidHeaderValue> {
         let length = std::mem::take(&mut self.length);
         HeaderValue::from_bytes(self.bytes.get(..length).unwrap_or_default())
     }
 
-    /// What `value` displays.
+    /// Adds the text that `value` displays.
     pub(crate) fn push_displayed(&mut self, value: impl Display) {
-        // Writing never fails here.
+        // `write_str` never fails here.
         let _ = write!(self, "{value}");
     }
 
@@ -47,7 +47,7 @@ impl HeaderText {
         self.push(digits.format(micros / 1_000));
         if micros % 1_000 != 0 {
             self.push(".");
-            // 1250 for 250: the leading 1 keeps the zeros in front.
+            // 250 becomes 1250, so that its leading zeros are kept. The 1 is left out.
             self.push(digits.format(1_000 + micros % 1_000).get(1..).unwrap_or_default());
         }
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_left_out() {
+    fn a_part_that_does_not_fit_is_left_out() {
         let full = "x".repeat(HeaderText::CAPACITY);
         let mut text = HeaderText::default();
         text.push(&full);

@@ -1,4 +1,4 @@
-//! Nebula's functions over HTTP: an Axum router over any [`Invoker`](nebula_runtime::Invoker), and the server around it.
+//! Nebula's functions over HTTP: an Axum router for any [`Invoker`](nebula_runtime::Invoker), and a server for it.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -9,7 +9,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A `nebula_runtime::Runtime` in earnest; here, a closure that gives its argument back.
+//! // In a real program this is a `nebula_runtime::Runtime`. Here it is a closure that returns its arguments.
 //! let echo = invoker_fn(async |invocation: Invocation| {
 //!     let text = invocation.event.arguments().join(" ");
 //!     Ok(Response::new(HeaderValue::from_static("text/plain"), text, invocation.report))
@@ -23,12 +23,12 @@
 //! # }
 //! ```
 //!
-//! - [`router`] and [`Api`] are the functions alone, for an app of one's own.
-//! - [`Site`] adds what a server shows besides: the list of functions, health and [`Metrics`].
-//! - [`bind`], [`serve`] and [`Shutdown`] are the server: time-outs for clients that are slow on purpose, connections that
-//!   wait when descriptors run out, and a stop in which requests that go on are finished.
+//! - [`router`] and [`Api`] are the functions alone, for an app of your own.
+//! - [`Site`] adds the list of functions, health checks and [`Metrics`].
+//! - [`bind`], [`serve`] and [`Shutdown`] are the server. It ends clients that are slow on purpose, lets connections wait when
+//!   file descriptors run out, and finishes running requests before it stops.
 //!
-//! A client that leaves stops its function: a request is served in its connection's task, and dropped with it.
+//! A client that disconnects stops its function: a request runs in the task of its connection, and is dropped with it.
 
 /// The examples of README.md, which are tested with those of this documentation.
 #[cfg(doctest)]

@@ -1,56 +1,56 @@
-//! Paths as they compare: segment by segment, and decoded (RFC 3986, section 6.2.2).
+//! Compares paths segment by segment, and decoded (RFC 3986, section 6.2.2).
 
 use std::{fmt, slice};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// The segments of a path, decoded. A `%2F` is a part of its segment and parts nothing.
+/// The decoded segments of a path. A `%2F` is a part of a segment and does not separate segments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Segments(Box<[Box<[u8]>]>);
 
 impl Segments {
-    /// The segments of a path that begins with a slash and ends with none; none of `/`.
+    /// The segments of a path that begins with a slash and does not end with one. `/` has no segments.
     pub(crate) fn of(path: &str) -> Self {
         let segments = path.split('/').skip(1).filter(|segment| !segment.is_empty());
         Self(segments.map(|segment| percent_decode_str(segment).collect()).collect())
     }
 
-    /// How many there are.
+    /// The number of segments.
     pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// The first one.
+    /// The first segment.
     pub(crate) fn first(&self) -> Option<&[u8]> {
         self.0.first().map(AsRef::as_ref)
     }
 
-    /// How many bytes of `path` these segments are, where it begins with them.
+    /// How many bytes of `path` these segments take, if the path begins with them.
     pub(crate) fn length_in(&self, path: &str) -> Option<usize> {
         let rest = behind(path, self.0.iter().map(AsRef::as_ref))?;
         Some(path.len() - rest.len())
     }
 }
 
-/// The rest of `path` behind its first segment, with the slash, where that segment is `name`.
+/// The rest of `path` after its first segment, with the slash, if that segment is `name`.
 pub(crate) fn behind_first<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     behind(path, slice::from_ref(&name.as_bytes()).iter().copied())
 }
 
-/// Whether `path` is `other`, however it is encoded.
+/// Whether `path` is an encoded form of `other`.
 pub(crate) fn is_same(path: &str, other: &str) -> bool {
     percent_decode_str(path).eq(other.bytes())
 }
 
-/// A function and its export as one segment of a path. Of what an export's name can hold, everything is encoded that has a
-/// meaning in a path, or in a template of one.
+/// A function and its export as one segment of a path. Characters with a meaning in a path, or in a template of a path, are
+/// encoded.
 pub(crate) fn segment(name: &str) -> impl fmt::Display {
     const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
 
     utf8_percent_encode(name, ENCODED)
 }
 
-/// The rest of `path` behind `segments`: empty, or with a slash first.
+/// The rest of `path` after `segments`: empty, or beginning with a slash.
 fn behind<'a, 'b>(path: &'a str, segments: impl Iterator<Item = &'b [u8]>) -> Option<&'a str> {
     let mut rest = path;
     for segment in segments {

@@ -1,4 +1,4 @@
-//! Failures as HTTP says them: RFC 9457, "Problem Details for HTTP APIs".
+//! Failures over HTTP (RFC 9457, "Problem Details for HTTP APIs").
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use nebula_runtime::{ErrorKind, InvocationId, InvokeError, Overload};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A failure, as its response's body says it.
+/// A failure, in the form of its response's body.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Problem {
-    /// Stable for each kind; `about:blank` where the status says it all (RFC 9457, section 4.2.1).
+    /// One URI for each kind; `about:blank` if the status is the whole reason (RFC 9457, section 4.2.1).
     #[serde(rename = "type")]
     uri: String,
     title: String,
@@ -24,7 +24,7 @@ pub(crate) struct Problem {
     detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<ErrorKind>,
-    /// What a typed function returned as its error.
+    /// The error that a typed function returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,20 +33,20 @@ pub(crate) struct Problem {
     retry_after: Option<Duration>,
     #[serde(skip)]
     accepted_codings: Option<&'static str>,
-    /// The methods that are taken instead.
+    /// The methods that the function takes.
     #[serde(skip)]
     allow: Option<&'static str>,
 }
 
-/// The status of a body whose content coding is not known (RFC 7694, section 3).
+/// The status for a body with an unknown content coding (RFC 7694, section 3).
 pub(crate) const UNKNOWN_CODING: StatusCode = StatusCode::UNSUPPORTED_MEDIA_TYPE;
 
-/// What decides the status of a failure beside its kind.
+/// The reason for a failure's status besides its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
-    /// Nothing.
+    /// The kind alone.
     Kind,
-    /// Who is busy.
+    /// The function or the server is busy.
     Busy(Overload),
     /// The body's content coding.
     Coding,
@@ -55,7 +55,7 @@ enum Reason {
 }
 
 impl Problem {
-    /// A failure that is no invocation's: nothing is there, or not for this method.
+    /// A failure without an invocation, such as an unknown path or a wrong method.
     pub(crate) fn of_status(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             uri: "about:blank".to_owned(),
@@ -71,12 +71,12 @@ impl Problem {
         }
     }
 
-    /// The same, with the methods that are taken instead.
+    /// The same failure, with the methods that are allowed.
     pub(crate) fn allowing(self, methods: &'static str) -> Self {
         Self { allow: Some(methods), ..self }
     }
 
-    /// The failure of an invocation, or of what serves them.
+    /// The failure of an invocation, or of the server.
     pub(crate) fn of_error(error: &InvokeError, id: Option<&InvocationId>) -> Self {
         let kind = error.kind();
         let (status, title) = status_and_title(error);
@@ -84,7 +84,7 @@ impl Problem {
             uri: format!("urn:nebula:error:{kind}"),
             title: title.to_owned(),
             status,
-            // What went wrong inside is the operator's business, and in the log.
+            // The cause is for the operator, and in the log.
             detail: (kind != ErrorKind::Internal).then(|| error.detail().to_owned()),
             kind: Some(kind),
             error: error.guest_error().map(ToOwned::to_owned),
@@ -96,8 +96,8 @@ impl Problem {
     }
 }
 
-/// The statuses that failures of a kind may have, of a request whose method the function takes: one, but for what is busy
-/// and for content codings.
+/// The statuses that failures of a kind can have, if the function takes the request's method. Only a busy function or server
+/// and an unknown content coding have a status of their own.
 pub(crate) fn statuses(kind: ErrorKind) -> [(StatusCode, &'static str); 3] {
     [Reason::Busy(Overload::Function), Reason::Kind, Reason::Coding].map(|reason| status_of(kind, reason))
 }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_busy_decides_the_status_and_when_to_come_back() {
+    async fn a_busy_function_and_a_busy_server_have_different_statuses() {
         let cases = [(Overload::Function, 429, 1, "1"), (Overload::Server, 503, 1_200, "2")];
         for (overload, status, millis, retry_after) in cases {
             let error = InvokeError::overloaded(overload, Duration::from_millis(millis), "busy");
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_coding_that_is_not_known_is_told_with_those_that_are() {
+    async fn the_answer_to_an_unknown_coding_lists_the_known_ones() {
         let error = InvokeError::unsupported_coding("br, gzip", "x");
         let response = Problem::of_error(&error, None).into_response();
         assert_eq!(
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_function_returned_as_its_error_is_a_member_of_its_own() {
+    async fn the_error_that_a_function_returned_is_a_member_of_the_body() {
         let returned = RawValue::from_string(r#"{"out-of-stock":["a"]}"#.to_owned()).unwrap();
         let error = InvokeError::new(ErrorKind::GuestError, "x").with_guest_error(returned);
         let (status, _, _, body) = sent(Problem::of_error(&error, None)).await;

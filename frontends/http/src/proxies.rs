@@ -1,4 +1,4 @@
-//! The proxies that a server believes when they say where a request came from.
+//! The proxies that a server trusts to say where a request came from.
 
 use std::{
     net::IpAddr,
@@ -13,11 +13,11 @@ use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use nebula_runtime::shortened;
 
-/// A network of addresses, or a single one: `10.0.0.0/8`, `192.0.2.1`, `fd00::/8`.
+/// A network of addresses, or a single address: `10.0.0.0/8`, `192.0.2.1`, `fd00::/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
-/// A text that is no network.
+/// A text that is not a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid network {0:?}: expected an address such as \"192.0.2.1\", or a network such as \"10.0.0.0/8\"")]
 pub struct InvalidNetwork(String);
@@ -31,10 +31,10 @@ impl FromStr for Network {
     }
 }
 
-/// The proxies that a server believes when they say where a request came from: with `Forwarded`, with `X-Real-IP` and with
-/// the fields that begin with `X-Forwarded-`. The server drops these fields of every other client, and the log says so once.
+/// The proxies that a server trusts to say where a request came from, in the headers `Forwarded`, `X-Real-IP` and those that
+/// begin with `X-Forwarded-`. The server removes these headers from the requests of all other clients, and logs that once.
 ///
-/// - None are trusted by default: any client could say that it is somebody else.
+/// - By default no proxy is trusted, as any client could claim another address.
 /// - Cheap to clone; clones are the same.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(Arc<Inner>);
@@ -52,7 +52,7 @@ impl FromIterator<Network> for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Drops the fields in which `client` says where a request came from, unless it is one of these proxies.
+    /// Removes the headers in which `client` says where a request came from, unless the client is one of these proxies.
     pub(crate) fn clean(&self, client: IpAddr, headers: &mut HeaderMap) {
         if !headers.keys().any(is_of_proxies) || self.0.networks.iter().any(|network| network.0.contains(&client)) {
             return;
@@ -65,8 +65,8 @@ impl TrustedProxies {
             let names = dropped.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
             tracing::warn!(
                 %client,
-                "dropped {names} of a request, as of every one that no trusted proxy sent; to trust its sender, add \
-                 \"{client}\" to trusted_proxies of [server]"
+                "removed {names} from a request, because its sender is not a trusted proxy; to trust the sender, add \
+                 \"{client}\" to trusted_proxies in [server]"
             );
         }
     }
@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    /// The fields that are left of a request from `client`.
+    /// The headers that are left of a request from `client`.
     fn left(trusted: &[&str], client: &str) -> Vec<String> {
         let names = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-real-ip", "x-own"];
         let names = names.map(|name| (HeaderName::from_static(name), HeaderValue::from_static("a")));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_is_trusted_says_where_a_request_came_from() {
+    fn only_trusted_proxies_can_say_where_a_request_came_from() {
         let cases = [
             (&[][..], "127.0.0.1", 1),
             (&["127.0.0.1"], "127.0.0.1", 6),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_named() {
+    fn the_error_for_a_wrong_network_has_its_text() {
         for text in ["", "a", "10.0.0.0/33", "10.0.0/8", "::1/129", "10.0.0.1:80", "localhost"] {
             assert_eq!(text.parse::<Network>(), Err(InvalidNetwork(text.to_owned())));
         }

@@ -1,4 +1,4 @@
-//! An invocation's answer on its way to the client.
+//! Converts the answer of an invocation into a response for the client.
 
 use std::{
     convert::Infallible,
@@ -21,7 +21,7 @@ const INVOCATION_ID: HeaderName = HeaderName::from_static("nebula-invocation-id"
 const DIGEST: HeaderName = HeaderName::from_static("nebula-digest");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// The answer as Axum takes it.
+/// The answer as a response of Axum.
 pub(crate) fn send(mut response: Response, id: &InvocationId) -> axum::response::Response {
     let headers = response.take_headers();
     let Response { status, body, .. } = response;
@@ -39,8 +39,8 @@ pub(crate) fn send(mut response: Response, id: &InvocationId) -> axum::response:
     sent
 }
 
-/// The body of a 304 that announces a length, which is that of another answer (RFC 9110, section 8.6). It has no bytes, but
-/// hyper keeps the announced length only where it does not know the body's own.
+/// The body of a 304 with a content length, which is the length of another answer (RFC 9110, section 8.6). It has no bytes, but
+/// hyper keeps the header only if it does not know the length of the body.
 struct Unsized;
 
 impl http_body::Body for Unsized {
@@ -52,10 +52,10 @@ impl http_body::Body for Unsized {
     }
 }
 
-/// A body that streams while its function may still run.
+/// A body that streams while the function may still run.
 fn streamed(body: Body, id: InvocationId) -> Streamed {
     let body = body.on_end(move |ended| {
-        // The headers are gone, so that the client learns of it by the connection's end: hyper cuts it on an error.
+        // The headers are sent already. The client notices the failure because hyper closes the connection.
         if let Err(error) = ended {
             error.log(&id);
         }
@@ -63,8 +63,8 @@ fn streamed(body: Body, id: InvocationId) -> Streamed {
     Streamed { body, failure: None }
 }
 
-/// A body whose failure comes a moment later than it is known: hyper cuts the connection at once, and with it whatever the
-/// function had answered before and was not sent yet.
+/// A body that delays its failure by one turn: hyper closes the connection at once, and would drop the bytes before the failure
+/// that are not sent yet.
 struct Streamed {
     body: Body,
     failure: Option<InvokeError>,
@@ -84,7 +84,7 @@ impl http_body::Body for Streamed {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Err(failure))) => {
                 self.failure = Some(failure);
-                // Hyper sends what it has when it has to wait.
+                // Hyper sends the bytes that it has before it waits.
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -101,29 +101,29 @@ impl http_body::Body for Streamed {
     }
 }
 
-/// Removes what is the connection's to say and not a function's (RFC 9110, section 7.6.1): a wrong one would break the
-/// connection that other requests use too.
+/// Removes the headers that belong to the connection and not to the function (RFC 9110, section 7.6.1). A wrong one would break
+/// the connection, which other requests use too.
 fn remove_framing(headers: &mut HeaderMap, sized: bool) {
     const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-    // A lone header is the media type: most functions set nothing else.
+    // A single header is the media type: most functions set no other.
     if headers.len() == 1 {
         return;
     }
     for name in [CONNECTION, KEEP_ALIVE, TE, TRANSFER_ENCODING, UPGRADE] {
         headers.remove(name);
     }
-    // Hyper holds a stream to the length that it was announced with, and trusts one beside a body of known size. Without
-    // a body, it says how long the answer to a GET would be.
+    // Hyper checks that a stream has the length in this header, but trusts the header for a body of known size. Without a body,
+    // the header is the length of the answer to a GET.
     if sized {
         headers.remove(CONTENT_LENGTH);
     }
 }
 
-/// Adds who answered, and the time it took so far.
+/// Adds the headers with the invocation's id, the digest of the function and the times so far.
 pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Option<&ReportHandle>) {
     let mut text = HeaderText::default();
     text.push_displayed(id);
-    // Only an id that was given can be no header's value.
+    // Only an id from outside may be invalid in a header.
     if let Ok(id) = text.take() {
         headers.insert(INVOCATION_ID, id);
     }
@@ -140,13 +140,13 @@ pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Optio
     }
     push_timing(&mut text, start, spans);
     if let Ok(timing) = text.take() {
-        // Appended, for a function may have timings of its own.
+        // Appended, as a function may have added timings itself.
         headers.append(SERVER_TIMING, timing);
     }
 }
 
-/// What is known of an invocation's time when its headers leave: queued, loading, instantiating and running, in
-/// milliseconds (Server Timing, W3C, section 4).
+/// The times of an invocation when its headers are sent: queued, loading, instantiating and running, in milliseconds (Server
+/// Timing, W3C, section 4).
 fn push_timing(text: &mut HeaderText, start: Start, spans: [Duration; 4]) {
     text.push("start;desc=");
     text.push(start.as_str());
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_cannot_say_how_the_connection_frames_its_answer() {
+    fn a_function_cannot_set_the_headers_of_the_connection() {
         let map = |set: &[(&'static str, &'static str)]| -> HeaderMap {
             set.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
         };

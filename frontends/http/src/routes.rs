@@ -1,4 +1,4 @@
-//! Functions at places of their own, besides `/api/{function}`.
+//! Routes to functions, besides `/api/{function}`.
 
 use std::{
     cmp::Reverse,
@@ -14,15 +14,16 @@ use nebula_runtime::FunctionRef;
 
 use crate::paths::{Segments, behind_first};
 
-/// The first segments of the paths that are the server's own wherever no host is named.
+/// The first segments of the paths that belong to the server itself, on all hosts without a route.
 const RESERVED: [&str; 5] = ["api", "healthz", "readyz", "metrics", "openapi.json"];
 
-/// A place that is a function's own: a path, a host, or a path on a host.
+/// A route to a function: a path, a host, or a path on a host.
 ///
-/// - The path begins with a slash and ends with none, but for `/` itself; everything below it is the function's too.
-/// - Paths compare decoded: `/café`, `/caf%C3%A9` and `/caf%c3%a9` are one place.
+/// - The path begins with a slash and does not end with one, except for `/` itself. Everything below the path belongs to the
+///   function too.
+/// - Paths are compared decoded: `/café`, `/caf%C3%A9` and `/caf%c3%a9` are the same.
 /// - The host is a name without a port, or an address.
-/// - Without a host, the path is none of the server's own. With one, the whole of that host can be a function's.
+/// - Without a host, the path cannot be one of the server itself. With a host, it can be any path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     host: Option<Box<str>>,
@@ -31,35 +32,35 @@ pub struct Route {
     function: FunctionRef,
 }
 
-/// Where a request found a function of its own.
+/// A request that matches a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RouteMatch {
     pub(crate) function: FunctionRef,
-    /// How many bytes of the request's path are not the function's own.
+    /// How many bytes of the request's path belong to the route.
     pub(crate) mount: usize,
 }
 
-/// A place that no function can have.
+/// A route that is not possible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoute {
-    /// Not a path, or one that no request has.
+    /// The path is invalid, or no request can have it.
     #[error(
         "invalid path {0:?}: expected one that begins with / and ends without, such as \"/shop\", or \"/\" for all"
     )]
     Path(String),
-    /// Not a host's name.
+    /// The host is not a name or an address without a port.
     #[error("invalid host {0:?}: expected a name without a port, such as \"shop.example.com\"")]
     Host(String),
-    /// The path is the server's own.
+    /// The path belongs to the server itself.
     #[error("the path {0:?} is the server's own; choose another, or give the function a host of its own")]
     Reserved(String),
 }
 
 impl Route {
-    /// Gives `function` the requests at and below `path`, of any host or of one.
+    /// A route for the requests at and below `path`, on any host or on one.
     ///
     /// # Errors
-    /// Where this is no place that a function can have.
+    /// If the route is not possible.
     pub fn new(host: Option<&str>, path: &str, function: FunctionRef) -> Result<Self, InvalidRoute> {
         let host = host.map(|host| {
             let is_host =
@@ -77,7 +78,7 @@ impl Route {
         Ok(Self { host: host.transpose()?, path: path.into(), segments, function })
     }
 
-    /// The place of a request to `path` on `host`, if that is this route's.
+    /// The match of a request to `path` on `host`, if this route matches.
     fn find(&self, host: Option<&str>, path: &str) -> Option<RouteMatch> {
         let is_own = self.host.is_some() || !RESERVED.iter().any(|reserved| behind_first(path, reserved).is_some());
         let is_here = self.host.as_deref().is_none_or(|own| host.is_some_and(|host| host.eq_ignore_ascii_case(own)));
@@ -92,20 +93,19 @@ impl fmt::Display for Route {
     }
 }
 
-/// The places of a server's functions. Clones are the same places, which can be changed while it serves.
+/// The routes of a server. Clones share the routes, which can be replaced while the server runs.
 #[derive(Debug, Clone, Default)]
 pub struct Routes(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Most servers have no routes: their requests take no lock.
+    /// Whether there are routes. Most servers have none, and their requests take no lock.
     some: AtomicBool,
     routes: RwLock<Vec<Route>>,
 }
 
 impl Routes {
-    /// Serves these from now on. Of several that fit a request, one that names its host comes first, then the one with the
-    /// longest path.
+    /// Replaces the routes. If several match a request, one with a host comes first, then the one with the longest path.
     pub fn replace(&self, mut routes: Vec<Route>) {
         routes.sort_by_key(|route| (route.host.is_none(), Reverse(route.segments.count())));
         let mut known = self.0.routes.write().unwrap_or_else(PoisonError::into_inner);
@@ -113,20 +113,20 @@ impl Routes {
         *known = routes;
     }
 
-    /// The place that a request is sent to, if it is a function's own.
+    /// The route that a request matches, if there is one.
     pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap) -> Option<RouteMatch> {
         if !self.0.some.load(Relaxed) {
             return None;
         }
         let host = uri.host().or_else(|| without_port(headers.get(HOST)?.to_str().ok()?));
-        // A name that ends with a dot is the same one, from the root on.
+        // A name with a dot at its end is the same host.
         let host = host.map(|host| host.strip_suffix('.').unwrap_or(host));
         let routes = self.0.routes.read().unwrap_or_else(PoisonError::into_inner);
         routes.iter().find_map(|route| route.find(host, uri.path()))
     }
 }
 
-/// A `Host` field's name or address: one of IPv6 stands in brackets, with colons of its own.
+/// The name or the address in a `Host` header. An IPv6 address is in brackets, and has colons itself.
 fn without_port(host: &str) -> Option<&str> {
     match host.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => Some(host),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_places_that_no_function_can_have() {
+    fn routes_that_are_not_possible_are_refused() {
         for path in ["", "shop", "/shop/", "//", "/a//b", "/a b", "/a?b"] {
             assert_eq!(route(None, path, "f"), Err(InvalidRoute::Path(path.to_owned())));
         }

@@ -1,4 +1,4 @@
-//! Which functions a request asks for.
+//! The functions that a request asks for.
 
 use axum::extract::{FromRequestParts, Query};
 use http::{StatusCode, request::Parts};
@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use crate::problem::Problem;
 
-/// How many functions a page has where the request does not say.
+/// How many functions a page has by default.
 const LIMIT: usize = 100;
 
 /// How many functions a page has at most.
 const MAX_LIMIT: usize = 1_000;
 
-/// Which functions a request asks for: `?prefix=shop-&after=shop-cart&limit=50`.
+/// The functions that a request asks for: `?prefix=shop-&after=shop-cart&limit=50`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
     prefix: String,
@@ -25,9 +25,9 @@ pub(crate) struct Selection {
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) functions: Vec<ListedFunction>,
-    /// How many there are on all pages.
+    /// The number of functions on all pages.
     pub(crate) total: usize,
-    /// Where the next page is, if there is one: the query of its address.
+    /// The query of the next page's address, if there is a next page.
     pub(crate) next: Option<String>,
 }
 
@@ -40,14 +40,14 @@ pub(crate) struct Names {
 }
 
 impl Selection {
-    /// Those of all names that are asked for, on all pages.
+    /// The names that the request asks for, on all pages.
     pub(crate) fn all(&self, mut names: Vec<FunctionName>) -> Vec<FunctionName> {
         names.retain(|name| name.as_str().starts_with(&self.prefix));
         names
     }
 
-    /// The page that is asked for, out of all names in alphabetical order. A page goes on behind a name that may be
-    /// gone.
+    /// The page that the request asks for, out of all names in alphabetical order. The function after whose name the page begins
+    /// may have been removed.
     pub(crate) fn page(&self, names: Vec<FunctionName>) -> Names {
         let mut names = self.all(names);
         let total = names.len();
@@ -63,7 +63,7 @@ impl Selection {
         self.limit.unwrap_or(LIMIT)
     }
 
-    /// The query of the page that begins after `last`. A prefix that names begin with needs no escaping.
+    /// The query of the page after `last`. A prefix of names needs no escaping.
     fn next(&self, last: &FunctionName) -> String {
         let limit = self.limit.map(|limit| format!("&limit={limit}")).unwrap_or_default();
         let prefix = if self.prefix.is_empty() { String::new() } else { format!("&prefix={}", self.prefix) };
@@ -71,7 +71,7 @@ impl Selection {
     }
 }
 
-/// The parameters as they come.
+/// The parameters of the query.
 #[derive(Deserialize)]
 struct Parameters {
     #[serde(default)]
@@ -91,7 +91,7 @@ impl<S: Sync> FromRequestParts<S> for Selection {
 }
 
 impl TryFrom<Parameters> for Selection {
-    /// What is wrong with them.
+    /// What is wrong with the parameters.
     type Error = String;
 
     fn try_from(Parameters { prefix, after, limit }: Parameters) -> Result<Self, String> {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_some_of_the_names_and_the_way_to_the_next() {
+    fn a_page_has_some_of_the_names_and_the_query_of_the_next_page() {
         let published = ["a", "b", "shop-a", "shop-b", "shop-c", "z"];
         let cases: [(_, &[&str], _, _); 7] = [
             (selection("", None, None), &published, 6, None),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_a_hundred_functions_where_nothing_else_is_said() {
+    fn a_page_has_a_hundred_functions_by_default() {
         let published: Vec<FunctionName> = (100..300).map(|number| format!("f{number}").parse().unwrap()).collect();
         let Names { names, total, next } = Selection::default().page(published);
         assert_eq!((names.len(), total, next), (100, 200, Some("?after=f199".to_owned())));

@@ -1,4 +1,4 @@
-//! When a server stops, in two steps.
+//! Stops a server, in two steps.
 
 use std::{future::pending, io};
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// Tells a server to stop: first to drain, then to quit.
 ///
 /// - Cheap to clone; clones are the same.
-/// - Neither step is ever taken back, and quitting is draining too.
+/// - Neither step can be taken back. A server that quits is also draining.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     draining: CancellationToken,
@@ -18,44 +18,44 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// One that nobody has asked for yet.
+    /// A shutdown that has not been requested yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks to take no new connections, and to finish what goes on.
+    /// Asks the server to accept no new connections, and to finish the running requests.
     pub fn drain(&self) {
         self.draining.cancel();
     }
 
-    /// Asks to drop what goes on.
+    /// Asks the server to drop the running requests.
     pub fn quit(&self) {
         self.draining.cancel();
         self.quitting.cancel();
     }
 
-    /// Whether it was asked to drain or to quit.
+    /// Whether draining or quitting has been requested.
     pub fn is_draining(&self) -> bool {
         self.draining.is_cancelled()
     }
 
-    /// Ends when it is asked to drain or to quit.
+    /// Waits until draining or quitting is requested.
     pub async fn draining(&self) {
         self.draining.cancelled().await;
     }
 
-    /// Ends when it is asked to quit.
+    /// Waits until quitting is requested.
     pub async fn quitting(&self) {
         self.quitting.cancelled().await;
     }
 
-    /// Drains at the process's first SIGINT or SIGTERM, and quits at the second. Drains at SIGHUP too: its terminal was
-    /// closed. A process that was started with SIGHUP ignored, as `nohup` does, goes on ignoring it.
+    /// Drains at the first SIGINT or SIGTERM to the process, and quits at the second. SIGHUP, which is sent when the terminal is
+    /// closed, drains too. If the process was started with SIGHUP ignored, as by `nohup`, the signal stays ignored.
     ///
-    /// The signals stay taken until the returned task has seen two.
+    /// The signals are handled until the returned task has received two.
     ///
     /// # Errors
-    /// Where the process cannot take signals.
+    /// If the process cannot handle signals.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -77,7 +77,7 @@ impl Shutdown {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// `None` where it is left as it is.
+    /// `None` if SIGHUP is ignored.
     hangup: Option<Signal>,
 }
 
@@ -103,7 +103,7 @@ impl Signals {
         }
     }
 
-    /// One that asks for more than the first. That is not a further SIGHUP: a terminal that is closed may send two.
+    /// Waits for the second signal. A second SIGHUP does not count, because a terminal may send two when it is closed.
     async fn second(&mut self) -> &'static str {
         select! {
             _ = self.interrupt.recv() => "SIGINT",
@@ -112,7 +112,7 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP would end the process now. Where the system does not tell, the signal is better left as it is.
+/// Whether SIGHUP is not ignored. False if the system does not tell, so that the signal is left as it is.
 #[cfg(unix)]
 #[must_use]
 pub fn may_take_hangup() -> bool {

@@ -30,19 +30,19 @@ use crate::{
 /// | route | answer |
 /// |---|---|
 /// | `ANY /api/{function}`, `ANY /api/{function}/{*input}` | the function's |
-/// | `GET /` | the functions: HTML for a browser, JSON for other clients, in pages |
+/// | `GET /` | the list of functions, in pages: HTML for a browser, JSON for other clients |
 /// | `GET /healthz` | `ok` while the process lives |
-/// | `GET /readyz` | `ok` while it takes requests; while it drains or cannot reach what is published, 503 and why |
+/// | `GET /readyz` | `ok` while the server takes requests; 503 and the reason while it drains or cannot reach the store |
 /// | `GET /metrics` | Prometheus' text format |
-/// | `GET /openapi.json` | the functions, as OpenAPI 3.1 describes them: all, or those of `?prefix=` |
-/// | `GET /api/{function}` with `Accept: application/openapi+json` | the same of one function |
+/// | `GET /openapi.json` | a description of all functions, or of those of `?prefix=`, in OpenAPI 3.1 |
+/// | `GET /api/{function}` with `Accept: application/openapi+json` | the description of one function |
 ///
-/// A page of `/` has 100 functions, or as many as `?limit=` says, up to 1,000. `Link` with `rel="next"` (RFC 8288)
-/// names the next page, which begins `&after=` a name; `&prefix=` chooses by the beginning of the names. A function
-/// that cannot be read is listed with an `error` in place of what is known of it; `/openapi.json` leaves it out and
-/// names it.
+/// A page of `/` has 100 functions, or as many as `?limit=` says, up to 1,000. The header `Link` with `rel="next"` (RFC 8288) has
+/// the address of the next page. `&after=` is the name after which a page begins, and `&prefix=` selects the names with this
+/// prefix. A function that cannot be read is listed with an `error`. `/openapi.json` leaves it out, and names it in its
+/// description.
 ///
-/// Whatever else is asked for is `application/problem+json`, as every failure is.
+/// The answer to any other path is `application/problem+json`, like every failure.
 #[derive(Clone)]
 pub struct Site {
     api: Api,
@@ -52,14 +52,14 @@ pub struct Site {
 }
 
 impl Site {
-    /// A site of the functions of `api`, which `catalog` lists. It is ready until `shutdown` asks to drain.
+    /// A site for the functions of `api`, which `catalog` lists. It is ready until `shutdown` is draining.
     pub fn new(api: Api, catalog: Arc<dyn Catalog>, shutdown: Shutdown) -> Self {
         let api = api.with_catalog(Arc::clone(&catalog));
         Self { api, published: BoundedCatalog::new(catalog), routes: Routes::default(), shutdown }
     }
 
-    /// Gives functions places of their own besides `/api/{function}`. They are served by an [`App`](crate::App) of the
-    /// site: a router knows no hosts.
+    /// Adds routes to functions besides `/api/{function}`. Only an [`App`](crate::App) of the site serves them, because a router
+    /// does not match hosts.
     #[must_use]
     pub fn with_routes(self, routes: Routes) -> Self {
         Self { routes, ..self }
@@ -97,7 +97,7 @@ impl Site {
     }
 }
 
-/// The same target as the router knows it, where it is one of the pages and written in another way.
+/// The plain form of an encoded path to one of the pages, as the router expects it.
 pub(crate) fn page_of(uri: &Uri) -> Option<Uri> {
     const PAGES: [&str; 4] = ["/openapi.json", "/healthz", "/readyz", "/metrics"];
 
@@ -124,7 +124,7 @@ async fn ready(State(site): State<Arc<Site>>) -> Result<&'static str, Problem> {
 }
 
 fn failure(error: InvokeError) -> Problem {
-    tracing::warn!(error = &error as &dyn std::error::Error, "what is published cannot be reached");
+    tracing::warn!(error = &error as &dyn std::error::Error, "the published functions cannot be read");
     Problem::of_error(&error, None)
 }
 

@@ -1,4 +1,4 @@
-//! Which function a request's path names, and with which arguments.
+//! The function and the arguments in a request's path.
 
 use std::{borrow::Cow, str::Utf8Error};
 
@@ -8,13 +8,13 @@ use percent_encoding::percent_decode_str;
 
 use crate::paths::behind_first;
 
-/// Where functions are, in the router's own paths.
+/// The prefix of the paths of functions.
 const PREFIX: &str = "/api/";
 
 /// `/api/{function}/{*input}?{query}`, read from the raw path.
 ///
-/// Axum's extractors decode a path before it is cut, so that an argument could not hold a `/`. Here it is cut first and
-/// each part decoded after.
+/// Axum's extractors decode a path before they split it, so that an argument could not contain a `/`. Here the path is split
+/// first, and each part is decoded afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
     /// `/api/{function}`.
@@ -25,10 +25,10 @@ pub(crate) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// The target of a request to `uri`; `None` where the path is not below [`PREFIX`].
+    /// The target of a request to `uri`; `None` if the path is not below [`PREFIX`].
     pub(crate) fn of(uri: &'a Uri) -> Option<Self> {
         let path = uri.path();
-        // Most are not encoded.
+        // Most paths are not encoded.
         let encoded = || behind_first(path, "api")?.strip_prefix('/');
         let behind = path.strip_prefix(PREFIX).or_else(encoded)?;
         let function = behind.split_once('/').map_or(behind, |(function, _)| function);
@@ -36,13 +36,13 @@ impl<'a> Target<'a> {
         Some(Self { mount, function, input })
     }
 
-    /// The target of a request to a function of its own, of which the first `mount` bytes of the path are not.
+    /// The target of a request that matches a route, which takes the first `mount` bytes of the path.
     pub(crate) fn below(uri: &'a Uri, mount: usize) -> Option<Self> {
         let (mount, input) = uri.path().split_at_checked(mount)?;
         Some(Self { mount, function: "", input })
     }
 
-    /// The path up to and with the function: what CGI calls `SCRIPT_NAME`.
+    /// The path up to the end of the function's name: CGI calls it `SCRIPT_NAME`.
     pub(crate) fn mount(&self) -> &'a str {
         self.mount
     }
@@ -50,16 +50,16 @@ impl<'a> Target<'a> {
     /// The function that is called.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for what cannot be a function's name: nothing was ever published there.
+    /// [`ErrorKind::NotFound`] if the name cannot be one of a function.
     pub(crate) fn function(&self) -> Result<FunctionRef, InvokeError> {
         let name = decode(self.function).map_err(|error| undecodable("the function's name", error))?;
         name.parse().map_err(|error| InvokeError::new(ErrorKind::NotFound, format!("{error}")))
     }
 
-    /// The arguments behind the function's name. A slash at the end adds none.
+    /// The arguments after the function's name. A slash at the end does not add one.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] where one does not decode to UTF-8.
+    /// [`ErrorKind::InvalidInput`] if an argument is not UTF-8 after decoding.
     pub(crate) fn arguments(&self) -> Result<Vec<String>, InvokeError> {
         let Some(input) = self.input.strip_prefix('/').filter(|input| !input.is_empty()) else {
             return Ok(Vec::new());
@@ -87,7 +87,7 @@ fn undecodable(subject: &str, error: Utf8Error) -> InvokeError {
 mod tests {
     use super::*;
 
-    /// What a path comes to: mount, function, arguments.
+    /// The mount, the function and the arguments of a path.
     fn read(uri: &str) -> Option<(String, String, Vec<String>)> {
         let uri = uri.parse::<Uri>().unwrap();
         let target = Target::of(&uri)?;
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_cut_first_and_decoded_after() {
+    fn a_path_is_split_first_and_decoded_afterwards() {
         let cases: [(&str, &str, &str, &[&str]); 15] = [
             ("/api/f", "/api/f", "f", &[]),
             ("/api/f/", "/api/f", "f", &[]),
@@ -121,12 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn a_path_elsewhere_is_no_target() {
+    fn other_paths_are_no_targets() {
         assert_eq!(["/", "/api", "/apis/f", "/x/api/f"].map(read), [const { None }; 4]);
     }
 
     #[test]
-    fn what_cannot_be_decoded_or_named_is_refused() {
+    fn invalid_names_and_encodings_are_refused() {
         let refusal = |path: &str| {
             let uri = path.parse().unwrap();
             let target = Target::of(&uri).unwrap();

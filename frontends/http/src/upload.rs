@@ -1,4 +1,4 @@
-//! A request's body on its way to the guest.
+//! Passes the body of a request to the guest.
 
 use std::{
     pin::Pin,
@@ -11,8 +11,8 @@ use http_body::{Body as _, Frame, SizeHint};
 use nebula_runtime::{Body, ErrorKind, InvokeError};
 use tokio::time::{Sleep, sleep};
 
-/// The body of a request as the guest's input, ending in [`ErrorKind::InvalidInput`] when the client sends nothing for
-/// as long as `stall` while more is to come.
+/// The body of a request as the guest's input. It ends with [`ErrorKind::InvalidInput`] if the client sends nothing for `stall`
+/// before the end.
 pub(crate) fn receive(body: axum::body::Body, stall: Duration) -> Body {
     if body.is_end_stream() {
         return Body::empty();
@@ -23,7 +23,8 @@ pub(crate) fn receive(body: axum::body::Body, stall: Duration) -> Body {
 struct Upload {
     inner: axum::body::Body,
     stall: Duration,
-    /// Set while the client is waited for. A body that is here already never starts a timer.
+    /// The timer, while the body waits for the client. Bytes that have arrived already start no timer, and are read before the
+    /// timer is checked: the guest's pauses do not count.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
@@ -63,7 +64,7 @@ impl http_body::Body for Upload {
     }
 }
 
-/// The client went away, or what it sends is not HTTP.
+/// The client has disconnected, or has sent invalid HTTP.
 fn broken(error: axum::Error) -> InvokeError {
     InvokeError::new(ErrorKind::InvalidInput, "the request body broke off").with_source(error)
 }
@@ -74,14 +75,14 @@ mod tests {
 
     use super::*;
 
-    /// A body of these chunks, and then nothing, for ever.
+    /// A body of these chunks that never ends.
     fn stalling(chunks: &[&'static str]) -> axum::body::Body {
         let chunks: Vec<_> = chunks.iter().map(|chunk| Ok::<_, std::io::Error>(*chunk)).collect();
         axum::body::Body::from_stream(futures_util::StreamExt::chain(stream::iter(chunks), stream::pending()))
     }
 
     #[tokio::test]
-    async fn a_body_that_stops_coming_is_an_invalid_input_and_then_ends() {
+    async fn a_body_that_stalls_is_an_invalid_input_and_then_ends() {
         let mut body = receive(stalling(&["half"]), Duration::from_millis(20));
         let mut frames = Vec::new();
         while let Some(frame) = http_body_util::BodyExt::frame(&mut body).await {

@@ -1,4 +1,4 @@
-//! Running out of descriptors. Alone in its process, whose limit it changes.
+//! A process without free file descriptors. This test has a process of its own, whose limit it changes.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails by panicking is a test that works")]
 
@@ -13,14 +13,14 @@ use rlimit::Resource;
 use support::{Client, Server, ok, patient};
 use tokio::net::TcpSocket;
 
-/// Takes every descriptor that is left, of not too many.
+/// Lowers the limit, and opens files until no descriptor is left.
 fn exhaust() -> Vec<File> {
     Resource::NOFILE.set(64, Resource::NOFILE.get_hard().unwrap()).unwrap();
     std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 
 #[tokio::test]
-async fn running_out_of_descriptors_delays_new_connections_and_ends_nothing() {
+async fn without_descriptors_new_connections_wait_and_others_are_served() {
     let server = Server::start(ok(), ServerConfig { max_connections: Some(1_000), ..patient() }).await;
     let mut served = server.connect().await;
     served.get("/api/f").await;

@@ -1,4 +1,4 @@
-//! Signals. Alone in its process, which they are for, and which no longer ends by them.
+//! Signals. This test has a process of its own, which handles the signals.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that fails by panicking is a test that works")]

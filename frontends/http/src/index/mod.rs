@@ -1,4 +1,4 @@
-//! What `/` answers: the functions, for people and for programs.
+//! The list of functions at `/`, for people and for programs.
 
 mod page;
 
@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::selection::Page;
 
-/// A page of functions, for a program.
+/// A page of functions, as JSON.
 pub(crate) fn json(page: &Page) -> Response {
     #[derive(Serialize)]
     struct List<'a> {
@@ -28,8 +28,7 @@ pub(crate) fn json(page: &Page) -> Response {
     linked(page, ([(VARY, "accept")], Json(List { functions })))
 }
 
-/// The same response with a link to the next page (RFC 8288), relative: the server may be behind a proxy, and below a
-/// path.
+/// Adds a link to the next page (RFC 8288). The link is relative, because the server may be behind a proxy and below a path.
 fn linked(page: &Page, response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
     let link = page.next.as_ref().and_then(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).ok());
@@ -53,8 +52,8 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// What anybody may know of a function. How it is run is not among it: its environment may hold secrets, and its folders
-/// are the host's.
+/// The public facts about a function. Its configuration is not public: the environment may have secrets, and folders belong to
+/// the host.
 #[derive(Serialize)]
 struct Public<'a> {
     name: &'a FunctionName,
@@ -73,7 +72,7 @@ impl<'a> Public<'a> {
     }
 }
 
-/// A page of functions, for a person.
+/// A page of functions, as HTML.
 pub(crate) fn html(page: &Page) -> Response {
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -84,7 +83,8 @@ pub(crate) fn html(page: &Page) -> Response {
     linked(page, (headers, page::Html(page).to_string()))
 }
 
-/// Only the page's own style and script, and only requests to this server: an answer that is shown can do nothing.
+/// The content security policy: only the style and the script of the page itself, and only requests to this server. So an
+/// answer that is shown on the page can run no code.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let digest = |text: &str| STANDARD.encode(Digest::of(text.as_bytes()).as_bytes());
     format!(
@@ -95,8 +95,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Whether these `Accept` headers ask for HTML by its name, and for JSON no more than for that (RFC 9110, section
-/// 12.5.1). Browsers do; `*/*` alone, which most programs send, does not.
+/// Whether these `Accept` headers name HTML, and do not prefer JSON (RFC 9110, section 12.5.1). Browsers send such headers. Most
+/// programs send only `*/*`.
 pub(crate) fn prefers_html<'a>(accept: impl IntoIterator<Item = &'a HeaderValue>) -> bool {
     let (mut html, mut json) = (0.0, 0.0);
     for range in accept.into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
@@ -121,7 +121,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A function as a catalog might list it.
+    /// A function, as a catalog could list it.
     pub(crate) fn function(name: &str, kind: &str, exports: &Value) -> FunctionInfo {
         let (digest, config) = (Digest::of(b"module"), json!({"limits": {}}));
         let aliases = ["prod"];

@@ -1,4 +1,4 @@
-//! What has become of the log.
+//! A metric for the log.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use prometheus_client::{
     metrics::counter::ConstCounter,
 };
 
-/// How many lines of the process's log could not be written.
+/// Counts the lines of the process's log that could not be written.
 #[derive(Debug)]
 pub(super) struct LinesLost;
 

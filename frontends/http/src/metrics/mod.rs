@@ -1,4 +1,4 @@
-//! What Prometheus is told: counters and times of each function, and how much goes on now.
+//! Metrics for Prometheus: counters and times of each function, and the number of running invocations.
 
 mod log;
 mod series;
@@ -19,23 +19,23 @@ pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0
 
 /// The metrics of one server, in Prometheus' text format (OpenMetrics 1.0).
 ///
-/// - Cheap to clone; clones are the same metrics.
-/// - Memory grows with the functions that exist and were called, never with the names that callers make up.
+/// - Clones are cheap, and share the metrics.
+/// - The memory grows with the functions that exist and were called, not with names of functions that do not exist.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
     families: Families,
-    /// The series of each function that was called, so that a report costs one look-up and no label.
+    /// The series of each function that was called. So a report needs one look-up and builds no label.
     functions: RwLock<HashMap<FunctionName, Series>>,
-    /// The series of every name that is nobody's.
-    nobody: Series,
+    /// The series of all functions that do not exist.
+    unknown: Series,
     in_flight: Gauge,
 }
 
 impl Metrics {
-    /// Metrics of which nothing is known yet.
+    /// Metrics without values.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("nebula");
         let families = Families::register(&mut registry);
@@ -46,15 +46,15 @@ impl Metrics {
             in_flight.clone(),
         );
         registry.register_collector(Box::new(LinesLost));
-        let nobody = families.series(String::new());
-        Self(Arc::new(Inner { registry, families, functions: RwLock::default(), nobody, in_flight }))
+        let unknown = families.series(String::new());
+        Self(Arc::new(Inner { registry, families, functions: RwLock::default(), unknown, in_flight }))
     }
 
     /// Counts one invocation that has ended.
     pub fn record(&self, report: &Report) {
         if report.version.is_none() {
-            // No such function: its name is the caller's invention.
-            return self.0.nobody.record(report);
+            // There is no such function.
+            return self.0.unknown.record(report);
         }
         let name = report.function.name();
         if let Some(series) = self.0.functions.read().unwrap_or_else(PoisonError::into_inner).get(name) {
@@ -72,7 +72,7 @@ impl Metrics {
         encoded
     }
 
-    /// Counts an invocation as going on until the value is dropped.
+    /// Counts an invocation as running until the value is dropped.
     pub(crate) fn enter(&self) -> InFlight {
         self.0.in_flight.inc();
         InFlight(self.0.in_flight.clone())
@@ -97,7 +97,7 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// An invocation that goes on.
+/// A running invocation.
 pub(crate) struct InFlight(Gauge);
 
 impl Drop for InFlight {
@@ -129,7 +129,7 @@ mod tests {
         handle.snapshot()
     }
 
-    /// The samples, without comments, and of the histogram only what is not a bucket.
+    /// The samples, without comments and without the buckets of the histogram.
     fn samples(metrics: &Metrics) -> Vec<String> {
         let shown = |line: &&str| !line.starts_with('#') && !line.contains("_bucket{");
         let mut samples: Vec<_> = metrics.encode().lines().filter(shown).map(str::to_owned).collect();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_nobodys_share_their_series() {
+    fn functions_that_do_not_exist_share_their_series() {
         let metrics = Metrics::new();
         for number in 0..1_000 {
             metrics.record(&report(&format!("made-up-{number}"), None, Outcome::Failed(ErrorKind::NotFound)));

@@ -12,12 +12,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// From a tenth of a millisecond, which a small function takes, to the half minute that is the default limit.
+/// The buckets: from a tenth of a millisecond, which a small function takes, to half a minute, the default time-out.
 const SECONDS: [f64; 12] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
 
 type Seconds = Counter<f64, AtomicU64>;
 
-/// Every metric that a function has.
+/// All metrics of functions.
 #[derive(Clone)]
 pub(super) struct Families {
     invocations: Family<OutcomeLabels, Counter>,
@@ -40,7 +40,7 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
-/// One function's own part of the metrics. Each series is made when there is something to say.
+/// The metrics of one function. Each series is made with its first value.
 pub(super) struct Series {
     families: Families,
     label: FunctionLabel,
@@ -49,7 +49,7 @@ pub(super) struct Series {
     usage: OnceLock<Usage>,
 }
 
-/// What only an invocation of something that exists has.
+/// The metrics of invocations whose function exists.
 struct Usage {
     duration: Histogram,
     cpu: Seconds,
@@ -137,7 +137,7 @@ impl Usage {
         self.bytes_in.inc_by(report.bytes_in);
         self.bytes_out.inc_by(report.bytes_out);
         let peak = i64::try_from(report.peak_memory).unwrap_or(i64::MAX);
-        // Most reports are no peak, and to read takes less than to compare and write.
+        // Most reports are not a new peak, and a read is faster than a compare-and-swap.
         if peak > self.peak_memory.get() {
             self.peak_memory.inner().fetch_max(peak, Ordering::Relaxed);
         }

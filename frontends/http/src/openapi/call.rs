@@ -1,23 +1,23 @@
-//! A call of a function, in the words of OpenAPI.
+//! The description of a call, for all kinds of functions.
 
 use serde_json::{Map, Value, json};
 
-/// How something is called, whatever kind it is of.
+/// How an export is called.
 pub(super) struct Call {
     pub(super) summary: String,
     pub(super) description: Option<String>,
-    /// The arguments as parts of the path, where they can be.
+    /// The arguments in the path, if they can be there.
     pub(super) in_path: Option<Vec<Parameter>>,
-    /// The arguments as a body: a media type object. `None` where there are none.
+    /// The arguments in a body, as a media type object. `None` without arguments.
     pub(super) body: Option<Value>,
     pub(super) body_required: bool,
-    /// Whether a call without arguments can only fail.
+    /// Whether a call without arguments always fails.
     pub(super) needs_arguments: bool,
     pub(super) result: Value,
     pub(super) error: Option<Value>,
 }
 
-/// A part of a path.
+/// An argument in the path.
 pub(super) struct Parameter {
     pub(super) name: String,
     pub(super) schema: Value,
@@ -30,7 +30,7 @@ impl Parameter {
     }
 }
 
-/// The responses of a call whose result is `content`, and those of a failure.
+/// The responses of a call: the result with this `content`, and the failures.
 pub(super) fn answered(content: &Value, mut failures: Map<String, Value>) -> Value {
     failures.insert("200".to_owned(), json!({"description": "The function's result", "content": content}));
     failures.into()

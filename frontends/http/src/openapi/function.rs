@@ -9,7 +9,7 @@ use super::{
 };
 use crate::paths::segment;
 
-/// Adds a function's paths to a document's, and its types to its schemas.
+/// Adds the paths of a function to those of the document, and its types to the schemas.
 pub(super) fn describe(function: &FunctionInfo, paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
     let name = function.name.as_str();
     match function.kind {
@@ -37,13 +37,13 @@ fn describe_exports(function: &FunctionInfo, paths: &mut Map<String, Value>, sch
     }
 }
 
-/// Whether a call that names no export means this one.
+/// Whether this is the default export.
 fn is_default(function: &FunctionInfo, export: &Export) -> bool {
     let name = function.name.as_str();
     let mut callable = function.exports.iter().filter(|export| is_callable(export));
     match (&function.config.export, callable.next(), callable.next()) {
         (Some(configured), ..) => export.name == *configured,
-        // A caller that names none runs the command.
+        // Without an export, the command itself runs.
         (None, ..) if function.kind == Kind::Command => false,
         (None, Some(_), None) => true,
         (None, ..) => export.name == name || function.kind == Kind::Core && export.name == name.replace('-', "_"),
@@ -54,7 +54,7 @@ fn is_callable(export: &Export) -> bool {
     export.typed.as_ref().is_none_or(|typed| typed.refused.is_none())
 }
 
-/// A call with a body, and one whose arguments are in the path.
+/// Adds the path of a call with a body, and the one of a call with its arguments in the path.
 fn add(name: &str, target: &str, call: &Call, paths: &mut Map<String, Value>) {
     let mut item = Map::new();
     let mut post = operation(name, target, "call", call);

@@ -1,4 +1,4 @@
-//! The functions as OpenAPI 3.1 describes them: from what was published, without loading any of them.
+//! Describes functions in OpenAPI 3.1. The descriptions come from the catalog, so that no function is loaded.
 
 mod call;
 mod function;
@@ -15,16 +15,16 @@ use http::{
 use nebula_runtime::{FunctionInfo, ListedFunction};
 use serde_json::{Map, Value, json};
 
-/// The media type of a description (registered beside `application/openapi+yaml`).
+/// The media type of a description. It is registered, as is `application/openapi+yaml`.
 const MEDIA_TYPE: &str = "application/openapi+json";
 
-/// Whether a request is for the description of a function and not for the function.
+/// Whether a request asks for the description of a function instead of calling it.
 pub(crate) fn is_wanted(method: &Method, headers: &HeaderMap) -> bool {
     let asks = |value: &http::HeaderValue| value.as_bytes().starts_with(MEDIA_TYPE.as_bytes());
     method == Method::GET && headers.get(ACCEPT).is_some_and(asks)
 }
 
-/// The description of functions of a server. Those that cannot be read are named, and left out otherwise.
+/// The description of the functions of a server. Functions that cannot be read are only named.
 pub(crate) fn of_server(listed: &[ListedFunction]) -> Response {
     let functions: Vec<_> = listed.iter().flatten().collect();
     let mut document = document("Nebula", env!("CARGO_PKG_VERSION"), &functions);
@@ -48,7 +48,7 @@ fn answer(document: &Value) -> Response {
     (headers, document.to_string()).into_response()
 }
 
-/// A document, the same for the same functions: keys are in the order of the alphabet.
+/// A document. Its keys are sorted, so that it is always the same for the same functions.
 fn document(title: &str, version: &str, functions: &[&FunctionInfo]) -> Value {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
     schemas.insert("Problem".to_owned(), problems::schema());

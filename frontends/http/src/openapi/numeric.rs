@@ -1,4 +1,4 @@
-//! Functions of numbers: the exports of core modules.
+//! Describes functions of numbers, which are the exports of core modules.
 
 use nebula_runtime::{
     Export,
@@ -30,7 +30,7 @@ pub(super) fn call(export: &Export) -> Call {
     }
 }
 
-/// An array of the arguments. One alone is taken as it is too.
+/// The arguments as an array. A single argument can also be without the array.
 fn body(types: &[Value]) -> Option<Value> {
     let schema = match types {
         [] => return None,

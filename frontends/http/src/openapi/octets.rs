@@ -1,11 +1,11 @@
-//! Functions of octets: commands and HTTP handlers.
+//! Describes functions of octets, which are commands and HTTP handlers.
 
 use nebula_runtime::FunctionInfo;
 use serde_json::{Map, Value, json};
 
 use super::{call::answered, problems};
 
-/// A command, which reads a body and writes one.
+/// The description of a command, which reads a body and writes another.
 pub(super) fn of_command(function: &FunctionInfo) -> Value {
     let content = function.config.content_type.as_deref().map_or_else(anything, of_type);
     let summary = "Writes its standard output for its standard input";
@@ -13,7 +13,7 @@ pub(super) fn of_command(function: &FunctionInfo) -> Value {
     item(function.name.as_str(), summary, &responses, &[("get", "get", false), ("post", "call", true)])
 }
 
-/// A handler, which is called with any method.
+/// The description of a handler, which takes any method.
 pub(super) fn of_handler(name: &str) -> Value {
     const METHODS: [(&str, &str, bool); 5] = [
         ("delete", "delete", false),
@@ -28,7 +28,7 @@ pub(super) fn of_handler(name: &str) -> Value {
     item(name, summary, &responses, &METHODS)
 }
 
-/// A path's operations: of each its method, what it is called, and whether it takes a body.
+/// The operations of a path. Each has a method, a name, and a flag for whether it takes a body.
 fn item(name: &str, summary: &str, responses: &Value, operations: &[(&str, &str, bool)]) -> Value {
     let operation = |&(method, called, takes_body): &(&str, &str, bool)| {
         let mut operation = json!({
@@ -42,17 +42,17 @@ fn item(name: &str, summary: &str, responses: &Value, operations: &[(&str, &str,
     operations.iter().map(operation).collect::<Map<_, _>>().into()
 }
 
-/// A body of any media type. Generators of clients know this one, and leave out an operation of `*/*`.
+/// A body of any media type. Client generators support this type, but leave out operations with `*/*`.
 fn body() -> Value {
     json!({"description": "Any octets, of any media type", "content": {OCTETS: {"schema": octets()}}})
 }
 
-/// What may be of any media type. Generators of clients take the first type that they know, so that their answers are octets.
+/// A response of any media type. Client generators use the first type that they support, so that they return octets.
 fn anything() -> Value {
     json!({"*/*": {"schema": {}}, OCTETS: {"schema": octets()}})
 }
 
-/// What is of this media type.
+/// A response of this media type.
 fn of_type(media_type: &str) -> Value {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let schema = match essence.as_str() {
@@ -66,7 +66,7 @@ fn of_type(media_type: &str) -> Value {
 
 const OCTETS: &str = "application/octet-stream";
 
-/// The form of OpenAPI 3.0, which 3.1 allows and more generators understand.
+/// The schema of octets in the form of OpenAPI 3.0, which 3.1 allows and which more generators support.
 fn octets() -> Value {
     json!({"type": "string", "format": "binary"})
 }

@@ -1,4 +1,4 @@
-//! How invocations fail.
+//! Describes the failures of invocations.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::{UNKNOWN_CODING, statuses};
 
-/// What every failure's body is.
+/// The schema of the body of a failure.
 pub(super) fn schema() -> Value {
     json!({
         "description": "Why a call failed (RFC 9457).",
@@ -25,7 +25,7 @@ pub(super) fn schema() -> Value {
     })
 }
 
-/// A response for each status that a failure may have.
+/// A response for each status that a failure can have.
 pub(super) fn responses() -> Map<String, Value> {
     let response = |(status, kinds): (u16, Vec<String>)| {
         let schema = json!({"$ref": "#/components/schemas/Problem"});
@@ -35,14 +35,14 @@ pub(super) fn responses() -> Map<String, Value> {
     by_status().into_iter().map(response).collect()
 }
 
-/// The failures of a function that is given octets as they came.
+/// The failures of a function that takes octets.
 pub(super) fn of_function() -> Map<String, Value> {
     let own = [ErrorKind::GuestError].iter().flat_map(|kind| statuses(*kind)).map(|(status, _)| status.as_u16());
     let own: Vec<_> = own.chain([UNKNOWN_CODING.as_u16()]).collect();
     by_status().into_keys().filter(|status| !own.contains(status)).map(shared).collect()
 }
 
-/// The failures of a function that is given values. Only one that says which errors it returns has those.
+/// The failures of a function that takes values. `error` is the schema of the errors that the function returns, if it has one.
 pub(super) fn of_call(error: Option<&Value>) -> Map<String, Value> {
     let mut responses = of_function();
     responses.extend([shared(UNKNOWN_CODING.as_u16())]);
@@ -65,7 +65,7 @@ fn name(status: u16) -> String {
     format!("Problem{status}")
 }
 
-/// The kinds of each status, and what they are called.
+/// The kinds of each status, with their titles.
 fn by_status() -> BTreeMap<u16, Vec<String>> {
     let mut by_status: BTreeMap<u16, Vec<String>> = BTreeMap::new();
     for kind in ErrorKind::ALL {

@@ -2,7 +2,7 @@ use super::*;
 use crate::index::tests::function;
 
 #[test]
-fn only_a_get_that_asks_for_it_by_name_wants_a_description() {
+fn only_a_get_that_names_the_media_type_asks_for_a_description() {
     let cases = [
         (Method::GET, "application/openapi+json", true),
         (Method::GET, "application/openapi+json;version=3.1", true),
@@ -15,7 +15,7 @@ fn only_a_get_that_asks_for_it_by_name_wants_a_description() {
     }
 }
 
-/// One function of each kind, and what there is to each.
+/// The description of one function of each kind, with all features.
 fn small_server() -> Value {
     let item = json!({"type": "object", "properties": {"sku": {"type": "string"}}, "required": ["sku"]});
     let typed = json!({
@@ -47,7 +47,7 @@ fn small_server() -> Value {
 }
 
 #[test]
-fn a_small_server_is_described_as_it_was() {
+fn the_description_of_a_small_server_is_unchanged() {
     let text = serde_json::to_string_pretty(&small_server()).unwrap() + "\n";
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/openapi/small_server.json"), &text).unwrap();
@@ -55,7 +55,7 @@ fn a_small_server_is_described_as_it_was() {
     assert_eq!(text, include_str!("small_server.json"), "UPDATE_SNAPSHOTS=1 writes it anew");
 }
 
-/// Every object in `value`, with the key that leads to it.
+/// Adds every object in `value`, with the key that leads to it.
 fn objects<'a>(key: &'a str, value: &'a Value, found: &mut Vec<(&'a str, &'a Map<String, Value>)>) {
     match value {
         Value::Object(members) => {

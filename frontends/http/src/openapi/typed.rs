@@ -1,11 +1,11 @@
-//! Functions of WIT types. Their schemas were made when they were published.
+//! Describes functions of WIT types. Their schemas were made when the functions were published.
 
 use nebula_runtime::{TypedExport, TypedParam};
 use serde_json::{Map, Value, json};
 
 use super::call::{Call, Parameter};
 
-/// How a typed function is called, of a function of this name.
+/// The call of a typed export of this function.
 pub(super) fn call(function: &str, typed: &TypedExport) -> Call {
     let shown = |schema: &Value| referring(function, schema);
     let parameter = |param: &TypedParam| {
@@ -28,16 +28,17 @@ pub(super) fn call(function: &str, typed: &TypedExport) -> Call {
     }
 }
 
-/// The named types of a function's exports, for the components of a document.
+/// The named types of a function's export, for the components of the document.
 pub(super) fn types(function: &str, typed: &TypedExport) -> impl Iterator<Item = (String, Value)> {
     typed.types.iter().map(move |(name, schema)| (component(function, name), referring(function, schema)))
 }
 
-/// The body's media type object, and whether there must be one: the one argument itself, or an object of them by name.
+/// The media type object of the body, and whether a body is required. The body is the only argument itself, or an object with
+/// all arguments by name.
 fn body(params: &[TypedParam]) -> (Option<Value>, bool) {
     match params {
         [] => (None, false),
-        // Required, though no body is `null` too: generators of clients fail over one that may be `null` and may be missing.
+        // Required, although no body means `null`: client generators fail at a body that can be both `null` and missing.
         [only] => (Some(json!({"schema": only.schema, "example": only.example})), true),
         params => {
             let pairs = |value: fn(&TypedParam) -> &Value| -> Map<String, Value> {
@@ -54,7 +55,7 @@ fn body(params: &[TypedParam]) -> (Option<Value>, bool) {
     }
 }
 
-/// The schema of a parameter that a part of a path can be: of one value that is no list and no object.
+/// The schema of a parameter in the path, if it can be there: its value is not a list and not an object.
 fn in_path(typed: &TypedExport, schema: &Value) -> Option<Value> {
     let named = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix(DEFINITIONS));
     let resolved = named.map_or(Some(schema), |name| typed.types.get(name))?;
@@ -76,7 +77,7 @@ fn component(function: &str, name: &str) -> String {
     format!("{function}.{name}")
 }
 
-/// The schema with its references as the document has them.
+/// The schema with references to the components of the document.
 fn referring(function: &str, schema: &Value) -> Value {
     match schema {
         Value::Object(members) => members

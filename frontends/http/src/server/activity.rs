@@ -1,4 +1,4 @@
-//! What a connection waits for, and until when.
+//! What a connection waits for, and for how long.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,42 +9,42 @@ use tokio::time::Instant;
 
 use super::config::ServerConfig;
 
-/// How often a connection whose request is being served is looked at: a client that left is noticed by then even where
-/// nothing else wakes the connection.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often a connection is checked while its request runs. So a client that has disconnected is noticed even if nothing else
+/// wakes the connection.
+const CHECK: Duration = Duration::from_secs(1);
 
-/// How long what a client still sends is thrown away after the last answer, so that it gets to read that.
+/// How long the bytes of a client are read and dropped after the last answer, so that the client can read the answer.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// No connection waits for longer.
 const FOREVER: Duration = Duration::from_hours(24 * 365);
 
-/// What a connection waits for, as its socket and its service see it.
+/// What a connection waits for, as its socket and its service report it.
 ///
-/// One value beside one timer, and not a timer for each wait: a request on a connection that is kept alive then starts
-/// and stops none.
+/// There is one timer for all waits of a connection. So a request on a connection that is kept alive starts and stops no
+/// timer.
 pub(super) struct Activity(Mutex<State>);
 
 struct State {
     phase: Phase,
-    /// When the phase was first looked at: a connection is looked at whenever it has been polled, so no phase begins long
-    /// before that, and most end without a look at the clock.
+    /// When the phase was first checked. A connection is checked after each poll, so that no phase begins long before its first
+    /// check, and most phases end without reading the clock.
     since: Option<Instant>,
-    /// Since when the client does not read.
+    /// The time since which the client does not read.
     unread: Option<Instant>,
-    /// The request's body was not read to its end.
+    /// Whether the request's body was not read to its end.
     upload_left: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// A request's head.
+    /// Waits for a request's head.
     Head,
-    /// The next request.
+    /// Waits for the next request.
     Idle,
-    /// The answer, which is not the client's to hurry.
+    /// Waits for the answer, for which the client is not responsible.
     Serving,
-    /// The client's end of the connection.
+    /// Waits until the client closes the connection.
     Closing,
 }
 
@@ -52,7 +52,7 @@ enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wait {
     pub(super) until: Instant,
-    /// Why the connection ends then, if it does.
+    /// Why the connection ends then; `None` if it is only checked.
     pub(super) end: Option<&'static str>,
 }
 
@@ -61,7 +61,7 @@ impl Activity {
         Self(Mutex::new(State { phase: Phase::Head, since: None, unread: None, upload_left: false }))
     }
 
-    /// Bytes came.
+    /// Bytes have arrived.
     pub(super) fn received(&self) {
         let mut state = self.lock();
         if state.phase == Phase::Idle {
@@ -69,19 +69,19 @@ impl Activity {
         }
     }
 
-    /// A whole request head came.
+    /// A whole request head has arrived.
     pub(super) fn serving(&self) {
         let mut state = self.lock();
         state.enter(Phase::Serving);
         state.upload_left = false;
     }
 
-    /// The answer's body was taken, or dropped before it ended.
+    /// The body of the answer was read to its end, or dropped before.
     pub(super) fn answer(&self, _whole: bool) {
         self.lock().enter(Phase::Idle);
     }
 
-    /// The request's body was taken, or dropped before it ended.
+    /// The body of the request was read to its end, or dropped before.
     pub(super) fn leave_upload(&self, whole: bool) {
         if !whole {
             self.lock().upload_left = true;
@@ -93,17 +93,17 @@ impl Activity {
         self.lock().enter(Phase::Closing);
     }
 
-    /// The client has bytes to read, and there is no room for more.
+    /// The client does not read, and there is no room for more bytes.
     pub(super) fn blocked(&self) {
         self.lock().unread = Some(Instant::now());
     }
 
-    /// The client reads.
+    /// The client reads again.
     pub(super) fn unblocked(&self) {
         let mut state = self.lock();
         state.unread = None;
         if state.phase == Phase::Idle {
-            // To read the last answer slowly is not to be idle.
+            // A client that reads the last answer slowly is not idle.
             state.since = None;
         }
     }
@@ -125,19 +125,19 @@ impl Activity {
             (None, Phase::Head) => (config.header_timeout, Some("the request's head did not come")),
             (None, Phase::Idle) => (config.idle_timeout, Some("no further request came")),
             (None, Phase::Closing) => (LINGER, Some("the client does not close")),
-            (None, Phase::Serving) => (LOOK, None),
+            (None, Phase::Serving) => (CHECK, None),
         };
-        // No embedder's word for "never" is too long for a clock.
+        // An embedder may set a very long time for "never", which the clock cannot add.
         Wait { until: since + limit.min(FOREVER), end }
     }
 
-    /// Lets a wait that has no end begin anew.
-    pub(super) fn look_again(&self) {
+    /// Restarts a wait that does not end the connection.
+    pub(super) fn restart_check(&self) {
         self.lock().since = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every write is whole: there is nothing that a panic could break.
+        // Every change is complete, so that a panic leaves nothing incomplete.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -153,30 +153,30 @@ impl State {
 mod tests {
     use super::*;
 
-    /// Why the connection would end, and after how long from now.
+    /// Why and when the connection would end.
     fn end(activity: &Activity, config: &ServerConfig) -> (Option<&'static str>, Duration) {
         let Wait { until, end } = activity.wait(config);
         (end, until - Instant::now())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_a_client_that_bytes_wait_for_is_slow() {
+    async fn only_a_client_with_bytes_to_read_is_slow() {
         let (activity, config) = (Activity::new(), ServerConfig::default());
         activity.serving();
-        assert_eq!(end(&activity, &config), (None, LOOK), "the function has nothing to send");
+        assert_eq!(end(&activity, &config), (None, CHECK), "the function has nothing to send");
         activity.blocked();
         let stalled = (Some("the client does not read"), config.write_stall);
         assert_eq!(end(&activity, &config), stalled);
         activity.unblocked();
         tokio::time::advance(2 * config.write_stall).await;
-        activity.look_again();
-        assert_eq!(end(&activity, &config), (None, LOOK), "the client has read everything, and the function goes on");
+        activity.restart_check();
+        assert_eq!(end(&activity, &config), (None, CHECK), "the client has read everything, and the function goes on");
         activity.blocked();
         assert_eq!(end(&activity, &config), stalled, "it has as long again");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_limit_is_too_long_for_a_clock() {
+    async fn no_limit_is_too_long_for_the_clock() {
         let never = Duration::MAX;
         let config =
             ServerConfig { header_timeout: never, idle_timeout: never, write_stall: never, ..ServerConfig::default() };

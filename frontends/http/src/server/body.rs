@@ -1,4 +1,4 @@
-//! The bodies of a connection's requests and answers, which tell when they are done with.
+//! The bodies of the requests and answers of a connection, which report their end.
 
 use std::{
     pin::Pin,
@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::activity::Activity;
 
-/// A body that tells [`Activity`] when it is dropped, and whether it was taken whole.
+/// A body that reports to [`Activity`] when it is dropped, and whether it was read to its end.
 pub(super) struct TrackedBody<B: Body> {
     body: B,
     ended: bool,

@@ -1,20 +1,20 @@
-//! How a server treats its connections.
+//! The settings of a server.
 
 use std::time::Duration;
 
-/// How a server treats its connections.
+/// The settings of a server for its connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// From a request's first byte to the end of its headers, and from a connection's start to its first byte: 10 s.
+    /// How long a request's head may take from its first byte, and a connection until its first byte: 10 s.
     pub header_timeout: Duration,
     /// How long a connection may wait for its next request: 60 s.
     pub idle_timeout: Duration,
-    /// How long a client that has bytes to read may read none of them: 30 s.
+    /// How long a client may read nothing while there are bytes for it: 30 s.
     pub write_stall: Duration,
-    /// How long requests that go on when the server stops may take to finish: 30 s.
+    /// How long running requests may take to finish when the server stops: 30 s.
     pub grace: Duration,
-    /// How many connections are open at once; more of them wait to be accepted. If `None`, as many as the process has
-    /// descriptors for, less a reserve for everything else that needs one.
+    /// How many connections are open at once. More connections wait until they are accepted. By default, the process has
+    /// connections for all its file descriptors except a reserve.
     pub max_connections: Option<usize>,
 }
 

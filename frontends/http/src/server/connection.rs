@@ -1,4 +1,4 @@
-//! One connection, from its start to its end.
+//! Serves one connection.
 
 use std::{
     convert::Infallible,
@@ -28,24 +28,24 @@ use super::{
 };
 use crate::{app::App, context::ClientAddress, shutdown::Shutdown};
 
-/// The most that is kept of a connection's bytes: of a request's head, and of an answer that is not sent yet. A fifth of
-/// hyper's default, for there may be many thousands of connections.
+/// The size of a connection's buffers, for a request's head and for an answer that is not sent yet. It is a fifth of hyper's
+/// default, because there may be many thousands of connections.
 const BUFFER: usize = 64 * 1024;
 
 /// Serves one connection until it ends, one of its time-outs has passed, or the server drains.
 pub(super) async fn serve(stream: TcpStream, app: Arc<App>, config: Arc<ServerConfig>, shutdown: Shutdown) {
-    // An answer is written whole: waiting for more of it would only delay it. Where this fails, so does the first read.
+    // An answer is written whole, and would only be delayed. If this call fails, the first read fails too.
     let _ = stream.set_nodelay(true);
     let client = stream.peer_addr().ok().map(|address| ClientAddress(address.ip().to_canonical()));
     let activity = Arc::new(Activity::new());
     let socket = TokioIo::new(Socket::new(stream, Arc::clone(&activity)));
     let service = service_fn(|request| answer(&app, request, client, &activity));
-    // Hyper's own time-out has one length for idle connections and half-sent heads, and starts a timer for each request.
+    // Hyper's own time-out is the same for idle connections and for incomplete heads, and starts a timer for each request.
     let serving =
         http1::Builder::new().header_read_timeout(None).max_buf_size(BUFFER).serve_connection(socket, service);
     let mut serving = pin!(serving);
     let mut watching = pin!(watch(&activity, &config));
-    // Looked at when it wakes the connection, and not with each request: all connections share its locks.
+    // Polled only when it wakes the connection, and not with each request: all connections share its locks.
     let mut draining = FuturesUnordered::from_iter([shutdown.draining()]);
     select! {
         biased;
@@ -60,14 +60,14 @@ pub(super) async fn serve(stream: TcpStream, app: Arc<App>, config: Arc<ServerCo
     }
 }
 
-/// Ends when the connection has waited long enough for its client, and says for what.
+/// Waits until a time-out of the connection has passed, and returns what the connection waited for.
 async fn watch(activity: &Activity, config: &ServerConfig) -> &'static str {
     let mut timer = pin!(sleep_until(Instant::now()));
-    // Polled whenever the connection is, which is when what it waits for can have changed.
+    // Polled with each poll of the connection, because the wait may have changed then.
     poll_fn(|context| {
         loop {
             let Wait { until, end } = activity.wait(config);
-            // The timer is only ever moved forward here, so that a connection that is kept busy leaves it alone.
+            // The timer is only set to an earlier time here. So the requests of a busy connection leave it alone.
             if until < timer.deadline() {
                 timer.as_mut().reset(until);
             }
@@ -75,10 +75,10 @@ async fn watch(activity: &Activity, config: &ServerConfig) -> &'static str {
                 return Poll::Pending;
             }
             match end {
-                // It was set for an earlier wait.
+                // The timer was set for an earlier wait.
                 _ if timer.deadline() < until => timer.as_mut().reset(until),
                 Some(why) => return Poll::Ready(why),
-                None => activity.look_again(),
+                None => activity.restart_check(),
             }
         }
     })

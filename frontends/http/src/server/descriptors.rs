@@ -1,18 +1,19 @@
-//! How many connections the process has descriptors for.
+//! The number of connections for which the process has file descriptors.
 
 use std::io;
 
 use rlimit::Resource;
 
-/// Descriptors that are kept free for what is not a connection: the store's files, guests' files, the runtime's own.
+/// File descriptors that are reserved for other things than connections: the files of the store and of guests, and those of
+/// the runtime.
 const RESERVE: u64 = 128;
 
-/// Raises the process's limit of open files as far as it may, and returns it.
+/// Raises the process's limit of open files as far as possible, and returns it.
 ///
-/// For binaries, at their start: the usual limit of 1,024 is for programs that use `select`, which this one does not.
+/// Binaries call this at their start. The usual limit of 1,024 is for programs that use `select`, which this crate does not.
 ///
 /// # Errors
-/// Where the system does not let it.
+/// If the system refuses.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     rlimit::increase_nofile_limit(rlimit::INFINITY)
 }
@@ -22,7 +23,7 @@ pub(super) fn room_for_connections() -> usize {
     room_within(limit)
 }
 
-/// All but the reserve; of a small limit, half.
+/// All file descriptors except the reserve; half of them if the limit is small.
 fn room_within(limit: u64) -> usize {
     let room = limit.saturating_sub(RESERVE).max(limit / 2);
     usize::try_from(room).unwrap_or(usize::MAX)
@@ -33,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn something_is_left_for_the_rest_of_the_process() {
+    fn some_descriptors_are_left_for_the_rest_of_the_process() {
         assert_eq!([64, 200, 1_024, 1_048_576].map(room_within), [32, 100, 896, 1_048_448]);
     }
 

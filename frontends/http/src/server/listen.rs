@@ -1,4 +1,4 @@
-//! Taking an address to listen on.
+//! Parses the address of a server, and listens on it.
 
 use std::{
     fmt, io,
@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, lookup_host};
 
 /// Where a server listens: an address or a name, and a port.
 ///
-/// - `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`: that address; of a name, the first of its addresses that can be had,
-///   those of IPv4 before those of IPv6.
+/// - `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`: that address. A name stands for the first of its addresses that is free,
+///   IPv4 before IPv6.
 /// - `:8080`: all addresses of this machine.
 /// - `8080`: that port of 127.0.0.1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ enum Host {
     Name(String),
 }
 
-/// A text that says nowhere to listen.
+/// A text that is not an address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected an address and a port such as 127.0.0.1:8080 or localhost:8080, :8080 for all addresses, or a port")]
 pub struct InvalidListenAddress;
@@ -51,12 +51,13 @@ impl FromStr for ListenAddress {
     }
 }
 
-/// Letters, digits and hyphens, in labels (RFC 1123, section 2.1); and underscores, which names of containers have.
+/// Whether a text is a host name: labels of letters, digits and hyphens (RFC 1123, section 2.1), and underscores, which names
+/// of containers can have.
 fn is_name(text: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    // Without a letter it is an address that is misspelt.
+    // A text without a letter is a misspelt address.
     text.split('.').all(is_label) && text.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
@@ -80,27 +81,27 @@ impl fmt::Display for ListenAddress {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// Another process listens there.
+    /// Another process listens on the address.
     #[error("{0} is in use: stop what listens there, or choose another port")]
     InUse(SocketAddr, #[source] io::Error),
-    /// Ports below 1024 need a privilege on most systems.
+    /// The port is below 1024, and needs a privilege on most systems.
     #[error("listening on {0} is not permitted: choose a port from 1024 on")]
     NotPermitted(SocketAddr, #[source] io::Error),
-    /// The address is another machine's.
+    /// The address does not belong to this machine.
     #[error("{0} is not an address of this machine: choose one that is, or 0.0.0.0 for all of them")]
     NotOurs(SocketAddr, #[source] io::Error),
     /// The name has no address.
     #[error("the name of {0} is not known: choose an address of this machine, or localhost")]
     Unknown(ListenAddress, #[source] io::Error),
-    /// Something else.
+    /// Any other error.
     #[error("failed to listen on {0}")]
     Failed(SocketAddr, #[source] io::Error),
 }
 
-/// Listens on `address`; on port 0, on any free port.
+/// Listens on `address`. Port 0 means any free port.
 ///
 /// # Errors
-/// Where the address cannot be had, with what to do.
+/// If the server cannot listen on the address. The error says what to do.
 pub async fn bind(address: impl Into<ListenAddress>) -> Result<TcpListener, BindError> {
     let address = address.into();
     let mut failure = None;
@@ -118,11 +119,11 @@ async fn candidates(address: &ListenAddress) -> io::Result<Vec<SocketAddr>> {
     let port = address.port;
     Ok(match &address.host {
         Host::Address(address) => vec![SocketAddr::new(*address, port)],
-        // The first takes connections of IPv4 too, where the system has IPv6 at all.
+        // The first one accepts IPv4 connections too, if the system has IPv6.
         Host::All => vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()],
         Host::Name(name) => {
             let mut found: Vec<_> = lookup_host((name.as_str(), port)).await?.collect();
-            // More clients try IPv4 alone than IPv6 alone.
+            // More clients can use only IPv4 than only IPv6.
             found.sort_by_key(SocketAddr::is_ipv6);
             found
         }
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_in_use_is_named_with_what_to_do() {
+    async fn the_error_for_a_port_in_use_says_what_to_do() {
         let taken = bind(any_port_of([127, 0, 0, 1])).await.unwrap();
         let address = taken.local_addr().unwrap();
         let error = bind(address).await.unwrap_err().to_string();
@@ -155,8 +156,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_of_another_machine_is_named_with_what_to_do() {
-        // Of a block that is nobody's (RFC 5737).
+    async fn the_error_for_an_address_of_another_machine_says_what_to_do() {
+        // The block is reserved for documentation (RFC 5737).
         let error = bind(any_port_of([192, 0, 2, 1])).await.unwrap_err().to_string();
         let expected = "192.0.2.1:0 is not an address of this machine: choose one that is, or 0.0.0.0 for all of them";
         assert_eq!(error, expected);
@@ -173,8 +174,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_has_no_address_is_named() {
-        // Of a domain that is nobody's (RFC 6761).
+    async fn the_error_for_a_name_without_an_address_has_the_name() {
+        // The domain is reserved (RFC 6761).
         let error = bind("gone.invalid:8080".parse::<ListenAddress>().unwrap()).await.unwrap_err().to_string();
         let expected = "the name of gone.invalid:8080 is not known: choose an address of this machine, or localhost";
         assert_eq!(error, expected);

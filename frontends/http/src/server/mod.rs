@@ -1,4 +1,4 @@
-//! The server around a router: its connections, their time-outs, and how it stops.
+//! The server: its connections, their time-outs, and its shutdown.
 
 mod activity;
 mod body;
@@ -29,19 +29,20 @@ use crate::{app::App, shutdown::Shutdown};
 /// How a server stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// Every request that went on was answered.
+    /// Every running request was answered.
     Drained,
-    /// This many connections were cut: the grace period had passed, or quitting was asked for.
+    /// This many connections were closed before their requests were answered: the grace period had passed, or the server was
+    /// asked to quit.
     Cut(usize),
 }
 
-/// Serves `app` on `listener` until `shutdown` asks to drain: then it stops listening, ends idle connections, and lets
-/// requests that go on finish within [`ServerConfig::grace`].
+/// Serves `app` on `listener` until `shutdown` asks to drain. Then it stops listening, closes idle connections, and lets running
+/// requests finish within [`ServerConfig::grace`].
 ///
-/// - Each connection is one task, and its requests are served in it: when a client leaves, what answers it is dropped.
-/// - Nothing that a client does ends anything but its own connection. Where a new one cannot be accepted, for lack of
-///   descriptors say, it waits.
-/// - Dropping the future cuts all connections.
+/// - Each connection is one task, and its requests run in it. When a client disconnects, the future of its answer is dropped.
+/// - A client can end nothing but its own connection. If a new connection cannot be accepted, for example for lack of file
+///   descriptors, it waits.
+/// - Dropping the future closes all connections.
 pub async fn serve(listener: TcpListener, app: impl Into<App>, config: ServerConfig, shutdown: Shutdown) -> Stopped {
     let grace = config.grace;
     let mut connections = JoinSet::new();
@@ -51,7 +52,7 @@ pub async fn serve(listener: TcpListener, app: impl Into<App>, config: ServerCon
         _ = finished => {}
         () = shutdown.quitting() => {}
     }
-    // Tasks that have ended and were not joined yet are not cut.
+    // Tasks that have ended and were not joined yet do not count as cut.
     while connections.try_join_next().is_some() {}
     match connections.len() {
         0 => Stopped::Drained,
@@ -62,7 +63,7 @@ pub async fn serve(listener: TcpListener, app: impl Into<App>, config: ServerCon
     }
 }
 
-/// Accepts connections until draining is asked for, and closes the listener.
+/// Accepts connections until the server drains, and then closes the listener.
 async fn accept_all(
     listener: TcpListener,
     connections: &mut JoinSet<()>,
@@ -89,7 +90,7 @@ async fn accept_all(
     }
 }
 
-/// The next connection, once there is a place for it; `None` never, while the semaphore is open.
+/// Waits for a place and for the next connection. It returns `None` only if the semaphore is closed, which never happens.
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {
@@ -100,14 +101,14 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpS
     }
 }
 
-/// Waits until accepting again makes sense. No failure of it is the listener's end.
+/// Waits after a failure to accept. No such failure ends the listener.
 async fn recover(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    // The client left while it waited.
+    // The client has disconnected while it waited.
     if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
         return;
     }
-    // Descriptors or memory ran out: the connection stays in the backlog until some are free.
+    // There are no file descriptors or no memory left. The connection stays in the backlog.
     tracing::warn!(%error, "failed to accept a connection; trying again");
     sleep(Duration::from_millis(100)).await;
 }

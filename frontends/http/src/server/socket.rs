@@ -1,4 +1,4 @@
-//! A connection's socket, which tells what it sees.
+//! The socket of a connection, which reports what the client does.
 
 use std::{
     io::{self, IoSlice},
@@ -16,10 +16,11 @@ use tokio::{
 
 use super::activity::Activity;
 
-/// Up to this many bytes, an answer's head and body are written as one: to gather them costs the kernel more than a copy.
+/// Up to this many bytes, the head and the body of an answer are copied into one buffer: a vectored write takes longer than the
+/// copy.
 const SMALL: usize = 1024;
 
-/// A socket that tells [`Activity`] when bytes come and when the client does not read.
+/// A socket that reports to [`Activity`] when bytes arrive and when the client does not read.
 pub(super) struct Socket {
     stream: TcpStream,
     activity: Arc<Activity>,
@@ -32,7 +33,7 @@ impl Socket {
         Self { stream, activity, blocked: false, shut: false }
     }
 
-    fn saw_write<T>(&mut self, written: &Poll<T>) {
+    fn report_write<T>(&mut self, written: &Poll<T>) {
         if written.is_pending() == self.blocked {
             return;
         }
@@ -40,14 +41,14 @@ impl Socket {
         if self.blocked { self.activity.blocked() } else { self.activity.unblocked() }
     }
 
-    /// Whether the client closed its end, even if there are bytes in front of that.
-    fn is_left(&self) -> bool {
+    /// Whether the client has closed its end, even if there are unread bytes before that.
+    fn is_closed_by_client(&self) -> bool {
         let ready = self.stream.ready(Interest::READABLE).now_or_never();
         ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
     }
 
-    /// Throws away what the client still sends, until it closes its end. A socket that is closed with bytes unread is
-    /// reset, and the client might then lose an answer it has not read yet, such as why its upload was refused.
+    /// Reads and drops the bytes of the client until it closes its end. A socket that is closed with unread bytes is reset, and
+    /// the client could lose an answer that it has not read yet, such as the reason why its upload was refused.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut scratch = [MaybeUninit::uninit(); 4096];
         loop {
@@ -77,7 +78,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.saw_write(&written);
+        self.report_write(&written);
         written
     }
 
@@ -95,7 +96,7 @@ impl AsyncWrite for Socket {
         } else {
             Pin::new(&mut self.stream).poll_write_vectored(context, slices)
         };
-        self.saw_write(&written);
+        self.report_write(&written);
         written
     }
 
@@ -103,12 +104,12 @@ impl AsyncWrite for Socket {
         self.stream.is_write_vectored()
     }
 
-    /// Hyper asks for this whenever it is polled. It does not read while an answer is being made from a request whose
-    /// body nobody reads, so this is where a client that left is noticed then.
+    /// Hyper calls this with each of its polls. While a request runs and nothing reads its body, hyper does not read. So a client
+    /// that has disconnected is noticed here.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Most clients wait in silence, and to see that takes less than to see whether they left.
+        // Most clients send nothing while they wait, and that is faster to check than whether they have disconnected.
         let mut is_quiet = || self.stream.poll_read_ready(context).is_pending();
-        if self.activity.is_serving() && !is_quiet() && self.is_left() {
+        if self.activity.is_serving() && !is_quiet() && self.is_closed_by_client() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         // A socket has nothing to flush.

@@ -1,5 +1,4 @@
-//! The check of each request that comes over a connection, before the server looks for a route (RFC 9112, sections 3
-//! and 6).
+//! Checks each request of a connection before the server looks for a route (RFC 9112, sections 3 and 6).
 
 use std::net::Ipv6Addr;
 
@@ -13,9 +12,9 @@ use nebula_runtime::Event;
 
 use crate::problem::Problem;
 
-/// Checks a request as it came over a connection, and gives the answer to one that cannot be served. It ends the connection.
+/// Checks a request. Returns the answer to a request that cannot be served; that answer also closes the connection.
 ///
-/// Where a request's target is a whole URL, that decides its host, whatever the `Host` field says (section 3.2.2).
+/// If the target of a request is a whole URL, its host replaces the one in the `Host` header (section 3.2.2).
 pub(super) fn refuse<B>(request: &mut Request<B>) -> Option<Response> {
     if let Err((status, detail)) = check(request) {
         return Some(refusal(status, detail));
@@ -32,12 +31,12 @@ fn refusal(status: StatusCode, detail: &str) -> Response {
     let problem = Problem::of_status(status, detail);
     let is_of_method = status == StatusCode::METHOD_NOT_ALLOWED;
     let mut response = if is_of_method { problem.allowing(Event::METHODS) } else { problem }.into_response();
-    // The bytes that follow on the connection may not be a request.
+    // The next bytes on the connection may not be a request.
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// Nothing, or a status and a sentence.
+/// The status and the detail of a request that is refused.
 type Checked = Result<(), (StatusCode, &'static str)>;
 
 fn check<B>(request: &Request<B>) -> Checked {
@@ -53,19 +52,19 @@ fn bad(detail: &'static str) -> Checked {
     Err((StatusCode::BAD_REQUEST, detail))
 }
 
-/// Section 3.2: a path, a whole URL of HTTP, or `*` for the server itself.
+/// Section 3.2: the target is a path, a URL of HTTP, or `*` for the server itself.
 fn check_target(method: &Method, uri: &Uri) -> Checked {
     let is_for_all = uri.path() == "*" && *method == Method::OPTIONS;
     let is_of_http = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
     match (uri.scheme(), uri.authority()) {
         (None, None) if uri.path().starts_with('/') || is_for_all => Ok(()),
-        // RFC 9110, section 4.2.4: a user in a URL is an error, as it hides where the request goes.
+        // RFC 9110, section 4.2.4: a URL with a user is an error, because it hides the host.
         (Some(scheme), Some(authority)) if is_of_http(scheme) && is_authority(authority.as_str()) => Ok(()),
         _ => bad("the request's target is neither a path nor a URL of http or https"),
     }
 }
 
-/// Section 3.2: exactly one `Host`, which HTTP/1.0 did not know yet.
+/// Section 3.2: there is exactly one `Host`, which is optional in HTTP/1.0.
 fn check_host(version: Version, headers: &HeaderMap) -> Checked {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -77,8 +76,7 @@ fn check_host(version: Version, headers: &HeaderMap) -> Checked {
     }
 }
 
-/// Section 6.1: a coding that is not understood is a 501. The only one that is understood is `chunked`, which has to be the
-/// last, as the HTTP library has seen to.
+/// Section 6.1: an unknown coding is a 501. Only `chunked` is known. It has to be the last coding, which hyper checks.
 fn check_coding(headers: &HeaderMap) -> Checked {
     let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
     match (lines.next(), lines.next()) {
@@ -88,8 +86,8 @@ fn check_coding(headers: &HeaderMap) -> Checked {
     }
 }
 
-/// Whether this is a host, with or without a port (RFC 3986, sections 3.2.2 and 3.2.3). Not by way of `Authority`, which
-/// takes memory, and accepts a user.
+/// Whether this is a host, with or without a port (RFC 3986, sections 3.2.2 and 3.2.3). `Authority` is not used, because it
+/// allocates, and accepts a user.
 fn is_authority(text: &str) -> bool {
     let (is_host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
@@ -104,7 +102,7 @@ fn is_authority(text: &str) -> bool {
     is_host && is_port(port)
 }
 
-/// Nothing, a colon, or a colon and a port.
+/// Whether this is empty, a colon, or a colon and a port.
 fn is_port(text: &str) -> bool {
     match text.strip_prefix(':') {
         Some(port) => {
@@ -114,7 +112,7 @@ fn is_port(text: &str) -> bool {
     }
 }
 
-/// RFC 3986, section 3.2.2, `reg-name`; RFC 9110, section 4.2.1: not empty.
+/// Whether this is a `reg-name` (RFC 3986, section 3.2.2) that is not empty (RFC 9110, section 4.2.1).
 fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

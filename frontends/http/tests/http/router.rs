@@ -1,4 +1,4 @@
-//! The router: what a function sees of a request, and what a client sees of its answer.
+//! The router: the request that a function gets, and the answer that a client gets.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// An answer: its status, its headers in order of their names, its body. The invocation's id, which is random, is `ID`.
+/// The status, the sorted headers and the body of an answer. `ID` stands for the id of the invocation, which is random.
 async fn answer(app: Router, request: Request<&'static str>) -> (u16, Vec<String>, String) {
     let (parts, body) = app.oneshot(request.map(axum::body::Body::from)).await.unwrap().into_parts();
     let id = parts.headers.get("nebula-invocation-id").map(|id| id.to_str().unwrap().to_owned());
@@ -32,7 +32,7 @@ fn get(path: &str) -> Request<&'static str> {
     Request::get(path).body("").unwrap()
 }
 
-/// Everything that a function is told, as JSON.
+/// The whole invocation, as JSON.
 async fn told(invocation: Invocation) -> Value {
     let header = |value: &Option<HeaderValue>| value.as_ref().map(|value| value.to_str().unwrap().to_owned());
     let trace = [header(&invocation.trace.parent), header(&invocation.trace.state)];
@@ -60,7 +60,7 @@ fn telling() -> Router {
 }
 
 #[tokio::test]
-async fn a_function_is_told_the_whole_request() {
+async fn a_function_gets_the_whole_request() {
     let request = Request::put("/api/calc:add@prod/1/a%2Fb?x=1&y")
         .header("x-own", "1")
         .header("traceparent", "00-1-2-01")
@@ -97,7 +97,7 @@ async fn a_platform_decides_the_id_the_deadline_and_the_trace_of_a_request_witho
 }
 
 #[tokio::test]
-async fn a_failure_outside_of_it_is_a_problem_as_its_own_are() {
+async fn a_failure_outside_of_the_router_has_the_same_form() {
     let error = InvokeError::new(ErrorKind::Timeout, "it took too long");
     let (parts, body) = refusal(&error, &InvocationId::given("id-1")).into_parts();
     let problem: Value = serde_json::from_slice(&to_bytes(body, usize::MAX).await.unwrap()).unwrap();
@@ -114,7 +114,7 @@ async fn functions_can_be_nested_below_another_path() {
 }
 
 #[tokio::test]
-async fn an_answer_says_who_gave_it_and_how_long_that_took() {
+async fn an_answer_has_the_digest_of_its_function_and_the_times() {
     let app = app(async |invocation: Invocation| {
         invocation.report.update(|report| {
             report.digest = Some(Digest::of(b""));
@@ -160,8 +160,8 @@ async fn a_failure_is_a_problem_with_the_invocations_id() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_function_is_not_asked_for() {
-    let app = app(async |_| panic!("nobody is to be invoked"));
+async fn a_path_that_cannot_name_a_function_invokes_nothing() {
+    let app = app(async |_| panic!("nothing should be invoked"));
     let cases = [("/api/Treats", 404, "not_found"), ("/api/treats/%FF", 400, "invalid_input")];
     for (path, status, kind) in cases {
         let (sent, _, body) = answer(app.clone(), get(path)).await;
@@ -171,7 +171,7 @@ async fn what_cannot_be_a_function_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn what_a_function_says_of_its_answer_is_kept() {
+async fn the_status_and_the_headers_of_a_function_are_kept() {
     let app = app(async |invocation: Invocation| {
         let mut response = text(&invocation, Body::empty());
         response.status = http::StatusCode::SEE_OTHER;
@@ -194,7 +194,7 @@ async fn what_a_function_says_of_its_answer_is_kept() {
 }
 
 #[tokio::test]
-async fn any_invoker_will_do() {
+async fn any_invoker_can_be_served() {
     let failing = Failing::always(ErrorKind::Internal, "secret");
     let (status, _, body) = answer(nebula_http::router(Arc::new(failing)), get("/api/treats")).await;
     assert_eq!((status, body.contains("secret")), (500, false));

@@ -1,4 +1,4 @@
-//! The server: what it does with clients that are slow, that leave or that never come, and how it stops.
+//! The server: clients that are slow, disconnect or send nothing, and its shutdown.
 
 use std::{future::pending, io, time::Duration};
 
@@ -19,7 +19,7 @@ fn streaming(items: impl stream::Stream<Item = Result<Bytes, InvokeError>> + Sen
     Body::stream(StreamBody::new(items.map(|item| item.map(http_body::Frame::data))))
 }
 
-/// That the server still serves others.
+/// Fails if the server does not serve other clients.
 async fn assert_serves(server: &Server) {
     let mut client = server.connect().await;
     client.send("GET /api/f HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
@@ -28,7 +28,7 @@ async fn assert_serves(server: &Server) {
 }
 
 #[tokio::test]
-async fn a_half_sent_head_is_ended() {
+async fn a_connection_with_an_incomplete_head_is_closed() {
     let server = Server::start(ok(), ServerConfig { header_timeout: SOON, ..patient() }).await;
     let mut client = server.connect().await;
     client.send("GET /api/f HTTP/1.1\r\nhost: te").await;
@@ -37,7 +37,7 @@ async fn a_half_sent_head_is_ended() {
 }
 
 #[tokio::test]
-async fn a_head_that_drips_is_ended() {
+async fn a_connection_whose_head_comes_byte_by_byte_is_closed() {
     let server = Server::start(ok(), ServerConfig { header_timeout: SOON, ..patient() }).await;
     let (mut read, mut write) = server.connect().await.0.into_split();
     write.write_all(b"GET /api/f HTTP/1.1\r\nhost: test\r\nx: ").await.unwrap();
@@ -46,16 +46,16 @@ async fn a_head_that_drips_is_ended() {
     let ended = loop {
         select! {
             ended = read.read(&mut byte) => break ended,
-            // A byte into a connection that is just being ended is lost, as it should be.
+            // A byte for a connection that is being closed is lost.
             _ = drip.tick() => drop(write.write_all(b"x").await),
         }
     };
-    // The bytes that crossed its end reset the connection.
+    // Bytes that arrive after the close reset the connection.
     assert!(matches!(&ended, Ok(0)) || ended.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset));
 }
 
 #[tokio::test]
-async fn a_second_head_that_is_half_sent_is_ended() {
+async fn a_connection_with_an_incomplete_second_head_is_closed() {
     let server = Server::start(ok(), ServerConfig { header_timeout: SOON, ..patient() }).await;
     let mut client = server.connect().await;
     client.get("/api/f").await;
@@ -65,13 +65,13 @@ async fn a_second_head_that_is_half_sent_is_ended() {
 }
 
 #[tokio::test]
-async fn a_connection_that_never_asks_is_ended() {
+async fn a_connection_without_a_request_is_closed() {
     let server = Server::start(ok(), ServerConfig { header_timeout: SOON, ..patient() }).await;
     assert_eq!(server.connect().await.read_to_end().await, "");
 }
 
 #[tokio::test]
-async fn a_connection_without_a_further_request_is_ended() {
+async fn a_connection_without_another_request_is_closed() {
     let server = Server::start(ok(), ServerConfig { idle_timeout: SOON, ..patient() }).await;
     let mut client = server.connect().await;
     client.get("/api/f").await;
@@ -80,7 +80,7 @@ async fn a_connection_without_a_further_request_is_ended() {
 }
 
 #[tokio::test]
-async fn an_upload_that_stalls_is_answered_and_ended() {
+async fn an_upload_that_stalls_is_answered_and_its_connection_closed() {
     let collecting = api(async |invocation: Invocation| {
         let report = invocation.report.clone();
         let body = invocation.event.into_parts().0.into_body().collect(100).await?;
@@ -96,7 +96,7 @@ async fn an_upload_that_stalls_is_answered_and_ended() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_ended_and_its_function_stopped() {
+async fn a_client_that_never_reads_is_disconnected_and_its_function_stopped() {
     let (witness, mut dropped) = witnesses();
     let endless = app(move |invocation| {
         let witness = witness();
@@ -130,7 +130,7 @@ async fn a_client_that_reads_slowly_is_not_idle() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_stops_its_function() {
+async fn a_client_that_disconnects_stops_its_function() {
     let (witness, mut dropped) = witnesses();
     let never = app(move |invocation| {
         let witness = witness();
@@ -161,7 +161,7 @@ async fn a_client_that_leaves_stops_its_function() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_stops_a_function_that_streams() {
+async fn a_client_that_disconnects_stops_a_function_that_streams() {
     let (witness, mut dropped) = witnesses();
     let first_then_nothing = app(move |invocation| {
         let witness = witness();
@@ -180,10 +180,10 @@ async fn a_client_that_leaves_stops_a_function_that_streams() {
 }
 
 #[tokio::test]
-async fn an_answer_that_fails_half_way_has_no_end() {
+async fn an_answer_that_fails_in_the_middle_has_no_end() {
     let half = app(async |invocation| {
         let failure = async {
-            // What came before is sent by then.
+            // The bytes before this are sent first.
             tokio::task::yield_now().await;
             Err(InvokeError::new(ErrorKind::GuestFault, "the guest trapped"))
         };
@@ -198,7 +198,7 @@ async fn an_answer_that_fails_half_way_has_no_end() {
 }
 
 #[tokio::test]
-async fn a_refused_upload_is_read_off_so_that_its_client_reads_why() {
+async fn a_refused_upload_is_read_so_that_its_client_can_read_the_answer() {
     let refusing = app(async |_| Err(InvokeError::new(ErrorKind::PayloadTooLarge, "too large")));
     let server = Server::start(refusing, patient()).await;
     let size = 8 << 20;
@@ -228,14 +228,14 @@ async fn a_connection_above_the_limit_waits_for_one_to_end() {
     first.read_until("\r\n\r\nok").await;
     let mut second = server.connect().await;
     second.get("/api/f").await;
-    // The first is served on, and the second is not ended.
+    // The first connection is still served, and the second one is not closed.
     first.get("/api/f").await;
     first.read_until("\r\n\r\nok").await;
     drop(first);
     second.read_until("\r\n\r\nok").await;
 }
 
-/// A server with one request that goes on until the test lets it.
+/// A server with one request that runs until the test ends it.
 async fn busy(config: ServerConfig) -> (Server, Client, tokio::sync::oneshot::Sender<()>) {
     let (started, mut starts) = tokio::sync::mpsc::unbounded_channel();
     let (finish, finished) = tokio::sync::oneshot::channel();
@@ -255,7 +255,7 @@ async fn busy(config: ServerConfig) -> (Server, Client, tokio::sync::oneshot::Se
     (server, client, finish)
 }
 
-/// Waits until nobody listens any more.
+/// Waits until the server does not listen any more.
 async fn refused(server: &Server) {
     while let Ok(connection) = TcpStream::connect(server.address).await {
         drop(connection);
@@ -263,7 +263,7 @@ async fn refused(server: &Server) {
 }
 
 #[tokio::test]
-async fn draining_finishes_what_goes_on_and_refuses_what_is_new() {
+async fn draining_finishes_running_requests_and_refuses_new_connections() {
     let (server, mut client, finish) = busy(patient()).await;
     let mut idle = server.connect().await;
     idle.get("/elsewhere").await;
@@ -278,7 +278,7 @@ async fn draining_finishes_what_goes_on_and_refuses_what_is_new() {
 }
 
 #[tokio::test]
-async fn draining_cuts_what_goes_on_after_the_grace_period() {
+async fn draining_cuts_running_requests_after_the_grace_period() {
     let (server, mut client, _finish) = busy(ServerConfig { grace: SOON, ..patient() }).await;
     server.shutdown.drain();
     assert_eq!(server.stopped.await.unwrap(), Stopped::Cut(1));
@@ -286,7 +286,7 @@ async fn draining_cuts_what_goes_on_after_the_grace_period() {
 }
 
 #[tokio::test]
-async fn quitting_cuts_what_goes_on_at_once() {
+async fn quitting_cuts_running_requests_at_once() {
     let (server, mut client, _finish) = busy(ServerConfig { grace: NEVER, ..patient() }).await;
     server.shutdown.drain();
     server.shutdown.quit();

@@ -1,4 +1,4 @@
-//! The routes around the functions.
+//! The routes of a site besides the functions.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use nebula_runtime::{
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-/// Functions with these names, all alike, of which one may be damaged.
+/// A catalog of functions with these names, which are all alike. One may be damaged.
 struct Functions {
     names: Vec<FunctionName>,
     damaged: Option<FunctionName>,
@@ -22,7 +22,7 @@ struct Functions {
     read: Mutex<Vec<String>>,
 }
 
-/// How the store that they are in answers.
+/// The state of their store.
 #[derive(Clone, Copy, Default)]
 enum Store {
     #[default]
@@ -56,7 +56,7 @@ impl Default for Functions {
     }
 }
 
-/// What anybody may know of one of them.
+/// The public facts about one of the functions.
 fn shown(name: &str) -> Value {
     json!({
         "name": name, "version": 3, "aliases": ["prod"], "size": 2_048, "kind": "core",
@@ -180,7 +180,7 @@ async fn functions_are_listed_in_pages_and_only_those_that_are_shown_are_read() 
 }
 
 #[tokio::test]
-async fn a_selection_that_cannot_be_understood_is_a_problem_that_says_so() {
+async fn the_error_for_a_wrong_selection_names_the_parameter() {
     let app = site(Arc::default(), Shutdown::new());
     let name = "expected 1 to 63 of a-z, 0-9 and -, starting with a letter";
     let limit = "limit: expected a number from 1 to 1000, got";
@@ -219,7 +219,7 @@ async fn a_function_that_cannot_be_read_is_listed_with_the_reason_beside_the_oth
 }
 
 #[tokio::test]
-async fn openapi_describes_all_functions_or_those_that_begin_as_it_is_asked() {
+async fn openapi_describes_all_functions_or_those_with_a_prefix() {
     let names: Vec<String> = (100..350).map(|number| format!("f{number}")).collect();
     let catalog = Arc::new(Functions::named(names.iter().map(String::as_str)));
     let app = site(Arc::clone(&catalog), Shutdown::new());
@@ -235,13 +235,13 @@ async fn openapi_describes_all_functions_or_those_that_begin_as_it_is_asked() {
 }
 
 #[tokio::test]
-async fn functions_are_served_beside_the_rest() {
+async fn a_site_serves_the_functions_too() {
     let app = site(Arc::default(), Shutdown::new());
     assert_eq!(get(&app, "/api/treats/10").await, (200, "text/plain".to_owned(), "10".to_owned()));
 }
 
 #[tokio::test]
-async fn health_is_told_whatever_else_happens_and_readiness_is_not() {
+async fn a_server_that_is_not_ready_is_still_healthy() {
     let (catalog, shutdown) = (Arc::new(Functions::default()), Shutdown::new());
     let app = site(Arc::clone(&catalog), shutdown.clone());
     let ok = (200, "text/plain; charset=utf-8".to_owned(), "ok".to_owned());
@@ -265,7 +265,7 @@ async fn readiness_reads_no_function() {
 }
 
 #[tokio::test]
-async fn elsewhere_and_otherwise_are_problems_too() {
+async fn other_paths_and_methods_are_problems() {
     let app = site(Arc::default(), Shutdown::new());
     let nowhere = "nothing is here: functions are at /api/{function}, and / lists them";
     let expected = problem(404, "Not Found", nowhere);
@@ -276,7 +276,7 @@ async fn elsewhere_and_otherwise_are_problems_too() {
 }
 
 #[tokio::test]
-async fn what_was_invoked_is_in_the_metrics() {
+async fn the_metrics_count_invocations() {
     let metrics = Metrics::new();
     let inner = invoker_fn(async |invocation: nebula_runtime::Invocation| {
         invocation.report.update(|report| report.version = Some(3));

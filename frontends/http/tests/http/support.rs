@@ -1,4 +1,4 @@
-//! A server and a client for tests, with nothing between them but a socket.
+//! A server and a client for tests, connected by a socket.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,13 +13,13 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Long enough to be never, in a test.
+/// Longer than any test runs.
 pub(crate) const NEVER: Duration = Duration::from_secs(3_600);
 
-/// Short enough to be waited for.
+/// Short enough for a test to wait.
 pub(crate) const SOON: Duration = Duration::from_millis(50);
 
-/// Time-outs that never pass; a test shortens its own.
+/// Settings whose time-outs never pass in a test. A test shortens the ones that it needs.
 pub(crate) fn patient() -> ServerConfig {
     ServerConfig { header_timeout: NEVER, idle_timeout: NEVER, write_stall: NEVER, grace: NEVER, max_connections: None }
 }
@@ -29,7 +29,7 @@ pub(crate) fn text(invocation: &Invocation, body: impl Into<Body>) -> Response {
     Response::new(HeaderValue::from_static("text/plain"), body, invocation.report.clone())
 }
 
-/// A router whose functions are all this closure.
+/// A router with this closure as all functions.
 pub(crate) fn app<R>(function: impl Fn(Invocation) -> R + Send + Sync + 'static) -> Router
 where
     R: Future<Output = Result<Response, InvokeError>> + Send + 'static,
@@ -37,7 +37,7 @@ where
     api(function).router()
 }
 
-/// The same, with settings to come.
+/// The same, as an [`Api`] whose settings can be changed.
 pub(crate) fn api<R>(function: impl Fn(Invocation) -> R + Send + Sync + 'static) -> Api
 where
     R: Future<Output = Result<Response, InvokeError>> + Send + 'static,
@@ -50,7 +50,7 @@ pub(crate) fn ok() -> Router {
     app(async |invocation| Ok(text(&invocation, "ok")))
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) shutdown: Shutdown,
@@ -82,7 +82,7 @@ impl Client {
         self.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
     }
 
-    /// What comes until `end` has come.
+    /// Reads until `end` has arrived.
     pub(crate) async fn read_until(&mut self, end: &str) -> String {
         let mut read = Vec::new();
         while !read.ends_with(end.as_bytes()) {
@@ -91,7 +91,7 @@ impl Client {
         String::from_utf8(read).unwrap()
     }
 
-    /// What comes until the server closes the connection.
+    /// Reads until the server closes the connection.
     pub(crate) async fn read_to_end(&mut self) -> String {
         let mut read = String::new();
         self.0.read_to_string(&mut read).await.unwrap();
@@ -99,12 +99,12 @@ impl Client {
     }
 }
 
-/// Tells when it is dropped.
+/// A value that reports when it is dropped.
 pub(crate) struct Witness(mpsc::UnboundedSender<()>);
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        // Nobody is left to tell when the test is over.
+        // The receiver is gone when the test is over.
         let _ = self.0.send(());
     }
 }

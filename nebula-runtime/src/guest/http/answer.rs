@@ -163,7 +163,7 @@ impl Answer {
 
     /// The body, which has ended.
     fn take_whole(&self) -> Result<Option<Bytes>, InvokeError> {
-        if !self.running.failure.is_some() {
+        if self.running.failure.is_none() {
             self.framing.check_whole(self.early_size()).map_err(|failure| self.logged(failure))?;
         }
         Ok(whole(&self.early).filter(|bytes| self.is_fine(bytes)))
@@ -172,7 +172,7 @@ impl Answer {
     fn is_fine(&self, whole: &Bytes) -> bool {
         let running = &self.running;
         let over = running.guest.is_none() || running.terms.after_response == AfterResponse::Detach;
-        over && !self.running.failure.is_some() && (self.framing.is_unread || whole.len() as u64 <= self.limit)
+        over && self.running.failure.is_none() && (self.framing.is_unread || whole.len() as u64 <= self.limit)
     }
 
     fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {

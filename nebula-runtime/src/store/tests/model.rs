@@ -91,7 +91,9 @@ impl Record {
                     self.versions.push(module);
                 }
                 let target = vec![(self.versions.len() as u64, 1)];
-                alias.map(|alias| self.point(alias, target));
+                if let Some(alias) = alias {
+                    self.point(alias, target);
+                }
             }
             Edit::Move(to) => self.point(to.alias, to.target(self.versions.len() as u64)),
         }
