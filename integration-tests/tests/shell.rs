@@ -243,7 +243,7 @@ fn completions_complete_in_bash_and_are_there_for_other_shells() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ran = nebula.run(&project, &["completions", shell], b"");
         assert_eq!((ran.exit_code, ran.text().contains("inspect"), ran.stderr.as_str()), (0, true, ""), "{shell}");
-        project.write(shell, &ran.text());
+        project.write(shell, ran.text());
     }
     let complete = |words: &str, last: usize| {
         let script = format!(

@@ -57,7 +57,7 @@ impl Api {
     }
 
     /// Counts the invocations that go on in `metrics`. Those that ended are counted by
-    /// [`Observed`](nebula_runtime::Observed), of which [`Metrics::sink`] is a sink.
+    /// [`Observed`](nebula_runtime::Observed), which takes the metrics as an observer.
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }

@@ -4,14 +4,18 @@
 mod binary;
 #[cfg(feature = "compiler")]
 mod compose;
+#[cfg(feature = "compiler")]
 mod lookup;
+mod missing;
 mod package;
 #[cfg(feature = "compiler")]
 mod packaging;
 #[cfg(feature = "compiler")]
 mod publish;
 
-pub(crate) use self::lookup::{Registry, no_such_function, no_such_version};
+#[cfg(feature = "compiler")]
+pub(crate) use self::lookup::Registry;
+pub(crate) use self::missing::{no_such_function, no_such_version};
 pub use self::package::{Architecture, InvalidArchitecture, Package, PackageError};
 #[cfg(test)]
 pub(crate) use self::package::{CODE, DESCRIPTION};

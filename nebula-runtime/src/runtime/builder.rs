@@ -10,8 +10,6 @@ use super::{
     run::{Code, Run},
     steps::{self, Layer},
 };
-#[cfg(feature = "compiler")]
-use crate::engine::Compiler;
 use crate::{
     call::Invoker,
     engine::{CodeSource, EngineError, Engines, Flavour},
@@ -19,9 +17,11 @@ use crate::{
     guest::Loader,
     host::GuestStderr,
     layers::Observer,
-    registry::{Package, Registry},
+    registry::Package,
     store::Store,
 };
+#[cfg(feature = "compiler")]
+use crate::{engine::Compiler, registry::Registry};
 
 /// How a [`Runtime`] is set up. Each setting has a default.
 pub struct RuntimeBuilder {
@@ -149,7 +149,13 @@ impl RuntimeBuilder {
         let code = Code { store: self.store.clone(), loader: Arc::clone(&loader) };
         let run = Run { code: code.clone(), stderr: self.stderr, max_stream: self.ceilings.max_response };
         let entry = steps::put_together(run, self.layers, deployments.clone(), self.observers);
-        let registry = Registry::new(self.store.clone(), loader);
-        Ok(Runtime { store: self.store, registry, deployments, code, entry })
+        Ok(Runtime {
+            #[cfg(feature = "compiler")]
+            registry: Registry::new(self.store.clone(), loader),
+            store: self.store,
+            deployments,
+            code,
+            entry,
+        })
     }
 }

@@ -23,10 +23,11 @@ pub use self::builder::RuntimeBuilder;
 #[cfg(feature = "compiler")]
 pub use self::publication::Publication;
 use self::{resolve::Deployments, run::Code};
+#[cfg(feature = "compiler")]
+use crate::registry::Registry;
 use crate::{
     call::{Event, Invocation, InvokeError, Invoker, Response},
     function::{Catalog, FunctionInfo, FunctionName, FunctionRef, Limits, RegistryError, RegistryErrorKind},
-    registry::Registry,
     store::{Store, StoreError},
 };
 
@@ -35,7 +36,7 @@ use crate::{
 /// Cheap to share as `Arc<Runtime>`. Dropping it ends its clock; guests that still run are stopped with their invocations.
 pub struct Runtime {
     store: Store,
-    #[cfg_attr(not(feature = "compiler"), expect(dead_code, reason = "nothing is published without a compiler"))]
+    #[cfg(feature = "compiler")]
     registry: Registry,
     deployments: Deployments,
     code: Code,
