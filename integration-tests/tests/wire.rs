@@ -109,7 +109,7 @@ fn a_proxy_says_where_a_request_came_from_where_it_is_trusted_and_else_the_log_s
         });
         assert_eq!(way(&server, "/at/a", &SAID), expected);
     }
-    server.wait_for_log("to trust the sender, add \"127.0.0.1\" to trusted_proxies of [server]");
+    server.wait_for_log("to trust the sender, add \"127.0.0.1\" to trusted_proxies in [server]");
     assert_eq!(server.log().matches("trusted_proxies").count(), 1);
 }
 
