@@ -48,8 +48,8 @@ pub struct Request {
     pub chunked: bool,
 }
 
-/// What comes of a call: a result as one of `json`, `text`, `hex`, `png` and `same`, or an error. All of it is compared as a
-/// whole.
+/// What comes of a call: a result as one of `json`, `text`, `hex`, `png` and `same`, or an error. All of it is compared
+/// as a whole.
 ///
 /// What a report says follows from the call where the case does not say it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -66,13 +66,13 @@ pub struct Expect {
     pub png: Option<Picture>,
     /// The body that was sent.
     pub same: bool,
-    /// The media type, where it is not that of `json` (`application/json`), of `text` (`text/plain; charset=utf-8`), or of
-    /// anything else (`application/octet-stream`). Empty where there is none.
+    /// The media type, where it is not that of `json` (`application/json`), of `text` (`text/plain; charset=utf-8`), or
+    /// of anything else (`application/octet-stream`). Empty where there is none.
     pub media_type: Option<String>,
     /// The HTTP status, where it is neither 200 nor the one of the failure's kind.
     pub status: Option<u16>,
-    /// All header fields that the guest sets beside its media type; the values of one that is there more than once are joined
-    /// by `, `.
+    /// All header fields that the guest sets beside its media type; the values of one that is there more than once are
+    /// joined by `, `.
     pub headers: BTreeMap<String, String>,
     /// The failure's kind.
     pub error: Option<ErrorKind>,
@@ -80,8 +80,8 @@ pub struct Expect {
     pub detail: Option<String>,
     /// The guest's exit code.
     pub exit_code: Option<i32>,
-    /// What the guest wrote before it failed: seen where its output is passed on while it runs. Of a response that breaks off,
-    /// all that it would have been.
+    /// What the guest wrote before it failed: seen where its output is passed on while it runs. Of a response that
+    /// breaks off, all that it would have been.
     pub written: Option<Payload>,
     /// The guest fails after more than is held back for a failure: its response begins and breaks off.
     pub breaks_off: bool,

@@ -21,7 +21,8 @@ pub struct Lambda {
 }
 
 impl Lambda {
-    /// Starts an environment of the functions of `package`, with `variables` besides those that Lambda sets. It logs in JSON.
+    /// Starts an environment of the functions of `package`, with `variables` besides those that Lambda sets. It logs in
+    /// JSON.
     pub fn start(package: &Package, variables: &[(&str, &str)]) -> Self {
         let api = RuntimeApi::start();
         let mut command = bootstrap(package.folder(), api.address());

@@ -1,10 +1,10 @@
 //! One table of cases, run through every frontend.
 //!
 //! `cases/` has a file for each guest: its functions, configured as in `nebula.toml`, and what calls of them give. A
-//! [`Frontend`] is one way in: a request to `nebula serve`, a `nebula run`, an event of AWS Lambda, the runtime embedded in a
-//! program. It makes a call out of a [`Case`] and says what it saw as an [`Observed`]; the same type says what the case
-//! expects to be seen there, and the two have to be equal. So a case is written once and means the same everywhere, and a
-//! further frontend is one more variant.
+//! [`Frontend`] is one way in: a request to `nebula serve`, a `nebula run`, an event of AWS Lambda, the runtime
+//! embedded in a program. It makes a call out of a [`Case`] and says what it saw as an [`Observed`]; the same type says
+//! what the case expects to be seen there, and the two have to be equal. So a case is written once and means the same
+//! everywhere, and a further frontend is one more variant.
 //!
 //! `tests/table.rs` makes a test of each case and frontend, named like `http::treats::answers_its_argument`. The other
 //! files in `tests/` hold what is no single call: publishing, starting again, watching. For AWS Lambda there is a

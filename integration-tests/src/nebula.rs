@@ -29,8 +29,8 @@ pub struct Ran {
 }
 
 impl Nebula {
-    /// The command, beside the folder of tests or beside another program. Its compiled code is kept with what Cargo builds:
-    /// compiling it takes most of a test's time.
+    /// The command, beside the folder of tests or beside another program. Its compiled code is kept with what Cargo
+    /// builds: compiling it takes most of a test's time.
     pub fn built() -> Self {
         let program = std::env::current_exe().unwrap();
         // A test is in target/PROFILE/deps.
@@ -58,8 +58,8 @@ impl Nebula {
         Self { cache, ..self }
     }
 
-    /// A `nebula` that works in `project`, whose store is in there too. Nothing of the environment of these tests is meant
-    /// for it.
+    /// A `nebula` that works in `project`, whose store is in there too. Nothing of the environment of these tests is
+    /// meant for it.
     pub fn command(&self, project: &Project, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).current_dir(project.path()).env_clear();

@@ -157,8 +157,8 @@ fn text(value: &HeaderValue) -> String {
     str::from_utf8(octets).map_or_else(|_| octets.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
-/// `expected` where `text` contains it, and `text` where it does not: so that texts of which only a part is known can be
-/// compared with everything else.
+/// `expected` where `text` contains it, and `text` where it does not: so that texts of which only a part is known can
+/// be compared with everything else.
 pub(crate) fn containing(text: &str, expected: Option<&str>) -> Option<String> {
     let expected = expected?;
     Some(if text.contains(expected) { expected } else { text }.to_owned())

@@ -1,4 +1,5 @@
-//! A process that may have little address space: too little for a pool of instances, and for memories of the usual kind.
+//! A process that may have little address space: too little for a pool of instances, and for memories of the usual
+//! kind.
 #![cfg(target_os = "linux")]
 
 use nebula_integration_tests::{Guest, Nebula, Project, Ran};

@@ -1,7 +1,7 @@
 //! An event of each trigger of AWS Lambda, as AWS documents it, and the whole answer to it.
 //!
-//! `events/` has a file for each: the function that the event is for, the event, and its answer. A test is named like the
-//! file.
+//! `events/` has a file for each: the function that the event is for, the event, and its answer. A test is named like
+//! the file.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path};
@@ -55,8 +55,8 @@ fn check(file: &Path) -> Result<(), Failed> {
     }
 }
 
-/// The answer with what only this invocation has replaced by what stands for it, and with a body of JSON read where that is
-/// expected.
+/// The answer with what only this invocation has replaced by what stands for it, and with a body of JSON read where
+/// that is expected.
 fn seen(invoked: &Invoked, id: &str, function: &Function, expected: &Value) -> Value {
     let mut answer = invoked.json();
     for headers in ["headers", "multiValueHeaders"] {

@@ -1,5 +1,5 @@
-//! An environment of AWS Lambda: how it starts, what an invocation is told, what becomes of it when things go wrong, and how
-//! it ends.
+//! An environment of AWS Lambda: how it starts, what an invocation is told, what becomes of it when things go wrong,
+//! and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{

@@ -1,4 +1,5 @@
-//! `nebula` as a good citizen of a shell and of a container: what it makes, what it says of what is not there, and how it ends.
+//! `nebula` as a good citizen of a shell and of a container: what it makes, what it says of what is not there, and how
+//! it ends.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -66,7 +66,8 @@ impl fmt::Display for Build {
 }
 
 impl Bootstrap {
-    /// Reads the program that was named; otherwise the one beside `nebula`, or the one in the repository's `target` folder.
+    /// Reads the program that was named; otherwise the one beside `nebula`, or the one in the repository's `target`
+    /// folder.
     pub(crate) fn find(named: Option<&Path>, architecture: Architecture) -> Result<Self, BootstrapError> {
         let path = named.map_or_else(|| implied(architecture), Path::to_owned);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {

@@ -1,7 +1,7 @@
 //! Signals to the first process of a container.
 //!
-//! The kernel delivers to the first process of a container only the signals that the process handles. Every other process
-//! ends at SIGTERM without a handler.
+//! The kernel delivers to the first process of a container only the signals that the process handles. Every other
+//! process ends at SIGTERM without a handler.
 
 use std::{future::pending, io, process, time::Duration};
 
@@ -17,8 +17,8 @@ use tokio::{
 /// How long the process waits for its log to be written before it ends.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Ends the first process of a container at the signals that end any other process, with the exit code that a shell shows for
-/// those. In any other process it does nothing.
+/// Ends the first process of a container at the signals that end any other process, with the exit code that a shell
+/// shows for those. In any other process it does nothing.
 #[derive(Debug)]
 pub(crate) struct EndsAtSignals(Option<JoinHandle<()>>);
 

@@ -73,7 +73,8 @@ impl PlaceOptions {
     }
 }
 
-/// `~/.local/share/nebula/store` on Linux (XDG Base Directory Specification), `~/Library/Application Support/…` on macOS.
+/// `~/.local/share/nebula/store` on Linux (XDG Base Directory Specification), `~/Library/Application Support/…` on
+/// macOS.
 fn default_store() -> Result<StoreUrl, Failure> {
     let folders = choose_native_strategy().map_err(|_| Failure::Homeless)?;
     StoreUrl::folder(&folders.data_dir().join("nebula/store")).map_err(|_| Failure::Homeless)

@@ -38,8 +38,8 @@ fn publisher() -> Option<String> {
     }
 }
 
-/// Publishes every function of a configuration, and logs those that changed. Files that do not exist are built first, all
-/// at once.
+/// Publishes every function of a configuration, and logs those that changed. Files that do not exist are built first,
+/// all at once.
 ///
 /// # Errors
 /// Why the first function failed that cannot be built or published. Those before it are published.

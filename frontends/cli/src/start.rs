@@ -15,8 +15,8 @@ pub(crate) fn tokio() -> Runtime {
     tokio_start::start_tokio(Builder::new_multi_thread().enable_all(), give_up)
 }
 
-/// Handles panics from now on. If a library panics because it gets no thread, the command ends with a message. A server goes
-/// on: its other calls may need no thread.
+/// Handles panics from now on. If a library panics because it gets no thread, the command ends with a message. A server
+/// goes on: its other calls may need no thread.
 pub(crate) fn take_panics(command: &Command) {
     let serves = matches!(command, Command::Serve(_));
     panic::set_hook(Box::new(move |panic| {

@@ -50,8 +50,8 @@ impl ValueParserFactory for Target {
     }
 }
 
-/// The name of a file's function while it is run: the part of the file's name that can be a function's name. An export of
-/// that name is then the default export.
+/// The name of a file's function while it is run: the part of the file's name that can be a function's name. An export
+/// of that name is then the default export.
 pub(crate) fn name_of(file: &Path) -> Result<FunctionName, InvalidFunctionRef> {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let letters = stem.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' });

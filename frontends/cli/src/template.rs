@@ -26,8 +26,8 @@ pub(crate) enum Kind {
     Typed,
 }
 
-/// The smallest project of a language and a kind. In its texts, `{{name}}` stands for the project's name, and `{{crate}}` for
-/// the form of that name in the names of Cargo's files.
+/// The smallest project of a language and a kind. In its texts, `{{name}}` stands for the project's name, and
+/// `{{crate}}` for the form of that name in the names of Cargo's files.
 pub(crate) struct Template {
     /// The files of this project alone. The first one is the function itself.
     pub(crate) files: &'static [(&'static str, &'static str)],

@@ -65,8 +65,8 @@ pub(crate) struct VariableName(pub(crate) String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Variable(pub(crate) VariableName, pub(crate) String);
 
-/// A folder of the host, and its path for the guest: `HOST::GUEST`, or `HOST::GUEST:rw`. The host's path stays as it was
-/// written.
+/// A folder of the host, and its path for the guest: `HOST::GUEST`, or `HOST::GUEST:rw`. The host's path stays as it
+/// was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dir(pub(crate) DirGrant);
 

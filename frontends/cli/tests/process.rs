@@ -1,5 +1,5 @@
-//! The command as a process, without a function to run. That there is such a test has Cargo build the command whenever it
-//! tests the workspace: `integration-tests` runs it.
+//! The command as a process, without a function to run. That there is such a test has Cargo build the command whenever
+//! it tests the workspace: `integration-tests` runs it.
 
 use std::process::{Command, Output};
 

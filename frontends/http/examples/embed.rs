@@ -25,7 +25,8 @@ async fn app() -> Result<Router, Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // `axum::serve` does as well. This one ends clients that are slow on purpose, and its requests finish when it stops.
+    // `axum::serve` does as well. This one ends clients that are slow on purpose, and its requests finish when it
+    // stops.
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 3000))).await?;
     let shutdown = Shutdown::new();
     shutdown.on_signals()?;

@@ -25,8 +25,8 @@ use crate::{
     upload,
 };
 
-/// How long a client may send nothing before the end of its request's body: 20 s. This is less than the default time-out of a
-/// function, so that the error names the client and not the function that waited for it.
+/// How long a client may send nothing before the end of its request's body: 20 s. This is less than the default
+/// time-out of a function, so that the error names the client and not the function that waited for it.
 pub const BODY_STALL: Duration = Duration::from_secs(20);
 
 /// The functions of `invoker` as a router, which can be merged or nested into any Axum app.
@@ -69,8 +69,8 @@ impl Api {
         Self { body_stall: stall, ..self }
     }
 
-    /// Sets whether a response ends with its last byte or when its guest has ended. A process that is stopped or frozen after
-    /// the response has to wait for the guest.
+    /// Sets whether a response ends with its last byte or when its guest has ended. A process that is stopped or frozen
+    /// after the response has to wait for the guest.
     #[must_use]
     pub fn with_after_response(self, after_response: AfterResponse) -> Self {
         Self { after_response, ..self }
@@ -82,7 +82,8 @@ impl Api {
         Self { catalog: Some(catalog), ..self }
     }
 
-    /// Trusts these proxies to say where a request came from. By default, no client with a [`ClientAddress`] is trusted.
+    /// Trusts these proxies to say where a request came from. By default, no client with a [`ClientAddress`] is
+    /// trusted.
     #[must_use]
     pub fn with_trusted_proxies(self, proxies: TrustedProxies) -> Self {
         Self { proxies, ..self }
@@ -203,8 +204,8 @@ impl fmt::Debug for Api {
     }
 }
 
-/// The answer to a request whose invocation `id` failed before or outside of an [`Api`]. It has the same form as the answers
-/// of an [`Api`].
+/// The answer to a request whose invocation `id` failed before or outside of an [`Api`]. It has the same form as the
+/// answers of an [`Api`].
 pub fn refusal(error: &InvokeError, id: &InvocationId) -> Response {
     refuse(error, id, None)
 }

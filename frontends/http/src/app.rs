@@ -25,8 +25,9 @@ pub struct App {
 }
 
 impl App {
-    /// Answers one request. The functions of a site are called without the router. The router would take as long as everything
-    /// else that this crate does for a request: extensions, two boxes, and a match of the path that is repeated afterwards.
+    /// Answers one request. The functions of a site are called without the router. The router would take as long as
+    /// everything else that this crate does for a request: extensions, two boxes, and a match of the path that is
+    /// repeated afterwards.
     pub async fn answer(&self, request: Request) -> Response {
         self.answer_to(None, request).await
     }

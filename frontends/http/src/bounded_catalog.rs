@@ -22,8 +22,8 @@ const LISTS: usize = 8;
 /// A catalog whose answers are bounded in time and number.
 ///
 /// - Every answer, and every further function of a list, comes within two seconds or is an error.
-/// - A store that hangs blocks only a few threads: a question keeps its place until it is answered, also after its caller has
-///   given up.
+/// - A store that hangs blocks only a few threads: a question keeps its place until it is answered, also after its
+///   caller has given up.
 #[derive(Clone)]
 pub(crate) struct BoundedCatalog {
     catalog: Arc<dyn Catalog>,

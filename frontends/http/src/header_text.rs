@@ -9,8 +9,8 @@ use http::{HeaderValue, header::InvalidHeaderValue};
 
 /// A text of at most [`HeaderText::CAPACITY`] bytes. Parts that do not fit are left out.
 ///
-/// Every response has three of these texts. With a growing buffer and the formatting of `std`, they would take most of the time
-/// that this crate spends on a request.
+/// Every response has three of these texts. With a growing buffer and the formatting of `std`, they would take most of
+/// the time that this crate spends on a request.
 pub(crate) struct HeaderText {
     bytes: [u8; Self::CAPACITY],
     length: usize,

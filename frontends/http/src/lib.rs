@@ -25,8 +25,8 @@
 //!
 //! - [`router`] and [`Api`] are the functions alone, for an app of your own.
 //! - [`Site`] adds the list of functions, health checks and [`Metrics`].
-//! - [`bind`], [`serve`] and [`Shutdown`] are the server. It ends clients that are slow on purpose, lets connections wait when
-//!   file descriptors run out, and finishes running requests before it stops.
+//! - [`bind`], [`serve`] and [`Shutdown`] are the server. It ends clients that are slow on purpose, lets connections
+//!   wait when file descriptors run out, and finishes running requests before it stops.
 //!
 //! A client that disconnects stops its function: a request runs in the task of its connection, and is dropped with it.
 

@@ -42,8 +42,8 @@ pub(crate) fn is_same(path: &str, other: &str) -> bool {
     percent_decode_str(path).eq(other.bytes())
 }
 
-/// A function and its export as one segment of a path. Characters with a meaning in a path, or in a template of a path, are
-/// encoded.
+/// A function and its export as one segment of a path. Characters with a meaning in a path, or in a template of a path,
+/// are encoded.
 pub(crate) fn segment(name: &str) -> impl fmt::Display {
     const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
 

@@ -96,8 +96,8 @@ impl Problem {
     }
 }
 
-/// The statuses that failures of a kind can have, if the function takes the request's method. Only a busy function or server
-/// and an unknown content coding have a status of their own.
+/// The statuses that failures of a kind can have, if the function takes the request's method. Only a busy function or
+/// server and an unknown content coding have a status of their own.
 pub(crate) fn statuses(kind: ErrorKind) -> [(StatusCode, &'static str); 3] {
     [Reason::Busy(Overload::Function), Reason::Kind, Reason::Coding].map(|reason| status_of(kind, reason))
 }

@@ -31,8 +31,9 @@ impl FromStr for Network {
     }
 }
 
-/// The proxies that a server trusts to say where a request came from, in the headers `Forwarded`, `X-Real-IP` and those that
-/// begin with `X-Forwarded-`. The server removes these headers from the requests of all other clients, and logs that once.
+/// The proxies that a server trusts to say where a request came from, in the headers `Forwarded`, `X-Real-IP` and those
+/// that begin with `X-Forwarded-`. The server removes these headers from the requests of all other clients, and logs
+/// that once.
 ///
 /// - By default no proxy is trusted, as any client could claim another address.
 /// - Cheap to clone; clones are the same.

@@ -39,8 +39,8 @@ pub(crate) fn send(mut response: Response, id: &InvocationId) -> axum::response:
     sent
 }
 
-/// The body of a 304 with a content length, which is the length of another answer (RFC 9110, section 8.6). It has no bytes, but
-/// hyper keeps the header only if it does not know the length of the body.
+/// The body of a 304 with a content length, which is the length of another answer (RFC 9110, section 8.6). It has no
+/// bytes, but hyper keeps the header only if it does not know the length of the body.
 struct Unsized;
 
 impl http_body::Body for Unsized {
@@ -63,8 +63,8 @@ fn streamed(body: Body, id: InvocationId) -> Streamed {
     Streamed { body, failure: None }
 }
 
-/// A body that delays its failure by one turn: hyper closes the connection at once, and would drop the bytes before the failure
-/// that are not sent yet.
+/// A body that delays its failure by one turn: hyper closes the connection at once, and would drop the bytes before the
+/// failure that are not sent yet.
 struct Streamed {
     body: Body,
     failure: Option<InvokeError>,
@@ -101,8 +101,8 @@ impl http_body::Body for Streamed {
     }
 }
 
-/// Removes the headers that belong to the connection and not to the function (RFC 9110, section 7.6.1). A wrong one would break
-/// the connection, which other requests use too.
+/// Removes the headers that belong to the connection and not to the function (RFC 9110, section 7.6.1). A wrong one
+/// would break the connection, which other requests use too.
 fn remove_framing(headers: &mut HeaderMap, sized: bool) {
     const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
     // A single header is the media type: most functions set no other.
@@ -112,8 +112,8 @@ fn remove_framing(headers: &mut HeaderMap, sized: bool) {
     for name in [CONNECTION, KEEP_ALIVE, TE, TRANSFER_ENCODING, UPGRADE] {
         headers.remove(name);
     }
-    // Hyper checks that a stream has the length in this header, but trusts the header for a body of known size. Without a body,
-    // the header is the length of the answer to a GET.
+    // Hyper checks that a stream has the length in this header, but trusts the header for a body of known size. Without
+    // a body, the header is the length of the answer to a GET.
     if sized {
         headers.remove(CONTENT_LENGTH);
     }
@@ -145,8 +145,8 @@ pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Optio
     }
 }
 
-/// The times of an invocation when its headers are sent: queued, loading, instantiating and running, in milliseconds (Server
-/// Timing, W3C, section 4).
+/// The times of an invocation when its headers are sent: queued, loading, instantiating and running, in milliseconds
+/// (Server Timing, W3C, section 4).
 fn push_timing(text: &mut HeaderText, start: Start, spans: [Duration; 4]) {
     text.push("start;desc=");
     text.push(start.as_str());

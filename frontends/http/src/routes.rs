@@ -19,8 +19,8 @@ const RESERVED: [&str; 5] = ["api", "healthz", "readyz", "metrics", "openapi.jso
 
 /// A route to a function: a path, a host, or a path on a host.
 ///
-/// - The path begins with a slash and does not end with one, except for `/` itself. Everything below the path belongs to the
-///   function too.
+/// - The path begins with a slash and does not end with one, except for `/` itself. Everything below the path belongs
+///   to the function too.
 /// - Paths are compared decoded: `/café`, `/caf%C3%A9` and `/caf%c3%a9` are the same.
 /// - The host is a name without a port, or an address.
 /// - Without a host, the path cannot be one of the server itself. With a host, it can be any path.
@@ -105,7 +105,8 @@ struct Inner {
 }
 
 impl Routes {
-    /// Replaces the routes. If several match a request, one with a host comes first, then the one with the longest path.
+    /// Replaces the routes. If several match a request, one with a host comes first, then the one with the longest
+    /// path.
     pub fn replace(&self, mut routes: Vec<Route>) {
         routes.sort_by_key(|route| (route.host.is_none(), Reverse(route.segments.count())));
         let mut known = self.0.routes.write().unwrap_or_else(PoisonError::into_inner);

@@ -46,8 +46,8 @@ impl Selection {
         names
     }
 
-    /// The page that the request asks for, out of all names in alphabetical order. The function after whose name the page begins
-    /// may have been removed.
+    /// The page that the request asks for, out of all names in alphabetical order. The function after whose name the
+    /// page begins may have been removed.
     pub(crate) fn page(&self, names: Vec<FunctionName>) -> Names {
         let mut names = self.all(names);
         let total = names.len();

@@ -49,8 +49,9 @@ impl Shutdown {
         self.quitting.cancelled().await;
     }
 
-    /// Drains at the first SIGINT or SIGTERM to the process, and quits at the second. SIGHUP, which is sent when the terminal is
-    /// closed, drains too. If the process was started with SIGHUP ignored, as by `nohup`, the signal stays ignored.
+    /// Drains at the first SIGINT or SIGTERM to the process, and quits at the second. SIGHUP, which is sent when the
+    /// terminal is closed, drains too. If the process was started with SIGHUP ignored, as by `nohup`, the signal stays
+    /// ignored.
     ///
     /// The signals are handled until the returned task has received two.
     ///

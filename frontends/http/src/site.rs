@@ -37,10 +37,10 @@ use crate::{
 /// | `GET /openapi.json` | a description of all functions, or of those of `?prefix=`, in OpenAPI 3.1 |
 /// | `GET /api/{function}` with `Accept: application/openapi+json` | the description of one function |
 ///
-/// A page of `/` has 100 functions, or as many as `?limit=` says, up to 1,000. The header `Link` with `rel="next"` (RFC 8288) has
-/// the address of the next page. `&after=` is the name after which a page begins, and `&prefix=` selects the names with this
-/// prefix. A function that cannot be read is listed with an `error`. `/openapi.json` leaves it out, and names it in its
-/// description.
+/// A page of `/` has 100 functions, or as many as `?limit=` says, up to 1,000. The header `Link` with `rel="next"` (RFC
+/// 8288) has the address of the next page. `&after=` is the name after which a page begins, and `&prefix=` selects the
+/// names with this prefix. A function that cannot be read is listed with an `error`. `/openapi.json` leaves it out, and
+/// names it in its description.
 ///
 /// The answer to any other path is `application/problem+json`, like every failure.
 #[derive(Clone)]
@@ -58,8 +58,8 @@ impl Site {
         Self { api, published: BoundedCatalog::new(catalog), routes: Routes::default(), shutdown }
     }
 
-    /// Adds routes to functions besides `/api/{function}`. Only an [`App`](crate::App) of the site serves them, because a router
-    /// does not match hosts.
+    /// Adds routes to functions besides `/api/{function}`. Only an [`App`](crate::App) of the site serves them, because
+    /// a router does not match hosts.
     #[must_use]
     pub fn with_routes(self, routes: Routes) -> Self {
         Self { routes, ..self }

@@ -13,8 +13,8 @@ const PREFIX: &str = "/api/";
 
 /// `/api/{function}/{*input}?{query}`, read from the raw path.
 ///
-/// Axum's extractors decode a path before they split it, so that an argument could not contain a `/`. Here the path is split
-/// first, and each part is decoded afterwards.
+/// Axum's extractors decode a path before they split it, so that an argument could not contain a `/`. Here the path is
+/// split first, and each part is decoded afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
     /// `/api/{function}`.

@@ -11,8 +11,8 @@ use http_body::{Body as _, Frame, SizeHint};
 use nebula_runtime::{Body, ErrorKind, InvokeError};
 use tokio::time::{Sleep, sleep};
 
-/// The body of a request as the guest's input. It ends with [`ErrorKind::InvalidInput`] if the client sends nothing for `stall`
-/// before the end.
+/// The body of a request as the guest's input. It ends with [`ErrorKind::InvalidInput`] if the client sends nothing for
+/// `stall` before the end.
 pub(crate) fn receive(body: axum::body::Body, stall: Duration) -> Body {
     if body.is_end_stream() {
         return Body::empty();
@@ -23,8 +23,8 @@ pub(crate) fn receive(body: axum::body::Body, stall: Duration) -> Body {
 struct Upload {
     inner: axum::body::Body,
     stall: Duration,
-    /// The timer, while the body waits for the client. Bytes that have arrived already start no timer, and are read before the
-    /// timer is checked: the guest's pauses do not count.
+    /// The timer, while the body waits for the client. Bytes that have arrived already start no timer, and are read
+    /// before the timer is checked: the guest's pauses do not count.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 

@@ -85,8 +85,8 @@ impl Records {
         self.records.len()
     }
 
-    /// Calls `function` for each record, `at_once` of them at a time. The answer lists the records that failed. After a failure,
-    /// the later records of the same order are not tried, and are listed too.
+    /// Calls `function` for each record, `at_once` of them at a time. The answer lists the records that failed. After a
+    /// failure, the later records of the same order are not tried, and are listed too.
     pub(crate) async fn each<F, E>(self, at_once: usize, function: impl Fn(Record) -> F) -> BatchResponse
     where
         F: Future<Output = Result<(), E>>,

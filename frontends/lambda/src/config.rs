@@ -14,8 +14,8 @@ pub struct Config {
     pub function: Option<FunctionRef>,
     /// How answers to HTTP requests are sent.
     pub invoke_mode: InvokeMode,
-    /// How long before the invocation's deadline a function is stopped. So its failure can still be reported: Lambda ends the
-    /// whole environment at the deadline.
+    /// How long before the invocation's deadline a function is stopped. So its failure can still be reported: Lambda
+    /// ends the whole environment at the deadline.
     pub deadline_margin: Duration,
     /// The log.
     pub log: LogConfig,
@@ -23,8 +23,8 @@ pub struct Config {
     pub(crate) runtime_api: Uri,
 }
 
-/// How answers to HTTP requests are sent, in the words of AWS. It has to match the configuration of the function URL or the
-/// API.
+/// How answers to HTTP requests are sent, in the words of AWS. It has to match the configuration of the function URL or
+/// the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InvokeMode {
     /// Whole, in JSON.

@@ -57,7 +57,8 @@ fn json(value: &impl Serialize) -> Option<String> {
     serde_json::to_value(value).ok().map(|value| value.to_string())
 }
 
-/// X-Ray's trace in the form of W3C Trace Context: `Root=1-AAAAAAAA-BBBBBBBBBBBBBBBBBBBBBBBB;Parent=CCCCCCCCCCCCCCCC;Sampled=1` is
+/// X-Ray's trace in the form of W3C Trace Context:
+/// `Root=1-AAAAAAAA-BBBBBBBBBBBBBBBBBBBBBBBB;Parent=CCCCCCCCCCCCCCCC;Sampled=1` is
 /// `00-AAAAAAAABBBBBBBBBBBBBBBBBBBBBBBB-CCCCCCCCCCCCCCCC-01`.
 fn trace(header: &str) -> Option<TraceContext> {
     let part = |name: &str| header.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));

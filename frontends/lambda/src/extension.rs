@@ -1,7 +1,7 @@
 //! An extension that does nothing: Lambda sends SIGTERM only to an environment with an extension.
 //!
-//! `lambda_runtime` has such an extension too, but it prints to stderr when the signal comes. That panics if the reader of
-//! stderr has gone, and waits forever if the pipe is full. In both cases the process would not end.
+//! `lambda_runtime` has such an extension too, but it prints to stderr when the signal comes. That panics if the reader
+//! of stderr has gone, and waits forever if the pipe is full. In both cases the process would not end.
 
 use std::io;
 

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 use crate::middleware::{AnswerFuture, Middleware};
 
-/// How long the next event, or the end of the process, waits for the log. Lambda kills a process two seconds after SIGTERM.
+/// How long the next event, or the end of the process, waits for the log. Lambda kills a process two seconds after
+/// SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Waits until the log so far is written, or until the time is over.

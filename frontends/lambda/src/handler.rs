@@ -158,8 +158,8 @@ impl Call<'_> {
         self.invoke(id.clone(), record.json).await.map(drop).map_err(|error| error.log(&id))
     }
 
-    /// The whole result and its media type. A response with an error status is a failure: otherwise a queue would count the
-    /// event as handled.
+    /// The whole result and its media type. A response with an error status is a failure: otherwise a queue would count
+    /// the event as handled.
     async fn invoke(
         &self,
         id: InvocationId,

@@ -11,8 +11,9 @@ use tokio::time::timeout;
 /// How long the report to Lambda may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Reports to Lambda why this environment cannot start, so that callers and the console show it. The process should exit with
-/// a failure afterwards. `runtime_api` is the value of `AWS_LAMBDA_RUNTIME_API`. Without a valid one, nothing is reported.
+/// Reports to Lambda why this environment cannot start, so that callers and the console show it. The process should
+/// exit with a failure afterwards. `runtime_api` is the value of `AWS_LAMBDA_RUNTIME_API`. Without a valid one, nothing
+/// is reported.
 pub async fn report_init_error(error: &(dyn Error + 'static), runtime_api: Option<&str>) {
     if let Some(Ok(endpoint)) = runtime_api.map(str::parse) {
         report(error, endpoint).await;

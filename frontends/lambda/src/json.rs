@@ -16,8 +16,8 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<Box<RawValue>, InvokeErr
         .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to write the answer as JSON").with_source(error))
 }
 
-/// A body, and whether it is encoded in base64. Text is not encoded: an API without configured binary media types would pass
-/// the base64 on.
+/// A body, and whether it is encoded in base64. Text is not encoded: an API without configured binary media types would
+/// pass the base64 on.
 pub(crate) fn text_or_octets(body: Bytes) -> (Option<Body>, bool) {
     match String::from_utf8(body.into()) {
         Ok(text) if text.is_empty() => (None, false),
@@ -33,8 +33,8 @@ pub(crate) fn without_cookies(mut headers: HeaderMap) -> (HeaderMap, Vec<String>
     (headers, cookies)
 }
 
-/// Headers that fit into JSON: each name once (RFC 9110, section 5.3), except for cookies, and in UTF-8. The sender sets the
-/// length.
+/// Headers that fit into JSON: each name once (RFC 9110, section 5.3), except for cookies, and in UTF-8. The sender
+/// sets the length.
 pub(crate) fn fit_for_json(headers: HeaderMap) -> HeaderMap {
     let mut fit = HeaderMap::with_capacity(headers.len());
     for name in headers.keys().filter(|name| **name != CONTENT_LENGTH) {
@@ -48,8 +48,8 @@ pub(crate) fn fit_for_json(headers: HeaderMap) -> HeaderMap {
     fit
 }
 
-/// A header's value as text. A value that is not UTF-8 is read as ISO-8859-1 (RFC 9110, section 5.5), in which every octet is
-/// a character.
+/// A header's value as text. A value that is not UTF-8 is read as ISO-8859-1 (RFC 9110, section 5.5), in which every
+/// octet is a character.
 pub(crate) fn text(value: &HeaderValue) -> String {
     let octets = value.as_bytes();
     str::from_utf8(octets).map_or_else(|_| octets.iter().copied().map(char::from).collect(), str::to_owned)

@@ -21,23 +21,24 @@
 //! ```
 //!
 //! # Events
-//! - **HTTP requests** come from API Gateway (REST, HTTP and WebSocket APIs), Application Load Balancers and function URLs.
-//!   [`nebula_http`] serves them with the same routes, failures and limits as the server. The configured function is at `/`,
-//!   and every function at `/api/{function}`. The stage of an API is removed from the path.
-//! - **Batches** come from SQS, Kinesis and DynamoDB streams. A function with `batch = "item"` is called for each record. The
-//!   answer lists the records that failed, so that only these are delivered again: `FunctionResponseTypes` has to be
-//!   `ReportBatchItemFailures`. The records of one shard, or of one group of a FIFO queue, are handled one after the other,
-//!   and none is tried after one that failed.
-//! - **Every other event** is passed to the function as JSON, and the function's result is the answer. JSON is unchanged, other
-//!   text becomes a JSON string, and octets become a base64 string. A failure is a function error whose `errorType` is its
-//!   [`ErrorKind`](nebula_runtime::ErrorKind). A response of an HTTP function with a status of 400 or above is a failure too.
+//! - **HTTP requests** come from API Gateway (REST, HTTP and WebSocket APIs), Application Load Balancers and function
+//!   URLs. [`nebula_http`] serves them with the same routes, failures and limits as the server. The configured function
+//!   is at `/`, and every function at `/api/{function}`. The stage of an API is removed from the path.
+//! - **Batches** come from SQS, Kinesis and DynamoDB streams. A function with `batch = "item"` is called for each
+//!   record. The answer lists the records that failed, so that only these are delivered again: `FunctionResponseTypes`
+//!   has to be `ReportBatchItemFailures`. The records of one shard, or of one group of a FIFO queue, are handled one
+//!   after the other, and none is tried after one that failed.
+//! - **Every other event** is passed to the function as JSON, and the function's result is the answer. JSON is
+//!   unchanged, other text becomes a JSON string, and octets become a base64 string. A failure is a function error
+//!   whose `errorType` is its [`ErrorKind`](nebula_runtime::ErrorKind). A response of an HTTP function with a status of
+//!   400 or above is a failure too.
 //!
 //! # Contexts
-//! The id of the request is the id of the invocation. The deadline of the invocation is Lambda's deadline minus a margin: a
-//! function that runs too long fails with `timeout`, and with a report, before Lambda ends the environment. If a request has no
-//! trace context, the X-Ray trace is used. An event that is not a request has the headers of the Runtime API
-//! (`Lambda-Runtime-Invoked-Function-Arn`, `-Trace-Id`, `-Client-Context`, `-Cognito-Identity`, `-Aws-Tenant-Id`), which an
-//! HTTP function can read.
+//! The id of the request is the id of the invocation. The deadline of the invocation is Lambda's deadline minus a
+//! margin: a function that runs too long fails with `timeout`, and with a report, before Lambda ends the environment.
+//! If a request has no trace context, the X-Ray trace is used. An event that is not a request has the headers of the
+//! Runtime API (`Lambda-Runtime-Invoked-Function-Arn`, `-Trace-Id`, `-Client-Context`, `-Cognito-Identity`,
+//! `-Aws-Tenant-Id`), which an HTTP function can read.
 //!
 //! An environment of Lambda Managed Instances runs several invocations at once. Lambda sets their number in
 //! `AWS_LAMBDA_MAX_CONCURRENCY`.
@@ -83,7 +84,8 @@ use crate::{
     stream::Streaming,
 };
 
-/// How often the task that runs `meanwhile` yields first: about as often as the request for the first event needs to connect.
+/// How often the task that runs `meanwhile` yields first: about as often as the request for the first event needs to
+/// connect.
 const YIELDS: usize = 4;
 
 /// Why an environment has ended.
@@ -112,8 +114,8 @@ pub struct Functions {
     pub metrics: Metrics,
 }
 
-/// Serves the events of an environment until the environment ends. `meanwhile` runs while the first event is requested, and
-/// not before, because it would delay that request.
+/// Serves the events of an environment until the environment ends. `meanwhile` runs while the first event is requested,
+/// and not before, because it would delay that request.
 ///
 /// # Errors
 /// If the configured function is not in the catalog, which is also reported to Lambda, or if the Runtime API fails.

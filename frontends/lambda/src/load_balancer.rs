@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::json::{text, text_or_octets};
 
-/// An answer for a load balancer (Elastic Load Balancing, "Respond to the load balancer"). The Lambda runtime's own type can
-/// have only one value for a name in `headers`.
+/// An answer for a load balancer (Elastic Load Balancing, "Respond to the load balancer"). The Lambda runtime's own
+/// type can have only one value for a name in `headers`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoadBalanced {

@@ -7,9 +7,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, InvalidConfig, LogConfig, LogFormat};
 
-/// Starts the log of the whole process. Its lines are written from a queue (see [`stderr`]). [`run`](crate::run) empties the
-/// queue before Lambda freezes the environment, and [`FlushAtExit`](stderr::FlushAtExit) before the process ends. If the
-/// process has a log already, that stays.
+/// Starts the log of the whole process. Its lines are written from a queue (see [`stderr`]). [`run`](crate::run)
+/// empties the queue before Lambda freezes the environment, and [`FlushAtExit`](stderr::FlushAtExit) before the process
+/// ends. If the process has a log already, that stays.
 ///
 /// # Errors
 /// If the filter is invalid.

@@ -1,5 +1,5 @@
-//! `bootstrap`: the program in a package for AWS Lambda. It runs the code that `nebula package lambda` compiled, and has no
-//! compiler.
+//! `bootstrap`: the program in a package for AWS Lambda. It runs the code that `nebula package lambda` compiled, and
+//! has no compiler.
 
 use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -13,8 +13,8 @@ use nebula_runtime::{
 };
 use tokio::runtime::Builder;
 
-/// How many instances have room for each invocation: a batch calls its function for several records at once, and a guest may
-/// run on after its response.
+/// How many instances have room for each invocation: a batch calls its function for several records at once, and a
+/// guest may run on after its response.
 const INSTANCES: u32 = 16;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -74,7 +74,8 @@ async fn serve(concurrency: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The configuration of the environment, the runtime of the package, and the function that handles events, if it is known.
+/// The configuration of the environment, the runtime of the package, and the function that handles events, if it is
+/// known.
 async fn start(concurrency: u32, metrics: &Metrics) -> Result<(Config, Arc<Runtime>, Option<FunctionRef>), Failure> {
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     start_log(&config)?;

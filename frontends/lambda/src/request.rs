@@ -1,7 +1,8 @@
 //! Converts an event into the HTTP request that it describes.
 //!
-//! `lambda_http` can convert events too. But it keeps only one value of a repeated header, normalises paths, and panics at an
-//! invalid host or invalid base64, so that a client could end the environment with a header. So the conversion is made here.
+//! `lambda_http` can convert events too. But it keeps only one value of a repeated header, normalises paths, and panics
+//! at an invalid host or invalid base64, so that a client could end the environment with a header. So the conversion is
+//! made here.
 
 use axum::extract::Request;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -16,8 +17,8 @@ use nebula_http::InvocationContext;
 use nebula_runtime::{ErrorKind, InvokeError};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// The characters that have to be encoded in a path (RFC 3986, section 3.3). `%` is not one, as most sources leave paths
-/// encoded.
+/// The characters that have to be encoded in a path (RFC 3986, section 3.3). `%` is not one, as most sources leave
+/// paths encoded.
 const IN_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -140,8 +141,8 @@ fn merged(mut several: HeaderMap, single: &HeaderMap) -> HeaderMap {
     several
 }
 
-/// Joins a query that was split into names and values. It is sorted by names, as the event has no order of its own. `part`
-/// encodes a name or a value.
+/// Joins a query that was split into names and values. It is sorted by names, as the event has no order of its own.
+/// `part` encodes a name or a value.
 fn query(several: &QueryMap, single: &QueryMap, part: &dyn Fn(&str) -> String) -> String {
     let map = if several.is_empty() { single } else { several };
     let mut pairs: Vec<_> = map.iter().collect();

@@ -1,7 +1,7 @@
 //! Streams answers.
 //!
-//! `lambda_runtime` can stream too. But after a failure it sends the description of the failure as if it were a part of the
-//! body. So a streamed answer is written here, and sent by the same client.
+//! `lambda_runtime` can stream too. But after a failure it sends the description of the failure as if it were a part of
+//! the body. So a streamed answer is written here, and sent by the same client.
 
 use std::{
     collections::BTreeMap,

@@ -18,8 +18,8 @@ impl ExitCode {
     pub const INVALID: u8 = 65;
     /// There is no such function, version, export, file or store (`not_found`): `EX_NOINPUT`.
     pub const NOT_FOUND: u8 = 66;
-    /// The store or another dependency cannot be reached (`unavailable`), or the system has no file descriptor or thread
-    /// left: `EX_UNAVAILABLE`.
+    /// The store or another dependency cannot be reached (`unavailable`), or the system has no file descriptor or
+    /// thread left: `EX_UNAVAILABLE`.
     pub const UNAVAILABLE: u8 = 69;
     /// An error in Nebula itself (`internal`): `EX_SOFTWARE`.
     pub const INTERNAL: u8 = 70;
@@ -33,8 +33,8 @@ impl ExitCode {
     pub const CONFIG: u8 = 78;
     /// The deadline passed (`timeout`).
     pub const TIMEOUT: u8 = 124;
-    /// The guest trapped or its output was invalid (`guest_fault`): 128 plus `SIGABRT`. If the guest exited with a code other
-    /// than 0, that code is used instead.
+    /// The guest trapped or its output was invalid (`guest_fault`): 128 plus `SIGABRT`. If the guest exited with a code
+    /// other than 0, that code is used instead.
     pub const GUEST_FAULT: u8 = 134;
     /// The guest exceeded its memory, table, output or call-stack limit (`limit_exceeded`): 128 plus `SIGKILL`.
     pub const LIMIT_EXCEEDED: u8 = 137;

@@ -19,8 +19,8 @@ const CHUNK: usize = 64 << 10;
 
 /// Passes all of `stdin` to `take`, chunk by chunk, until `take` returns false. The end is an empty chunk or an error.
 ///
-/// The thread does not belong to the async runtime: nothing can interrupt its `read`, and the runtime would wait for it at
-/// its end. The thread ends with the process, or when `read` returns after `take` has returned false.
+/// The thread does not belong to the async runtime: nothing can interrupt its `read`, and the runtime would wait for it
+/// at its end. The thread ends with the process, or when `read` returns after `take` has returned false.
 pub(crate) fn read_in_thread(
     mut stdin: Box<dyn Read + Send>,
     mut take: impl FnMut(io::Result<Bytes>) -> bool + Send + 'static,

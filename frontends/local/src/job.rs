@@ -22,8 +22,8 @@ pub struct Job {
 /// Where events come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Events {
-    /// One event, made of these arguments. Stdin is not read. If a textual result has no line feed at its end, one is added,
-    /// as a shell expects.
+    /// One event, made of these arguments. Stdin is not read. If a textual result has no line feed at its end, one is
+    /// added, as a shell expects.
     Arguments(Vec<String>),
     /// One event: all of stdin, streamed, with these arguments. Nothing is added to the result.
     Raw(Vec<String>),

@@ -30,12 +30,13 @@
 //!
 //! # Lines
 //! - **Events** are lines, each with a JSON value. Blank lines are skipped, and have no line in the output.
-//! - **Results** are lines in the order of the events. JSON is compacted, other text becomes a JSON string, and octets become
-//!   a base64 string: the media type decides. An empty result that is not text is `null`.
-//! - **Failures** are lines too, `{"error":{"kind":…,"detail":…}}`, and the stream goes on. A line that is not JSON is a
-//!   failure (`invalid_input`), and so is one that is larger than an event can be (`payload_too_large`).
+//! - **Results** are lines in the order of the events. JSON is compacted, other text becomes a JSON string, and octets
+//!   become a base64 string: the media type decides. An empty result that is not text is `null`.
+//! - **Failures** are lines too, `{"error":{"kind":…,"detail":…}}`, and the stream goes on. A line that is not JSON is
+//!   a failure (`invalid_input`), and so is one that is larger than an event can be (`payload_too_large`).
 //! - **Memory** is bounded, also on endless input.
-//! - **Results are written** at once if no other event is running, otherwise together with those of the next millisecond.
+//! - **Results are written** at once if no other event is running, otherwise together with those of the next
+//!   millisecond.
 
 /// The examples of README.md, which are tested with those of this documentation.
 #[cfg(doctest)]
@@ -66,11 +67,11 @@ pub use exit_code::{ExitCode, exit_code};
 pub use job::{Events, Job, Output};
 pub use outcome::{JobOutcome, LocalError, Summary};
 
-/// Runs `job`. The failure of an event is a part of the [`JobOutcome`]. If the reader of `stdout` closes it, the job ends
-/// without a failure.
+/// Runs `job`. The failure of an event is a part of the [`JobOutcome`]. If the reader of `stdout` closes it, the job
+/// ends without a failure.
 ///
-/// `stdin` and `stdout` are used from threads of their own. Dropping the future stops the guests at once. The threads end after
-/// their current `read` and `write`.
+/// `stdin` and `stdout` are used from threads of their own. Dropping the future stops the guests at once. The threads
+/// end after their current `read` and `write`.
 ///
 /// # Errors
 /// If stdin cannot be read, or stdout cannot be written. The results before that are written.

@@ -2,8 +2,8 @@
 
 /// Checks the pieces of an output.
 ///
-/// The media type does not suffice: that of a command's output is guessed from its beginning, and a binary file can begin
-/// like a text.
+/// The media type does not suffice: that of a command's output is guessed from its beginning, and a binary file can
+/// begin like a text.
 #[derive(Debug, Default)]
 pub(crate) struct LineEndCheck {
     /// The first bytes of a character of which the last piece had only a part.

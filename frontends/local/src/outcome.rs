@@ -56,7 +56,8 @@ impl JobOutcome {
         }
     }
 
-    /// The outcome after a write has failed. A reader such as `head` closes its pipe when it has enough: that is no failure.
+    /// The outcome after a write has failed. A reader such as `head` closes its pipe when it has enough: that is no
+    /// failure.
     pub(crate) fn after_write_error(error: io::Error) -> Result<Self, LocalError> {
         if error.kind() == io::ErrorKind::BrokenPipe { Ok(Self::OutputClosed) } else { Err(LocalError::Write(error)) }
     }

@@ -46,8 +46,8 @@ impl Writer {
     /// Writes `bytes` after all earlier bytes.
     pub(crate) async fn write(&self, bytes: impl Into<Bytes>) {
         if self.0.send(bytes.into()).await.is_err() {
-            // The failure is in `Written`. A closed channel never makes its sender wait: without this, a caller that writes
-            // without end would never poll `Written`.
+            // The failure is in `Written`. A closed channel never makes its sender wait: without this, a caller that
+            // writes without end would never poll `Written`.
             task::yield_now().await;
         }
     }

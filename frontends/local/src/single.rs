@@ -23,7 +23,8 @@ pub(crate) enum Form {
 /// What is written after a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// A line feed, if the body is a text without one at its end: the `read` of a shell loses a line without its line feed.
+    /// A line feed, if the body is a text without one at its end: the `read` of a shell loses a line without its line
+    /// feed.
     LineFeed,
     /// Nothing.
     Nothing,

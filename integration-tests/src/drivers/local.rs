@@ -178,8 +178,8 @@ impl Local {
     }
 }
 
-/// Whether an argument is taken for an option: what begins as one does, but for a number below zero whose exponent has no
-/// sign.
+/// Whether an argument is taken for an option: what begins as one does, but for a number below zero whose exponent has
+/// no sign.
 fn looks_like_an_option(argument: &&str) -> bool {
     let number = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit()) && !rest.contains("e-");
     argument.strip_prefix('-').is_some_and(|rest| !number(rest))

@@ -317,8 +317,8 @@ fn set_modes(folder: &Path, mode: u32) {
     set(folder, mode);
 }
 
-/// Runs `nebula` as a user whom modes hold for: as root they do not, so it becomes nobody, with a copy of the command that
-/// nobody can reach.
+/// Runs `nebula` as a user whom modes hold for: as root they do not, so it becomes nobody, with a copy of the command
+/// that nobody can reach.
 fn as_stranger(project: &Project, arguments: &[&str]) -> Ran {
     const NOBODY: u32 = 65_534;
 

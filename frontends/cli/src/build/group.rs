@@ -11,7 +11,8 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 /// Waits until stdin is closed, then sends SIGTERM to a process group, and SIGKILL a second later.
 const GUARD: &str = "read -r _; kill -s TERM -- \"-$1\" 2>/dev/null && sleep 1 && kill -s KILL -- \"-$1\" 2>/dev/null";
 
-/// A process in a process group of its own, together with all processes that it starts. Dropping the value ends the group.
+/// A process in a process group of its own, together with all processes that it starts. Dropping the value ends the
+/// group.
 ///
 /// A second process, the guard, ends the group. The guard also notices when Nebula is killed by a signal.
 pub(super) struct Group {

@@ -35,7 +35,8 @@ pub(crate) struct Build {
     pub(crate) folder: PathBuf,
     /// How long it may take.
     pub(crate) timeout: Duration,
-    /// Patterns of the files that it depends on, as in `.gitignore`. Without any, it depends on all files of its folder.
+    /// Patterns of the files that it depends on, as in `.gitignore`. Without any, it depends on all files of its
+    /// folder.
     pub(crate) watch: Vec<String>,
 }
 
@@ -79,7 +80,8 @@ impl Build {
         (&self.command, &self.folder) == (&other.command, &other.folder)
     }
 
-    /// Runs the command to its end, once there is a slot for it. Its output is logged while it runs, as a build can be long.
+    /// Runs the command to its end, once there is a slot for it. Its output is logged while it runs, as a build can be
+    /// long.
     ///
     /// - All processes that the command starts end with it, unless they have left its process group.
     /// - They also end when the future is dropped, and when this process ends in any way.

@@ -8,8 +8,8 @@ use tokio::{
     time::timeout,
 };
 
-/// A part of a line is shown after this long without more output: a command that hangs often ends its prompt without a line
-/// feed.
+/// A part of a line is shown after this long without more output: a command that hangs often ends its prompt without a
+/// line feed.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A longer line is shown in parts.
 const LONGEST: usize = 8 * 1024;

@@ -163,7 +163,8 @@ impl Inspected {
 }
 
 impl Inspected {
-    /// An export's signature. Of a typed one also its documentation, and a call that works when it is pasted into a shell.
+    /// An export's signature. Of a typed one also its documentation, and a call that works when it is pasted into a
+    /// shell.
     fn export(&self, export: &Export) -> Vec<String> {
         let Some(typed) = &export.typed else {
             return vec![export.to_string()];

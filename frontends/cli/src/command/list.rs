@@ -22,8 +22,8 @@ Examples:
 If a function cannot be read, the list has the reason instead. A warning on
 stderr counts such functions, and the exit code is 0.";
 
-/// How many functions are read before they are printed. A list of up to this many has all its columns aligned. In a longer
-/// list only the column of names is, because only the names are known beforehand.
+/// How many functions are read before they are printed. A list of up to this many has all its columns aligned. In a
+/// longer list only the column of names is, because only the names are known beforehand.
 const PART: usize = 100;
 
 /// Lists the published functions

@@ -188,7 +188,8 @@ fn grant(base: &Path, dir: schema::Dir) -> Result<DirGrant, String> {
     absolute(if dir.writable { grant.writable() } else { grant }).map_err(|error| error.to_string())
 }
 
-/// The grant with the absolute path of the host's folder, so that a published function has the same folder wherever it runs.
+/// The grant with the absolute path of the host's folder, so that a published function has the same folder wherever it
+/// runs.
 ///
 /// # Errors
 /// If the folder does not exist or is not a folder.

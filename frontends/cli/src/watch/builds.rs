@@ -11,17 +11,18 @@ use tokio::task::AbortHandle;
 use super::files::Change;
 use crate::build::Build;
 
-/// The pause before a build whose only reason is a file that was written during two, three, four, five or six runs of one
-/// build in a row. A file that was written during more runs in a row is no reason for a build.
+/// The pause before a build whose only reason is a file that was written during two, three, four, five or six runs of
+/// one build in a row. A file that was written during more runs in a row is no reason for a build.
 const PAUSES: [Duration; 5] =
     [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(8), Duration::from_secs(32), Duration::from_secs(128)];
 
 /// The builds of a configuration.
 ///
 /// - A build is due when it is asked for, and when a file that it depends on has changed since it began.
-/// - A file that a build writes cannot be told from one that a person saves during the build. So a file that was written
-///   during two runs in a row is still a reason for a build, but after a pause that grows with each run. The log says so
-///   once. In this way no change by a person is lost, and a build that is the reason for the next one comes to an end.
+/// - A file that a build writes cannot be told from one that a person saves during the build. So a file that was
+///   written during two runs in a row is still a reason for a build, but after a pause that grows with each run. The
+///   log says so once. In this way no change by a person is lost, and a build that is the reason for the next one comes
+///   to an end.
 #[derive(Debug, Default)]
 pub(super) struct Builds {
     jobs: BTreeMap<Build, Job>,
@@ -180,8 +181,8 @@ impl Builds {
         self.jobs.values().any(|job| matches!(job.stage, Stage::Ended(_)))
     }
 
-    /// Ends the runs whose commands have ended, after this check. `written` returns the files that were written after a check
-    /// and before a time.
+    /// Ends the runs whose commands have ended, after this check. `written` returns the files that were written after a
+    /// check and before a time.
     pub(super) fn close(&mut self, look: u64, written: impl Fn(u64, SystemTime) -> BTreeSet<PathBuf>) {
         for job in self.jobs.values_mut() {
             if let Stage::Ended(at) = job.stage {

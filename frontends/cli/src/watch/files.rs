@@ -12,11 +12,11 @@ use std::{
 
 /// A file is read only after it has not changed for this long: compilers and editors write in several steps.
 pub(super) const QUIET: Duration = Duration::from_millis(100);
-/// A file that is read so soon after it was written may be written again without a change of its `stat`. No file system's
-/// clock is coarser (FAT).
+/// A file that is read so soon after it was written may be written again without a change of its `stat`. No file
+/// system's clock is coarser (FAT).
 const COARSEST_CLOCK: Duration = Duration::from_secs(2);
-/// Files are read at the start if each is at most as large as the first number, and all together as the second. The first
-/// write to another file counts as a change, whatever it wrote.
+/// Files are read at the start if each is at most as large as the first number, and all together as the second. The
+/// first write to another file counts as a change, whatever it wrote.
 const READ_AT_START: (u64, u64) = (1 << 20, 64 << 20);
 
 /// The metadata by which a file that was written or replaced is noticed without reading it.
@@ -107,8 +107,8 @@ impl Stat {
         !SystemTime::now().duration_since(self.changed_at()).is_ok_and(|age| age > COARSEST_CLOCK)
     }
 
-    /// Whether the file was written before this time. If the file system's clock is ahead of this machine's, it counts as
-    /// written before.
+    /// Whether the file was written before this time. If the file system's clock is ahead of this machine's, it counts
+    /// as written before.
     fn was_written_before(&self, until: SystemTime) -> bool {
         self.changed_at() <= until || self.changed_at() > SystemTime::now()
     }
@@ -208,8 +208,8 @@ impl Files {
         self.entries.iter_mut().filter_map(changed).collect()
     }
 
-    /// Checks the files that were found in the folder, and those that are gone. Returns those that have settled with another
-    /// content.
+    /// Checks the files that were found in the folder, and those that are gone. Returns those that have settled with
+    /// another content.
     pub(super) fn look_at_all(&mut self, mut found: BTreeMap<PathBuf, Stat>, look: u64) -> Vec<Change> {
         let mut changes = Vec::new();
         self.entries.retain(|path, entry| {

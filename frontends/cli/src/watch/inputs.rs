@@ -16,16 +16,16 @@ use nebula_runtime::StoreUrl;
 
 use super::{files::Stat, path_folders};
 
-/// What programs write beside sources, as patterns of `.gitignore`. `[watch] ignore` comes after these patterns, so that `!`
-/// there can include such files again.
+/// What programs write beside sources, as patterns of `.gitignore`. `[watch] ignore` comes after these patterns, so
+/// that `!` there can include such files again.
 const GENERATED: [&str; 6] = ["target", "node_modules", "__pycache__", "*~", "\\#*#", "*.log"];
 
 /// The files that builds may depend on.
 ///
-/// - Files and folders whose names begin with a dot are excluded, and so are those that match [`GENERATED`], a `.gitignore` or
-///   `[watch] ignore`.
-/// - The files that the server writes are excluded: the store, its own output, compiled code, and the folders that functions
-///   may write to.
+/// - Files and folders whose names begin with a dot are excluded, and so are those that match [`GENERATED`], a
+///   `.gitignore` or `[watch] ignore`.
+/// - The files that the server writes are excluded: the store, its own output, compiled code, and the folders that
+///   functions may write to.
 /// - The built files of the project's functions are excluded.
 /// - The targets of symbolic links are included, unless the target is a folder that contains the project itself.
 #[derive(Debug, Clone)]
@@ -121,7 +121,8 @@ impl Exclusions {
             || is_folder && entry.path_is_symlink() && self.contains_project(path)
     }
 
-    /// Whether a link leads to a folder that contains the project. That folder has much else in it, and the whole project again.
+    /// Whether a link leads to a folder that contains the project. That folder has much else in it, and the whole
+    /// project again.
     fn contains_project(&self, link: &Path) -> bool {
         fs::canonicalize(link).is_ok_and(|target| self.patterns.path().starts_with(target))
     }

@@ -1,8 +1,8 @@
 //! `serve --watch`: files that change are published again.
 //!
 //! [`FileWatcher`] checks files after a notification or after some time, and returns those whose content has changed.
-//! [`Builds`] and [`Publishes`] decide which builds and publishes follow from a change. [`Watch`] runs these, as many as
-//! possible at the same time.
+//! [`Builds`] and [`Publishes`] decide which builds and publishes follow from a change. [`Watch`] runs these, as many
+//! as possible at the same time.
 
 mod builds;
 mod files;
@@ -58,13 +58,13 @@ pub(crate) struct WatchConfig {
     pub(crate) routes: Routes,
 }
 
-/// Publishes the functions of a configuration, and publishes them again when the configuration or their files change. When
-/// another file in the configuration's folder changes, their files are built again.
+/// Publishes the functions of a configuration, and publishes them again when the configuration or their files change.
+/// When another file in the configuration's folder changes, their files are built again.
 ///
-/// - If a file cannot be built or published, or the configuration cannot be read, that is logged, and the published version
-///   stays.
-/// - Functions are built and published at the same time, but each after the functions that it imports. No function waits for
-///   the build of another one.
+/// - If a file cannot be built or published, or the configuration cannot be read, that is logged, and the published
+///   version stays.
+/// - Functions are built and published at the same time, but each after the functions that it imports. No function
+///   waits for the build of another one.
 pub(crate) struct Watch {
     watched: WatchConfig,
     /// Why the configuration cannot be read, if it cannot.
@@ -87,7 +87,8 @@ enum Done {
 }
 
 impl Watch {
-    /// Starts to watch, and publishes all functions. Returns when they are published, but does not wait for long builds.
+    /// Starts to watch, and publishes all functions. Returns when they are published, but does not wait for long
+    /// builds.
     ///
     /// It needs Tokio's multi-threaded runtime, because it reads files on the current thread.
     pub(crate) async fn start(watched: WatchConfig, runtime: Arc<Runtime>) -> Self {
@@ -162,8 +163,8 @@ impl Watch {
         }
     }
 
-    /// Logs once why the configuration cannot be read. It is read again with each check, as the reason may lie outside of the
-    /// file.
+    /// Logs once why the configuration cannot be read. It is read again with each check, as the reason may lie outside
+    /// of the file.
     fn keep_configuration(&mut self, error: &ConfigError) {
         let reason = print::chain(error);
         if self.broken.as_ref() != Some(&reason) {

@@ -75,8 +75,9 @@ impl Notifications {
         self.incomplete
     }
 
-    /// Requests notifications of changes in these folders, and in no others. Requests them once more for the folders of `again`,
-    /// which may have been replaced. Returns whether a folder is new: there was no notification of changes in it so far.
+    /// Requests notifications of changes in these folders, and in no others. Requests them once more for the folders of
+    /// `again`, which may have been replaced. Returns whether a folder is new: there was no notification of changes in
+    /// it so far.
     pub(super) fn follow(&mut self, folders: BTreeSet<PathBuf>, again: &BTreeSet<PathBuf>) -> bool {
         let moved = std::mem::take(&mut *self.received.moved());
         let Some(watcher) = &mut self.watcher else { return false };
@@ -133,12 +134,12 @@ fn is_not_there(error: &notify::Error) -> bool {
     }
 }
 
-/// Whether the system notifications all changes in a folder. It does not notice those that are made by another machine, another
-/// system or through another mount.
+/// Whether the system notifications all changes in a folder. It does not notice those that are made by another machine,
+/// another system or through another mount.
 #[cfg(target_os = "linux")]
 fn has_notifications(folder: &Path) -> bool {
-    /// The magic numbers of file systems, from `linux/magic.h` and their own headers: NFS, SMB, CIFS, SMB2, 9P, FUSE (and virtiofs), overlay, AFS,
-    /// Ceph, VirtualBox, Lustre, GPFS, OCFS2, GFS2.
+    /// The magic numbers of file systems, from `linux/magic.h` and their own headers: NFS, SMB, CIFS, SMB2, 9P, FUSE
+    /// (and virtiofs), overlay, AFS, Ceph, VirtualBox, Lustre, GPFS, OCFS2, GFS2.
     const SILENT: [u32; 14] = [
         0x6969,
         0x517b,

@@ -10,8 +10,8 @@ use std::{
 /// A path with more symbolic links than this leads in a circle. Linux has the same limit.
 const LINKS: usize = 40;
 
-/// The folder of the file that a path leads to, the folders of all symbolic links in the path, and the folders between the
-/// file and `root`. For a folder that does not exist, its nearest parent that does.
+/// The folder of the file that a path leads to, the folders of all symbolic links in the path, and the folders between
+/// the file and `root`. For a folder that does not exist, its nearest parent that does.
 ///
 /// Folders above `root` are left out: they are seldom replaced, and some have much in them that changes.
 pub(super) fn of(path: &Path, root: &Path) -> BTreeSet<PathBuf> {

@@ -56,8 +56,8 @@ impl Publishes {
         }
     }
 
-    /// Whether a function can be published now: the functions that it imports come first. `is_being_built` returns whether a
-    /// function is being built.
+    /// Whether a function can be published now: the functions that it imports come first. `is_being_built` returns
+    /// whether a function is being built.
     pub(super) fn may_start(&self, function: &FunctionSource, is_being_built: impl Fn(&FunctionName) -> bool) -> bool {
         let is_ready = |import: &FunctionName| {
             self.0.get(import).is_none_or(|state| {

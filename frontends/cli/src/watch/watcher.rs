@@ -15,7 +15,8 @@ use super::{
     path_folders,
 };
 
-/// How often named files are checked without a notification. The same for all other files, if there are no notifications.
+/// How often named files are checked without a notification. The same for all other files, if there are no
+/// notifications.
 const OFTEN: Duration = Duration::from_secs(1);
 /// How often the other files are checked if there are notifications, in case one was lost.
 const SELDOM: Duration = Duration::from_secs(10);
@@ -45,8 +46,8 @@ pub(super) struct Changes {
 /// Checks files.
 ///
 /// - A notification or a timer only starts a check. The content decides whether a file has changed.
-/// - Named files are checked each second, or as often as `[watch] poll` says. So no change is missed behind a symbolic link,
-///   a replaced parent folder or a file system without notifications.
+/// - Named files are checked each second, or as often as `[watch] poll` says. So no change is missed behind a symbolic
+///   link, a replaced parent folder or a file system without notifications.
 pub(super) struct FileWatcher {
     targets: WatchTargets,
     named: Files,
@@ -102,8 +103,8 @@ impl FileWatcher {
         self.look
     }
 
-    /// Waits until a check is due, or until `deadline`. An `urgent` check only waits until the last one is long enough ago.
-    /// Nothing is lost when the future is dropped.
+    /// Waits until a check is due, or until `deadline`. An `urgent` check only waits until the last one is long enough
+    /// ago. Nothing is lost when the future is dropped.
     pub(super) async fn due(&mut self, deadline: Option<Instant>, urgent: bool) {
         let soonest = self.last.0 + 10 * self.last.1;
         if urgent {
@@ -193,7 +194,8 @@ impl FileWatcher {
     }
 }
 
-/// The usual time of a check, after one that took this long. A single long check may only mean that the machine was busy.
+/// The usual time of a check, after one that took this long. A single long check may only mean that the machine was
+/// busy.
 fn usual(took: Duration, before: Duration) -> Duration {
     took.min(2 * before.max(Duration::from_millis(1)))
 }

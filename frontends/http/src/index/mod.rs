@@ -28,7 +28,8 @@ pub(crate) fn json(page: &Page) -> Response {
     linked(page, ([(VARY, "accept")], Json(List { functions })))
 }
 
-/// Adds a link to the next page (RFC 8288). The link is relative, because the server may be behind a proxy and below a path.
+/// Adds a link to the next page (RFC 8288). The link is relative, because the server may be behind a proxy and below a
+/// path.
 fn linked(page: &Page, response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
     let link = page.next.as_ref().and_then(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).ok());
@@ -52,8 +53,8 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// The public facts about a function. Its configuration is not public: the environment may have secrets, and folders belong to
-/// the host.
+/// The public facts about a function. Its configuration is not public: the environment may have secrets, and folders
+/// belong to the host.
 #[derive(Serialize)]
 struct Public<'a> {
     name: &'a FunctionName,
@@ -83,8 +84,8 @@ pub(crate) fn html(page: &Page) -> Response {
     linked(page, (headers, page::Html(page).to_string()))
 }
 
-/// The content security policy: only the style and the script of the page itself, and only requests to this server. So an
-/// answer that is shown on the page can run no code.
+/// The content security policy: only the style and the script of the page itself, and only requests to this server. So
+/// an answer that is shown on the page can run no code.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let digest = |text: &str| STANDARD.encode(Digest::of(text.as_bytes()).as_bytes());
     format!(
@@ -95,8 +96,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Whether these `Accept` headers name HTML, and do not prefer JSON (RFC 9110, section 12.5.1). Browsers send such headers. Most
-/// programs send only `*/*`.
+/// Whether these `Accept` headers name HTML, and do not prefer JSON (RFC 9110, section 12.5.1). Browsers send such
+/// headers. Most programs send only `*/*`.
 pub(crate) fn prefers_html<'a>(accept: impl IntoIterator<Item = &'a HeaderValue>) -> bool {
     let (mut html, mut json) = (0.0, 0.0);
     for range in accept.into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {

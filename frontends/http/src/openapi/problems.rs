@@ -42,7 +42,8 @@ pub(super) fn of_function() -> Map<String, Value> {
     by_status().into_keys().filter(|status| !own.contains(status)).map(shared).collect()
 }
 
-/// The failures of a function that takes values. `error` is the schema of the errors that the function returns, if it has one.
+/// The failures of a function that takes values. `error` is the schema of the errors that the function returns, if it
+/// has one.
 pub(super) fn of_call(error: Option<&Value>) -> Map<String, Value> {
     let mut responses = of_function();
     responses.extend([shared(UNKNOWN_CODING.as_u16())]);

@@ -33,12 +33,13 @@ pub(super) fn types(function: &str, typed: &TypedExport) -> impl Iterator<Item =
     typed.types.iter().map(move |(name, schema)| (component(function, name), referring(function, schema)))
 }
 
-/// The media type object of the body, and whether a body is required. The body is the only argument itself, or an object with
-/// all arguments by name.
+/// The media type object of the body, and whether a body is required. The body is the only argument itself, or an
+/// object with all arguments by name.
 fn body(params: &[TypedParam]) -> (Option<Value>, bool) {
     match params {
         [] => (None, false),
-        // Required, although no body means `null`: client generators fail at a body that can be both `null` and missing.
+        // Required, although no body means `null`: client generators fail at a body that can be both `null` and
+        // missing.
         [only] => (Some(json!({"schema": only.schema, "example": only.example})), true),
         params => {
             let pairs = |value: fn(&TypedParam) -> &Value| -> Map<String, Value> {

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::config::ServerConfig;
 
-/// How often a connection is checked while its request runs. So a client that has disconnected is noticed even if nothing else
-/// wakes the connection.
+/// How often a connection is checked while its request runs. So a client that has disconnected is noticed even if
+/// nothing else wakes the connection.
 const CHECK: Duration = Duration::from_secs(1);
 
 /// How long the bytes of a client are read and dropped after the last answer, so that the client can read the answer.
@@ -21,14 +21,14 @@ const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// What a connection waits for, as its socket and its service report it.
 ///
-/// There is one timer for all waits of a connection. So a request on a connection that is kept alive starts and stops no
-/// timer.
+/// There is one timer for all waits of a connection. So a request on a connection that is kept alive starts and stops
+/// no timer.
 pub(super) struct Activity(Mutex<State>);
 
 struct State {
     phase: Phase,
-    /// When the phase was first checked. A connection is checked after each poll, so that no phase begins long before its first
-    /// check, and most phases end without reading the clock.
+    /// When the phase was first checked. A connection is checked after each poll, so that no phase begins long before
+    /// its first check, and most phases end without reading the clock.
     since: Option<Instant>,
     /// The time since which the client does not read.
     unread: Option<Instant>,

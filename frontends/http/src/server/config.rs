@@ -13,8 +13,8 @@ pub struct ServerConfig {
     pub write_stall: Duration,
     /// How long running requests may take to finish when the server stops: 30 s.
     pub grace: Duration,
-    /// How many connections are open at once. More connections wait until they are accepted. By default, the process has
-    /// connections for all its file descriptors except a reserve.
+    /// How many connections are open at once. More connections wait until they are accepted. By default, the process
+    /// has connections for all its file descriptors except a reserve.
     pub max_connections: Option<usize>,
 }
 

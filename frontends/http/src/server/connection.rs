@@ -28,8 +28,8 @@ use super::{
 };
 use crate::{app::App, context::ClientAddress, shutdown::Shutdown};
 
-/// The size of a connection's buffers, for a request's head and for an answer that is not sent yet. It is a fifth of hyper's
-/// default, because there may be many thousands of connections.
+/// The size of a connection's buffers, for a request's head and for an answer that is not sent yet. It is a fifth of
+/// hyper's default, because there may be many thousands of connections.
 const BUFFER: usize = 64 * 1024;
 
 /// Serves one connection until it ends, one of its time-outs has passed, or the server drains.
@@ -40,7 +40,8 @@ pub(super) async fn serve(stream: TcpStream, app: Arc<App>, config: Arc<ServerCo
     let activity = Arc::new(Activity::new());
     let socket = TokioIo::new(Socket::new(stream, Arc::clone(&activity)));
     let service = service_fn(|request| answer(&app, request, client, &activity));
-    // Hyper's own time-out is the same for idle connections and for incomplete heads, and starts a timer for each request.
+    // Hyper's own time-out is the same for idle connections and for incomplete heads, and starts a timer for each
+    // request.
     let serving =
         http1::Builder::new().header_read_timeout(None).max_buf_size(BUFFER).serve_connection(socket, service);
     let mut serving = pin!(serving);

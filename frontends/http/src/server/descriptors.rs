@@ -4,13 +4,14 @@ use std::io;
 
 use rlimit::Resource;
 
-/// File descriptors that are reserved for other things than connections: the files of the store and of guests, and those of
-/// the runtime.
+/// File descriptors that are reserved for other things than connections: the files of the store and of guests, and
+/// those of the runtime.
 const RESERVE: u64 = 128;
 
 /// Raises the process's limit of open files as far as possible, and returns it.
 ///
-/// Binaries call this at their start. The usual limit of 1,024 is for programs that use `select`, which this crate does not.
+/// Binaries call this at their start. The usual limit of 1,024 is for programs that use `select`, which this crate does
+/// not.
 ///
 /// # Errors
 /// If the system refuses.

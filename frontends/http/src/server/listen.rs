@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, lookup_host};
 
 /// Where a server listens: an address or a name, and a port.
 ///
-/// - `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`: that address. A name stands for the first of its addresses that is free,
-///   IPv4 before IPv6.
+/// - `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`: that address. A name stands for the first of its addresses that
+///   is free, IPv4 before IPv6.
 /// - `:8080`: all addresses of this machine.
 /// - `8080`: that port of 127.0.0.1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +51,8 @@ impl FromStr for ListenAddress {
     }
 }
 
-/// Whether a text is a host name: labels of letters, digits and hyphens (RFC 1123, section 2.1), and underscores, which names
-/// of containers can have.
+/// Whether a text is a host name: labels of letters, digits and hyphens (RFC 1123, section 2.1), and underscores, which
+/// names of containers can have.
 fn is_name(text: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))

@@ -31,17 +31,18 @@ use crate::{app::App, shutdown::Shutdown};
 pub enum Stopped {
     /// Every running request was answered.
     Drained,
-    /// This many connections were closed before their requests were answered: the grace period had passed, or the server was
-    /// asked to quit.
+    /// This many connections were closed before their requests were answered: the grace period had passed, or the
+    /// server was asked to quit.
     Cut(usize),
 }
 
-/// Serves `app` on `listener` until `shutdown` asks to drain. Then it stops listening, closes idle connections, and lets running
-/// requests finish within [`ServerConfig::grace`].
+/// Serves `app` on `listener` until `shutdown` asks to drain. Then it stops listening, closes idle connections, and
+/// lets running requests finish within [`ServerConfig::grace`].
 ///
-/// - Each connection is one task, and its requests run in it. When a client disconnects, the future of its answer is dropped.
-/// - A client can end nothing but its own connection. If a new connection cannot be accepted, for example for lack of file
-///   descriptors, it waits.
+/// - Each connection is one task, and its requests run in it. When a client disconnects, the future of its answer is
+///   dropped.
+/// - A client can end nothing but its own connection. If a new connection cannot be accepted, for example for lack of
+///   file descriptors, it waits.
 /// - Dropping the future closes all connections.
 pub async fn serve(listener: TcpListener, app: impl Into<App>, config: ServerConfig, shutdown: Shutdown) -> Stopped {
     let grace = config.grace;
@@ -90,7 +91,8 @@ async fn accept_all(
     }
 }
 
-/// Waits for a place and for the next connection. It returns `None` only if the semaphore is closed, which never happens.
+/// Waits for a place and for the next connection. It returns `None` only if the semaphore is closed, which never
+/// happens.
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {

@@ -16,8 +16,8 @@ use tokio::{
 
 use super::activity::Activity;
 
-/// Up to this many bytes, the head and the body of an answer are copied into one buffer: a vectored write takes longer than the
-/// copy.
+/// Up to this many bytes, the head and the body of an answer are copied into one buffer: a vectored write takes longer
+/// than the copy.
 const SMALL: usize = 1024;
 
 /// A socket that reports to [`Activity`] when bytes arrive and when the client does not read.
@@ -47,8 +47,9 @@ impl Socket {
         ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
     }
 
-    /// Reads and drops the bytes of the client until it closes its end. A socket that is closed with unread bytes is reset, and
-    /// the client could lose an answer that it has not read yet, such as the reason why its upload was refused.
+    /// Reads and drops the bytes of the client until it closes its end. A socket that is closed with unread bytes is
+    /// reset, and the client could lose an answer that it has not read yet, such as the reason why its upload was
+    /// refused.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut scratch = [MaybeUninit::uninit(); 4096];
         loop {
@@ -104,8 +105,8 @@ impl AsyncWrite for Socket {
         self.stream.is_write_vectored()
     }
 
-    /// Hyper calls this with each of its polls. While a request runs and nothing reads its body, hyper does not read. So a client
-    /// that has disconnected is noticed here.
+    /// Hyper calls this with each of its polls. While a request runs and nothing reads its body, hyper does not read.
+    /// So a client that has disconnected is noticed here.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Most clients send nothing while they wait, and that is faster to check than whether they have disconnected.
         let mut is_quiet = || self.stream.poll_read_ready(context).is_pending();

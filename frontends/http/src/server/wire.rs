@@ -86,8 +86,8 @@ fn check_coding(headers: &HeaderMap) -> Checked {
     }
 }
 
-/// Whether this is a host, with or without a port (RFC 3986, sections 3.2.2 and 3.2.3). `Authority` is not used, because it
-/// allocates, and accepts a user.
+/// Whether this is a host, with or without a port (RFC 3986, sections 3.2.2 and 3.2.3). `Authority` is not used,
+/// because it allocates, and accepts a user.
 fn is_authority(text: &str) -> bool {
     let (is_host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {

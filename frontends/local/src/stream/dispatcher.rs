@@ -15,8 +15,8 @@ use tokio::{
 use super::reorder::{ReorderBuffer, Step, Task};
 use crate::{call::Answer, outcome::Summary};
 
-/// While other events are running, a result waits this long for more results, and is written together with them. One `write`
-/// for each result would take longer than most functions.
+/// While other events are running, a result waits this long for more results, and is written together with them. One
+/// `write` for each result would take longer than most functions.
 const LINGER: Duration = Duration::from_millis(1);
 
 /// Connects the reading thread of a stream, its workers and the writer of its output, around a [`ReorderBuffer`].
@@ -46,7 +46,8 @@ impl Dispatcher {
         Self { state: Mutex::new(state), work: Notify::new(), output: Notify::new(), room: Condvar::new() }
     }
 
-    /// For the reading thread: adds a chunk of input when the chunk before is used up. Returns false if the stream is closed.
+    /// For the reading thread: adds a chunk of input when the chunk before is used up. Returns false if the stream is
+    /// closed.
     pub(crate) fn push(&self, chunk: Bytes) -> bool {
         let wanted = self.wait_for_room().buffer.push(chunk);
         self.work.notify_waiters();
@@ -112,8 +113,8 @@ impl Dispatcher {
         }
     }
 
-    /// For the writer: waits for the next bytes of the output; `None` when every line is answered. Nothing is lost when the
-    /// future is dropped.
+    /// For the writer: waits for the next bytes of the output; `None` when every line is answered. Nothing is lost when
+    /// the future is dropped.
     pub(crate) async fn output(&self) -> Option<Vec<u8>> {
         let mut due = None;
         loop {

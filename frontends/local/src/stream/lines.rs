@@ -6,7 +6,8 @@ use nebula_runtime::without_byte_order_mark;
 /// Splits a stream of bytes into lines.
 ///
 /// - Blank lines are counted and skipped: people end and group input with them, and they are no JSON values.
-/// - A byte order mark at the start of a line is dropped: some editors begin each file with one, and files may be joined.
+/// - A byte order mark at the start of a line is dropped: some editors begin each file with one, and files may be
+///   joined.
 /// - A line longer than `max` bytes is never kept in memory. [`TooLong`] stands in its place.
 /// - A line within one chunk is a slice of the chunk. Only a line in several chunks is copied.
 pub(crate) struct Lines {

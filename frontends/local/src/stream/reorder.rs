@@ -7,18 +7,21 @@ use bytes::Bytes;
 use super::lines::{Line, Lines};
 use crate::{call::Answer, outcome::Summary};
 
-/// How many events the workers can be ahead of the oldest event that is not answered. There are no more workers than this.
+/// How many events the workers can be ahead of the oldest event that is not answered. There are no more workers than
+/// this.
 pub(crate) const WINDOW: usize = 1024;
 /// How many bytes of results can wait for an older result, or for the reader of the output.
 const HELD: usize = 8 << 20;
 /// Results are written in batches of at least this many bytes, unless that would delay them.
 const BATCH: usize = 64 << 10;
 
-/// The lines that are not handed out yet, the results that wait for an older one, and the output that is not written yet.
+/// The lines that are not handed out yet, the results that wait for an older one, and the output that is not written
+/// yet.
 ///
 /// - Results leave in the order of their lines.
 /// - The oldest event never waits for the events after it.
-/// - Its memory is bounded for any input: one chunk of input, [`HELD`] bytes, and an event and a result for each worker.
+/// - Its memory is bounded for any input: one chunk of input, [`HELD`] bytes, and an event and a result for each
+///   worker.
 pub(crate) struct ReorderBuffer {
     lines: Lines,
     ended: bool,
