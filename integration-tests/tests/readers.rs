@@ -10,8 +10,8 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use nebula_integration_tests::{Guest, Nebula};
 use nebula_runtime::{
-    Admission, Body, ByteSize, ErrorKind, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker,
-    LimitSettings, Outcome, Response, Runtime, Store,
+    Body, ByteSize, ErrorKind, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker, LimitSettings,
+    Outcome, Response, Runtime, Store,
 };
 
 /// A server's layers, without a server.
@@ -51,7 +51,7 @@ impl Layers {
         let seen = Arc::clone(&outcomes);
         let observe = move |report: &nebula_runtime::Report| seen.lock().unwrap().extend(report.outcome);
         let runtime = Runtime::builder(Store::memory()).ceilings(ceilings).code_cache(cache);
-        let runtime = runtime.layer(Admission::layer(PLACES)).observer(Arc::new(observe)).build().unwrap();
+        let runtime = runtime.admission(PLACES).observer(Arc::new(observe)).build().unwrap();
         for (function, guest, reuse) in FUNCTIONS {
             let module = std::fs::read(Guest::named(guest).unwrap().path).unwrap();
             let mut config = FunctionConfig::default();

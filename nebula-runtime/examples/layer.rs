@@ -8,8 +8,7 @@ use std::{error::Error, sync::Arc};
 
 use async_trait::async_trait;
 use nebula_runtime::{
-    Admission, ErrorKind, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker, Response, Runtime,
-    Store,
+    ErrorKind, Event, FunctionConfig, FunctionName, Invocation, InvokeError, Invoker, Response, Runtime, Store,
 };
 
 const ANSWER: &str = r#"(module (func (export "answer") (result i32) (i32.const 42)))"#;
@@ -40,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::builder(Store::memory())
         // The layer that is added first is the outermost: a refused call takes none of the eight places.
         .layer(|inner| Arc::new(Allowed { names, inner }))
-        .layer(|inner| Arc::new(Admission::new(inner, 8)))
+        .admission(8)
         .build()?;
     for name in ["answer", "secret"] {
         let mut config = FunctionConfig::default();

@@ -56,7 +56,7 @@ pub use function::{
     AliasName, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig, FunctionInfo, FunctionName,
     FunctionRef, HostPattern, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidTimestamp, Kind, LimitSettings,
     Limits, LinkedImport, ListedFunction, RegistryError, RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam,
-    UnreadableFunction, VersionRef, nearest, schema, shortened, without_byte_order_mark,
+    UnreadableFunction, VersionRef, default_export, nearest, schema, shortened, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr,

@@ -223,5 +223,5 @@ fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     const STATE: HeaderName = HeaderName::from_static("tracestate");
     // Section 3.3.1.3: without a parent, the state means nothing.
     let parent = headers.get(PARENT)?;
-    Some(TraceContext { parent: Some(parent.clone()), state: headers.get(STATE).cloned() })
+    Some(TraceContext::new(parent.clone(), headers.get(STATE).cloned()))
 }

@@ -68,7 +68,7 @@ fn trace(header: &str) -> Option<TraceContext> {
     let root = Some(format!("{time}{unique}")).filter(|root| is_hex(root, 32))?;
     let sampled = u8::from(part("Sampled") == Some("1"));
     let parent = HeaderValue::try_from(format!("00-{root}-{parent}-{sampled:02x}")).ok()?;
-    Some(TraceContext { parent: Some(parent), state: None })
+    Some(TraceContext::new(parent, None))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::{
@@ -36,6 +37,8 @@ pub struct Invocation {
     /// Values that are kept until the guest has ended.
     pub guards: Guards,
     pub(crate) deployed: Option<Arc<dyn Deployed>>,
+    /// Since when nothing is waited for. `None` where that must be asked of the clock.
+    pub(crate) ready_since: Option<Instant>,
 }
 
 /// Whether the response of a command is held back until it is known to be a success.
@@ -81,6 +84,7 @@ impl Invocation {
             report,
             guards: Guards::default(),
             deployed: None,
+            ready_since: None,
         }
     }
 
@@ -111,9 +115,21 @@ impl Invocation {
 
 /// The caller's place in a distributed trace, as the headers of W3C Trace Context carry it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TraceContext {
-    /// `traceparent`.
-    pub parent: Option<http::HeaderValue>,
-    /// `tracestate`.
-    pub state: Option<http::HeaderValue>,
+pub struct TraceContext(Option<Arc<(HeaderValue, Option<HeaderValue>)>>);
+
+impl TraceContext {
+    /// The place that `traceparent` and `tracestate` tell.
+    pub fn new(parent: HeaderValue, state: Option<HeaderValue>) -> Self {
+        Self(Some(Arc::new((parent, state))))
+    }
+
+    /// `traceparent`, where the caller has a trace.
+    pub fn parent(&self) -> Option<&HeaderValue> {
+        self.0.as_deref().map(|(parent, _)| parent)
+    }
+
+    /// `tracestate`, where the caller's trace has one.
+    pub fn state(&self) -> Option<&HeaderValue> {
+        self.0.as_deref().and_then(|(_, state)| state.as_ref())
+    }
 }

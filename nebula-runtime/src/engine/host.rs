@@ -21,6 +21,11 @@ impl<W> Host<W> {
         Self { wasi, limiter: Limiter::new(max_memory), ticking: Some(ticking), caller }
     }
 
+    /// The invocation that the guest serves.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// Notes that a tick has met the guest.
     pub(super) fn met_by_tick(&mut self) {
         if let Some(ticking) = &mut self.ticking {

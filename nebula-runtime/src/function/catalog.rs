@@ -102,6 +102,25 @@ pub struct FunctionInfo {
     pub composition: Option<Composition>,
 }
 
+/// The export that a call means which names none, among the `exports` of the function `name`: the configured one, else the
+/// only one, else the one named like the function. The export `nth_prime` is named like the function `nth-prime`, as most
+/// languages have no `-` in names.
+pub fn default_export<'a>(
+    name: &FunctionName,
+    config: &'a FunctionConfig,
+    exports: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    if let Some(configured) = &config.export {
+        return Some(configured);
+    }
+    let mut all = exports.clone();
+    if let (Some(only), None) = (all.next(), all.next()) {
+        return Some(only);
+    }
+    let named = |name: &str| exports.clone().find(|export| *export == name);
+    named(name.as_str()).or_else(|| named(&name.as_str().replace('-', "_")))
+}
+
 /// An export that can be called. Its types are written as in the guest's own standard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

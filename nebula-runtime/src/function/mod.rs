@@ -14,7 +14,9 @@ mod text;
 mod timestamp;
 
 pub use self::{
-    catalog::{Catalog, Export, FunctionInfo, ListedFunction, TypedExport, TypedParam, UnreadableFunction},
+    catalog::{
+        Catalog, Export, FunctionInfo, ListedFunction, TypedExport, TypedParam, UnreadableFunction, default_export,
+    },
     composition::{Composition, LinkedImport},
     config::{Batch, DirGrant, FunctionConfig, Reuse},
     digest::{Digest, InvalidDigest},

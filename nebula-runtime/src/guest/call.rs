@@ -8,8 +8,7 @@ use tokio::time::Instant;
 
 use super::deployment::Deployment;
 use crate::{
-    call::{Caller, Evictable, Guards, Invocation, InvokeError, Place, Registration, Response},
-    engine::Allowance,
+    call::{Evictable, Guards, Invocation, InvokeError, Place, Registration, Response},
     host::GuestStderr,
 };
 
@@ -35,13 +34,6 @@ pub(crate) struct Held {
     pub(crate) guards: Guards,
     /// Where the function was let in.
     pub(crate) place: Place,
-}
-
-impl Call {
-    /// How long a guest may run for `caller`.
-    pub(super) fn allowance(&self, caller: &Caller) -> Allowance {
-        Allowance { timeout: self.deployment.resolved.limits.timeout, deadline: caller.deadline }
-    }
 }
 
 impl Held {

@@ -99,7 +99,7 @@ impl Command {
 
     async fn start(&self, call: Call) -> Result<Response, InvokeError> {
         let caller = Caller::of(&call.invocation);
-        let allowance = call.allowance(&caller);
+        let allowance = call.deployment.allowance(&caller);
         let Call { invocation, deployment, began, stderr, held, .. } = call;
         let Resolved { config, limits, .. } = &deployment.resolved;
         let variables = cgi::variables(&invocation.event, &invocation.id);

@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::idle::Idle;
 use crate::{
-    call::{Deployed, Gate, Overload, Resolved},
+    call::{Caller, Deployed, Gate, Overload, Resolved},
+    engine::Allowance,
     function::{Digest, FunctionName, Limits},
     host::Services,
     store::Manifest,
@@ -43,6 +44,11 @@ impl Deployment {
         let services = Services::set_up(name, &resolved.config);
         let gate = Gate::new(limits.concurrency, Overload::Function);
         Self { resolved, manifest, manifest_digest, gate, services, idle: OnceLock::new() }
+    }
+
+    /// How long a guest may run for `caller`.
+    pub(super) fn allowance(&self, caller: &Caller) -> Allowance {
+        Allowance { timeout: self.resolved.limits.timeout, deadline: caller.deadline }
     }
 }
 

@@ -9,6 +9,8 @@ use crate::call::{Gate, Invocation, InvokeError, Invoker, Overload, Response};
 /// A layer that limits how many invocations run at once. An invocation that finds no place waits for up to
 /// [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT), and is then refused as [`Overload::Server`].
 ///
+/// [`RuntimeBuilder::admission`](crate::RuntimeBuilder::admission) adds it to a runtime.
+///
 /// - An invocation's place is free again when its guest has ended, also where that goes on after its response.
 /// - An invocation past its function's timeout that waits for its reader loses its place to an invocation that waits
 ///   for one. The invocation furthest past its timeout is ended first.
@@ -21,11 +23,6 @@ impl Admission {
     /// Lets at most `concurrency` invocations into `inner` at once.
     pub fn new(inner: Arc<dyn Invoker>, concurrency: u32) -> Self {
         Self { inner, gate: Gate::new(concurrency, Overload::Server) }
-    }
-
-    /// The layer, for [`RuntimeBuilder::layer`](crate::RuntimeBuilder::layer).
-    pub fn layer(concurrency: u32) -> impl FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send + 'static {
-        move |inner| Arc::new(Self::new(inner, concurrency))
     }
 }
 
@@ -43,6 +40,7 @@ impl Invoker for Admission {
         Box::pin(async move {
             let place = self.gate.wait(&invocation.function, invocation.deadline, &invocation.report).await?;
             invocation.guards.add_place(place);
+            invocation.ready_since = None;
             self.inner.invoke(invocation).await
         })
     }

@@ -123,7 +123,14 @@ impl RuntimeBuilder {
     /// first is the outermost.
     #[must_use]
     pub fn layer(mut self, layer: impl FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send + 'static) -> Self {
-        self.layers.push(Box::new(layer));
+        self.layers.push(Layer::Custom(Box::new(layer)));
+        self
+    }
+
+    /// Adds the layer [`Admission`](crate::Admission): at most `concurrency` invocations are behind it at once.
+    #[must_use]
+    pub fn admission(mut self, concurrency: u32) -> Self {
+        self.layers.push(Layer::Admission(concurrency));
         self
     }
 

@@ -55,7 +55,8 @@ impl Invoker for Run {
                 if let Err(error) = refuse_large(&invocation, &deployment) {
                     return Box::pin(ready(Err(error)));
                 }
-                self.call(invocation, deployment, Ready { guest, place, began: Instant::now() })
+                let began = invocation.ready_since.unwrap_or_else(Instant::now);
+                self.call(invocation, deployment, Ready { guest, place, began })
             }
             None => Box::pin(async move {
                 let ready = self.prepare(&mut invocation, &deployment).await?;

@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use super::{
     resolve::{Deployments, Resolve},
     run::Run,
 };
 use crate::{
-    call::Invoker,
-    layers::{Observed, Observer},
+    call::{Invocation, InvokeError, Invoker, Response},
+    layers::{Admission, Observed, Observer},
 };
 
-/// Puts an invoker around another one.
-pub(super) type Layer = Box<dyn FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send>;
+/// A step between resolving and running.
+pub(super) enum Layer {
+    Admission(u32),
+    /// An embedder's own.
+    Custom(Box<dyn FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send>),
+}
 
 /// All that an invocation passes, from the outside in: the observers, resolving, the layers in their order, and `run`.
 pub(super) fn put_together(
@@ -22,7 +28,30 @@ pub(super) fn put_together(
     observers: Vec<Arc<dyn Observer>>,
 ) -> Arc<dyn Invoker> {
     let run: Arc<dyn Invoker> = Arc::new(run);
-    let layered = layers.into_iter().rev().fold(run, |inner, layer| layer(inner));
+    let layered = layers.into_iter().rev().fold(run, |inner, layer| layer.around(inner));
     let resolved: Arc<dyn Invoker> = Arc::new(Resolve::new(deployments, layered));
     observers.into_iter().rev().fold(resolved, |inner, observer| Arc::new(Observed::new(inner, observer)))
+}
+
+impl Layer {
+    fn around(self, inner: Arc<dyn Invoker>) -> Arc<dyn Invoker> {
+        match self {
+            Self::Admission(concurrency) => Arc::new(Admission::new(inner, concurrency)),
+            Self::Custom(layer) => layer(Arc::new(BehindCustomLayer(inner))),
+        }
+    }
+}
+
+/// A custom layer may wait for something of its own, which must not count into the guest's time.
+struct BehindCustomLayer(Arc<dyn Invoker>);
+
+impl Invoker for BehindCustomLayer {
+    fn invoke<'a, 'call>(&'a self, mut invocation: Invocation) -> BoxFuture<'call, Result<Response, InvokeError>>
+    where
+        'a: 'call,
+        Self: 'call,
+    {
+        invocation.ready_since = None;
+        self.0.invoke(invocation)
+    }
 }

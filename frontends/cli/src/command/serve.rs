@@ -7,7 +7,7 @@ use nebula_http::{
     Api, ListenAddress, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit,
 };
 use nebula_local::ExitCode;
-use nebula_runtime::{Admission, FunctionName, Limits, Report, Runtime, Store, StoreUrl};
+use nebula_runtime::{FunctionName, Limits, Report, Runtime, Store, StoreUrl};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -145,7 +145,7 @@ fn runtime(
         .ceilings(config.ceilings)
         .code_cache(places.code_cache())
         .concurrency(concurrency)
-        .layer(Admission::layer(concurrency))
+        .admission(concurrency)
         .observer(Arc::new(observe));
     Ok(builder.build()?)
 }

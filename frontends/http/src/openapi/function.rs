@@ -1,6 +1,6 @@
 //! The paths of one function.
 
-use nebula_runtime::{Export, FunctionInfo, Kind};
+use nebula_runtime::{Export, FunctionInfo, Kind, default_export};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -39,15 +39,13 @@ fn describe_exports(function: &FunctionInfo, paths: &mut Map<String, Value>, sch
 
 /// Whether this is the default export.
 fn is_default(function: &FunctionInfo, export: &Export) -> bool {
-    let name = function.name.as_str();
-    let mut callable = function.exports.iter().filter(|export| is_callable(export));
-    match (&function.config.export, callable.next(), callable.next()) {
-        (Some(configured), ..) => export.name == *configured,
-        // Without an export, the command itself runs.
-        (None, ..) if function.kind == Kind::Command => false,
-        (None, Some(_), None) => true,
-        (None, ..) => export.name == name || function.kind == Kind::Core && export.name == name.replace('-', "_"),
+    // A call of a command that names no export runs the command itself.
+    if function.kind == Kind::Command && function.config.export.is_none() {
+        return false;
     }
+    let callable = function.exports.iter().filter(|export| is_callable(export));
+    let names = callable.map(|export| export.name.as_str());
+    default_export(&function.name, &function.config, names) == Some(&export.name)
 }
 
 fn is_callable(export: &Export) -> bool {

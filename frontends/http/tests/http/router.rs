@@ -34,8 +34,8 @@ fn get(path: &str) -> Request<&'static str> {
 
 /// The whole invocation, as JSON.
 async fn told(invocation: Invocation) -> Value {
-    let header = |value: &Option<HeaderValue>| value.as_ref().map(|value| value.to_str().unwrap().to_owned());
-    let trace = [header(&invocation.trace.parent), header(&invocation.trace.state)];
+    let header = |value: Option<&HeaderValue>| value.map(|value| value.to_str().unwrap().to_owned());
+    let trace = [header(invocation.trace.parent()), header(invocation.trace.state())];
     let (function, id) = (invocation.function.to_string(), invocation.id.to_string());
     let mount = invocation.event.mount().to_owned();
     let (input, arguments) = invocation.event.into_parts();
@@ -79,11 +79,11 @@ async fn a_function_gets_the_whole_request() {
 #[tokio::test]
 async fn a_platform_decides_the_id_the_deadline_and_the_trace_of_a_request_without_one() {
     let deadline = Instant::now() + NEVER;
-    let trace = TraceContext { parent: Some(HeaderValue::from_static("00-9-9-01")), state: None };
+    let trace = TraceContext::new(HeaderValue::from_static("00-9-9-01"), None);
     let given =
         InvocationContext { id: InvocationId::given("id-1"), deadline: Some(deadline), frontend: "lambda", trace };
     let app = app(async |invocation: Invocation| {
-        let parent = invocation.trace.parent.as_ref().map(|parent| parent.to_str().unwrap().to_owned());
+        let parent = invocation.trace.parent().map(|parent| parent.to_str().unwrap().to_owned());
         let told = format!("{} {:?} {parent:?}", invocation.id, invocation.deadline);
         Ok(text(&invocation, told))
     });

@@ -2,7 +2,7 @@
 
 use wasmtime::{ExternType, FuncType, Module, ModuleExport};
 
-use super::{super::toolchain, brevity::Brevity, number::Number};
+use super::{super::toolchain, inline::InlineCalls, number::Number};
 
 /// An exported function of numbers.
 pub(super) struct Function {
@@ -10,7 +10,7 @@ pub(super) struct Function {
     pub(super) export: ModuleExport,
     pub(super) params: Vec<Number>,
     pub(super) results: usize,
-    pub(super) brevity: Brevity,
+    pub(super) inline: InlineCalls,
 }
 
 impl Function {
@@ -19,7 +19,7 @@ impl Function {
         let export = module.get_export_index(name)?;
         let params = ty.params().map(|ty| Number::of(&ty)).collect::<Option<_>>()?;
         let results = ty.results().len();
-        Some(Self { name: name.to_owned(), export, params, results, brevity: Brevity::default() })
+        Some(Self { name: name.to_owned(), export, params, results, inline: InlineCalls::default() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Core modules: numeric exports, called with numbers.
 
-mod brevity;
 mod function;
+mod inline;
 mod number;
 mod run;
 mod values;
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     call::{Caller, ErrorKind, Invocation, InvokeError, Resolved, Response},
     engine::{Engine, Host, supervise},
-    function::{Export, FunctionConfig, FunctionRef, some_of},
+    function::{Export, FunctionConfig, FunctionRef, default_export, some_of},
     host::{self, Stderr},
 };
 
@@ -70,16 +70,15 @@ impl Core {
         if let Some(answer) = methods::instead_of_call(&call.invocation) {
             return Box::pin(ready(answer));
         }
-        let caller = Caller::of(&call.invocation);
-        let allowance = call.allowance(&caller);
         let Call { invocation, deployment, began, stderr, held, .. } = call;
-        let Invocation { function: reference, event, report, .. } = invocation;
+        let Invocation { function: reference, event, id, trace, deadline, report, .. } = invocation;
+        let caller = Caller { id, trace, deadline, report: report.clone() };
+        let allowance = deployment.allowance(&caller);
         Box::pin(async move {
             let _held = held;
             let Resolved { config, limits, .. } = &deployment.resolved;
             let function = self.function(&reference, config)?;
             let (mut values, bytes_in) = values::params(function, event, limits.max_request.as_u64()).await?;
-            report.update(|report| report.bytes_in = bytes_in);
             {
                 let memory = limits.memory;
                 let mut run = Run {
@@ -88,19 +87,20 @@ impl Core {
                     function,
                     values: &mut values,
                     began,
+                    report: &report,
+                    bytes_in,
                     memory,
-                    caller: &caller,
                 };
                 match &self.instance {
                     // Pinned where it is made: it is large, and handing it on would copy it.
                     Instance::Pure(pre) => {
-                        supervise(pin!(run.pure(pre)), began, allowance, report.clone()).await?;
+                        supervise(pin!(run.pure(pre, caller)), began, allowance, report.clone()).await?;
                     }
                     Instance::Wasi(pre) => {
                         let stderr = Stderr::new(&caller.id, stderr);
                         let mut wasi = deployment.services.wasi()?;
                         host::give_output(&mut wasi, &stderr);
-                        let guest = Box::pin(run.yielding(pre, wasi.build_p1()));
+                        let guest = Box::pin(run.yielding(pre, wasi.build_p1(), caller));
                         supervise(guest, began, allowance, report.clone()).with_reader(stderr.waits()).await?;
                     }
                 }
@@ -115,16 +115,9 @@ impl Core {
 
     /// The function that a call names, or the one that it means without naming it.
     fn function(&self, reference: &FunctionRef, config: &FunctionConfig) -> Result<&Function, InvokeError> {
-        let named = |name: &str| self.functions.iter().find(|function| function.name == name);
-        let found = match (reference.export(), config.export.as_deref(), self.functions.as_slice()) {
-            (Some(export), _, _) | (None, Some(export), _) => named(export),
-            (None, None, [only]) => Some(only),
-            // A name like `nth-prime` is spelled `nth_prime` where the language has no `-` in names.
-            (None, None, _) => {
-                let name = reference.name().as_str();
-                named(name).or_else(|| named(&name.replace('-', "_")))
-            }
-        };
+        let names = self.functions.iter().map(|function| function.name.as_str());
+        let export = reference.export().or_else(|| default_export(reference.name(), config, names));
+        let found = export.and_then(|export| self.functions.iter().find(|function| function.name == export));
         found.ok_or_else(|| self.no_such_function(reference, config))
     }
 

@@ -6,7 +6,7 @@ use wasmtime::{Extern, Func, Instance, InstancePre, ModuleExport, Store, Val};
 
 use super::function::Function;
 use crate::{
-    call::{Caller, InvokeError},
+    call::{Caller, InvokeError, ReportHandle},
     engine::{Engine, Host, fault},
 };
 
@@ -19,24 +19,26 @@ pub(super) struct Run<'a> {
     /// The function's parameters, and behind them room for its results.
     pub(super) values: &'a mut [Val],
     pub(super) began: Instant,
+    pub(super) report: &'a ReportHandle,
+    pub(super) bytes_in: u64,
     /// How much its guest may have, in bytes.
     pub(super) memory: ByteSize,
-    pub(super) caller: &'a Caller,
 }
 
 impl Run<'_> {
-    /// Calls a function that imports nothing: where it is likely to be brief, without a stack of its own at first.
-    pub(super) async fn pure(&mut self, pre: &InstancePre<Host<()>>) -> Result<(), InvokeError> {
-        if self.function.brevity.is_likely() && self.engine.fits_thread() {
-            let mut store = self.engine.unyielding_store((), self.memory, self.caller.clone());
+    /// Calls a function that imports nothing: inline at first, where that is worthwhile.
+    pub(super) async fn pure(&mut self, pre: &InstancePre<Host<()>>, mut caller: Caller) -> Result<(), InvokeError> {
+        if self.function.inline.are_worthwhile() && self.engine.fits_thread() {
+            let mut store = self.engine.unyielding_store((), self.memory, caller);
             let attempt = self.attempt(pre, &mut store);
-            if self.function.brevity.has_ended(&attempt, self.began) {
+            if self.function.inline.has_ended(&attempt, self.began) {
                 return attempt.map_err(|error| fault(error, &store));
             }
+            caller = store.data().caller().clone();
             self.began = Instant::now();
         }
         // Boxed, as few calls need it: it is large, and every call's future would have room for it.
-        Box::pin(self.yielding(pre, ())).await
+        Box::pin(self.yielding(pre, (), caller)).await
     }
 
     /// Calls a function that may yield.
@@ -44,8 +46,9 @@ impl Run<'_> {
         &mut self,
         pre: &InstancePre<Host<W>>,
         wasi: W,
+        caller: Caller,
     ) -> Result<(), InvokeError> {
-        let mut store = self.engine.store(wasi, self.memory, self.caller.clone());
+        let mut store = self.engine.store(wasi, self.memory, caller);
         let ran = self.run(pre, &mut store).await;
         ran.map_err(|error| fault(error, &store))
     }
@@ -81,7 +84,10 @@ impl Run<'_> {
 
     /// The function itself, of an instance that is ready.
     fn callee<W: 'static>(&self, store: &mut Store<Host<W>>, instance: Instance) -> wasmtime::Result<Func> {
-        store.data().instantiated(self.began);
+        self.report.update(|report| {
+            report.instantiating = self.began.elapsed();
+            report.bytes_in = self.bytes_in;
+        });
         let callee = instance.get_module_export(store, &self.function.export).and_then(Extern::into_func);
         callee.ok_or_else(|| wasmtime::format_err!("export {:?} is gone", self.function.name))
     }

@@ -65,7 +65,7 @@ impl Http {
     /// Not an `async fn`: that would carry the whole of `call`, which is large, and the futures of both ways.
     pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
         let caller = Caller::of(&call.invocation);
-        let allowance = call.allowance(&caller);
+        let allowance = call.deployment.allowance(&caller);
         let Call { invocation, deployment, max_stream, began, stderr, held } = call;
         let Invocation { function, event, after_response, report, .. } = invocation;
         let limits = deployment.resolved.limits;

@@ -11,7 +11,7 @@ use super::super::toolchain;
 use super::shape::{MAX_PARTS_OF_ALL, Refusal, Signature};
 use crate::{
     call::{ErrorKind, InvokeError},
-    function::{FunctionConfig, FunctionRef, list_of},
+    function::{FunctionConfig, FunctionRef, default_export, list_of},
 };
 
 /// The functions that a component exports.
@@ -95,13 +95,11 @@ impl Exports {
         reference: &FunctionRef,
         config: &FunctionConfig,
     ) -> Result<(&Function, &Signature), InvokeError> {
-        let mut callable = self.functions.iter().filter(|function| function.signature.is_ok());
-        let found = match (reference.export().or(config.export.as_deref()), callable.next(), callable.next()) {
-            (Some(export), _, _) => self.named(export),
-            (None, Some(only), None) => Some(only),
-            (None, ..) => self.named(reference.name().as_str()),
-        };
-        let function = found.ok_or_else(|| self.no_such_export(reference, config))?;
+        let callable = self.functions.iter().filter(|function| function.signature.is_ok());
+        let names = callable.map(|function| function.name.as_str());
+        let export = reference.export().or_else(|| default_export(reference.name(), config, names));
+        let function =
+            export.and_then(|export| self.named(export)).ok_or_else(|| self.no_such_export(reference, config))?;
         match &function.signature {
             Ok(signature) => Ok((function, signature)),
             Err(Refusal(why)) => {

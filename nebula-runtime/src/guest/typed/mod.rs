@@ -73,7 +73,7 @@ impl Typed {
             return answer;
         }
         let caller = Caller::of(&call.invocation);
-        let allowance = call.allowance(&caller);
+        let allowance = call.deployment.allowance(&caller);
         let Call { invocation, deployment, began, stderr, held: _held, .. } = call;
         let Resolved { config, limits, .. } = &deployment.resolved;
         let (function, signature) = self.exports.find(&invocation.function, config)?;

@@ -95,12 +95,12 @@ impl Outgoing {
         const PARENT: HeaderName = HeaderName::from_static("traceparent");
         const STATE: HeaderName = HeaderName::from_static("tracestate");
 
-        let TraceContext { parent: Some(parent), state } = &self.trace else { return };
+        let Some(parent) = self.trace.parent() else { return };
         if headers.contains_key(&PARENT) {
             return;
         }
         headers.insert(PARENT, parent.clone());
-        if let Some(state) = state {
+        if let Some(state) = self.trace.state() {
             headers.insert(STATE, state.clone());
         }
     }

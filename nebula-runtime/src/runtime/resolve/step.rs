@@ -42,6 +42,7 @@ impl Invoker for Resolve {
         }
         if let Some(deployment) = self.deployments.ready(&invocation, now) {
             resolve(&mut invocation, deployment);
+            invocation.ready_since = Some(now);
             return self.inner.invoke(invocation);
         }
         Box::pin(async move {

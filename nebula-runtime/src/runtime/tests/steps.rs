@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     call::{Invoker, Outcome, Report, Response},
     function::Kind,
-    layers::{Admission, Observer},
+    layers::Observer,
     runtime::resolve::WAITING,
     store::faulty::{Fault::Hangs, Faulty},
 };
@@ -78,7 +78,7 @@ async fn a_call_is_observed_then_resolved_and_then_passes_the_layers_in_their_or
 #[tokio::test(start_paused = true)]
 async fn a_function_that_is_not_found_or_not_let_in_has_its_report_too() {
     let log = Log::default();
-    let runtime = Runtime::builder(Store::memory()).concurrency(2).layer(Admission::layer(0));
+    let runtime = Runtime::builder(Store::memory()).concurrency(2).admission(0);
     let runtime = runtime.observer(Arc::new(log.clone())).build().unwrap();
     publish(&runtime, "f", 7).await;
     for (function, kind) in [("g", ErrorKind::NotFound), ("f", ErrorKind::Overloaded)] {
