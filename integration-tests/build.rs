@@ -1,4 +1,4 @@
-//! Fails the build where a guest has no case, or a case no guest: what nothing calls is not known to work.
+//! Fails the build if a guest has no case, or if a case has no guest. An untested guest may be broken.
 
 use std::{
     collections::BTreeSet,
@@ -12,10 +12,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=../guests/Cargo.toml");
     let (guests, cases) = (guests(Path::new("../guests"))?, stems(Path::new("cases"), "toml")?);
     for guest in guests.difference(&cases) {
-        println!("cargo::error=the guest {guest} has no case: write integration-tests/cases/{guest}.toml");
+        println!("cargo::error=the guest {guest} has no case: add integration-tests/cases/{guest}.toml");
     }
     for case in cases.difference(&guests) {
-        println!("cargo::error=integration-tests/cases/{case}.toml is of no guest: guests/ has no source of that name");
+        println!("cargo::error=integration-tests/cases/{case}.toml has no guest: guests/ has no source of that name");
     }
     for case in cases.intersection(&guests) {
         let path = format!("cases/{case}.toml");
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The guests, by their sources.
+/// The names of all guests, found by their source files.
 fn guests(folder: &Path) -> Result<BTreeSet<String>, Box<dyn Error>> {
     let mut guests = stems(&folder.join("wat"), "wat")?;
     for package in packages(folder)? {
@@ -41,7 +41,7 @@ fn packages(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(folders.into_iter().filter(|folder| folder.join("Cargo.toml").exists()).collect())
 }
 
-/// A package's binaries and examples are guests. One without any is a guest itself.
+/// The guests in a package: its binaries and its examples. A package without any of these is one guest itself.
 fn guests_of(package: &Path) -> io::Result<BTreeSet<String>> {
     let mut guests = stems(&package.join("src/bin"), "rs")?;
     guests.append(&mut stems(&package.join("examples"), "rs")?);
@@ -51,7 +51,7 @@ fn guests_of(package: &Path) -> io::Result<BTreeSet<String>> {
     Ok(guests)
 }
 
-/// The commands that are built as components too.
+/// The commands that `guests/build.sh` builds as components too.
 fn components(script: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     println!("cargo::rerun-if-changed={}", script.display());
     let text = fs::read_to_string(script)?;
@@ -60,13 +60,13 @@ fn components(script: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     Ok(list.split_whitespace().map(str::to_owned).collect())
 }
 
-/// What the files of a folder that end in `extension` are called. A folder that is not there has none.
+/// The names, without extension, of the files in `folder` whose extension is `extension`. A missing folder has none.
 fn stems(folder: &Path, extension: &str) -> io::Result<BTreeSet<String>> {
     if !folder.exists() {
         return Ok(BTreeSet::new());
     }
     println!("cargo::rerun-if-changed={}", folder.display());
     let paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    let of_that_kind = paths.iter().filter(|path| path.extension().is_some_and(|found| found == extension));
-    Ok(of_that_kind.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect())
+    let matching = paths.iter().filter(|path| path.extension().is_some_and(|found| found == extension));
+    Ok(matching.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect())
 }

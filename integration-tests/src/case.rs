@@ -1,4 +1,4 @@
-//! One call of a function, and what comes of it.
+//! One call of a function and its expected result.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -11,51 +11,51 @@ use crate::{
     payload::Payload,
 };
 
-/// One call of a function, and what comes of it.
+/// One call of a function and its expected result.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// What it shows, as a sentence about the guest.
+    /// What the case shows: a sentence whose subject is the guest.
     pub name: String,
-    /// The function, where it is not the one that is named like the guest: `calc:mul`, `echo@1`.
+    /// The function to call, such as `calc:mul` or `echo@1`. The default is the function with the guest's name.
     pub function: Option<String>,
-    /// The frontends to run it through, where those are not all that can make such a call.
+    /// The frontends to run the case through. The default is every frontend that can make the call.
     pub frontends: Option<Vec<Frontend>>,
-    /// Arguments: of a path, of a command line.
+    /// The arguments: path segments over HTTP, words on a command line.
     #[serde(default)]
     pub arguments: Vec<String>,
-    /// The body, or all of stdin.
+    /// The body of a request, or all of stdin.
     pub body: Option<Payload>,
-    /// What only an HTTP request has.
+    /// The parts of the call that only an HTTP request has.
     pub request: Option<Request>,
-    /// What comes of it.
+    /// The expected result.
     pub expect: Expect,
 }
 
-/// What only an HTTP request has. A case with a request is one for HTTP.
+/// The parts of a call that only an HTTP request has. A case with a request runs only through HTTP frontends.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Request {
-    /// GET without a body and POST with one, if nothing else is said.
+    /// The method. The default is GET without a body, and POST with one.
     pub method: Option<String>,
-    /// The path behind the function's name, as it goes over the wire, instead of arguments.
+    /// The path after the function's name, exactly as it is sent. It replaces the arguments.
     pub path: Option<String>,
-    /// What follows the path's `?`.
+    /// The query, without the `?`.
     pub query: Option<String>,
-    /// Header fields.
+    /// The header fields.
     pub headers: BTreeMap<String, String>,
-    /// Send the body in chunks, without saying before how long it is.
+    /// Whether the body is sent in chunks, without a `content-length`.
     pub chunked: bool,
 }
 
-/// What comes of a call: a result as one of `json`, `text`, `hex`, `png` and `same`, or an error. All of it is compared
-/// as a whole.
+/// The expected outcome of a call: either an error, or a result given as one of `json`, `text`, `hex`, `png` and
+/// `same`. A test compares all of it.
 ///
-/// What a report says follows from the call where the case does not say it.
+/// Values of the report that a case does not give are derived from the call.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expect {
-    /// A JSON text, whose white space between tokens is of no account. `{invocation_id}` and `{address}` stand for what
+    /// A JSON text. White space between tokens is ignored. `{invocation_id}` and `{address}` stand for the values that
     /// the server chose.
     pub json: Option<String>,
     /// A text.
@@ -64,59 +64,59 @@ pub struct Expect {
     pub hex: Option<String>,
     /// A picture.
     pub png: Option<Picture>,
-    /// The body that was sent.
+    /// Whether the result is the body that was sent.
     pub same: bool,
-    /// The media type, where it is not that of `json` (`application/json`), of `text` (`text/plain; charset=utf-8`), or
-    /// of anything else (`application/octet-stream`). Empty where there is none.
+    /// The media type. The default is `application/json` for `json`, `text/plain; charset=utf-8` for `text`, and
+    /// `application/octet-stream` for the others. Empty if the response has none.
     pub media_type: Option<String>,
-    /// The HTTP status, where it is neither 200 nor the one of the failure's kind.
+    /// The HTTP status. The default is the status of the error's kind, or 200 if there is no error.
     pub status: Option<u16>,
-    /// All header fields that the guest sets beside its media type; the values of one that is there more than once are
-    /// joined by `, `.
+    /// All header fields that the guest sets, except the media type. The values of a repeated field are joined by
+    /// `, `.
     pub headers: BTreeMap<String, String>,
-    /// The failure's kind.
+    /// The error's kind.
     pub error: Option<ErrorKind>,
-    /// What is said about the failure.
+    /// The error's message.
     pub detail: Option<String>,
     /// The guest's exit code.
     pub exit_code: Option<i32>,
-    /// What the guest wrote before it failed: seen where its output is passed on while it runs. Of a response that
-    /// breaks off, all that it would have been.
+    /// The guest's output before it failed. Only frontends that pass output on while the guest runs show it. For a
+    /// response that breaks off, this is the complete output.
     pub written: Option<Payload>,
-    /// The guest fails after more than is held back for a failure: its response begins and breaks off.
+    /// Whether the response begins and then breaks off: the guest writes more than Nebula holds back, and then fails.
     pub breaks_off: bool,
-    /// A part of what the guest writes to stderr.
+    /// A part of the guest's stderr.
     pub stderr: Option<String>,
-    /// The call names nothing that is there, so that its report has no version, digest and kind.
+    /// Whether the function does not exist. Its report then has no version, digest or kind.
     pub unresolved: bool,
-    /// The version that answers, where it is not the first.
+    /// The version that is called. The default is 1.
     pub version: Option<u64>,
-    /// How many bytes the guest was given, where it is not all of the call.
+    /// The number of bytes that the guest received. The default is the size of the whole event.
     pub bytes_in: Option<u64>,
-    /// How many bytes the guest gave, where it is not just the result.
+    /// The number of bytes that the guest wrote. The default is the size of the result.
     pub bytes_out: Option<u64>,
-    /// How much memory the guest held in the end, where that is known.
+    /// The most memory that the guest held, if the case knows it.
     pub peak_memory: Option<u64>,
 }
 
 impl Case {
-    /// The function that is called, of the guest `guest`.
+    /// The reference of the function to call. `guest` is the name of the guest.
     pub fn function<'a>(&'a self, guest: &'a str) -> &'a str {
         self.function.as_deref().unwrap_or(guest)
     }
 
-    /// The case's name as a part of a test's.
+    /// The case's name, written as part of a test's name.
     pub fn test_name(&self) -> String {
         let letter = |letter: char| if letter.is_alphanumeric() { letter } else { '_' };
         self.name.chars().map(letter).collect()
     }
 
-    /// The body's bytes; none where there is no body.
+    /// The body's bytes. Empty if there is no body.
     pub fn bytes(&self) -> Cow<'_, [u8]> {
         self.body.as_ref().map_or(Cow::Borrowed(&[]), Payload::bytes)
     }
 
-    /// The body, if it is a JSON text in one line, and not a long one.
+    /// The body, if it is a short JSON text on one line.
     pub fn json_line(&self) -> Option<String> {
         const LONG: usize = 1 << 16;
         self.body.as_ref().filter(|body| body.size() < LONG)?;
@@ -127,11 +127,11 @@ impl Case {
 }
 
 impl Expect {
-    /// The result that is expected of the call `case`; of a failure, what came before it.
+    /// The expected result of `case`. If the call fails, the output before the failure.
     pub fn content(&self, case: &Case) -> Content {
         let octets = |payload: &Payload| Content::of_bytes(&payload.bytes());
         match self {
-            Self { breaks_off: true, written: Some(written), .. } => Content::BeginningOf(written.bytes().into_owned()),
+            Self { breaks_off: true, written: Some(written), .. } => Content::PrefixOf(written.bytes().into_owned()),
             Self { json: Some(json), .. } => Content::of_json(json),
             Self { text: Some(text), .. } => Content::Text(text.clone()),
             Self { hex: Some(hex), .. } => octets(&Payload::Hex { hex: hex.clone() }),
@@ -145,7 +145,7 @@ impl Expect {
         }
     }
 
-    /// The media type that is expected of a result.
+    /// The expected media type of the result.
     pub fn media_type(&self) -> &str {
         match self {
             Self { media_type: Some(media_type), .. } => media_type,

@@ -1,8 +1,8 @@
-//! The frontends that cases are run through.
+//! The frontends that run the cases.
 
 use serde::Deserialize;
 
-/// A frontend, in one of the ways to call a function through it.
+/// A way to call a function: a frontend together with the form of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Frontend {
@@ -18,16 +18,16 @@ pub enum Frontend {
     RunLine,
     /// `nebula run FUNCTION --output full`, with arguments or `--raw`.
     RunFull,
-    /// A request to a function URL of AWS Lambda, whose answer is buffered.
+    /// A request to an AWS Lambda function URL with a buffered response.
     LambdaBuffered,
-    /// A request to a function URL of AWS Lambda, whose answer is streamed.
+    /// A request to an AWS Lambda function URL with a streamed response.
     LambdaStream,
-    /// An event of AWS Lambda that is no request.
+    /// An AWS Lambda event that is not an HTTP request.
     LambdaEvent,
 }
 
 impl Frontend {
-    /// All there are.
+    /// All frontends.
     pub const ALL: [Self; 9] = [
         Self::Embedded,
         Self::Http,
@@ -40,7 +40,7 @@ impl Frontend {
         Self::LambdaEvent,
     ];
 
-    /// Its name, as a part of a test's.
+    /// The name, as part of a test's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",

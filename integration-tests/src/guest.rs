@@ -1,4 +1,4 @@
-//! A guest: its file, its functions, and the cases of them.
+//! A guest with its functions and cases.
 
 use std::{
     collections::BTreeMap,
@@ -11,47 +11,47 @@ use serde::Deserialize;
 
 use crate::case::Case;
 
-/// A guest, with all that its file in `cases/` says.
+/// A guest, as its file in `cases/` describes it.
 #[derive(Debug, Clone)]
 pub struct Guest {
     /// Its name.
     pub name: String,
-    /// Its module.
+    /// The file of its module.
     pub path: PathBuf,
-    /// How it is called.
+    /// Its kind, which decides how it is called.
     pub kind: Kind,
-    /// Its functions: one of its own name, and those that its cases need besides.
+    /// Its functions: one with the guest's name, and the others that its cases need.
     pub functions: Vec<Function>,
-    /// Calls of its functions.
+    /// The calls of its functions.
     pub cases: Vec<Case>,
-    /// Why it cannot be published.
-    pub refused: Option<Refused>,
+    /// Set if the guest cannot be published.
+    pub rejection: Option<Rejection>,
 }
 
-/// A function: a guest and how it is run.
+/// A function: a guest and its configuration.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// Its module.
+    /// The file of its module.
     pub source: PathBuf,
-    /// What its entry in `nebula.toml` says besides the source.
+    /// The keys of its entry in `nebula.toml`, except the source.
     pub config: toml::Table,
-    /// Files beside that `nebula.toml`, and what is in them.
+    /// Files in the folder of that `nebula.toml`, with their contents.
     pub files: BTreeMap<PathBuf, String>,
 }
 
-/// A module that cannot be published.
+/// Why a module cannot be published.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Refused {
-    /// A part of what is said about it.
+pub struct Rejection {
+    /// A part of the error's message.
     pub detail: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct GuestFile {
     kind: Kind,
     #[serde(default)]
     functions: BTreeMap<String, toml::Table>,
@@ -59,10 +59,11 @@ struct File {
     files: BTreeMap<PathBuf, String>,
     #[serde(default)]
     case: Vec<Case>,
-    refused: Option<Refused>,
+    #[serde(rename = "refused")]
+    rejection: Option<Rejection>,
 }
 
-/// A file for each guest.
+/// The folder with one file for each guest.
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cases");
 
 impl Guest {
@@ -73,7 +74,7 @@ impl Guest {
         files.iter().map(|file| Self::read(file)).collect()
     }
 
-    /// One guest, if there is one of that name.
+    /// The guest with this name, if it exists.
     pub fn named(name: &str) -> Option<Self> {
         let file = Path::new(CASES).join(format!("{name}.toml"));
         file.exists().then(|| Self::read(&file))
@@ -81,11 +82,11 @@ impl Guest {
 
     fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap();
-        let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let file: GuestFile = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let source = source(&name);
         let mut functions = file.functions;
-        if file.refused.is_none() {
+        if file.rejection.is_none() {
             functions.entry(name.clone()).or_default();
         }
         let function = |(name, config)| Function { name, config, source: source.clone(), files: file.files.clone() };
@@ -94,12 +95,12 @@ impl Guest {
             path: source.clone(),
             kind: file.kind,
             cases: file.case,
-            refused: file.refused,
+            rejection: file.rejection,
             name,
         }
     }
 
-    /// The function that `case` calls, unless there is none on purpose.
+    /// The function that `case` calls. `None` if the case calls a missing function on purpose.
     pub fn function(&self, case: &Case) -> Option<&Function> {
         let name = case.function(&self.name).split([':', '@']).next().unwrap_or_default();
         self.functions.iter().find(|function| function.name == name)
@@ -107,14 +108,14 @@ impl Guest {
 }
 
 impl Function {
-    /// The digest of its module: of the binary, where the module is in the text format.
+    /// The digest of its module. A module in the text format is converted to the binary format first.
     pub fn digest(&self) -> String {
         let module = fs::read(&self.source).unwrap();
         Digest::of(&wat::parse_bytes(&module).unwrap()).to_string()
     }
 }
 
-/// A guest's file: its text, or what `just guests` makes of its source.
+/// The guest's file: its text format, or the binary that `just guests` builds.
 fn source(name: &str) -> PathBuf {
     let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests").canonicalize().unwrap();
     let text = guests.join(format!("wat/{name}.wat"));

@@ -1,4 +1,4 @@
-//! `bootstrap`, as AWS Lambda runs it.
+//! `bootstrap` in an environment like that of AWS Lambda.
 
 use std::{
     ops::Deref,
@@ -7,22 +7,22 @@ use std::{
 };
 
 use crate::{
-    nebula::{Nebula, Ran},
+    nebula::{Nebula, ProcessOutput},
     package::Package,
     process::Process,
-    runtime_api::{Event, Invoked, RuntimeApi},
+    runtime_api::{Event, LambdaResponse, RuntimeApi},
 };
 
-/// An environment of AWS Lambda: a `bootstrap` process, and the Runtime API that it talks to. Dropping it ends both.
+/// An AWS Lambda environment: a `bootstrap` process and its Runtime API. Dropping it stops both.
 pub struct Lambda {
-    // Before the API: the process ends first.
+    // Declared before the API, so that the process is stopped first.
     process: Process,
     api: RuntimeApi,
 }
 
 impl Lambda {
-    /// Starts an environment of the functions of `package`, with `variables` besides those that Lambda sets. It logs in
-    /// JSON.
+    /// Starts an environment with the functions of `package`. `variables` are added to the variables that Lambda sets.
+    /// The log is in JSON.
     pub fn start(package: &Package, variables: &[(&str, &str)]) -> Self {
         let api = RuntimeApi::start();
         let mut command = bootstrap(package.folder(), api.address());
@@ -30,20 +30,20 @@ impl Lambda {
         Self { process: Process::start(command.stderr(Stdio::piped())), api }
     }
 
-    /// The Runtime API that it talks to.
+    /// The Runtime API of the environment.
     pub fn api(&self) -> &RuntimeApi {
         &self.api
     }
 
-    /// What it answers to an event.
-    pub fn invoke(&self, event: Event) -> Invoked {
+    /// Sends an event and returns the response.
+    pub fn invoke(&self, event: Event) -> LambdaResponse {
         let id = event.id.clone();
-        self.api.invoke(event).unwrap_or_else(|| panic!("no answer to {id}:\n{}", self.log()))
+        self.api.invoke(event).unwrap_or_else(|| panic!("no response to {id}:\n{}", self.log()))
     }
 
-    /// What becomes of the process, once it ends by itself.
-    pub fn ended(self) -> Ran {
-        self.process.ended()
+    /// Waits until the process exits, and returns its output.
+    pub fn wait(self) -> ProcessOutput {
+        self.process.wait()
     }
 }
 
@@ -55,9 +55,10 @@ impl Deref for Lambda {
     }
 }
 
-/// A `bootstrap` of the package in `folder`, with the environment that Lambda gives it and nothing else.
+/// A command that runs `bootstrap` with the package in `folder`. Its environment variables are exactly those that
+/// Lambda sets.
 pub fn bootstrap(folder: &Path, runtime_api: &str) -> Command {
-    let mut command = Command::new(Nebula::built().beside("bootstrap"));
+    let mut command = Command::new(Nebula::built().sibling_program("bootstrap"));
     command.current_dir(folder).env_clear().envs([
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
         ("AWS_LAMBDA_FUNCTION_NAME", "tests"),

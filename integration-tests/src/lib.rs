@@ -1,14 +1,14 @@
 //! One table of cases, run through every frontend.
 //!
-//! `cases/` has a file for each guest: its functions, configured as in `nebula.toml`, and what calls of them give. A
-//! [`Frontend`] is one way in: a request to `nebula serve`, a `nebula run`, an event of AWS Lambda, the runtime
-//! embedded in a program. It makes a call out of a [`Case`] and says what it saw as an [`Observed`]; the same type says
-//! what the case expects to be seen there, and the two have to be equal. So a case is written once and means the same
-//! everywhere, and a further frontend is one more variant.
+//! `cases/` has one file for each guest. It configures the guest's functions as `nebula.toml` does, and lists calls
+//! with their expected results. A [`Frontend`] is one way to make a call: a request to `nebula serve`, a `nebula run`,
+//! an event of AWS Lambda, or the runtime embedded in a program. A frontend runs a [`Case`] and returns an
+//! [`Observation`]. It also returns the observation that the case expects, and the test compares the two. So each case
+//! is written once and has the same meaning everywhere, and a new frontend is one more variant.
 //!
-//! `tests/table.rs` makes a test of each case and frontend, named like `http::treats::answers_its_argument`. The other
-//! files in `tests/` hold what is no single call: publishing, starting again, watching. For AWS Lambda there is a
-//! [`RuntimeApi`] that an environment talks to, and `events/` with an event of each trigger.
+//! `tests/table.rs` makes one test for each case and frontend, such as `http::treats::returns_its_argument`. The other
+//! files in `tests/` test what takes more than one call: publishing, restarting, watching. For AWS Lambda,
+//! [`RuntimeApi`] replaces Lambda's own Runtime API, and `events/` has an event of each trigger.
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod case;
@@ -26,24 +26,24 @@ mod process;
 mod project;
 mod publish;
 mod runtime_api;
-mod saving;
 mod server;
+mod watched_server;
 
 pub use case::{Case, Expect, Request};
 pub use content::{Content, Picture};
 pub use drivers::Fixture;
 pub use frontend::Frontend;
-pub use guest::{Function, Guest, Refused};
+pub use guest::{Function, Guest, Rejection};
 pub use lambda::{Lambda, bootstrap};
-pub use nebula::{Nebula, Ran};
-pub use observed::{Observed, Reported};
+pub use nebula::{Nebula, ProcessOutput};
+pub use observed::{Observation, ReportSummary};
 pub use package::Package;
 pub use payload::Payload;
-pub use process::{Process, announced};
+pub use process::{Process, listening_address};
 pub use project::Project;
-pub use runtime_api::{Event, Invoked, Reply, RuntimeApi};
-pub use saving::{Kind, Saving, Way};
-pub use server::{Answered, Server};
+pub use runtime_api::{Event, LambdaResponse, Reply, RuntimeApi};
+pub use server::{HttpResponse, Server};
+pub use watched_server::{SaveMethod, WatchedFile, WatchedServer};
 
-/// How long anything here may take before the test fails: much longer than it ever does.
+/// How long a test waits for anything before it fails. Nothing normally takes nearly as long.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

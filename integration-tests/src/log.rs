@@ -1,4 +1,4 @@
-//! What a process logs, in JSON, a line for each event.
+//! The log of a process: one line of JSON for each event.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::PATIENCE;
 
-/// The message of a line.
+/// The message of a log line.
 pub(crate) fn message(line: &Value) -> Option<&str> {
     line["message"].as_str()
 }
@@ -28,7 +28,7 @@ struct Lines {
 }
 
 impl Log {
-    /// Reads `stderr` until it ends.
+    /// Starts a thread that reads `stderr` to its end.
     pub(crate) fn read(&self, stderr: ChildStderr) -> JoinHandle<()> {
         let log = self.clone();
         thread::spawn(move || {
@@ -46,18 +46,18 @@ impl Log {
         self.0.1.notify_all();
     }
 
-    /// The report of an invocation, which is logged when it has ended.
+    /// Waits for the report of an invocation. It is logged when the invocation ends.
     pub(crate) fn report(&self, invocation_id: &str) -> Value {
-        let is_it = |line: &Value| line["message"] == "REPORT" && line["id"] == invocation_id;
-        let report = self.wait_for(|line| Some(line).filter(|line| is_it(line)).cloned());
+        let is_report = |line: &Value| line["message"] == "REPORT" && line["id"] == invocation_id;
+        let report = self.wait_for(|line| Some(line).filter(|line| is_report(line)).cloned());
         report.unwrap_or_else(|| panic!("no report of {invocation_id}:\n{}", self.text()))
     }
 
-    /// What an invocation's guest wrote to stderr, as far as it is logged.
+    /// The stderr of an invocation's guest, as far as it is logged.
     pub(crate) fn guest_stderr(&self, invocation_id: &str) -> String {
-        let is_of_it = |line: &Value| line["target"] == "nebula::guest" && line["invocation_id"] == invocation_id;
+        let is_of_guest = |line: &Value| line["target"] == "nebula::guest" && line["invocation_id"] == invocation_id;
         let lines = self.lines();
-        lines.iter().filter(|line| is_of_it(line)).filter_map(message).map(|line| line.to_owned() + "\n").collect()
+        lines.iter().filter(|line| is_of_guest(line)).filter_map(message).map(|line| line.to_owned() + "\n").collect()
     }
 
     /// Waits for a line whose message contains `text`.
@@ -66,7 +66,7 @@ impl Log {
         found.unwrap_or_else(|| panic!("no {text:?} in the log:\n{}", self.text()));
     }
 
-    /// What `find` finds in a line, once there is such a line; nothing where the log ends without.
+    /// Waits for the first line for which `find` returns a value. `None` if the log ends first.
     pub(crate) fn wait_for<T>(&self, find: impl Fn(&Value) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + PATIENCE;
         let (mut seen, mut lines) = (0, self.0.0.lock().unwrap());
@@ -83,7 +83,7 @@ impl Log {
         }
     }
 
-    /// Those of the lines so far that are meant.
+    /// The lines so far for which `is_meant` is true.
     pub(crate) fn find_all(&self, is_meant: impl Fn(&&Value) -> bool) -> Vec<Value> {
         self.0.0.lock().unwrap().lines.iter().filter(is_meant).cloned().collect()
     }

@@ -1,4 +1,4 @@
-//! The `nebula` command, as a shell runs it.
+//! The `nebula` command.
 
 use std::{
     ffi::OsStr,
@@ -17,49 +17,48 @@ pub struct Nebula {
     cache: PathBuf,
 }
 
-/// What became of a `nebula` process.
+/// The exit code and the output of a process that has ended.
 #[derive(Debug)]
-pub struct Ran {
-    /// Its exit code; of one that a signal ended, the signal's number below zero.
+pub struct ProcessOutput {
+    /// The exit code. If a signal ended the process, the negative number of the signal.
     pub exit_code: i32,
-    /// What it wrote to stdout.
+    /// All of stdout.
     pub stdout: Vec<u8>,
-    /// What it wrote to stderr.
+    /// All of stderr.
     pub stderr: String,
 }
 
 impl Nebula {
-    /// The command, beside the folder of tests or beside another program. Its compiled code is kept with what Cargo
-    /// builds: compiling it takes most of a test's time.
+    /// Finds the command in Cargo's target folder. Its code cache is in that folder too, because compiling guests takes
+    /// most of a test's time.
     pub fn built() -> Self {
         let program = std::env::current_exe().unwrap();
-        // A test is in target/PROFILE/deps.
+        // A test binary is in target/PROFILE/deps.
         let folder = program.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).unwrap();
         let binary = folder.join(format!("nebula{}", std::env::consts::EXE_SUFFIX));
-        assert!(binary.exists(), "{} is not there: `cargo build --package nebula-cli` builds it", binary.display());
+        assert!(binary.exists(), "{} does not exist: `cargo build --package nebula-cli` builds it", binary.display());
         Self { cache: folder.join("nebula-code-cache"), binary }
     }
 
-    /// Another program that was built with these tests.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    /// The path of another program that was built with these tests.
+    pub fn sibling_program(&self, name: &str) -> PathBuf {
         let program = self.binary.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        assert!(program.exists(), "{} is not there: `cargo build --workspace` builds it", program.display());
+        assert!(program.exists(), "{} does not exist: `cargo build --workspace` builds it", program.display());
         program
     }
 
-    /// The folder for compiled code.
+    /// The folder of the code cache.
     pub fn cache(&self) -> &Path {
         &self.cache
     }
 
-    /// The same command with another folder for compiled code.
+    /// The same command with another code cache.
     #[must_use]
     pub fn with_cache(self, cache: PathBuf) -> Self {
         Self { cache, ..self }
     }
 
-    /// A `nebula` that works in `project`, whose store is in there too. Nothing of the environment of these tests is
-    /// meant for it.
+    /// A `nebula` command in the folder of `project`, which also holds its store. It inherits no environment variables.
     pub fn command(&self, project: &Project, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).current_dir(project.path()).env_clear();
@@ -67,25 +66,25 @@ impl Nebula {
         command
     }
 
-    /// Runs `nebula` to its end.
-    pub fn run(&self, project: &Project, arguments: &[&str], stdin: &[u8]) -> Ran {
+    /// Runs `nebula` until it exits.
+    pub fn run(&self, project: &Project, arguments: &[&str], stdin: &[u8]) -> ProcessOutput {
         let mut command = self.command(project, arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         let output = thread::scope(|scope| {
-            // A process that has what it needs may end without reading all of it.
+            // A process may exit before it has read all of stdin.
             scope.spawn(move || drop(input.write_all(stdin)));
             child.wait_with_output().unwrap()
         });
         output.into()
     }
 
-    /// Runs `nebula` by a script of a shell, in which `"$0" "$@"` stands for it.
-    pub fn run_by(&self, script: &str, project: &Project, arguments: &[&str]) -> Ran {
+    /// Runs a shell script, in which `"$0" "$@"` runs `nebula`.
+    pub fn run_in_shell(&self, script: &str, project: &Project, arguments: &[&str]) -> ProcessOutput {
         self.shell(script, project, arguments).output().unwrap().into()
     }
 
-    /// A shell that runs a script, in which `"$0" "$@"` stands for `nebula`.
+    /// A command that runs a shell script, in which `"$0" "$@"` runs `nebula`.
     pub fn shell(&self, script: &str, project: &Project, arguments: &[&str]) -> Command {
         let nebula = self.command(project, arguments);
         let mut shell = Command::new("/bin/sh");
@@ -95,17 +94,17 @@ impl Nebula {
         shell
     }
 
-    /// Publishes a file.
-    pub fn publish(&self, project: &Project, name: &str, file: &Path, options: &[&str]) -> Ran {
+    /// Runs `nebula publish` with a file.
+    pub fn publish(&self, project: &Project, name: &str, file: &Path, options: &[&str]) -> ProcessOutput {
         let arguments = ["publish", name, file.to_str().unwrap()];
         self.run(project, &[&arguments, options].concat(), b"")
     }
 }
 
-impl Ran {
-    /// The same, after a look at whether it succeeded.
+impl ProcessOutput {
+    /// Fails the test unless the exit code is 0.
     #[must_use]
-    pub fn successful(self) -> Self {
+    pub fn expect_success(self) -> Self {
         assert_eq!(self.exit_code, 0, "{self:#?}");
         self
     }
@@ -116,7 +115,7 @@ impl Ran {
     }
 }
 
-impl From<Output> for Ran {
+impl From<Output> for ProcessOutput {
     fn from(output: Output) -> Self {
         use std::os::unix::process::ExitStatusExt as _;
 

@@ -1,4 +1,4 @@
-//! What a frontend shows of a call.
+//! What a test observes of a call through a frontend.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,33 @@ use serde::Deserialize;
 
 use crate::content::Content;
 
-/// What a frontend shows of a call: `None` is what it does not show, or what did not happen.
+/// What a test observes of a call. A value is `None` if the frontend does not show it, or if it does not exist.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Observed {
+pub struct Observation {
     /// The HTTP status.
     pub status: Option<u16>,
-    /// The header fields of the guest: all but those that a frontend adds by itself, and the media type.
+    /// The header fields that the guest sets, except the media type. Fields that the frontend adds are left out.
     pub headers: BTreeMap<String, String>,
-    /// The exit code of the process, or of the guest where there is no process but its own.
+    /// The exit code of the `nebula` process. For the embedded runtime, the exit code of the guest.
     pub exit_code: Option<i32>,
-    /// What kind of failure it is called.
+    /// The error's kind.
     pub error: Option<ErrorKind>,
-    /// What is said about the failure.
+    /// The error's message.
     pub detail: Option<String>,
     /// The result's media type.
     pub media_type: Option<String>,
-    /// The result; of a failure, what came before it.
+    /// The result. If the call fails, the output before the failure.
     pub content: Content,
     /// Whether the response began and then broke off.
     pub broken_off: bool,
-    /// What the guest wrote to stderr.
+    /// The guest's stderr.
     pub stderr: Option<String>,
-    /// What the report says.
-    pub report: Option<Reported>,
+    /// The report.
+    pub report: Option<ReportSummary>,
 }
 
-impl Observed {
-    /// What differs from what was `expected`, a line for each; nothing where all is the same.
+impl Observation {
+    /// The values that differ from `expected`, three lines for each. Empty if the two are equal.
     pub fn differences(&self, expected: &Self) -> String {
         let pairs = expected.lines().into_iter().zip(self.lines());
         let different = pairs.filter(|(expected, observed)| expected != observed);
@@ -55,38 +55,38 @@ impl Observed {
             ("stderr", format!("{stderr:?}")),
             ("report", if report.is_some() { "there" } else { "missing" }.to_owned()),
         ];
-        lines.extend(report.iter().flat_map(Reported::lines));
+        lines.extend(report.iter().flat_map(ReportSummary::lines));
         lines
     }
 }
 
-/// What a report says, less what depends on time.
+/// A report without the values that depend on time.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Reported {
-    /// The function, as it was called.
+pub struct ReportSummary {
+    /// The reference by which the function was called.
     pub function: String,
     /// The version that ran.
     pub version: Option<u64>,
     /// The digest of the module that ran.
     pub digest: Option<String>,
-    /// Its kind.
+    /// The kind of the module that ran.
     pub kind: Option<String>,
-    /// The frontend.
+    /// The frontend that made the call.
     pub frontend: String,
-    /// How it ended.
+    /// How the invocation ended.
     pub outcome: Option<String>,
-    /// Whether its code was in memory.
+    /// Whether the code was in memory: `warm` or `cold`.
     pub start: String,
-    /// Bytes of the event that the guest was given. Of what is expected, `None` is any number.
+    /// The number of bytes of the event that the guest received. An expected `None` accepts any number.
     pub bytes_in: Option<u64>,
-    /// Bytes of the response that the guest gave. Of what is expected, `None` is any number.
+    /// The number of bytes of the response that the guest wrote. An expected `None` accepts any number.
     pub bytes_out: Option<u64>,
-    /// The most memory that the guest held. Of what is expected, `None` is any number.
+    /// The most memory that the guest held. An expected `None` accepts any number.
     #[serde(rename = "peak_memory_bytes")]
     pub peak_memory: Option<u64>,
 }
 
-impl From<&Report> for Reported {
+impl From<&Report> for ReportSummary {
     fn from(report: &Report) -> Self {
         Self {
             function: report.function.to_string(),
@@ -103,7 +103,7 @@ impl From<&Report> for Reported {
     }
 }
 
-impl Reported {
+impl ReportSummary {
     fn lines(&self) -> Vec<(&'static str, String)> {
         let Self { function, version, digest, kind, frontend, outcome, start, bytes_in, bytes_out, peak_memory } = self;
         vec![
@@ -120,8 +120,8 @@ impl Reported {
         ]
     }
 
-    /// The same without the numbers that are not known of what is `expected`.
-    pub(crate) fn comparable_to(mut self, expected: &Observed) -> Self {
+    /// The same report without the numbers that `expected` does not give.
+    pub(crate) fn comparable_to(mut self, expected: &Observation) -> Self {
         if let Some(expected) = &expected.report {
             self.bytes_in = self.bytes_in.filter(|_| expected.bytes_in.is_some());
             self.bytes_out = self.bytes_out.filter(|_| expected.bytes_out.is_some());
@@ -131,9 +131,8 @@ impl Reported {
     }
 }
 
-/// What frontends add to an answer by themselves. Each of these is checked where a frontend observes it, or is the HTTP
-/// library's own.
-const OF_FRONTENDS: [&str; 8] = [
+/// The header fields that frontends add to a response. The drivers check them, except those of the HTTP library.
+const FRONTEND_HEADERS: [&str; 8] = [
     "connection",
     "content-length",
     "content-type",
@@ -144,31 +143,31 @@ const OF_FRONTENDS: [&str; 8] = [
     "transfer-encoding",
 ];
 
-/// The header fields of the guest, as [`Observed::headers`] has them.
-pub(crate) fn of_guest(headers: &HeaderMap) -> BTreeMap<String, String> {
-    let names = headers.keys().map(|name| name.as_str()).filter(|name| !OF_FRONTENDS.contains(name));
+/// The header fields that the guest sets, in the form of [`Observation::headers`].
+pub(crate) fn guest_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let names = headers.keys().map(|name| name.as_str()).filter(|name| !FRONTEND_HEADERS.contains(name));
     let values = |name| headers.get_all(name).iter().map(text).collect::<Vec<_>>();
     names.map(|name| (name.to_owned(), values(name).join(", "))).collect()
 }
 
-/// A field's value, in UTF-8 or in ISO-8859-1.
+/// A field's value, decoded from UTF-8, or from ISO-8859-1 if it is not UTF-8.
 fn text(value: &HeaderValue) -> String {
     let octets = value.as_bytes();
     str::from_utf8(octets).map_or_else(|_| octets.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
-/// `expected` where `text` contains it, and `text` where it does not: so that texts of which only a part is known can
-/// be compared with everything else.
-pub(crate) fn containing(text: &str, expected: Option<&str>) -> Option<String> {
+/// `expected` if `text` contains it, and all of `text` if not. So a test can compare a text of which a case gives only
+/// a part.
+pub(crate) fn expected_part(text: &str, expected: Option<&str>) -> Option<String> {
     let expected = expected?;
     Some(if text.contains(expected) { expected } else { text }.to_owned())
 }
 
-/// What stands in a case for the invocation's id and for the server's address.
+/// The placeholders in a case for the invocation's id and for the server's address.
 pub(crate) const PLACEHOLDERS: [&str; 2] = ["{invocation_id}", "{address}"];
 
-/// `bytes` with what only this invocation has replaced by what stands for it in a case.
-pub(crate) fn normalized(bytes: &[u8], placeholders: &[(&str, &str)]) -> Vec<u8> {
+/// `bytes` with the values of this invocation replaced by the placeholders of a case.
+pub(crate) fn with_placeholders(bytes: &[u8], placeholders: &[(&str, &str)]) -> Vec<u8> {
     match str::from_utf8(bytes) {
         Ok(text) if text.len() < 1 << 16 => {
             let replace = |text: String, (own, placeholder): &(&str, &str)| text.replace(own, placeholder);

@@ -1,4 +1,4 @@
-//! Functions as a package for AWS Lambda.
+//! A package of functions for AWS Lambda.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use nebula_runtime::{Architecture, LimitSettings, Runtime, Store};
 
 use crate::{guest::Function, nebula::Nebula, project::Project, publish::publish};
 
-/// Functions as a package for AWS Lambda, in its own folder. Gone when it is dropped.
+/// A package of functions for AWS Lambda, in a folder of its own. Dropping it removes the folder.
 pub struct Package {
-    // The folders that functions are granted are in there too.
+    // This folder also holds the folders that functions are granted.
     project: Project,
 }
 
 impl Package {
-    /// A package of these functions.
+    /// Makes a package of these functions.
     pub fn new(functions: &[Function]) -> Self {
         let project = Project::new(functions);
         let tokio = tokio::runtime::Runtime::new().unwrap();
@@ -31,7 +31,7 @@ impl Package {
         Self { project }
     }
 
-    /// Its folder.
+    /// The package's folder.
     pub fn folder(&self) -> &Path {
         self.project.path()
     }

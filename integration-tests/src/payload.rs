@@ -1,48 +1,48 @@
-//! Bytes as a case writes them.
+//! The ways in which a case writes down bytes.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// Bytes as a case writes them: as text, or as a recipe where they are many or no text.
+/// Bytes as a case writes them down: a text, or a recipe for bytes that are many or are not text.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Payload {
     /// The text's bytes.
     Text(String),
-    /// The same text again and again.
+    /// A text, repeated.
     Repeated {
         /// The text.
         repeat: String,
-        /// How often.
+        /// How often it is repeated.
         times: usize,
     },
-    /// A JSON array of the same element again and again.
+    /// A JSON array that repeats one element.
     Array {
         /// The element.
         array: String,
-        /// How many of it there are.
+        /// The number of elements.
         times: usize,
     },
-    /// As many bytes as this, of all values.
+    /// This many bytes, which cycle through all values.
     Octets {
-        /// How many.
+        /// The number of bytes.
         octets: usize,
     },
-    /// Two hexadecimal digits a byte.
+    /// Hexadecimal digits, two for each byte.
     Hex {
         /// The digits.
         hex: String,
     },
-    /// A picture, as a PNG.
+    /// A picture in PNG format.
     Png {
-        /// Its width and its height, in pixels.
+        /// Width and height, in pixels.
         png: [u32; 2],
     },
 }
 
 impl Payload {
-    /// How many bytes there are, or more.
+    /// An upper bound of the number of bytes.
     pub fn size(&self) -> usize {
         match self {
             Self::Text(text) | Self::Hex { hex: text } => text.len(),
@@ -69,7 +69,7 @@ fn byte(digits: &[u8]) -> u8 {
     u8::from_str_radix(str::from_utf8(digits).unwrap(), 16).expect("hex is pairs of hexadecimal digits")
 }
 
-/// A picture of stripes.
+/// A PNG of a striped picture.
 fn picture(width: u32, height: u32) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);

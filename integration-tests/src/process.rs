@@ -1,4 +1,4 @@
-//! A process that logs, under the eyes of a test.
+//! A process whose log a test reads.
 
 use std::{
     process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
@@ -9,65 +9,68 @@ use serde_json::Value;
 
 use crate::{
     log::{Log, message},
-    nebula::Ran,
+    nebula::ProcessOutput,
 };
 
-/// A process without input, whose stdout nobody reads and whose log is read as it comes. Dropping it kills it.
+/// A process without stdin and stdout, whose log is read while it runs. Dropping it kills the process.
 pub struct Process {
     child: Child,
     log: Log,
-    reading: Option<JoinHandle<()>>,
+    log_reader: Option<JoinHandle<()>>,
 }
 
 impl Process {
-    /// Starts a process. Its log is what it writes to stderr, where `command` does not send that elsewhere.
+    /// Starts a process and reads its log from stderr, if `command` pipes stderr.
     pub fn start(command: &mut Command) -> Self {
         let (mut process, stderr) = Self::start_unread(command);
-        process.reading = stderr.map(|stderr| process.log.read(stderr));
+        process.log_reader = stderr.map(|stderr| process.log.read(stderr));
         process
     }
 
-    /// Starts a process whose log the caller reads, or not.
+    /// Starts a process without reading its log. The caller may read it.
     pub fn start_unread(command: &mut Command) -> (Self, Option<ChildStderr>) {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let stderr = child.stderr.take();
-        (Self { child, log: Log::default(), reading: None }, stderr)
+        (Self { child, log: Log::default(), log_reader: None }, stderr)
     }
 
-    /// Where a server listens, once its log says so; nothing where the log ends without.
-    pub fn listening(&self) -> Option<String> {
-        self.log.wait_for(|line| announced(message(line).or(line.as_str())?))
+    /// Waits until the log of a server says where it listens. `None` if the log ends first.
+    pub fn wait_for_address(&self) -> Option<String> {
+        self.log.wait_for(|line| listening_address(message(line).or(line.as_str())?))
     }
 
-    /// Its number.
+    /// The process's id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends it a signal: `TERM`.
+    /// Sends a signal to the process, by its name: `TERM`.
     pub fn signal(&self, name: &str) {
         let id = self.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// How it ended, if it has.
+    /// The exit status, if the process has ended.
     pub fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// What became of it, once it ends by itself.
-    pub fn ended(mut self) -> Ran {
+    /// Waits until the process exits, and returns its output.
+    pub fn wait(mut self) -> ProcessOutput {
         let status = self.child.wait().unwrap();
-        self.reading.take().map(JoinHandle::join);
-        Ran { stderr: self.log.text(), ..Ran::from(Output { status, stdout: Vec::new(), stderr: Vec::new() }) }
+        self.log_reader.take().map(JoinHandle::join);
+        ProcessOutput {
+            stderr: self.log.text(),
+            ..ProcessOutput::from(Output { status, stdout: Vec::new(), stderr: Vec::new() })
+        }
     }
 
-    /// The whole log so far.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.log.text()
     }
 
-    /// The events in the log so far, but for the reports of invocations, which are many.
+    /// The events in the log so far, without the reports of invocations.
     pub fn events(&self) -> Vec<Value> {
         self.log.find_all(|line| message(line) != Some("REPORT"))
     }
@@ -77,12 +80,12 @@ impl Process {
         self.log.wait_for_message(text);
     }
 
-    /// The report of an invocation, which is logged when it has ended.
+    /// Waits for the report of an invocation. It is logged when the invocation ends.
     pub fn report(&self, invocation_id: &str) -> Value {
         self.log.report(invocation_id)
     }
 
-    /// What an invocation's guest wrote to stderr, as far as it is logged.
+    /// The stderr of an invocation's guest, as far as it is logged.
     pub fn guest_stderr(&self, invocation_id: &str) -> String {
         self.log.guest_stderr(invocation_id)
     }
@@ -90,15 +93,15 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // One that has ended already is no failure here.
+        // An error means that the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        self.reading.take().map(JoinHandle::join);
+        self.log_reader.take().map(JoinHandle::join);
     }
 }
 
-/// The address that a line of a server's log announces.
-pub fn announced(line: &str) -> Option<String> {
+/// The address that a line of a server's log announces, if it does.
+pub fn listening_address(line: &str) -> Option<String> {
     let (_, address) = line.split_once("listening on http://")?;
     // In JSON, a quotation mark follows.
     address.split('"').next().map(str::to_owned)

@@ -1,4 +1,4 @@
-//! A folder with a `nebula.toml` in it.
+//! A folder with a `nebula.toml`.
 
 use std::{
     fs,
@@ -10,17 +10,17 @@ use toml::Table;
 
 use crate::guest::Function;
 
-/// A folder with a `nebula.toml` in it, and the files that its functions may see. Gone when it is dropped.
+/// A folder with a `nebula.toml` and the files that its functions may read. Dropping it removes the folder.
 #[derive(Debug)]
 pub struct Project(TempDir);
 
 impl Project {
-    /// A project of these functions.
+    /// Makes a project with these functions.
     pub fn new<'a>(functions: impl IntoIterator<Item = &'a Function>) -> Self {
         let project = Self(tempfile::tempdir().unwrap());
         let mut entries = Table::new();
         for function in functions {
-            assert!(function.source.exists(), "{} is not there; `just guests` builds it", function.source.display());
+            assert!(function.source.exists(), "{} does not exist; `just guests` builds it", function.source.display());
             let mut entry = function.config.clone();
             entry.insert("source".to_owned(), function.source.to_str().unwrap().into());
             entries.insert(function.name.clone(), entry.into());
@@ -35,12 +35,12 @@ impl Project {
         self.0.path()
     }
 
-    /// A path in the project.
+    /// A path in the project's folder.
     pub fn join(&self, path: impl AsRef<Path>) -> PathBuf {
         self.path().join(path)
     }
 
-    /// Writes a file, and the folders on the way to it.
+    /// Writes a file, and makes its parent folders.
     pub fn write(&self, path: impl AsRef<Path>, contents: impl AsRef<[u8]>) {
         let path = self.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Publishing a function in a runtime of this process.
+//! Publishing a function to a runtime in this process.
 
 use nebula_runtime::{FunctionConfig, FunctionName, Runtime};
 use serde::Deserialize as _;
@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use crate::{guest::Function, project::Project};
 
-/// Publishes a function that may be granted folders of `project`.
+/// Publishes a function. Folders that its configuration grants are relative to `project`.
 pub(crate) async fn publish(runtime: &Runtime, function: &Function, project: &Project) {
     let module = std::fs::read(&function.source).unwrap();
     let name: FunctionName = function.name.parse().unwrap();
@@ -14,7 +14,7 @@ pub(crate) async fn publish(runtime: &Runtime, function: &Function, project: &Pr
     runtime.publish(&name, module).config(config).await.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
-/// What an entry of `nebula.toml` says, as the library has it.
+/// Converts an entry of `nebula.toml` to the configuration of the library.
 fn config(entry: &Table, project: &Project) -> FunctionConfig {
     let is_limit = |key: &str| matches!(key, "memory" | "timeout" | "max_request" | "max_response" | "concurrency");
     let (limits, mut rest): (Table, Table) = entry.clone().into_iter().partition(|(key, _)| is_limit(key));

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API and the Extensions API, as far as an environment sees them.
+//! The parts of the Lambda Runtime API and the Extensions API that an environment uses.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,88 +23,88 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::PATIENCE;
 
-/// The Runtime API of one environment, on a port that was free. Dropping it ends it.
+/// The Runtime API of one environment, on a free port. Dropping it stops the server.
 pub struct RuntimeApi {
     address: String,
     shared: Arc<Shared>,
-    next: tokio::sync::mpsc::UnboundedSender<Event>,
-    ending: Option<oneshot::Sender<()>>,
-    serving: Option<JoinHandle<()>>,
+    events: tokio::sync::mpsc::UnboundedSender<Event>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
-/// An event, and how the API treats its answer.
+/// An event, and how the API reacts to its response.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// The request's id.
+    /// The id of the request.
     pub id: String,
-    /// The event.
+    /// The event's JSON.
     pub payload: Vec<u8>,
-    /// The header fields that it comes with, besides the id.
+    /// The header fields of the event, except the id.
     pub headers: BTreeMap<&'static str, String>,
-    /// What becomes of the answer.
+    /// How the API reacts to the response.
     pub reply: Reply,
 }
 
-/// What becomes of an answer.
+/// How the API reacts to a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// It is taken.
-    Taken,
-    /// It is read, and refused with this status.
-    Refused(u16),
-    /// The connection is closed once so many of its bytes came.
-    Cut(usize),
+    /// It accepts the response.
+    Accepted,
+    /// It reads the response and answers with this error status.
+    Rejected(u16),
+    /// It closes the connection after this many bytes of the response.
+    Disconnect(usize),
 }
 
-/// What an environment answered.
+/// The response of an environment to an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invoked {
-    /// Where it was sent: `response` or `error`.
+pub struct LambdaResponse {
+    /// The endpoint that it was sent to: `response` or `error`.
     pub endpoint: String,
-    /// Its header fields.
+    /// The header fields.
     pub headers: HeaderMap,
-    /// What came of it.
+    /// The body, as far as it arrived.
     pub body: Vec<u8>,
-    /// What came behind it.
+    /// The trailers.
     pub trailers: HeaderMap,
 }
 
 #[derive(Default)]
 struct Shared {
-    /// Who waits for an answer, and what becomes of it.
-    waiting: Mutex<HashMap<String, (Reply, mpsc::Sender<Invoked>)>>,
-    /// What it was told, by what that was about.
-    told: Mutex<HashMap<String, Value>>,
-    is_told: Condvar,
-    /// How often it was asked for an event.
-    asked: Mutex<usize>,
-    is_asked: Condvar,
+    /// The events whose responses are still to come, by their ids.
+    pending: Mutex<HashMap<String, (Reply, mpsc::Sender<LambdaResponse>)>>,
+    /// The messages of the environment that are not responses, by their names.
+    messages: Mutex<HashMap<String, Value>>,
+    message_arrived: Condvar,
+    /// How often the environment asked for an event.
+    polls: Mutex<usize>,
+    polled: Condvar,
 }
 
 impl Event {
-    /// An event that comes with all that Lambda says, and has a minute.
+    /// An event with the header fields that Lambda sends, whose deadline is in one minute.
     pub fn new(payload: impl Into<Vec<u8>>) -> Self {
         static EVENTS: AtomicU64 = AtomicU64::new(1);
         let id = format!("8476a536-e9f4-11e8-9739-{:012x}", EVENTS.fetch_add(1, Relaxed));
         let arn = "arn:aws:lambda:eu-central-1:123456789012:function:tests".to_owned();
         let headers = [("lambda-runtime-invoked-function-arn", arn)].into();
-        let event = Self { id, payload: payload.into(), headers, reply: Reply::Taken };
+        let event = Self { id, payload: payload.into(), headers, reply: Reply::Accepted };
         event.with_time(Duration::from_secs(60))
     }
 
-    /// The event of a function URL that is sent `request`.
+    /// The event that a function URL makes of `request`.
     pub fn of_request(request: &Request<Option<Vec<u8>>>) -> Self {
         Self::new(function_url(request).to_string())
     }
 
-    /// The same event under an id of its own.
+    /// The same event with a new id.
     #[must_use]
-    pub fn again(self) -> Self {
+    pub fn with_new_id(self) -> Self {
         let Self { id, .. } = Self::new([]);
         Self { id, ..self }
     }
 
-    /// The same event with so much time left.
+    /// The same event whose deadline is `left` from now.
     #[must_use]
     pub fn with_time(self, left: Duration) -> Self {
         let deadline = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + left;
@@ -125,21 +125,21 @@ impl Event {
         self
     }
 
-    /// The same event, whose answer becomes `reply`.
+    /// The same event, to whose response the API reacts with `reply`.
     #[must_use]
     pub fn with_reply(self, reply: Reply) -> Self {
         Self { reply, ..self }
     }
 }
 
-impl Invoked {
-    /// The answer as JSON.
+impl LambdaResponse {
+    /// The body as JSON.
     pub fn json(&self) -> Value {
         let text = String::from_utf8_lossy(&self.body);
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
-    /// A streamed answer's prelude and body.
+    /// The prelude and the body of a streamed response.
     pub fn streamed(&self) -> (Value, &[u8]) {
         let delimiter = self.body.windows(8).position(|window| window == [0; 8]).expect("a prelude and its end");
         (serde_json::from_slice(&self.body[..delimiter]).unwrap(), &self.body[delimiter + 8..])
@@ -147,65 +147,66 @@ impl Invoked {
 }
 
 impl RuntimeApi {
-    /// Starts serving.
+    /// Starts the server.
     pub fn start() -> Self {
         let shared = Arc::<Shared>::default();
-        let (next, events) = tokio::sync::mpsc::unbounded_channel();
-        let (ending, ended) = oneshot::channel();
+        let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel();
         let (bound, address) = mpsc::channel();
         let server = Server { shared: Arc::clone(&shared), events: Arc::new(events.into()) };
-        let serving = thread::spawn(move || {
+        let thread = thread::spawn(move || {
             let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             tokio.block_on(async {
                 tokio::select! {
                     () = server.serve(bound) => {}
-                    _ = ended => {}
+                    _ = stopped => {}
                 }
             });
         });
         let address = address.recv().unwrap();
-        Self { address, shared, next, ending: Some(ending), serving: Some(serving) }
+        Self { address, shared, events: sender, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Where it listens: `127.0.0.1:43210`.
+    /// The address of the server: `127.0.0.1:43210`.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Offers an event, and gives its answer once that came.
-    pub fn offer(&self, event: Event) -> mpsc::Receiver<Invoked> {
-        let (answer, answered) = mpsc::channel();
-        self.shared.waiting.lock().unwrap().insert(event.id.clone(), (event.reply, answer));
-        self.next.send(event).expect("the API serves as long as it is there");
-        answered
+    /// Offers an event to the environment. Its response arrives on the returned channel.
+    pub fn offer(&self, event: Event) -> mpsc::Receiver<LambdaResponse> {
+        let (sender, response) = mpsc::channel();
+        self.shared.pending.lock().unwrap().insert(event.id.clone(), (event.reply, sender));
+        self.events.send(event).expect("the server runs until the API is dropped");
+        response
     }
 
-    /// Offers an event and waits for the answer; nothing where none comes.
-    pub fn invoke(&self, event: Event) -> Option<Invoked> {
+    /// Offers an event and waits for the response. `None` if none comes.
+    pub fn invoke(&self, event: Event) -> Option<LambdaResponse> {
         self.offer(event).recv_timeout(PATIENCE).ok()
     }
 
-    /// Waits until it was asked for an event so often.
-    pub fn wait_until_asked(&self, times: usize) {
-        let asked = self.shared.asked.lock().unwrap();
-        let waiting = self.shared.is_asked.wait_timeout_while(asked, PATIENCE, |asked| *asked < times);
-        let (asked, _) = waiting.unwrap();
-        assert!(*asked >= times, "it was asked {asked} times");
+    /// Waits until the environment has asked for an event this often.
+    pub fn wait_for_polls(&self, times: usize) {
+        let polls = self.shared.polls.lock().unwrap();
+        let waiting = self.shared.polled.wait_timeout_while(polls, PATIENCE, |polls| *polls < times);
+        let (polls, _) = waiting.unwrap();
+        assert!(*polls >= times, "the environment asked for an event {polls} times");
     }
 
-    /// What it was told by an `extension` that registered, or of an `init_error`, once it was.
-    pub fn wait_for(&self, what: &str) -> Value {
-        let told = self.shared.told.lock().unwrap();
-        let waiting = self.shared.is_told.wait_timeout_while(told, PATIENCE, |told| !told.contains_key(what));
-        let (told, _) = waiting.unwrap();
-        told.get(what).unwrap_or_else(|| panic!("nothing was told of {what}")).clone()
+    /// Waits for a message of the environment: `extension` when an extension registers, or `init_error`.
+    pub fn wait_for_message(&self, name: &str) -> Value {
+        let messages = self.shared.messages.lock().unwrap();
+        let arrived = &self.shared.message_arrived;
+        let waiting = arrived.wait_timeout_while(messages, PATIENCE, |messages| !messages.contains_key(name));
+        let (messages, _) = waiting.unwrap();
+        messages.get(name).unwrap_or_else(|| panic!("no message {name}")).clone()
     }
 }
 
 impl Drop for RuntimeApi {
     fn drop(&mut self) {
-        drop(self.ending.take());
-        drop(self.serving.take().map(JoinHandle::join));
+        drop(self.stop.take());
+        drop(self.thread.take().map(JoinHandle::join));
     }
 }
 
@@ -215,10 +216,10 @@ struct Server {
     events: Arc<tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<Event>>>,
 }
 
-/// The connection ends: what is left of the exchange is not wanted.
+/// The API closes the connection on purpose.
 #[derive(Debug, thiserror::Error)]
-#[error("cut")]
-struct Cut;
+#[error("disconnected on purpose")]
+struct Disconnected;
 
 impl Server {
     async fn serve(self, bound: mpsc::Sender<String>) {
@@ -229,28 +230,28 @@ impl Server {
             let server = self.clone();
             tokio::spawn(async move {
                 let service = service_fn(move |request| server.clone().answer(request));
-                // One that is cut has ended as it was to.
+                // An error means that the API disconnected on purpose.
                 drop(http1::Builder::new().serve_connection(TokioIo::new(connection), service).await);
             });
         }
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Disconnected> {
         let path = request.uri().path().to_owned();
         let segments: Vec<_> = path.split('/').skip(1).collect();
         match segments.as_slice() {
             ["2018-06-01", "runtime", "invocation", "next"] => Ok(self.next().await),
-            ["2018-06-01", "runtime", "invocation", id, endpoint] => self.take(id, endpoint, request).await,
-            ["2018-06-01", "runtime", "init", "error"] => self.tell("init_error", request).await,
-            ["2020-01-01", "extension", "register"] => self.tell("extension", request).await,
+            ["2018-06-01", "runtime", "invocation", id, endpoint] => self.take_response(id, endpoint, request).await,
+            ["2018-06-01", "runtime", "init", "error"] => self.take_message("init_error", request).await,
+            ["2020-01-01", "extension", "register"] => self.take_message("extension", request).await,
             ["2020-01-01", "extension", "event", "next"] => std::future::pending().await,
             _ => Ok(status(StatusCode::NOT_FOUND)),
         }
     }
 
     async fn next(&self) -> Response<Full<Bytes>> {
-        *self.shared.asked.lock().unwrap() += 1;
-        self.shared.is_asked.notify_all();
+        *self.shared.polls.lock().unwrap() += 1;
+        self.shared.polled.notify_all();
         let Some(event) = self.events.lock().await.recv().await else { return std::future::pending().await };
         let mut response = Response::builder().header("lambda-runtime-aws-request-id", event.id);
         for (name, value) in event.headers {
@@ -259,47 +260,56 @@ impl Server {
         response.body(event.payload.into()).unwrap()
     }
 
-    async fn take(&self, id: &str, endpoint: &str, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
-        let Some((reply, answer)) = self.shared.waiting.lock().unwrap().remove(id) else {
+    async fn take_response(
+        &self,
+        id: &str,
+        endpoint: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Disconnected> {
+        let Some((reply, sender)) = self.shared.pending.lock().unwrap().remove(id) else {
             return Ok(status(StatusCode::BAD_REQUEST));
         };
-        let enough = if let Reply::Cut(bytes) = reply { bytes } else { usize::MAX };
-        let invoked = read(endpoint, request, enough).await?;
-        // Nobody listens to the answer of an event that was only offered.
-        drop(answer.send(invoked));
+        let enough = if let Reply::Disconnect(bytes) = reply { bytes } else { usize::MAX };
+        let response = read(endpoint, request, enough).await?;
+        // The test may have dropped the receiver.
+        drop(sender.send(response));
         match reply {
-            Reply::Taken => Ok(status(StatusCode::ACCEPTED)),
-            Reply::Refused(code) => Ok(status(StatusCode::from_u16(code).unwrap())),
-            Reply::Cut(_) => Err(Cut),
+            Reply::Accepted => Ok(status(StatusCode::ACCEPTED)),
+            Reply::Rejected(code) => Ok(status(StatusCode::from_u16(code).unwrap())),
+            Reply::Disconnect(_) => Err(Disconnected),
         }
     }
 
-    async fn tell(&self, name: &str, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
-        let said = read(name, request, usize::MAX).await?;
-        self.shared.told.lock().unwrap().insert(name.to_owned(), said.json());
-        self.shared.is_told.notify_all();
+    async fn take_message(
+        &self,
+        name: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Disconnected> {
+        let message = read(name, request, usize::MAX).await?;
+        self.shared.messages.lock().unwrap().insert(name.to_owned(), message.json());
+        self.shared.message_arrived.notify_all();
         let registered = json!({ "functionName": "tests", "functionVersion": "$LATEST", "handler": "bootstrap" });
         let response = Response::builder().status(if name == "extension" { 200 } else { 202 });
         Ok(response.header("lambda-extension-identifier", "e").body(registered.to_string().into()).unwrap())
     }
 }
 
-/// What a request says, up to where it is enough.
-async fn read(endpoint: &str, request: Request<Incoming>, enough: usize) -> Result<Invoked, Cut> {
+/// Reads a request until its body has `enough` bytes.
+async fn read(endpoint: &str, request: Request<Incoming>, enough: usize) -> Result<LambdaResponse, Disconnected> {
     let (parts, mut incoming) = request.into_parts();
     let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
     while body.len() < enough
         && let Some(frame) = incoming.frame().await
     {
-        match frame.map_err(|_| Cut)?.into_data() {
+        match frame.map_err(|_| Disconnected)?.into_data() {
             Ok(data) => body.extend_from_slice(&data),
             Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
         }
     }
-    Ok(Invoked { endpoint: endpoint.to_owned(), headers: parts.headers, body, trailers })
+    Ok(LambdaResponse { endpoint: endpoint.to_owned(), headers: parts.headers, body, trailers })
 }
 
-/// A request as a function URL makes an event of it.
+/// The event that a function URL makes of a request.
 fn function_url(request: &Request<Option<Vec<u8>>>) -> Value {
     let (path, body) = (request.uri().path(), request.body().as_ref().map(|body| STANDARD.encode(body)));
     let field = |(name, value): (&HeaderName, &HeaderValue)| (name.to_string(), value.to_str().unwrap().into());

@@ -1,4 +1,4 @@
-//! `nebula serve`, and requests to it.
+//! A `nebula serve` process, and requests to it.
 
 use std::{io::Read as _, ops::Deref, process::Stdio};
 
@@ -7,53 +7,53 @@ use ureq::{Agent, AsSendBody};
 
 use crate::{
     PATIENCE,
-    nebula::{Nebula, Ran},
+    nebula::{Nebula, ProcessOutput},
     process::Process,
     project::Project,
 };
 
-/// A `nebula serve` process on a port that was free. Dropping it ends it.
+/// A `nebula serve` process on a free port. Dropping it kills the process.
 pub struct Server {
     process: Process,
     address: String,
     agent: Agent,
 }
 
-/// A response, as far as it came.
+/// A response, as far as it arrived.
 #[derive(Debug)]
-pub struct Answered {
-    /// Its status.
+pub struct HttpResponse {
+    /// The status.
     pub status: u16,
-    /// Its header fields.
+    /// The header fields.
     pub headers: HeaderMap,
-    /// What came of its body.
+    /// The body, as far as it arrived.
     pub body: Vec<u8>,
     /// Whether the connection ended before the body did.
     pub broken_off: bool,
 }
 
 impl Server {
-    /// Starts a server of the functions of `project`, which logs all that it can say in JSON.
+    /// Starts a server with the functions of `project`. It logs every report, in JSON.
     ///
     /// # Errors
-    /// What became of the process where it ended instead.
-    pub fn start(nebula: &Nebula, project: &Project, options: &[&str]) -> Result<Self, Ran> {
+    /// Returns the output of the process if it exits instead of listening.
+    pub fn start(nebula: &Nebula, project: &Project, options: &[&str]) -> Result<Self, ProcessOutput> {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--reports", "all", "--log-format", "json"];
         let mut command = nebula.command(project, [&arguments, options].concat());
         let process = Process::start(command.stderr(Stdio::piped()));
-        let Some(address) = process.listening() else { return Err(process.ended()) };
+        let Some(address) = process.wait_for_address() else { return Err(process.wait()) };
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).proxy(None);
         let agent = config.user_agent("nebula-tests").accept("").build().into();
         Ok(Self { process, address, agent })
     }
 
-    /// Where it listens: `127.0.0.1:43210`.
+    /// The server's address: `127.0.0.1:43210`.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Sends a request whose URI is only a path, and takes the response as far as it comes.
-    pub fn send(&self, request: Request<impl AsSendBody>) -> Answered {
+    /// Sends a request whose URI is only a path, and returns the response as far as it arrives.
+    pub fn send(&self, request: Request<impl AsSendBody>) -> HttpResponse {
         let (mut parts, body) = request.into_parts();
         parts.uri = format!("http://{}{}", self.address, parts.uri).parse().unwrap();
         let request = self.agent.configure_request(Request::from_parts(parts, body)).allow_non_standard_methods(true);
@@ -61,11 +61,11 @@ impl Server {
         let (parts, body) = response.into_parts();
         let mut received = Vec::new();
         let broken_off = body.into_reader().read_to_end(&mut received).is_err();
-        Answered { status: parts.status.as_u16(), headers: parts.headers, body: received, broken_off }
+        HttpResponse { status: parts.status.as_u16(), headers: parts.headers, body: received, broken_off }
     }
 
-    /// Sends a GET, and takes the response as far as it comes.
-    pub fn get(&self, path: &str) -> Answered {
+    /// Sends a GET, and returns the response as far as it arrives.
+    pub fn get(&self, path: &str) -> HttpResponse {
         self.send(Request::get(path).body(()).unwrap())
     }
 }
@@ -78,7 +78,7 @@ impl Deref for Server {
     }
 }
 
-impl Answered {
+impl HttpResponse {
     /// A header field's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())

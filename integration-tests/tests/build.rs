@@ -1,4 +1,4 @@
-//! `build` of a function: its file is made when it is not there, and again when what it is made of changes.
+//! The key `build` of a function: its command runs if the source is missing, and again when its inputs change.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -10,10 +10,10 @@ use std::{
 
 use nebula_integration_tests::{Nebula, Project, Server};
 
-/// Much longer than it ever takes.
+/// How long a test waits before it fails. Nothing normally takes nearly as long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A project of a function that multiplies by the number in `src/factor`, made by a command that notes each run.
+/// A project whose function multiplies by the number in `src/factor`. Its build command adds a line to `.runs`.
 fn project() -> Project {
     let project = Project::new([]);
     let module =
@@ -25,29 +25,29 @@ fn project() -> Project {
     project
 }
 
-fn watched(project: &Project) -> Server {
+fn serve_and_watch(project: &Project) -> Server {
     Server::start(&Nebula::built(), project, &["--watch"]).unwrap()
 }
 
-fn runs(project: &Project) -> usize {
+fn build_runs(project: &Project) -> usize {
     fs::read_to_string(project.join(".runs")).map_or(0, |runs| runs.lines().count())
 }
 
-/// Calls until the answer is `expected`. Until then it may only be what it was.
-fn answers(server: &Server, expected: &str, before: &str) {
+/// Calls the function until it returns `expected`. Until then it must return `before`.
+fn wait_for_change(server: &Server, expected: &str, before: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let answered = server.get("/api/scale/1").text();
-        if answered == expected {
+        let result = server.get("/api/scale/1").text();
+        if result == expected {
             return;
         }
-        assert_eq!(answered, before, "{}", server.log());
+        assert_eq!(result, before, "{}", server.log());
         assert!(Instant::now() < deadline, "{}", server.log());
     }
 }
 
-/// Calls until the function is there and the answer is `expected`.
-fn wait_for_answer(server: &Server, expected: &str) {
+/// Calls the function until it exists and returns `expected`.
+fn wait_for_result(server: &Server, expected: &str) {
     let deadline = Instant::now() + PATIENCE;
     while server.get("/api/scale/1").text() != expected {
         assert!(Instant::now() < deadline, "{}", server.log());
@@ -55,85 +55,86 @@ fn wait_for_answer(server: &Server, expected: &str) {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_built_and_one_that_is_there_is_not() {
+fn a_missing_source_is_built_and_an_existing_one_is_not() {
     let project = project();
-    answers(&Server::start(&Nebula::built(), &project, &[]).unwrap(), "10", "10");
-    assert_eq!(runs(&project), 1);
+    wait_for_change(&Server::start(&Nebula::built(), &project, &[]).unwrap(), "10", "10");
+    assert_eq!(build_runs(&project), 1);
     project.write("src/factor", "20");
-    answers(&Server::start(&Nebula::built(), &project, &[]).unwrap(), "10", "10");
-    assert_eq!(runs(&project), 1);
+    wait_for_change(&Server::start(&Nebula::built(), &project, &[]).unwrap(), "10", "10");
+    assert_eq!(build_runs(&project), 1);
 }
 
 #[test]
-fn a_server_whose_function_cannot_be_built_does_not_start_and_shows_why() {
+fn a_server_does_not_start_and_says_why_if_a_build_fails() {
     let project = project();
     project.write("build.sh", "echo one line; echo another >&2; exit 3\n");
-    let ran = Server::start(&Nebula::built(), &project, &[]).err().unwrap();
-    assert_eq!(ran.exit_code, 65, "{ran:#?}");
+    let output = Server::start(&Nebula::built(), &project, &[]).err().unwrap();
+    assert_eq!(output.exit_code, 65, "{output:#?}");
     for expected in ["one line", "another", "failed to build function scale", "`sh build.sh` failed: exit status: 3"] {
-        assert!(ran.stderr.contains(expected), "{expected}: {ran:#?}");
+        assert!(output.stderr.contains(expected), "{expected}: {output:#?}");
     }
 }
 
 #[test]
-fn a_change_of_what_it_is_made_of_is_built_and_served() {
+fn a_change_of_a_build_input_is_built_and_served() {
     let project = project();
-    let server = watched(&project);
-    answers(&server, "10", "10");
+    let server = serve_and_watch(&project);
+    wait_for_change(&server, "10", "10");
     project.write("src/factor", "20");
-    answers(&server, "20", "10");
+    wait_for_change(&server, "20", "10");
     project.write("scale.template", "(module (func (export \"scale\") (param i32) (result i32) (i32.const 5)))");
-    answers(&server, "5", "20");
+    wait_for_change(&server, "5", "20");
 }
 
 #[test]
-fn a_file_in_a_folder_that_is_made_later_is_a_change_too() {
+fn a_change_in_a_folder_that_is_made_later_is_built_and_served() {
     let project = project();
-    let server = watched(&project);
-    answers(&server, "10", "10");
+    let server = serve_and_watch(&project);
+    wait_for_change(&server, "10", "10");
     project.write("build.sh", "cp more/deep/scale.wat . || cp scale.template scale.wat\n");
     project.write("scale.template", "(module (func (export \"scale\") (param i32) (result i32) (i32.const 5)))");
-    answers(&server, "5", "10");
+    wait_for_change(&server, "5", "10");
     project.write("more/deep/scale.wat", "(module (func (export \"scale\") (param i32) (result i32) (i32.const 6)))");
-    answers(&server, "6", "5");
+    wait_for_change(&server, "6", "5");
     project.write("more/deep/scale.wat", "(module (func (export \"scale\") (param i32) (result i32) (i32.const 7)))");
-    answers(&server, "7", "6");
+    wait_for_change(&server, "7", "6");
 }
 
 #[test]
-fn a_build_that_fails_leaves_the_last_version_and_shows_what_it_said() {
+fn a_failed_build_keeps_the_last_version_and_its_output_is_logged() {
     let project = project();
-    let server = watched(&project);
-    answers(&server, "10", "10");
+    let server = serve_and_watch(&project);
+    wait_for_change(&server, "10", "10");
     let build = fs::read_to_string(project.join("build.sh")).unwrap();
     project.write("build.sh", "echo 'expected a semicolon' >&2; exit 1\n");
     server.wait_for_log("expected a semicolon");
     server.wait_for_log("scale stays as it is: failed to build function scale");
-    answers(&server, "10", "10");
+    wait_for_change(&server, "10", "10");
     project.write("src/factor", "20");
     project.write("build.sh", build);
-    answers(&server, "20", "10");
+    wait_for_change(&server, "20", "10");
 }
 
 #[test]
-fn what_a_build_and_its_function_write_is_no_reason_to_build_again() {
+fn files_that_a_build_writes_do_not_start_another_build() {
     let project = project();
     let build = "mkdir -p target node_modules\ndate +%N | tee target/a node_modules/a .dot\necho same > generated\n";
     let build = build.to_owned() + &fs::read_to_string(project.join("build.sh")).unwrap();
     project.write("build.sh", build);
-    let server = watched(&project);
-    answers(&server, "10", "10");
+    let server = serve_and_watch(&project);
+    wait_for_change(&server, "10", "10");
     for (factor, before) in [("20", "10"), ("30", "20"), ("40", "30")] {
         project.write("src/factor", factor);
-        answers(&server, factor, before);
+        wait_for_change(&server, factor, before);
     }
-    // One at the start, one for each change, and one for the first sight of a file that is written the same each time.
-    let before_last = runs(&project);
-    assert!((4..=5).contains(&before_last), "{before_last} runs\n{}", server.log());
+    // One build at the start and one for each change. One more may come when the server first sees the file
+    // `generated`.
+    let runs = build_runs(&project);
+    assert!((4..=5).contains(&runs), "{runs} runs\n{}", server.log());
 }
 
 #[test]
-fn builds_that_hang_hold_up_no_other_function_nor_the_start() {
+fn hanging_builds_delay_neither_the_start_nor_other_functions() {
     let project = project();
     let hang = "if [ -e src/hang ]; then sleep 86400; fi; ";
     let function =
@@ -142,37 +143,37 @@ fn builds_that_hang_hold_up_no_other_function_nor_the_start() {
         (0..5).map(|number| function(&format!("hang-{number}"), &format!("{hang}: {number}"))).collect();
     project.write("src/hang", "");
     project.write("nebula.toml", hanging + &function("scale", "sh build.sh"));
-    let server = watched(&project);
-    wait_for_answer(&server, "10");
+    let server = serve_and_watch(&project);
+    wait_for_result(&server, "10");
     project.write("src/factor", "20");
-    answers(&server, "20", "10");
+    wait_for_change(&server, "20", "10");
 }
 
 #[test]
-fn a_build_ends_at_its_limit_and_the_function_stays() {
+fn a_build_ends_at_its_timeout_and_the_function_stays() {
     let project = project();
-    let server = watched(&project);
-    answers(&server, "10", "10");
+    let server = serve_and_watch(&project);
+    wait_for_change(&server, "10", "10");
     let function = "[functions.scale]\nsource = \"scale.wat\"\nbuild_timeout = \"100ms\"\nbuild = \"sleep 86400\"\n";
     project.write("nebula.toml", function);
     server.wait_for_log("`sleep 86400` was ended after 100ms: build_timeout says how long it may take");
-    answers(&server, "10", "10");
+    wait_for_change(&server, "10", "10");
 }
 
 #[test]
-fn a_build_that_writes_beside_its_sources_is_named_and_comes_to_an_end() {
+fn a_build_that_writes_beside_its_inputs_is_named_and_does_not_repeat_forever() {
     let project = project();
     let build = fs::read_to_string(project.join("build.sh")).unwrap();
     project.write("build.sh", build + "date +%s%N > stamp\n");
-    let server = watched(&project);
+    let server = serve_and_watch(&project);
     server.wait_for_log("stamp was written during two builds in a row");
-    answers(&server, "10", "10");
+    wait_for_change(&server, "10", "10");
     project.write("src/factor", "20");
-    answers(&server, "20", "10");
+    wait_for_change(&server, "20", "10");
 }
 
 #[test]
-fn the_log_in_the_folder_is_no_reason_to_build_and_neither_is_what_is_left_out() {
+fn ignored_files_and_the_servers_own_log_do_not_start_a_build() {
     let project = project();
     project.write(".gitignore", "by-git\n");
     let toml = fs::read_to_string(project.join("nebula.toml")).unwrap();
@@ -180,21 +181,21 @@ fn the_log_in_the_folder_is_no_reason_to_build_and_neither_is_what_is_left_out()
     let log = fs::File::create(project.join("server-output")).unwrap();
     let mut command = Nebula::built().command(&project, ["serve", "--watch", "--listen", "127.0.0.1:0"]);
     let mut server = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-    let built = |times: usize| {
+    let wait_for_builds = |times: usize| {
         let deadline = Instant::now() + PATIENCE;
-        while runs(&project) < times {
+        while build_runs(&project) < times {
             assert!(Instant::now() < deadline, "{}", fs::read_to_string(project.join("server-output")).unwrap());
             thread::yield_now();
         }
         let log = fs::read_to_string(project.join("server-output")).unwrap();
-        assert_eq!(runs(&project), times, "{log}");
+        assert_eq!(build_runs(&project), times, "{log}");
     };
-    built(1);
+    wait_for_builds(1);
     for times in 2..5 {
         project.write("by-git", times.to_string());
         project.write("by-setting", times.to_string());
         project.write("src/factor", times.to_string());
-        built(times);
+        wait_for_builds(times);
     }
     server.kill().unwrap();
     server.wait().unwrap();

@@ -1,4 +1,4 @@
-//! Components in a server: where they are mounted, what they may reach, what they share, what they are made of.
+//! Components in a server: routes, outgoing requests, timeouts, reused instances and composition.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -10,16 +10,16 @@ use std::{
 };
 
 use http::Request;
-use nebula_integration_tests::{Answered, Guest, Nebula, Project, Server};
+use nebula_integration_tests::{Guest, HttpResponse, Nebula, Project, Server};
 use serde_json::Value;
 
-/// A server and the folder of its store.
-struct Served {
+/// A server and the project that it serves.
+struct RunningServer {
     server: Server,
     _project: Project,
 }
 
-impl Deref for Served {
+impl Deref for RunningServer {
     type Target = Server;
 
     fn deref(&self) -> &Server {
@@ -27,8 +27,8 @@ impl Deref for Served {
     }
 }
 
-/// A server of some guests, each with keys of its own in `nebula.toml`, and of what stands behind them there.
-fn serve(guests: &[(&str, &str)], rest: &str) -> Served {
+/// Starts a server with some guests. Each has its own keys in `nebula.toml`; `rest` is the end of that file.
+fn serve(guests: &[(&str, &str)], rest: &str) -> RunningServer {
     let mut config = String::new();
     for (name, keys) in guests {
         let source = Guest::named(name).unwrap().path;
@@ -37,16 +37,17 @@ fn serve(guests: &[(&str, &str)], rest: &str) -> Served {
     let project = Project::new([]);
     project.write("nebula.toml", config + rest);
     let server = Server::start(&Nebula::built(), &project, &[]).unwrap();
-    Served { server, _project: project }
+    RunningServer { server, _project: project }
 }
 
-fn problem(answered: &Answered) -> (u16, Value) {
-    let problem: Value = serde_json::from_str(&answered.text()).unwrap();
-    (answered.status, problem.get("kind").unwrap().clone())
+/// The status and the error kind of a problem document.
+fn problem(response: &HttpResponse) -> (u16, Value) {
+    let problem: Value = serde_json::from_str(&response.text()).unwrap();
+    (response.status, problem.get("kind").unwrap().clone())
 }
 
 #[test]
-fn a_function_answers_at_a_path_and_a_host_of_its_own_and_sees_only_what_is_below() {
+fn a_function_with_a_route_sees_the_path_below_it() {
     let routes = "[[routes]]\npath = \"/shop\"\nfunction = \"http-request\"\n\
                   [[routes]]\nhost = \"hello.test\"\npath = \"/\"\nfunction = \"http-hello\"\n";
     let server = serve(&[("http-request", ""), ("http-hello", "")], routes);
@@ -63,10 +64,10 @@ fn a_function_answers_at_a_path_and_a_host_of_its_own_and_sees_only_what_is_belo
 }
 
 #[test]
-fn a_functions_own_requests_go_where_they_are_allowed_and_a_refusal_says_which_line_to_add() {
+fn outgoing_requests_reach_only_allowed_hosts_and_the_log_says_what_to_add() {
     let target = serve(&[("http-hello", "")], "");
     let url = |host: &str| format!("http://{host}/api/http-hello");
-    // Allowed as any host is, and not as the address that it has.
+    // The pattern allows its port on every host name, but not its IP address.
     let behind = serve(&[("http-hello", "")], "");
     let other = behind.address();
     let allowed = format!("allow_hosts = [\"{}\", \"*:{}\"]", target.address(), other.rsplit_once(':').unwrap().1);
@@ -82,14 +83,14 @@ fn a_functions_own_requests_go_where_they_are_allowed_and_a_refusal_says_which_l
     server.wait_for_log(&format!("add \"{other}\" to allow_hosts"));
 }
 
-/// A server that takes connections, sends each of them this, and then nothing.
-fn silent(beginning: &'static str) -> SocketAddr {
+/// Starts a server that sends `beginning` on each connection, and then nothing more.
+fn start_silent_server(beginning: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let mut connections = Vec::new();
         for mut connection in listener.incoming().map_while(Result::ok) {
-            // A client that has left by now is no failure here. One that asks is answered then, and not before.
+            // The server answers after it has received a request. An error means that the client has left.
             let _ = connection.read(&mut [0; 1024]);
             let _ = connection.write_all(beginning.as_bytes());
             connections.push(connection);
@@ -98,8 +99,8 @@ fn silent(beginning: &'static str) -> SocketAddr {
     address
 }
 
-/// A server that answers each request with its head.
-fn telling() -> SocketAddr {
+/// Starts a server that answers each request with the request's own head.
+fn start_head_echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -118,8 +119,8 @@ fn telling() -> SocketAddr {
 }
 
 #[test]
-fn a_functions_own_request_carries_the_trace_of_its_invocation_also_in_an_instance_that_is_used_again() {
-    let peer = telling();
+fn an_outgoing_request_carries_the_trace_of_its_invocation_in_fresh_and_reused_instances() {
+    let peer = start_head_echo();
     let allowed = format!("allow_hosts = [\"{peer}\"]");
     let reused = format!("{allowed}\nreuse = {{}}");
     let server = serve(&[("http-fetch", &allowed), ("http3-fetch", &reused)], "");
@@ -127,19 +128,19 @@ fn a_functions_own_request_carries_the_trace_of_its_invocation_also_in_an_instan
         for trace in ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-1-2-00"] {
             let request = Request::get(format!("/api/{guest}?url=http://{peer}/"));
             let request = request.header("traceparent", trace).header("tracestate", "vendor=1");
-            let told = server.send(request.body(Vec::new()).unwrap()).text();
+            let head = server.send(request.body(Vec::new()).unwrap()).text();
             for line in [format!("traceparent: {trace}\r\n"), "tracestate: vendor=1\r\n".to_owned()] {
-                assert!(told.contains(&line), "{guest}: {told}");
+                assert!(head.contains(&line), "{guest}: {head}");
             }
         }
-        let told = server.get(&format!("/api/{guest}?url=http://{peer}/")).text();
-        assert!(told.starts_with("GET / ") && !told.contains("traceparent"), "{guest}: {told}");
+        let head = server.get(&format!("/api/{guest}?url=http://{peer}/")).text();
+        assert!(head.starts_with("GET / ") && !head.contains("traceparent"), "{guest}: {head}");
     }
 }
 
 #[test]
-fn a_functions_own_request_tells_its_host_and_no_user_and_is_for_the_root_without_a_path() {
-    let peer = telling();
+fn an_outgoing_request_has_a_host_field_and_no_user_and_a_path() {
+    let peer = start_head_echo();
     let allowed = format!("allow_hosts = [\"{peer}\"]");
     let server = serve(&[("http-fetch", &allowed), ("http3-fetch", &allowed)], "");
     let cases = [
@@ -157,7 +158,7 @@ fn a_functions_own_request_tells_its_host_and_no_user_and_is_for_the_root_withou
 }
 
 #[test]
-fn a_streamed_response_is_limited_only_where_somebody_says_so() {
+fn a_streamed_response_is_limited_only_by_its_own_max_response_and_by_the_ceiling() {
     let limit = |file: &str, size| format!("[{file}]\nmax_response = \"{size}\"\n");
     // Two thousand events are 22,893 bytes.
     let cases = [
@@ -177,15 +178,15 @@ fn a_streamed_response_is_limited_only_where_somebody_says_so() {
 }
 
 #[test]
-fn a_streamed_response_may_be_larger_than_any_other_by_default() {
+fn a_streamed_response_may_exceed_the_default_limit_of_buffered_ones() {
     let server = serve(&[("http-echo", "max_request = \"10MiB\"")], "");
     let echoed = server.send(Request::post("/api/http-echo").body(vec![b'x'; 7 << 20]).unwrap());
     assert_eq!((echoed.status, echoed.body.len(), echoed.broken_off), (200, 7 << 20, false));
 }
 
 #[test]
-fn a_timeout_may_be_longer_than_any_clock_can_tell() {
-    // As many seconds as there are.
+fn a_timeout_may_be_longer_than_the_clock_can_represent() {
+    // The largest number of seconds.
     let longest = "timeout = \"18446744073709551615s\"";
     let reused = format!("{longest}\nreuse = {{ max_concurrent = 1 }}");
     let guests = [("http-events", longest), ("sleep", longest), ("http3-hello", &reused), ("treats", longest)];
@@ -197,19 +198,20 @@ fn a_timeout_may_be_longer_than_any_clock_can_tell() {
 }
 
 #[test]
-fn each_timeout_of_a_functions_own_request_counts_by_itself() {
-    let (mute, begins) = (silent(""), silent("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"));
-    let allowed = format!("allow_hosts = [\"{mute}\", \"{begins}\"]");
+fn each_timeout_of_an_outgoing_request_works_without_the_others() {
+    let (silent, partial) =
+        (start_silent_server(""), start_silent_server("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"));
+    let allowed = format!("allow_hosts = [\"{silent}\", \"{partial}\"]");
     let server = serve(&[("http-fetch", &allowed), ("http3-fetch", &allowed)], "");
-    // A connection of TLS is there when both have agreed, and this server never does.
+    // A TLS connection is established after a handshake. This server never answers one.
     let cases = [
-        (format!("https://{mute}/&connect=20"), "ErrorCode::ConnectionTimeout"),
-        (format!("https://{mute}/&connect=20&first-byte=600000"), "ErrorCode::ConnectionTimeout"),
-        (format!("http://{mute}/&first-byte=20"), "ErrorCode::ConnectionReadTimeout"),
-        (format!("http://{mute}/&first-byte=20&connect=600000"), "ErrorCode::ConnectionReadTimeout"),
-        (format!("http://{mute}/&first-byte=20&between-bytes=600000"), "ErrorCode::ConnectionReadTimeout"),
-        // The largest numbers that a guest can say, whose sum no clock can tell.
-        (format!("http://{mute}/&first-byte=20&connect=18446744073709"), "ErrorCode::ConnectionReadTimeout"),
+        (format!("https://{silent}/&connect=20"), "ErrorCode::ConnectionTimeout"),
+        (format!("https://{silent}/&connect=20&first-byte=600000"), "ErrorCode::ConnectionTimeout"),
+        (format!("http://{silent}/&first-byte=20"), "ErrorCode::ConnectionReadTimeout"),
+        (format!("http://{silent}/&first-byte=20&connect=600000"), "ErrorCode::ConnectionReadTimeout"),
+        (format!("http://{silent}/&first-byte=20&between-bytes=600000"), "ErrorCode::ConnectionReadTimeout"),
+        // The largest numbers that a guest can give. The clock cannot represent their sum.
+        (format!("http://{silent}/&first-byte=20&connect=18446744073709"), "ErrorCode::ConnectionReadTimeout"),
     ];
     for guest in ["http-fetch", "http3-fetch"] {
         let fetch = |url: &str| server.get(&format!("/api/{guest}?url={url}"));
@@ -217,26 +219,26 @@ fn each_timeout_of_a_functions_own_request_counts_by_itself() {
             let failed = fetch(url);
             assert_eq!((failed.status, failed.text().as_str()), (502, *expected), "{guest} {url}");
         }
-        let cut = fetch(&format!("http://{begins}/&between-bytes=20&first-byte=600000"));
+        let cut = fetch(&format!("http://{partial}/&between-bytes=20&first-byte=600000"));
         assert!(cut.broken_off && cut.text() == "half", "{guest}: {cut:?}");
     }
 }
 
 #[test]
-fn an_instance_is_used_again_where_that_is_asked_for_and_only_as_often() {
+fn an_instance_is_reused_only_if_configured_and_at_most_max_requests_times() {
     let reuse = "reuse = { max_requests = 3, idle = \"500000000000y\" }";
     let server = serve(&[("http3-trap", reuse)], "");
     let counts: Vec<_> = (0..7).map(|_| count(&server)).collect();
     assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1"]);
-    for never in ["", "reuse = { idle = \"1ns\" }"] {
-        let server = serve(&[("http3-trap", never)], "");
+    for never_reused in ["", "reuse = { idle = \"1ns\" }"] {
+        let server = serve(&[("http3-trap", never_reused)], "");
         let counts: Vec<_> = (0..3).map(|_| count(&server)).collect();
         assert_eq!(counts, ["1", "1", "1"]);
     }
 }
 
 #[test]
-fn an_instance_that_failed_or_whose_client_left_serves_nobody_else() {
+fn an_instance_is_not_reused_after_a_failure_or_after_its_client_left() {
     let server = serve(&[("http3-trap", "reuse = { idle = \"1m\" }\ntimeout = \"1s\"")], "");
     for (path, kind) in [("trap", "guest_fault"), ("spin", "timeout")] {
         assert_eq!(count(&server), "1");
@@ -246,7 +248,7 @@ fn an_instance_that_failed_or_whose_client_left_serves_nobody_else() {
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(b"GET /api/http3-trap/slow?ms=60000 HTTP/1.1\r\nhost: nebula\r\n\r\n").unwrap();
     wait_for_one_in_flight(&server);
-    // That one is taken.
+    // The waiting instance is busy now, so this request gets a new one.
     assert_eq!(count(&server), "1");
     drop(client);
     while !server.get("/metrics").text().contains("nebula_in_flight 0\n") {
@@ -255,7 +257,7 @@ fn an_instance_that_failed_or_whose_client_left_serves_nobody_else() {
     assert_eq!(count(&server), "2");
 }
 
-/// How many requests the instance has had that answers.
+/// Calls the guest, which returns the number of requests that its instance has served.
 fn count(server: &Server) -> String {
     server.get("/api/http3-trap/count").text()
 }
@@ -267,12 +269,12 @@ fn wait_for_one_in_flight(server: &Server) {
 }
 
 #[test]
-fn an_instance_that_is_used_again_answers_as_it_goes() {
+fn a_reused_instance_streams_its_response() {
     let server = serve(&[("http3-echo", "reuse = {}")], "");
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(b"POST /api/http3-echo HTTP/1.1\r\nhost: nebula\r\ncontent-length: 12\r\n\r\n").unwrap();
     let mut answer = Vec::new();
-    // Each piece is sent when the one before has come back.
+    // The client sends a piece when it has received the one before.
     for piece in ["first,", "second"] {
         client.write_all(piece.as_bytes()).unwrap();
         while !String::from_utf8_lossy(&answer).contains(piece) {
@@ -294,7 +296,7 @@ fn a_component_is_linked_to_the_function_that_it_imports() {
 }
 
 #[test]
-fn what_cannot_be_linked_is_refused_with_what_there_is() {
+fn an_import_that_cannot_be_linked_is_refused_with_the_available_names() {
     let cases = [
         ("nebula:tax/rate", "tax", "the component has no such import; it imports nebula:tax/rates"),
         ("nebula:tax/rates", "http-hello", "it has no such export; it exports wasi:http/incoming-handler@0.2"),
@@ -311,7 +313,7 @@ fn what_cannot_be_linked_is_refused_with_what_there_is() {
             source("http-hello")
         );
         project.write("nebula.toml", config);
-        let ended = Server::start(&Nebula::built(), &project, &[]).map(|_| ()).unwrap_err();
-        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+        let output = Server::start(&Nebula::built(), &project, &[]).map(|_| ()).unwrap_err();
+        assert!(output.stderr.contains(expected), "{}", output.stderr);
     }
 }

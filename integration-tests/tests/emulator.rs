@@ -1,6 +1,6 @@
-//! `bootstrap` under cargo-lambda's emulator of AWS Lambda, which is not ours.
+//! `bootstrap` in cargo-lambda's emulator of AWS Lambda, which other people wrote.
 //!
-//! Where cargo-lambda is not here, the tests are ignored, and their list says why.
+//! If cargo-lambda is not installed, the tests are ignored, and the list of tests says why.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -14,15 +14,15 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use nebula_integration_tests::{Guest, Package, Project, bootstrap};
 use ureq::Agent;
 
-/// How long an emulator may take to start: much longer than it ever does.
+/// How long a test waits for the emulator before it fails. It normally starts much sooner.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() {
-    let missing = (!is_here()).then_some("no cargo-lambda here: pip install cargo-lambda");
+    let missing = (!is_installed()).then_some("cargo-lambda is not installed: pip install cargo-lambda");
     let tests: [(&str, fn()); 3] = [
-        ("an_event_is_answered_with_its_function_s_result", event),
-        ("a_request_to_a_function_url_is_answered", request),
-        ("an_answer_is_streamed", stream),
+        ("an_event_returns_the_functions_result", event),
+        ("a_request_to_a_function_url_returns_the_functions_response", request),
+        ("a_response_is_streamed", stream),
     ];
     let trials = tests.into_iter().map(|(name, test)| {
         let trial = Trial::test(name, move || {
@@ -40,8 +40,8 @@ fn main() {
 fn event() {
     let emulator = Emulator::start(&[]);
     assert_eq!(emulator.invoke("10"), (true, "10".to_owned()));
-    let (succeeded, said) = emulator.invoke(r#"{"asked":10}"#);
-    assert!(!succeeded && said.contains("invalid_input") && said.contains("it is an object"), "{said}");
+    let (succeeded, output) = emulator.invoke(r#"{"asked":10}"#);
+    assert!(!succeeded && output.contains("invalid_input") && output.contains("it is an object"), "{output}");
     assert_eq!(emulator.invoke("11"), (true, "11".to_owned()));
 }
 
@@ -58,12 +58,12 @@ fn stream() {
     assert_eq!(emulator.get("/api/http-events?count=2&ms=1"), (200, "data: 1\n\ndata: 2\n\n".to_owned()));
 }
 
-fn is_here() -> bool {
+fn is_installed() -> bool {
     let version = Command::new("cargo-lambda").args(["lambda", "--version"]).stdout(Stdio::null()).status();
     version.is_ok_and(|status| status.success())
 }
 
-/// The emulator, and an environment in it. Dropping it ends both.
+/// The emulator and a `bootstrap` that it calls. Dropping it stops both.
 struct Emulator {
     address: SocketAddr,
     project: Project,
@@ -89,7 +89,7 @@ impl Emulator {
         emulator
     }
 
-    /// Waits until it listens.
+    /// Waits until the emulator listens.
     fn wait(&self) {
         let began = Instant::now();
         while TcpStream::connect(self.address).is_err() {
@@ -106,12 +106,12 @@ impl Emulator {
         cargo_lambda
     }
 
-    /// Whether the function succeeded with an event, and what `cargo lambda invoke` says.
+    /// Sends an event. Returns whether the function succeeded, and the output of `cargo lambda invoke`.
     fn invoke(&self, event: &str) -> (bool, String) {
         let mut command = self.cargo_lambda("invoke");
-        let output = command.args(["_", "--data-ascii", event]).stdout(Stdio::piped()).output().unwrap();
-        let said = if output.status.success() { output.stdout } else { output.stderr };
-        (output.status.success(), String::from_utf8(said).unwrap().trim().to_owned())
+        let result = command.args(["_", "--data-ascii", event]).stdout(Stdio::piped()).output().unwrap();
+        let output = if result.status.success() { result.stdout } else { result.stderr };
+        (result.status.success(), String::from_utf8(output).unwrap().trim().to_owned())
     }
 
     fn get(&self, path: &str) -> (u16, String) {
@@ -125,14 +125,14 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         for process in &mut self.processes {
-            // One that has ended already is no failure here.
+            // An error means that the process has ended already.
             let _ = process.kill();
             let _ = process.wait();
         }
     }
 }
 
-/// An address that was free a moment ago: the emulator does not say which it took.
+/// An address that was free a moment ago. The emulator needs a fixed port, because it does not say where it listens.
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has a free port");
     listener.local_addr().unwrap()

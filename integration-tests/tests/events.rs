@@ -1,13 +1,13 @@
-//! An event of each trigger of AWS Lambda, as AWS documents it, and the whole answer to it.
+//! An event of each AWS Lambda trigger, as AWS documents it, and the whole response to it.
 //!
-//! `events/` has a file for each: the function that the event is for, the event, and its answer. A test is named like
-//! the file.
+//! `events/` has one file for each test. It gives the function, the event and the expected response. The test has the
+//! name of the file.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use nebula_integration_tests::{Event, Function, Guest, Invoked, Lambda, Package};
+use nebula_integration_tests::{Event, Function, Guest, Lambda, LambdaResponse, Package};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,9 +15,9 @@ const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Documented {
+struct EventCase {
     function: String,
-    /// What the function's entry in `nebula.toml` says besides the source.
+    /// The keys of the function's entry in `nebula.toml`, except the source.
     #[serde(default)]
     config: toml::Table,
     event: Value,
@@ -37,28 +37,28 @@ fn main() {
 }
 
 fn check(file: &Path) -> Result<(), Failed> {
-    let documented: Documented = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-    let functions = Guest::named(&documented.function).unwrap().functions;
-    let function = functions.into_iter().find(|function| function.name == documented.function).unwrap();
-    let function = Function { config: documented.config, ..function };
+    let case: EventCase = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let functions = Guest::named(&case.function).unwrap().functions;
+    let function = functions.into_iter().find(|function| function.name == case.function).unwrap();
+    let function = Function { config: case.config, ..function };
     let package = Package::new(std::slice::from_ref(&function));
     let lambda = Lambda::start(&package, &[]);
 
-    let event = Event::new(documented.event.to_string());
+    let event = Event::new(case.event.to_string());
     let id = event.id.clone();
-    let invoked = lambda.invoke(event);
-    let expected = documented.error.as_ref().map_or(("response", &documented.answer), |error| ("error", error));
-    let answered = (invoked.endpoint.as_str(), &seen(&invoked, &id, &function, expected.1));
-    match answered == expected {
+    let response = lambda.invoke(event);
+    let expected = case.error.as_ref().map_or(("response", &case.answer), |error| ("error", error));
+    let observed = (response.endpoint.as_str(), &comparable(&response, &id, &function, expected.1));
+    match observed == expected {
         true => Ok(()),
-        false => Err(format!("- {} {:#}\n+ {} {:#}", expected.0, expected.1, answered.0, answered.1).into()),
+        false => Err(format!("- {} {:#}\n+ {} {:#}", expected.0, expected.1, observed.0, observed.1).into()),
     }
 }
 
-/// The answer with what only this invocation has replaced by what stands for it, and with a body of JSON read where
-/// that is expected.
-fn seen(invoked: &Invoked, id: &str, function: &Function, expected: &Value) -> Value {
-    let mut answer = invoked.json();
+/// The response with the values of this invocation replaced by placeholders. If a JSON body is expected, the body is
+/// parsed.
+fn comparable(response: &LambdaResponse, id: &str, function: &Function, expected: &Value) -> Value {
+    let mut answer = response.json();
     for headers in ["headers", "multiValueHeaders"] {
         let headers = answer.get_mut(headers).and_then(Value::as_object_mut);
         for value in headers.into_iter().flatten().flat_map(|(_, value)| values(value)) {
@@ -72,14 +72,14 @@ fn seen(invoked: &Invoked, id: &str, function: &Function, expected: &Value) -> V
     }
     if let (true, Some(body)) = (expected["body"].is_object(), answer["body"].as_str()) {
         let mut body: Value = serde_json::from_str(body).unwrap();
-        // Their order means nothing.
+        // The order of header fields has no meaning.
         body["headers"].as_array_mut().unwrap().sort_by_key(Value::to_string);
         answer["body"] = body;
     }
     answer
 }
 
-/// Whether the code was there already is a race: it is loaded while the first event is asked for.
+/// Whether `text` is a timing. The start may be cold or warm, because the code is loaded while the first event arrives.
 fn is_timing(text: &str) -> bool {
     ["cold", "warm"].iter().any(|start| text.starts_with(&format!("start;desc={start}, queued;dur=0, load;dur=")))
 }

@@ -1,23 +1,23 @@
-//! `nebula run FILE`: the options that stand for a published function's settings, and what a granted folder grants.
+//! `nebula run FILE`: options that replace the configuration of a published function, and access to granted folders.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, os::unix::fs::symlink};
 
-use nebula_integration_tests::{Guest, Nebula, Project, Ran};
+use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project};
 use serde_json::{Value, json};
 
-/// Runs a guest's file.
-fn run(project: &Project, guest: &str, options: &[&str], stdin: &str) -> Ran {
+/// Runs a guest with `nebula run FILE`.
+fn run(project: &Project, guest: &str, options: &[&str], stdin: &str) -> ProcessOutput {
     let file = Guest::named(guest).unwrap().path;
     Nebula::built().run(project, &[&["run", file.to_str().unwrap()], options].concat(), stdin.as_bytes())
 }
 
-fn json(ran: Ran) -> Value {
-    serde_json::from_slice(&ran.successful().stdout).unwrap()
+fn json(output: ProcessOutput) -> Value {
+    serde_json::from_slice(&output.expect_success().stdout).unwrap()
 }
 
 #[test]
-fn arguments_are_numbers_for_a_core_module_whatever_they_begin_with() {
+fn a_core_module_takes_negative_numbers_as_arguments() {
     let project = Project::new([]);
     let calls: [(&str, &[&str], &str); 5] = [
         ("add", &["2", "3"], "5\n"),
@@ -27,21 +27,21 @@ fn arguments_are_numbers_for_a_core_module_whatever_they_begin_with() {
         ("treats", &["10", "--output", "body"], "10\n"),
     ];
     for (guest, options, expected) in calls {
-        assert_eq!(run(&project, guest, options, "").successful().text(), expected, "{guest} {options:?}");
+        assert_eq!(run(&project, guest, options, "").expect_success().text(), expected, "{guest} {options:?}");
     }
 }
 
 #[test]
-fn environment_and_argv_are_those_of_the_command_line_and_nothing_else() {
+fn a_guest_gets_only_the_variables_and_arguments_of_the_command_line() {
     let project = Project::new([]);
     let options = ["--env", "A=1", "--env", "B=x=y", "--raw", "--", "--name", "Ada L."];
-    let said = json(run(&project, "environment", &options, ""));
+    let output = json(run(&project, "environment", &options, ""));
     let expected = json!({ "arguments": ["environment", "--name", "Ada L."], "environment": { "A": "1", "B": "x=y" } });
-    assert_eq!(said, expected);
+    assert_eq!(output, expected);
 }
 
 #[test]
-fn a_folder_is_read_and_only_written_where_it_is_granted_so() {
+fn a_granted_folder_is_read_only_by_default() {
     let project = Project::new([]);
     project.write("data/a.txt", "the text of a");
     let files = |dir: &str, request: &str| json(run(&project, "files", &["--dir", dir, "--raw"], request));
@@ -63,27 +63,27 @@ fn a_link_does_not_lead_out_of_a_granted_folder() {
     symlink("..", project.join("data/up")).unwrap();
     for path in ["relative", "absolute", "up/secret.txt", "../secret.txt", "up/data/../secret.txt"] {
         let request = json!(["read", format!("/data/{path}")]).to_string();
-        let said = json(run(&project, "files", &["--dir", "data::/data:rw", "--raw"], &request));
-        assert!(said["error"].is_string() && !said.to_string().contains("not for guests"), "{path}: {said}");
+        let output = json(run(&project, "files", &["--dir", "data::/data:rw", "--raw"], &request));
+        assert!(output["error"].is_string() && !output.to_string().contains("not for guests"), "{path}: {output}");
         let request = json!(["write", format!("/data/{path}"), "changed"]).to_string();
-        let said = json(run(&project, "files", &["--dir", "data::/data:rw", "--raw"], &request));
-        assert!(said["error"].is_string(), "{path}: {said}");
+        let output = json(run(&project, "files", &["--dir", "data::/data:rw", "--raw"], &request));
+        assert!(output["error"].is_string(), "{path}: {output}");
     }
     assert_eq!(fs::read_to_string(project.join("secret.txt")).unwrap(), "not for guests");
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_named() {
+fn the_error_names_a_granted_folder_that_is_missing() {
     let project = Project::new([]);
-    let ran = run(&project, "files", &["--dir", "gone::/data", "--raw"], "[]");
-    assert_eq!(ran.exit_code, 78, "{ran:#?}");
-    assert!(ran.stderr.contains("the folder gone cannot be granted: No such file or directory"), "{ran:#?}");
+    let output = run(&project, "files", &["--dir", "gone::/data", "--raw"], "[]");
+    assert_eq!(output.exit_code, 78, "{output:#?}");
+    assert!(output.stderr.contains("the folder gone cannot be granted: No such file or directory"), "{output:#?}");
 }
 
 #[test]
 fn memory_time_request_and_response_are_limited() {
     let project = Project::new([]);
-    assert_eq!(run(&project, "grow", &["--memory", "1MiB", "16"], "").successful().text(), "1\n");
+    assert_eq!(run(&project, "grow", &["--memory", "1MiB", "16"], "").expect_success().text(), "1\n");
     let calls: [(&str, &[&str], &str, i32, &str); 4] = [
         ("spin", &["--timeout", "100ms", "--raw"], "", 124, "timeout: the function did not end within 100ms"),
         (
@@ -109,18 +109,18 @@ fn memory_time_request_and_response_are_limited() {
         ),
     ];
     for (guest, options, stdin, code, expected) in calls {
-        let ran = run(&project, guest, options, stdin);
-        assert_eq!(ran.exit_code, code, "{ran:#?}");
-        assert!(ran.stderr.contains(&format!("error: {expected}")), "{ran:#?}");
+        let output = run(&project, guest, options, stdin);
+        assert_eq!(output.exit_code, code, "{output:#?}");
+        assert!(output.stderr.contains(&format!("error: {expected}")), "{output:#?}");
     }
 }
 
 #[test]
-fn the_settings_of_a_file_are_not_for_a_published_function() {
+fn options_for_a_file_are_refused_for_a_published_function() {
     let project = Project::new([]);
     for option in [["--env", "A=1"], ["--memory", "1MiB"], ["--timeout", "1s"], ["--export", "f"]] {
-        let ran = Nebula::built().run(&project, &[&["run", "treats", "10"], &option[..]].concat(), b"");
-        assert_eq!(ran.exit_code, 2, "{ran:#?}");
-        assert!(ran.stderr.contains(&format!("error: {} is for a FILE", option[0])), "{ran:#?}");
+        let output = Nebula::built().run(&project, &[&["run", "treats", "10"], &option[..]].concat(), b"");
+        assert_eq!(output.exit_code, 2, "{output:#?}");
+        assert!(output.stderr.contains(&format!("error: {} is for a FILE", option[0])), "{output:#?}");
     }
 }

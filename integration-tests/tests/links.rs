@@ -1,5 +1,5 @@
-//! The links of the documentation: each leads to a file that exists, and to a heading that is in it. A page of the
-//! site, docs/, links only to other pages of the site, and each page is in its table of contents.
+//! The links of the documentation: each leads to an existing file, and to a heading in it. A page of the site (`docs/`)
+//! links only to pages of the site. The site's table of contents lists every page.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -9,17 +9,17 @@ use std::{
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// Folders without documentation of our own.
+/// Folders that hold no documentation of Nebula.
 const SKIPPED: [&str; 4] = ["target", "node_modules", ".git", "templates"];
 
 #[test]
-fn every_link_of_the_documentation_leads_somewhere() {
+fn the_documentation_has_no_broken_link() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    assert_eq!(broken(repository), [""; 0]);
+    assert_eq!(faults(repository), [""; 0]);
 }
 
 #[test]
-fn a_link_to_nowhere_and_a_page_outside_the_table_of_contents_are_found() {
+fn broken_links_and_pages_outside_the_table_of_contents_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
         fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
@@ -40,30 +40,30 @@ fn a_link_to_nowhere_and_a_page_outside_the_table_of_contents_are_found() {
         "docs/start.md: gone.png does not exist",
         "docs/start.md: other.md#gone is not a heading there",
     ];
-    assert_eq!(broken(folder.path()), expected);
+    assert_eq!(faults(folder.path()), expected);
 }
 
-/// What is wrong with the links of all Markdown files in a folder.
-fn broken(root: &Path) -> Vec<String> {
+/// The faults of all links in the Markdown files of a folder.
+fn faults(root: &Path) -> Vec<String> {
     let mut pages = Vec::new();
     find_pages(root, &mut pages);
     pages.sort();
     let contents = root.join("docs/SUMMARY.md");
     let in_contents: Vec<_> = Page::read(&contents).links.iter().map(|link| contents.with_file_name(link)).collect();
-    let mut broken = Vec::new();
+    let mut faults = Vec::new();
     for path in &pages {
         let name = path.strip_prefix(root).unwrap().display();
         let is_of_site = path.starts_with(root.join("docs"));
         if is_of_site && *path != contents && !in_contents.contains(path) {
-            broken.push(format!("{name} is not in docs/SUMMARY.md"));
+            faults.push(format!("{name} is not in docs/SUMMARY.md"));
         }
         let site = is_of_site.then(|| root.join("docs"));
         let links = Page::read(path).links;
-        broken.extend(
+        faults.extend(
             links.iter().filter_map(|link| Some(format!("{name}: {link} {}", fault(path, link, site.as_deref())?))),
         );
     }
-    broken
+    faults
 }
 
 fn find_pages(folder: &Path, pages: &mut Vec<PathBuf>) {
@@ -77,7 +77,7 @@ fn find_pages(folder: &Path, pages: &mut Vec<PathBuf>) {
     }
 }
 
-/// What is wrong with a link of a page, if anything is.
+/// The fault of a link in a page, if it has one.
 fn fault(page: &Path, link: &str, site: Option<&Path>) -> Option<&'static str> {
     let (file, heading) = link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
     let target = if file.is_empty() { Ok(page.to_owned()) } else { page.with_file_name(file).canonicalize() };
@@ -85,11 +85,11 @@ fn fault(page: &Path, link: &str, site: Option<&Path>) -> Option<&'static str> {
     if site.is_some_and(|site| !target.starts_with(site.canonicalize().unwrap())) && !file.is_empty() {
         return Some("is not a page of the site");
     }
-    let is_there = heading.is_none_or(|heading| Page::read(&target).headings.iter().any(|there| there == heading));
-    (!is_there).then_some("is not a heading there")
+    let exists = heading.is_none_or(|heading| Page::read(&target).headings.iter().any(|known| known == heading));
+    (!exists).then_some("is not a heading there")
 }
 
-/// What a Markdown file links to, and what can be linked to in it.
+/// The links of a Markdown file, and its headings as they are written in links.
 #[derive(Default)]
 struct Page {
     links: Vec<String>,
@@ -115,7 +115,7 @@ impl Page {
     }
 }
 
-/// What mdBook and code hosts make of a heading in a link.
+/// A heading as mdBook and code hosts write it in a link.
 fn identifier(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|letter| letter.is_alphanumeric() || "_- ".contains(*letter));
     kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect::<String>().to_lowercase()

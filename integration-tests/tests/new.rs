@@ -1,7 +1,7 @@
-//! `nebula new`: what it makes is built by its language's own tools, served, and called.
+//! `nebula new`: the tools of the language build the new project, then a server serves its function.
 //!
-//! A language whose tools are not here is ignored, and the list of tests says why. What takes minutes runs in
-//! `just guests-all` only.
+//! The tests of a language are ignored if its tools are not installed, and the list of tests says why. Tests that take
+//! minutes run only in `just guests-all`.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -12,13 +12,13 @@ use std::{
 
 use http::Request;
 use libtest_mimic::{Arguments, Trial};
-use nebula_integration_tests::{Answered, Nebula, Project, Server};
+use nebula_integration_tests::{HttpResponse, Nebula, Project, Server};
 use toml::Table;
 
-/// Gives a language's tools, or says what is missing.
+/// Finds the tools of a language. The error says what is missing.
 type FindTools = fn() -> Result<Tools, String>;
 
-/// Each language, the kinds that it is for, and what finds its tools.
+/// Each language, the kinds that it supports, and the function that finds its tools.
 const LANGUAGES: [(&str, &[Kind], FindTools); 5] = [
     ("rust", &[Kind::Core, Kind::Command, Kind::Http, Kind::Typed], rust),
     ("c", &[Kind::Core, Kind::Command], zig),
@@ -35,12 +35,12 @@ enum Kind {
     Typed,
 }
 
-/// How a project's commands are run here.
+/// How the tests run the commands of a project.
 #[derive(Default)]
 struct Tools {
-    /// Run once before all others.
+    /// A command that runs before all others.
     prepare: &'static str,
-    /// What another command stands for.
+    /// A command, and the command that replaces it.
     substitute: Option<(&'static str, &'static str)>,
     environment: Vec<(&'static str, PathBuf)>,
 }
@@ -67,8 +67,8 @@ fn main() {
 fn check(language: &str, kind: Kind, tools: &Tools) {
     let (nebula, project) = (Nebula::built(), Project::new([]));
     let arguments = ["new", "my-function", "--language", language, "--kind", kind.name()];
-    let made = nebula.run(&project, &arguments, b"").successful().text();
-    assert!(made.starts_with("wrote\n") && made.ends_with("nebula serve --watch\n"), "{made}");
+    let output = nebula.run(&project, &arguments, b"").expect_success().text();
+    assert!(output.starts_with("wrote\n") && output.ends_with("nebula serve --watch\n"), "{output}");
 
     let folder = project.join("my-function");
     let config: Table = fs::read_to_string(folder.join("nebula.toml")).unwrap().parse().unwrap();
@@ -77,9 +77,9 @@ fn check(language: &str, kind: Kind, tools: &Tools) {
         tools.run(&folder, build.as_str().unwrap());
     }
     let server = Server::start(&nebula, &project, &["--config", "my-function/nebula.toml"]).unwrap();
-    let answered = kind.call(language, &server);
-    let expected = kind.answer(language);
-    assert_eq!((answered.status, answered.text().as_str()), (200, expected), "{}", server.log());
+    let response = kind.call(language, &server);
+    let expected = kind.expected_result(language);
+    assert_eq!((response.status, response.text().as_str()), (200, expected), "{}", server.log());
 }
 
 impl Kind {
@@ -92,7 +92,7 @@ impl Kind {
         }
     }
 
-    fn call(self, language: &str, server: &Server) -> Answered {
+    fn call(self, language: &str, server: &Server) -> HttpResponse {
         match self {
             Self::Core => server.get("/api/my-function/2/3"),
             Self::Typed if language == "wat" => server.get("/api/my-function/2/3"),
@@ -102,7 +102,7 @@ impl Kind {
         }
     }
 
-    fn answer(self, language: &str) -> &'static str {
+    fn expected_result(self, language: &str) -> &'static str {
         match self {
             Self::Core => "5",
             Self::Typed if language == "wat" => "5",
@@ -119,10 +119,10 @@ impl Tools {
         let (from, to) = self.substitute.unwrap_or_default();
         let command = if from.is_empty() { command.to_owned() } else { command.replace(from, to) };
         let mut shell = Command::new("sh");
-        // Cargo tells the tests which compiler they are built by; a project's is chosen by its user.
+        // Cargo sets these variables for the tests. The user of a project does not have them.
         let variables = env::vars_os().map(|(name, _)| name);
-        let cargo_s = variables.filter(|name| name.to_string_lossy().starts_with("CARGO") && name != "CARGO_HOME");
-        for name in cargo_s.chain(["RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"].map(Into::into)) {
+        let of_cargo = variables.filter(|name| name.to_string_lossy().starts_with("CARGO") && name != "CARGO_HOME");
+        for name in of_cargo.chain(["RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"].map(Into::into)) {
             shell.env_remove(name);
         }
         shell.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -131,7 +131,7 @@ impl Tools {
     }
 }
 
-/// Rust with its WebAssembly targets, or the toolchain that `guests/build.sh` makes where those are out of reach.
+/// Rust with its WebAssembly targets, or the toolchain that `guests/build.sh` makes if it cannot download them.
 fn rust() -> Result<Tools, String> {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
@@ -145,20 +145,20 @@ fn zig() -> Result<Tools, String> {
     }
     match works("python3", &["-m", "ziglang", "version"]) {
         true => Ok(Tools { substitute: Some(("zig cc", "python3 -m ziglang cc")), ..Tools::default() }),
-        false => Err("no zig here: pip install ziglang".to_owned()),
+        false => Err("zig is not installed: pip install ziglang".to_owned()),
     }
 }
 
 fn node() -> Result<Tools, String> {
-    heavy()?;
+    check_heavy_wanted()?;
     match works("npm", &["--version"]) {
         true => Ok(Tools { prepare: "npm install --no-audit --no-fund", ..Tools::default() }),
-        false => Err("no npm here".to_owned()),
+        false => Err("npm is not installed".to_owned()),
     }
 }
 
 fn python() -> Result<Tools, String> {
-    heavy()?;
+    check_heavy_wanted()?;
     let prepare = "python3 -m venv .venv && .venv/bin/pip install --quiet --requirement requirements.txt";
     match works("python3", &["-m", "venv", "--help"]) {
         true => Ok(Tools {
@@ -166,12 +166,12 @@ fn python() -> Result<Tools, String> {
             substitute: Some(("componentize-py -d", ".venv/bin/componentize-py -d")),
             ..Tools::default()
         }),
-        false => Err("no python3 with venv here".to_owned()),
+        false => Err("python3 with venv is not installed".to_owned()),
     }
 }
 
-/// Their modules hold a whole interpreter: minutes to install, to build and to compile.
-fn heavy() -> Result<(), String> {
+/// Ignores tests that take minutes, unless they are wanted. Their modules contain a whole interpreter.
+fn check_heavy_wanted() -> Result<(), String> {
     match env::var_os("NEBULA_TEST_HEAVY_GUESTS") {
         Some(_) => Ok(()),
         None => Err("only in `just guests-all`".to_owned()),

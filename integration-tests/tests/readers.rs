@@ -1,4 +1,4 @@
-//! Readers who take their time, of an invoker in a program of one's own.
+//! Slow readers of responses, with a runtime that is embedded in this process.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -14,17 +14,17 @@ use nebula_runtime::{
     Outcome, Response, Runtime, Store,
 };
 
-/// A server's layers, without a server.
-struct Layers {
+/// A runtime with the layers of a server.
+struct LayeredRuntime {
     invoker: Arc<dyn Invoker>,
-    /// How the invocations ended, in the order in which they did.
+    /// The outcomes of the invocations, in the order in which they ended.
     outcomes: Arc<Mutex<Vec<Outcome>>>,
 }
 
-/// How many places there are.
+/// How many invocations admission lets in at once.
 const PLACES: u32 = 256;
 
-/// Each with its guest and how the instances of that are used again.
+/// Each function, its guest, and its key `reuse`.
 const FUNCTIONS: [(&str, &str, Option<&str>); 6] = [
     ("command", "stdout-flood", None),
     ("http", "http-events", None),
@@ -34,22 +34,22 @@ const FUNCTIONS: [(&str, &str, Option<&str>); 6] = [
     ("treats", "treats", None),
 ];
 
-/// Those whose responses have no end.
+/// The functions whose responses never end.
 const ENDLESS: [&str; 4] = ["command", "http", "http3", "one-by-one"];
 
-/// The timeout of all of them but `sleep`.
+/// The timeout of all functions except `sleep`.
 const TIMEOUT: Duration = Duration::from_millis(400);
 
-impl Layers {
+impl LayeredRuntime {
     async fn new() -> Self {
         let cache = Some(Nebula::built().cache().to_owned());
-        // More than any of them writes within its time.
+        // No function writes this much before its timeout.
         let max_response = Some(ByteSize::tib(1));
         let mut ceilings = LimitSettings::default();
         ceilings.max_response = max_response;
         let outcomes = Arc::<Mutex<Vec<_>>>::default();
-        let seen = Arc::clone(&outcomes);
-        let observe = move |report: &nebula_runtime::Report| seen.lock().unwrap().extend(report.outcome);
+        let recorded = Arc::clone(&outcomes);
+        let observe = move |report: &nebula_runtime::Report| recorded.lock().unwrap().extend(report.outcome);
         let runtime = Runtime::builder(Store::memory()).ceilings(ceilings).code_cache(cache);
         let runtime = runtime.admission(PLACES).observer(Arc::new(observe)).build().unwrap();
         for (function, guest, reuse) in FUNCTIONS {
@@ -68,21 +68,21 @@ impl Layers {
         self.invoker.invoke(Invocation::new(function.parse::<FunctionName>().unwrap(), event)).await
     }
 
-    /// A call that is answered.
-    async fn ten_treats(&self) {
+    /// Makes a short call, and checks its result.
+    async fn call_treats(&self) {
         let treats = self.call("treats", Event::default().with_arguments(["10"])).await.unwrap();
         assert_eq!(treats.body.collect(10).await.unwrap(), "10");
     }
 
-    /// Lets the time of every guest pass.
-    async fn outlast(&self) {
+    /// Waits until every guest is past its timeout.
+    async fn wait_past_timeout(&self) {
         let time = (2 * TIMEOUT).as_millis().to_string();
-        let slept = self.call("sleep", Event::default().with_arguments([time])).await.unwrap();
-        assert!(slept.body.collect(100).await.is_ok());
+        let response = self.call("sleep", Event::default().with_arguments([time])).await.unwrap();
+        assert!(response.body.collect(100).await.is_ok());
     }
 
-    /// A response without end, of which the first part is read.
-    async fn slow(&self, function: &str) -> Body {
+    /// Calls an endless function, and reads only the first part of its response.
+    async fn begin_reading(&self, function: &str) -> Body {
         let request = Request::get("/flood?count=1000000000&ms=0").body(Body::empty()).unwrap();
         let mut body = self.call(function, Event::http(request)).await.unwrap().body;
         assert!(!body.frame().await.unwrap().unwrap().into_data().unwrap().is_empty());
@@ -91,25 +91,25 @@ impl Layers {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_readers_that_have_every_place_leave_one_to_a_new_call() {
+async fn a_new_call_takes_the_place_of_a_slow_reader_past_its_timeout() {
     for function in ENDLESS {
-        let layers = Layers::new().await;
+        let layers = LayeredRuntime::new().await;
         let mut readers = Vec::new();
         for _ in 0..PLACES {
-            readers.push(layers.slow(function).await);
+            readers.push(layers.begin_reading(function).await);
         }
-        layers.ten_treats().await;
-        // The first of them was furthest past its time.
-        let ended = loop {
-            if let Err(ended) = readers[0].frame().await.unwrap() {
-                break ended;
+        layers.call_treats().await;
+        // The first reader's guest was furthest past its timeout.
+        let error = loop {
+            if let Err(error) = readers[0].frame().await.unwrap() {
+                break error;
             }
         };
-        assert_eq!(ended.kind(), ErrorKind::Timeout, "{function}");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{function}");
         let why = "the function was past its timeout, waiting for its reader, and another call needed its place";
-        assert_eq!(ended.detail(), why);
+        assert_eq!(error.detail(), why);
         assert!(readers[0].frame().await.is_none());
-        // The others keep their places, and go on.
+        // The other guests keep their places and run on.
         assert!(readers[1].frame().await.unwrap().is_ok());
         assert!(readers[PLACES as usize - 1].frame().await.unwrap().is_ok());
         assert_eq!(*layers.outcomes.lock().unwrap(), [Outcome::Ok, Outcome::Failed(ErrorKind::Timeout)]);
@@ -117,12 +117,12 @@ async fn slow_readers_that_have_every_place_leave_one_to_a_new_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_reader_whose_place_nobody_needs_may_read_on_beyond_the_timeout() {
+async fn a_slow_reader_may_read_past_the_timeout_while_no_call_needs_its_place() {
     for function in ENDLESS {
-        let layers = Layers::new().await;
-        let mut slow = layers.slow(function).await;
-        layers.outlast().await;
-        // More than anything on the way holds ready.
+        let layers = LayeredRuntime::new().await;
+        let mut slow = layers.begin_reading(function).await;
+        layers.wait_past_timeout().await;
+        // More frames than all buffers hold.
         for _ in 0..100 {
             assert!(slow.frame().await.unwrap().is_ok(), "{function}");
         }
@@ -132,27 +132,27 @@ async fn a_slow_reader_whose_place_nobody_needs_may_read_on_beyond_the_timeout()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_that_never_waits_for_its_reader_has_its_timeout_and_no_more() {
+async fn a_guest_that_never_waits_for_its_reader_ends_at_its_timeout() {
     for function in ENDLESS {
-        let layers = Layers::new().await;
-        let mut body = layers.slow(function).await;
-        let ended = loop {
-            if let Err(ended) = body.frame().await.unwrap() {
-                break ended;
+        let layers = LayeredRuntime::new().await;
+        let mut body = layers.begin_reading(function).await;
+        let error = loop {
+            if let Err(error) = body.frame().await.unwrap() {
+                break error;
             }
         };
-        assert_eq!(ended.kind(), ErrorKind::Timeout, "{function}: {ended}");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{function}: {error}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_reader_whose_place_was_needed_need_not_come_back_for_the_report_to_say_so() {
-    let layers = Layers::new().await;
+async fn a_report_says_timeout_even_if_the_slow_reader_does_not_read_on() {
+    let layers = LayeredRuntime::new().await;
     let mut readers = Vec::new();
     for _ in 0..PLACES {
-        readers.push(layers.slow("command").await);
+        readers.push(layers.begin_reading("command").await);
     }
-    layers.ten_treats().await;
+    layers.call_treats().await;
     drop(readers);
     let outcomes = layers.outcomes.lock().unwrap();
     let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();

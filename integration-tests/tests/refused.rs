@@ -1,10 +1,10 @@
-//! Modules that cannot run are refused on every way in, with the reason, and nothing is kept of them.
+//! Every command refuses a module that cannot run, says why, and stores nothing of it.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use nebula_integration_tests::{Guest, Nebula, Project, Ran, Server};
+use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project, Server};
 use nebula_runtime::{Architecture, ByteSize, LimitSettings, RegistryErrorKind, test_kit};
 
-/// A module that cannot run, and a part of what is said about it.
+/// A module that cannot run, and a part of the error's message.
 struct Module {
     name: String,
     file: String,
@@ -13,7 +13,7 @@ struct Module {
 }
 
 impl Module {
-    /// Those that are no WebAssembly, or not all of it, and the guests that want or offer the wrong things.
+    /// Files that are not valid WebAssembly, and the guests that cannot be published.
     fn all() -> Vec<Self> {
         let echo = Guest::named("echo").unwrap();
         let whole = std::fs::read(&echo.path).unwrap();
@@ -29,8 +29,8 @@ impl Module {
         ];
         let broken = broken.map(|(file, bytes, reason)| Self::new(file, bytes.to_vec(), reason));
         let guests = Guest::all().into_iter().filter_map(|guest| {
-            let refused = guest.refused?;
-            Some(Self::new(&format!("{}.wat", guest.name), std::fs::read(guest.path).unwrap(), &refused.detail))
+            let rejection = guest.rejection?;
+            Some(Self::new(&format!("{}.wat", guest.name), std::fs::read(guest.path).unwrap(), &rejection.detail))
         });
         broken.into_iter().chain(guests).collect()
     }
@@ -40,12 +40,12 @@ impl Module {
         Self { name, file: file.to_owned(), bytes, reason: reason.to_owned() }
     }
 
-    fn check(&self, ran: &Ran, expected: &str) {
-        let stderr = &ran.stderr;
-        assert_eq!(ran.exit_code, 65, "{}: {ran:#?}", self.file);
-        assert!(stderr.contains(expected) && stderr.contains(&self.reason), "{}: {ran:#?}", self.file);
-        assert!(stderr.contains("invalid: ") && !stderr.contains("panicked"), "{}: {ran:#?}", self.file);
-        assert_eq!(ran.text(), "", "{}", self.file);
+    fn check(&self, output: &ProcessOutput, expected: &str) {
+        let stderr = &output.stderr;
+        assert_eq!(output.exit_code, 65, "{}: {output:#?}", self.file);
+        assert!(stderr.contains(expected) && stderr.contains(&self.reason), "{}: {output:#?}", self.file);
+        assert!(stderr.contains("invalid: ") && !stderr.contains("panicked"), "{}: {output:#?}", self.file);
+        assert_eq!(output.text(), "", "{}", self.file);
     }
 }
 
@@ -56,30 +56,30 @@ fn project(modules: &[Module]) -> Project {
 }
 
 #[test]
-fn publish_refuses_it_and_names_function_and_file() {
+fn publish_refuses_the_module_and_names_function_and_file() {
     let (nebula, modules) = (Nebula::built(), Module::all());
     let project = project(&modules);
     for module in &modules {
-        let ran = nebula.run(&project, &["publish", &module.name, &module.file], b"");
-        module.check(&ran, &format!("error: failed to publish function {} from {}\n", module.name, module.file));
+        let output = nebula.run(&project, &["publish", &module.name, &module.file], b"");
+        module.check(&output, &format!("error: failed to publish function {} from {}\n", module.name, module.file));
     }
-    assert_eq!(nebula.run(&project, &["list", "--json"], b"").successful().text().trim(), "[]");
+    assert_eq!(nebula.run(&project, &["list", "--json"], b"").expect_success().text().trim(), "[]");
 }
 
 #[test]
-fn a_refused_version_leaves_the_last_one_in_place() {
+fn a_refused_module_leaves_the_last_version_in_place() {
     let (nebula, modules) = (Nebula::built(), Module::all());
     let project = project(&modules);
     let treats = Guest::named("treats").unwrap().path;
-    drop(nebula.publish(&project, "treats", &treats, &[]).successful());
+    drop(nebula.publish(&project, "treats", &treats, &[]).expect_success());
     for module in &modules {
-        let ran = nebula.run(&project, &["publish", "treats", &module.file], b"");
-        module.check(&ran, "error: failed to publish function treats from ");
+        let output = nebula.run(&project, &["publish", "treats", &module.file], b"");
+        module.check(&output, "error: failed to publish function treats from ");
     }
-    let inspected = nebula.run(&project, &["inspect", "treats", "--json"], b"").successful();
+    let inspected = nebula.run(&project, &["inspect", "treats", "--json"], b"").expect_success();
     let info: serde_json::Value = serde_json::from_slice(&inspected.stdout).unwrap();
     assert_eq!(info["version"], 1);
-    assert_eq!(nebula.run(&project, &["run", "treats", "10"], b"").successful().text(), "10\n");
+    assert_eq!(nebula.run(&project, &["run", "treats", "10"], b"").expect_success().text(), "10\n");
 }
 
 #[test]
@@ -88,13 +88,13 @@ fn serve_does_not_start_and_names_function_and_file() {
     let project = project(&modules);
     for module in &modules {
         project.write("nebula.toml", format!("[functions.{}]\nsource = {:?}\n", module.name, module.file));
-        let ran = Server::start(&nebula, &project, &[]).err().expect("a server that does not start");
-        module.check(&ran, &format!("error: failed to publish function {} from {}\n", module.name, module.file));
+        let output = Server::start(&nebula, &project, &[]).err().expect("a server that does not start");
+        module.check(&output, &format!("error: failed to publish function {} from {}\n", module.name, module.file));
     }
 }
 
 #[test]
-fn run_refuses_it() {
+fn run_refuses_the_module() {
     let (nebula, modules) = (Nebula::built(), Module::all());
     let project = project(&modules);
     for module in &modules {
@@ -103,28 +103,28 @@ fn run_refuses_it() {
 }
 
 #[test]
-fn an_export_of_references_is_refused_as_the_one_to_call() {
+fn an_export_that_takes_references_cannot_be_called() {
     let (nebula, references) = (Nebula::built(), Guest::named("references").unwrap().path);
-    let ran = nebula.run(&Project::new([]), &["run", references.to_str().unwrap(), "--export", "wrap", "1"], b"");
-    assert_eq!(ran.exit_code, 65, "{ran:#?}");
-    assert!(ran.stderr.contains("export \"wrap\" takes or returns references; only numbers"), "{ran:#?}");
+    let output = nebula.run(&Project::new([]), &["run", references.to_str().unwrap(), "--export", "wrap", "1"], b"");
+    assert_eq!(output.exit_code, 65, "{output:#?}");
+    assert!(output.stderr.contains("export \"wrap\" takes or returns references; only numbers"), "{output:#?}");
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn the_error_names_a_missing_file() {
     let (nebula, project) = (Nebula::built(), Project::new([]));
     project.write("serve.toml", "[functions.gone]\nsource = \"gone.wasm\"\n");
     let commands: [&[&str]; 3] =
         [&["publish", "gone", "gone.wasm"], &["run", "gone.wasm", "1"], &["serve", "--config", "serve.toml"]];
     for command in commands {
-        let ran = nebula.run(&project, command, b"");
-        assert_eq!(ran.exit_code, 66, "{ran:#?}");
-        assert!(ran.stderr.contains("gone.wasm") && ran.stderr.contains("No such file"), "{ran:#?}");
+        let output = nebula.run(&project, command, b"");
+        assert_eq!(output.exit_code, 66, "{output:#?}");
+        assert!(output.stderr.contains("gone.wasm") && output.stderr.contains("No such file"), "{output:#?}");
     }
 }
 
 #[test]
-fn a_package_has_no_function_that_its_ceilings_have_no_room_for() {
+fn a_function_that_exceeds_the_ceilings_cannot_be_packaged() {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut ceilings = LimitSettings::default();
     ceilings.memory = Some(ByteSize::mib(64));

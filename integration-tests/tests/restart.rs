@@ -1,11 +1,11 @@
-//! What was compiled once is not compiled again.
+//! The code cache: no command compiles code that an earlier one compiled.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use nebula_integration_tests::{Guest, Nebula, Project, Server};
 
-/// Every file of a folder, and what changes when it is written again.
+/// Every file of a folder, with metadata that changes when the file is written again.
 fn files(folder: &Path) -> BTreeMap<String, (u64, i64, i64, u64)> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -30,8 +30,8 @@ fn project() -> (Nebula, Project) {
 fn serve_and_call(nebula: &Nebula, project: &Project) {
     let server = Server::start(nebula, project, &[]).unwrap();
     for (path, answer) in [("treats/10", "10"), ("echo/a", "a"), ("echo-component/a", "a")] {
-        let answered = server.get(&format!("/api/{path}"));
-        assert_eq!((answered.status, answered.text().as_str()), (200, answer), "{}", server.log());
+        let response = server.get(&format!("/api/{path}"));
+        assert_eq!((response.status, response.text().as_str()), (200, answer), "{}", server.log());
     }
 }
 
@@ -47,11 +47,11 @@ fn a_second_start_of_a_server_compiles_nothing() {
 }
 
 #[test]
-fn what_was_served_is_run_without_compiling_and_what_was_lost_is_compiled_again() {
+fn run_uses_the_code_of_the_server_and_lost_code_is_compiled_again() {
     let (nebula, project) = project();
     serve_and_call(&nebula, &project);
     let compiled = files(&project.join("cache"));
-    assert_eq!(nebula.run(&project, &["run", "treats", "10"], b"").successful().text(), "10\n");
+    assert_eq!(nebula.run(&project, &["run", "treats", "10"], b"").expect_success().text(), "10\n");
     assert_eq!(files(&project.join("cache")), compiled);
 
     let lost = compiled.keys().find(|path| path.ends_with(".cwasm")).unwrap();

@@ -1,4 +1,4 @@
-//! Every case of the table, through every frontend that can make such a call.
+//! Every case of the table, through every frontend that can make its call.
 
 use std::sync::Arc;
 
@@ -16,19 +16,19 @@ fn main() {
         Trial::test(row.name(), move || row.check(&fixture))
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    // The processes that the tests shared end here: `exit` drops nothing.
+    // This stops the processes that the tests share. `exit` would not drop them.
     drop(fixture);
     conclusion.exit();
 }
 
-/// The guests whose tests may be asked for. nextest runs each test in a process of its own, which need not read all.
+/// The guests that the wanted tests need. nextest runs each test in its own process, which reads one guest only.
 fn guests(arguments: &Arguments) -> Vec<Guest> {
     let exact = arguments.filter.as_deref().filter(|_| arguments.exact);
     let one = exact.and_then(|name| Guest::named(name.split("::").nth(1)?));
     one.map_or_else(Guest::all, |guest| vec![guest])
 }
 
-/// A case and a frontend.
+/// A test: a case and a frontend that runs it.
 struct Row {
     guest: Arc<Guest>,
     case: Case,
@@ -60,7 +60,7 @@ impl Row {
     }
 }
 
-/// Whether the command line asks for the test `name`: only what that needs is published.
+/// Whether the command line may select the test `name`. Only the functions of selected tests are published.
 fn may_run(arguments: &Arguments, name: &str) -> bool {
     match &arguments.filter {
         Some(filter) if arguments.exact => name == filter,
@@ -69,7 +69,7 @@ fn may_run(arguments: &Arguments, name: &str) -> bool {
     }
 }
 
-/// The functions that `rows` call, each once.
+/// The functions that `rows` call, without duplicates.
 fn functions<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<Function> {
     let mut functions: Vec<_> = rows.filter_map(|row| row.guest.function(&row.case).cloned()).collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));

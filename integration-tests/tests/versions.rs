@@ -1,4 +1,4 @@
-//! Publishing: versions, aliases and digests, and what a server that runs sees of it.
+//! Versions, aliases and digests, and when a running server serves a new version.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -10,17 +10,17 @@ use std::{
 };
 
 use http::Request;
-use nebula_integration_tests::{Nebula, Project, Ran, Server};
+use nebula_integration_tests::{Nebula, ProcessOutput, Project, Server};
 use nebula_runtime::{Store, StoreUrl, store::AliasTarget};
 use serde_json::{Value, json};
 
-/// A store with a function `scale` that multiplies by what its version says.
-struct Scale {
+/// A store with a function `scale`, each version of which multiplies by its own factor.
+struct ScaleStore {
     nebula: Nebula,
     project: Project,
 }
 
-impl Scale {
+impl ScaleStore {
     fn new() -> Self {
         Self { nebula: Nebula::built(), project: Project::new([]) }
     }
@@ -37,10 +37,10 @@ impl Scale {
             &self.project.join("scale.wat"),
             &[&["--json"], options].concat(),
         );
-        serde_json::from_slice(&published.successful().stdout).unwrap()
+        serde_json::from_slice(&published.expect_success().stdout).unwrap()
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    fn run(&self, arguments: &[&str]) -> ProcessOutput {
         self.nebula.run(&self.project, arguments, b"")
     }
 
@@ -51,7 +51,7 @@ impl Scale {
 
 #[test]
 fn a_version_is_called_by_number_alias_and_digest_over_http_and_in_a_shell() {
-    let scale = Scale::new();
+    let scale = ScaleStore::new();
     let first = scale.publish(10, &["--alias", "prod"]);
     let second = scale.publish(20, &[]);
     assert_eq!((&first["version"], &second["version"]), (&json!(1), &json!(2)));
@@ -68,66 +68,66 @@ fn a_version_is_called_by_number_alias_and_digest_over_http_and_in_a_shell() {
         (by_digest(&second), "20", 2),
     ];
     for (reference, result, version) in calls {
-        let answered = server.get(&format!("/api/{reference}/1"));
-        assert_eq!((answered.status, answered.text().as_str()), (200, result), "{reference}");
-        let report = server.report(answered.header("nebula-invocation-id").unwrap());
-        // The newest version is what a reference without a version means, and how one is written.
-        let written = reference.trim_end_matches("@latest");
-        assert_eq!((&report["function"], &report["version"]), (&json!(written), &json!(version)));
-        assert_eq!(scale.run(&["run", &reference, "1"]).successful().text(), format!("{result}\n"), "{reference}");
+        let response = server.get(&format!("/api/{reference}/1"));
+        assert_eq!((response.status, response.text().as_str()), (200, result), "{reference}");
+        let report = server.report(response.header("nebula-invocation-id").unwrap());
+        // `@latest` is the same as no version, and reports leave it out.
+        let reported = reference.trim_end_matches("@latest");
+        assert_eq!((&report["function"], &report["version"]), (&json!(reported), &json!(version)));
+        assert_eq!(scale.run(&["run", &reference, "1"]).expect_success().text(), format!("{result}\n"), "{reference}");
     }
 }
 
 #[test]
-fn publishing_the_same_again_changes_nothing_and_says_so() {
-    let scale = Scale::new();
+fn publishing_the_same_module_again_changes_nothing_and_says_so() {
+    let scale = ScaleStore::new();
     let first = scale.publish(10, &[]);
     let again = scale.publish(10, &[]);
     assert_eq!((&first["changed"], &again["changed"]), (&json!(true), &json!(false)));
     assert_eq!((&first["version"], &again["version"]), (&json!(1), &json!(1)));
-    let said = scale.run(&["publish", "scale", "scale.wat"]).successful().text();
-    assert!(said.starts_with("unchanged: scale version 1 (sha256:"), "{said}");
+    let output = scale.run(&["publish", "scale", "scale.wat"]).expect_success().text();
+    assert!(output.starts_with("unchanged: scale version 1 (sha256:"), "{output}");
 }
 
 #[test]
-fn an_alias_moves_with_a_publish_that_names_it() {
-    let scale = Scale::new();
+fn a_publish_moves_only_the_alias_that_it_names() {
+    let scale = ScaleStore::new();
     scale.publish(10, &["--alias", "prod"]);
     scale.publish(20, &["--alias", "prod"]);
     scale.publish(30, &[]);
-    assert_eq!(scale.run(&["run", "scale@prod", "1"]).successful().text(), "20\n");
+    assert_eq!(scale.run(&["run", "scale@prod", "1"]).expect_success().text(), "20\n");
 }
 
 #[test]
 fn inspect_says_when_and_by_whom_each_version_was_published() {
-    let scale = Scale::new();
+    let scale = ScaleStore::new();
     let publish = |user: &str, factor: u32| {
         let module = format!("(module (func (export \"scale\") (result i32) (i32.const {factor})))");
         scale.project.write("scale.wat", module);
         let mut publish = scale.nebula.command(&scale.project, ["publish", "scale", "scale.wat"]);
-        let _ = Ran::from(publish.env("USER", user).output().unwrap()).successful();
+        let _ = ProcessOutput::from(publish.env("USER", user).output().unwrap()).expect_success();
     };
     publish("ada", 10);
     publish("grace", 20);
     publish("alan", 20);
     let inspected: Value =
-        serde_json::from_slice(&scale.run(&["inspect", "scale", "--json"]).successful().stdout).unwrap();
+        serde_json::from_slice(&scale.run(&["inspect", "scale", "--json"]).expect_success().stdout).unwrap();
     let by = |version: &Value| version["published_by"].as_str().unwrap().split('@').next().map(str::to_owned).unwrap();
     let versions: Vec<_> = inspected["versions"].as_array().unwrap().iter().map(by).collect();
-    assert_eq!(versions, ["grace", "ada"], "publishing the same again changes nothing");
+    assert_eq!(versions, ["grace", "ada"], "publishing the same module again changes nothing");
 
     let record = scale.project.join("store/functions/scale.json");
     let mut dated: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
     dated["versions"]["1"]["published_at"] = json!("2026-01-31T12:00:00Z");
     dated["versions"]["1"]["published_by"] = json!("ada@laptop");
     fs::write(&record, dated.to_string()).unwrap();
-    let shown = scale.run(&["inspect", "scale"]).successful().text();
+    let shown = scale.run(&["inspect", "scale"]).expect_success().text();
     assert!(shown.contains(", published 2026-01-31T12:00:00Z by ada@laptop\n"), "{shown}");
 }
 
 #[tokio::test]
-async fn a_weighted_alias_keeps_a_user_at_one_version_over_http() {
-    let scale = Scale::new();
+async fn a_sticky_weighted_alias_always_gives_a_user_the_same_version() {
+    let scale = ScaleStore::new();
     scale.publish(10, &[]);
     scale.publish(20, &[]);
     let store = Store::open(&StoreUrl::folder(&scale.project.join("store")).unwrap()).await.unwrap();
@@ -135,26 +135,26 @@ async fn a_weighted_alias_keeps_a_user_at_one_version_over_http() {
     let (function, prod) = ("scale".parse().unwrap(), "prod".parse().unwrap());
     assert!(store.set_alias(&function, &prod, Some(target), None).await.unwrap());
     let server = scale.server();
-    let answer = |user: &str| {
+    let result = |user: &str| {
         let request = Request::get("/api/scale@prod/1").header("x-user", user).body(()).unwrap();
         server.send(request).text()
     };
-    let answers: BTreeSet<_> = (0..16)
+    let all_results: BTreeSet<_> = (0..16)
         .map(|user| {
-            let answers: BTreeSet<_> = (0..4).map(|_| answer(&format!("user-{user}"))).collect();
-            assert_eq!(answers.len(), 1, "user {user}");
-            answers.into_iter().next().unwrap()
+            let results: BTreeSet<_> = (0..4).map(|_| result(&format!("user-{user}"))).collect();
+            assert_eq!(results.len(), 1, "user {user}");
+            results.into_iter().next().unwrap()
         })
         .collect();
-    assert_eq!(answers.into_iter().collect::<Vec<_>>(), ["10", "20"]);
+    assert_eq!(all_results.into_iter().collect::<Vec<_>>(), ["10", "20"]);
 }
 
 #[test]
-fn the_server_lists_what_the_command_lists() {
-    let scale = Scale::new();
+fn the_server_and_nebula_list_show_the_same_functions() {
+    let scale = ScaleStore::new();
     scale.publish(10, &["--alias", "prod"]);
-    let mut listed: Value = serde_json::from_slice(&scale.run(&["list", "--json"]).successful().stdout).unwrap();
-    // How it is run may hold secrets, and is shown to those alone who can read the store.
+    let mut listed: Value = serde_json::from_slice(&scale.run(&["list", "--json"]).expect_success().stdout).unwrap();
+    // A configuration may hold secrets. Only users who can read the store see it.
     assert_eq!(listed[0].as_object_mut().unwrap().remove("config"), Some(json!({ "limits": {} })));
     let served: Value = serde_json::from_slice(&scale.server().get("/").body).unwrap();
     assert_eq!(served, json!({ "functions": listed }));
@@ -162,8 +162,8 @@ fn the_server_lists_what_the_command_lists() {
 }
 
 #[test]
-fn a_running_server_serves_a_publish_within_two_seconds_without_a_failed_request() {
-    let scale = Scale::new();
+fn a_running_server_serves_a_new_version_within_two_seconds_and_no_request_fails() {
+    let scale = ScaleStore::new();
     scale.publish(10, &[]);
     let server = scale.server();
     let published = AtomicBool::new(false);
@@ -175,27 +175,30 @@ fn a_running_server_serves_a_publish_within_two_seconds_without_a_failed_request
         });
         let mut since = None;
         loop {
-            // What counts is when a request was sent: how long an answer takes is a matter of the machine.
+            // The time of sending counts. How long the response takes depends on the machine.
             let (was_published, sent) = (published.load(Ordering::SeqCst), Instant::now());
             if was_published {
                 since.get_or_insert(sent);
             }
-            let answered = server.get("/api/scale/1");
-            assert_eq!(answered.status, 200, "{}", answered.text());
-            match answered.text().as_str() {
+            let response = server.get("/api/scale/1");
+            assert_eq!(response.status, 200, "{}", response.text());
+            match response.text().as_str() {
                 "20" => break,
                 "10" => {
-                    assert!(since.is_none_or(|since| sent - since < Duration::from_secs(2)), "still the old version")
+                    assert!(
+                        since.is_none_or(|since| sent - since < Duration::from_secs(2)),
+                        "the old version is still served"
+                    )
                 }
-                other => panic!("neither version answers {other}"),
+                other => panic!("no version returns {other}"),
             }
         }
     });
 }
 
 #[test]
-fn a_running_server_serves_a_function_that_is_new() {
-    let scale = Scale::new();
+fn a_running_server_serves_a_new_function_within_two_seconds() {
+    let scale = ScaleStore::new();
     let server = scale.server();
     assert_eq!(server.get("/api/scale/1").status, 404);
     scale.publish(10, &[]);

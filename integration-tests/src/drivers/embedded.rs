@@ -1,4 +1,4 @@
-//! The runtime in a program of one's own.
+//! Calls to a runtime that is embedded in this process.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,30 +10,30 @@ use crate::{
     content::Content,
     guest::{Function, Guest},
     nebula::Nebula,
-    observed::{Observed, PLACEHOLDERS, Reported, normalized, of_guest},
+    observed::{Observation, PLACEHOLDERS, ReportSummary, guest_headers, with_placeholders},
     project::Project,
     publish::publish,
 };
 
-/// A runtime with functions published in it.
+/// A runtime with published functions.
 pub(super) struct Embedded {
     tokio: tokio::runtime::Runtime,
     invoker: Arc<dyn Invoker>,
-    // The folders that functions are granted are in there.
+    // Its folder holds the folders that functions are granted.
     _project: Project,
 }
 
-/// What is expected to be seen here.
-pub(super) fn expected(all: Observed) -> Observed {
-    let report = all.report.map(|report| Reported {
+/// The part of the expected observation that the embedded runtime shows.
+pub(super) fn expected(all: Observation) -> Observation {
+    let report = all.report.map(|report| ReportSummary {
         frontend: "embedded".to_owned(),
-        // Publishing brought its code into memory.
+        // Publishing loaded the code into memory.
         start: if report.version.is_some() { "warm" } else { "cold" }.to_owned(),
         ..report
     });
-    // Output before a failure is held back, and what a guest writes to stderr goes to the log.
+    // The runtime holds back output before a failure. A guest's stderr goes to the log.
     let content = if all.error.is_some() && !all.broken_off { Content::EMPTY } else { all.content };
-    Observed { content, stderr: None, report, ..all }
+    Observation { content, stderr: None, report, ..all }
 }
 
 impl Embedded {
@@ -41,7 +41,7 @@ impl Embedded {
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let project = Project::new(functions);
         let cache = Some(Nebula::built().cache().to_owned());
-        // Every report gets an outcome only where somebody observes it.
+        // Without an observer, not every report gets an outcome.
         let ignore: Arc<dyn Observer> = Arc::new(|_: &Report| ());
         let runtime = Runtime::builder(Store::memory()).code_cache(cache).observer(ignore);
         let runtime = tokio.block_on(async {
@@ -55,25 +55,25 @@ impl Embedded {
         Self { tokio, invoker, _project: project }
     }
 
-    pub(super) fn observe(&self, guest: &Guest, case: &Case, expected: &Observed) -> Observed {
+    pub(super) fn observe(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
         let body = case.bytes().into_owned();
         let event = Event::payload(Body::from(body), None).with_arguments(&case.arguments);
         let invocation =
             Invocation::new(case.function(&guest.name).parse::<nebula_runtime::FunctionRef>().unwrap(), event);
         let (id, report) = (invocation.id.to_string(), invocation.report.clone());
-        let seen = self.tokio.block_on(async {
+        let observation = self.tokio.block_on(async {
             match self.invoker.invoke(invocation).await {
-                Ok(response) => whole(response, &id, expected).await,
-                Err(error) => failed(&error),
+                Ok(response) => read_response(response, &id, expected).await,
+                Err(error) => failure_observation(&error),
             }
         });
-        let report = Reported::from(&report.snapshot()).comparable_to(expected);
-        Observed { report: Some(report), ..seen }
+        let report = ReportSummary::from(&report.snapshot()).comparable_to(expected);
+        Observation { report: Some(report), ..observation }
     }
 }
 
-fn failed(error: &InvokeError) -> Observed {
-    Observed {
+fn failure_observation(error: &InvokeError) -> Observation {
+    Observation {
         status: None,
         headers: BTreeMap::new(),
         exit_code: error.exit_code(),
@@ -87,10 +87,10 @@ fn failed(error: &InvokeError) -> Observed {
     }
 }
 
-async fn whole(mut response: Response, id: &str, expected: &Observed) -> Observed {
+async fn read_response(mut response: Response, id: &str, expected: &Observation) -> Observation {
     let (status, headers) = (response.status, response.take_headers());
     let media_type = headers.get("content-type").map(|value| value.to_str().unwrap().to_owned());
-    let headers = of_guest(&headers);
+    let headers = guest_headers(&headers);
     let (mut body, mut received, mut failure) = (response.body, Vec::new(), None);
     while let Some(frame) = body.frame().await {
         match frame {
@@ -98,9 +98,9 @@ async fn whole(mut response: Response, id: &str, expected: &Observed) -> Observe
             Err(error) => failure = Some(error),
         }
     }
-    let failure = failure.map(|error| failed(&error));
-    let received = normalized(&received, &[(id, PLACEHOLDERS[0])]);
-    Observed {
+    let failure = failure.map(|error| failure_observation(&error));
+    let received = with_placeholders(&received, &[(id, PLACEHOLDERS[0])]);
+    Observation {
         status: Some(status.as_u16()),
         headers,
         exit_code: failure.as_ref().and_then(|failure| failure.exit_code),

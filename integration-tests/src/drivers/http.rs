@@ -11,41 +11,41 @@ use crate::{
     content::Content,
     guest::{Function, Guest},
     nebula::Nebula,
-    observed::{Observed, PLACEHOLDERS, Reported, containing, normalized, of_guest},
+    observed::{Observation, PLACEHOLDERS, ReportSummary, expected_part, guest_headers, with_placeholders},
     project::Project,
-    server::{Answered, Server},
+    server::{HttpResponse, Server},
 };
 
-/// A server of some functions.
+/// A server with some functions.
 pub(super) struct Http {
     server: Server,
-    // Its store and the folders that functions are granted are in there.
+    // Its folder holds the store, and the folders that functions are granted.
     _project: Project,
 }
 
-/// What is expected to be seen here.
-pub(super) fn expected(all: Observed) -> Observed {
+/// The part of the expected observation that the HTTP server shows.
+pub(super) fn expected(all: Observation) -> Observation {
     let begins = all.error.is_none() || all.broken_off;
-    let report = all.report.map(|report| Reported {
+    let report = all.report.map(|report| ReportSummary {
         frontend: "http".to_owned(),
-        // The server published it when it started, which brought its code into memory.
+        // The server published the function when it started, which loaded its code into memory.
         start: if report.version.is_some() { "warm" } else { "cold" }.to_owned(),
         ..report
     });
-    Observed {
+    Observation {
         status: all.status.or(all.error.map(status)),
         exit_code: None,
-        // The status is gone when a response breaks off, and nothing more can be said.
+        // When a response breaks off, its status has been sent already. The server cannot send an error any more.
         error: all.error.filter(|_| !begins),
         detail: all.detail.filter(|_| !begins),
-        // Output before a failure is held back.
+        // The server holds back output before a failure.
         content: if begins { all.content } else { Content::EMPTY },
         report,
         ..all
     }
 }
 
-/// The statuses of the design.
+/// The HTTP status of each kind of error.
 pub(super) fn status(kind: ErrorKind) -> u16 {
     match kind {
         ErrorKind::InvalidInput => 400,
@@ -59,7 +59,7 @@ pub(super) fn status(kind: ErrorKind) -> u16 {
     }
 }
 
-/// The body of every failure (RFC 9457), and nothing else.
+/// A problem document (RFC 9457), the body of every error. No other members are allowed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Problem {
@@ -74,51 +74,52 @@ pub(super) struct Problem {
 impl Http {
     pub(super) fn new(functions: &[Function]) -> Self {
         let project = Project::new(functions);
-        let server = Server::start(&Nebula::built(), &project, &[]).unwrap_or_else(|ran| panic!("{ran:#?}"));
+        let server = Server::start(&Nebula::built(), &project, &[]).unwrap_or_else(|output| panic!("{output:#?}"));
         Self { server, _project: project }
     }
 
-    pub(super) fn observe(&self, guest: &Guest, case: &Case, expected: &Observed) -> Observed {
-        let answered = self.server.send(request(guest, case));
-        let id = answered.header("nebula-invocation-id").expect("every answer names its invocation").to_owned();
-        let report: Reported = serde_json::from_value(self.server.report(&id)).unwrap();
-        check_headers(&answered.headers, &report);
-        let problem = is_problem(&answered).then(|| problem(&answered, &id));
+    pub(super) fn observe(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
+        let response = self.server.send(request(guest, case));
+        let id =
+            response.header("nebula-invocation-id").expect("every response has the id of its invocation").to_owned();
+        let report: ReportSummary = serde_json::from_value(self.server.report(&id)).unwrap();
+        check_headers(&response.headers, &report);
+        let problem = is_problem(&response).then(|| problem(&response, &id));
         let placeholders = [(id.as_str(), PLACEHOLDERS[0]), (self.server.address(), PLACEHOLDERS[1])];
-        let content = Content::read(&normalized(&answered.body, &placeholders), &expected.content);
-        Observed {
-            status: Some(answered.status),
-            headers: of_guest(&answered.headers),
+        let content = Content::read(&with_placeholders(&response.body, &placeholders), &expected.content);
+        Observation {
+            status: Some(response.status),
+            headers: guest_headers(&response.headers),
             exit_code: None,
             error: problem.as_ref().map(|problem| problem.kind),
             detail: problem.as_ref().map(|problem| problem.detail.clone()),
-            media_type: answered.header("content-type").filter(|_| problem.is_none()).map(str::to_owned),
+            media_type: response.header("content-type").filter(|_| problem.is_none()).map(str::to_owned),
             content: if problem.is_some() { Content::EMPTY } else { content },
-            broken_off: answered.broken_off,
-            stderr: containing(&self.server.guest_stderr(&id), expected.stderr.as_deref()),
+            broken_off: response.broken_off,
+            stderr: expected_part(&self.server.guest_stderr(&id), expected.stderr.as_deref()),
             report: Some(report.comparable_to(expected)),
         }
     }
 }
 
-/// The request of a case, but for its body.
+/// The request of a case, without its body.
 pub(super) fn head(guest: &Guest, case: &Case) -> Builder {
     /// RFC 3986, section 2.3: unreserved characters.
     const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-    let special = case.request.clone().unwrap_or_default();
+    let parts = case.request.clone().unwrap_or_default();
     let argument = |argument: &String| format!("/{}", utf8_percent_encode(argument, ENCODED));
     let arguments = || case.arguments.iter().map(argument).collect::<String>();
-    let path = special.path.unwrap_or_else(arguments);
-    let query = special.query.map(|query| format!("?{query}")).unwrap_or_default();
-    let implied = if case.body.is_some() { Method::POST } else { Method::GET };
-    let method = special.method.map_or(implied, |method| method.parse().unwrap());
+    let path = parts.path.unwrap_or_else(arguments);
+    let query = parts.query.map(|query| format!("?{query}")).unwrap_or_default();
+    let default = if case.body.is_some() { Method::POST } else { Method::GET };
+    let method = parts.method.map_or(default, |method| method.parse().unwrap());
     let mut request =
         Request::builder().method(method).uri(format!("/api/{}{path}{query}", case.function(&guest.name)));
-    for (name, value) in &special.headers {
+    for (name, value) in &parts.headers {
         request = request.header(name, value);
     }
-    if case.body.is_some() && !special.chunked {
+    if case.body.is_some() && !parts.chunked {
         request = request.header("content-length", case.bytes().len());
     }
     request
@@ -133,25 +134,25 @@ fn request(guest: &Guest, case: &Case) -> Request<SendBody<'static>> {
     head(guest, case).body(body).unwrap()
 }
 
-/// What the headers of an answer say is what its report says.
-pub(super) fn check_headers(headers: &HeaderMap, report: &Reported) {
+/// Checks that the header fields of a response agree with its report.
+pub(super) fn check_headers(headers: &HeaderMap, report: &ReportSummary) {
     let header = |name| headers.get(name).map(|value| value.to_str().unwrap());
     assert_eq!(header("nebula-digest"), report.digest.as_deref());
     let timing = header("server-timing").unwrap_or_default();
     assert!(timing.starts_with(&format!("start;desc={}, queued;dur=", report.start)), "{timing}");
 }
 
-/// Whether an answer is a problem: a function may well answer with the status of one.
-pub(super) fn is_problem(answered: &Answered) -> bool {
-    answered.header("content-type") == Some("application/problem+json")
+/// Whether a response is a problem document. The status does not tell, because a function may set any status.
+pub(super) fn is_problem(response: &HttpResponse) -> bool {
+    response.header("content-type") == Some("application/problem+json")
 }
 
-/// The problem that an answer is, whose parts all say the same.
-pub(super) fn problem(answered: &Answered, id: &str) -> Problem {
+/// Reads a problem document, and checks that its members agree with each other.
+pub(super) fn problem(response: &HttpResponse, id: &str) -> Problem {
     let problem: Problem =
-        serde_json::from_slice(&answered.body).unwrap_or_else(|error| panic!("{error}: {}", answered.text()));
+        serde_json::from_slice(&response.body).unwrap_or_else(|error| panic!("{error}: {}", response.text()));
     assert_eq!(problem.r#type, format!("urn:nebula:error:{}", problem.kind));
-    assert_eq!((problem.status, problem.invocation_id.as_str()), (answered.status, id));
+    assert_eq!((problem.status, problem.invocation_id.as_str()), (response.status, id));
     assert!(StatusCode::from_u16(problem.status).is_ok() && !problem.title.is_empty());
     problem
 }

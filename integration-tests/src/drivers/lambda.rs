@@ -1,4 +1,4 @@
-//! Events of AWS Lambda.
+//! Events in AWS Lambda environments.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,30 +17,30 @@ use crate::{
     content::Content,
     guest::{Function, Guest},
     lambda::Lambda,
-    observed::{Observed, PLACEHOLDERS, Reported, containing, normalized, of_guest},
+    observed::{Observation, PLACEHOLDERS, ReportSummary, expected_part, guest_headers, with_placeholders},
     package::Package,
     runtime_api::Event,
-    server::Answered,
+    server::HttpResponse,
 };
 
-/// Environments of one package.
-pub(super) struct Lambdas {
+/// The environments of one package. Each is started when it is first needed.
+pub(super) struct LambdaEnvironments {
     package: Package,
     buffered: OnceLock<Lambda>,
     streaming: OnceLock<Lambda>,
-    /// One for each function that events are for.
+    /// One environment for each function that receives events.
     events: Mutex<HashMap<String, Arc<Lambda>>>,
 }
 
-/// The host of a function URL.
+/// The host name of the function URL.
 const HOST: &str = "tests.lambda-url.eu-central-1.on.aws";
 
-/// What is expected of an answer that is sent whole: it can still become a failure at its end.
-pub(super) fn expected_whole(all: Observed) -> Observed {
+/// The part of the expected observation that a buffered response shows. It can become an error until its end.
+pub(super) fn expected_buffered(all: Observation) -> Observation {
     let error = all.error;
-    // Of an answer that would break off, the status is of what came before.
+    // The status of a response that breaks off is the one that it began with.
     let own_status = all.status.filter(|_| !all.broken_off);
-    Observed {
+    Observation {
         detail: all.detail.clone(),
         error,
         status: own_status.or(error.map(http::status)).or(all.status),
@@ -51,21 +51,21 @@ pub(super) fn expected_whole(all: Observed) -> Observed {
     }
 }
 
-/// What is expected of an answer that is sent as it is written: it says why it breaks off.
-pub(super) fn expected_in_a_stream(all: Observed) -> Observed {
+/// The part of the expected observation that a streamed response shows. Its trailers say why it breaks off.
+pub(super) fn expected_streamed(all: Observation) -> Observation {
     let (error, detail) = (all.error, all.detail.clone());
-    Observed { error, detail, ..expected(http::expected(all)) }
+    Observation { error, detail, ..expected(http::expected(all)) }
 }
 
-/// What is expected of an event that is no request.
-pub(super) fn expected_of_an_event(all: Observed, case: &Case) -> Observed {
+/// The part of the expected observation that an event other than a request shows.
+pub(super) fn expected_event(all: Observation, case: &Case) -> Observation {
     let content = match (&all.error, &all.media_type) {
         (None, Some(media_type)) => all.content.as_value(media_type),
         _ => Content::EMPTY,
     };
     let (status, headers) = (None, BTreeMap::new());
-    let mut expected = Observed { status, headers, content, media_type: None, broken_off: false, ..expected(all) };
-    // White space around an event is not a part of it.
+    let mut expected = Observation { status, headers, content, media_type: None, broken_off: false, ..expected(all) };
+    // The frontend removes white space around an event.
     let (sent, trimmed) = (case.bytes().len() as u64, case.json_line().unwrap_or_default().trim().len() as u64);
     if let Some(report) = &mut expected.report {
         report.bytes_in = report.bytes_in.map(|bytes| if bytes == sent { trimmed } else { bytes });
@@ -73,76 +73,77 @@ pub(super) fn expected_of_an_event(all: Observed, case: &Case) -> Observed {
     expected
 }
 
-fn expected(all: Observed) -> Observed {
-    let report = all.report.map(|report| Reported { frontend: "lambda".to_owned(), ..report });
-    Observed { exit_code: None, report, ..all }
+fn expected(all: Observation) -> Observation {
+    let report = all.report.map(|report| ReportSummary { frontend: "lambda".to_owned(), ..report });
+    Observation { exit_code: None, report, ..all }
 }
 
-impl Lambdas {
+impl LambdaEnvironments {
     pub(super) fn new(functions: &[Function]) -> Self {
         let package = Package::new(functions);
         Self { package, buffered: OnceLock::new(), streaming: OnceLock::new(), events: Mutex::default() }
     }
 
-    /// An answer that is sent whole.
-    pub(super) fn observe_whole(&self, guest: &Guest, case: &Case, expected: &Observed) -> Observed {
+    /// Makes a call whose response is buffered.
+    pub(super) fn observe_buffered(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
         let lambda = self.buffered.get_or_init(|| Lambda::start(&self.package, &[]));
         let event = request(guest, case);
         let id = event.id.clone();
-        let invoked = lambda.invoke(event);
-        let answer: Buffered =
-            serde_json::from_value(invoked.json()).unwrap_or_else(|error| panic!("{error}: {invoked:?}"));
+        let lambda_response = lambda.invoke(event);
+        let answer: BufferedResponse = serde_json::from_value(lambda_response.json())
+            .unwrap_or_else(|error| panic!("{error}: {lambda_response:?}"));
         let body =
             if answer.is_base64_encoded { STANDARD.decode(answer.body).unwrap() } else { answer.body.into_bytes() };
-        let answered = Answered {
+        let response = HttpResponse {
             status: answer.status_code,
             headers: headers(&answer.headers, &answer.cookies),
             body,
             broken_off: false,
         };
-        seen(lambda, &id, &answered, expected)
+        observation(lambda, &id, &response, expected)
     }
 
-    /// An answer that is sent as it is written.
-    pub(super) fn observe_in_a_stream(&self, guest: &Guest, case: &Case, expected: &Observed) -> Observed {
+    /// Makes a call whose response is streamed.
+    pub(super) fn observe_streamed(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
         let variables = [("NEBULA_INVOKE_MODE", "RESPONSE_STREAM")];
         let lambda = self.streaming.get_or_init(|| Lambda::start(&self.package, &variables));
         let event = request(guest, case);
         let id = event.id.clone();
-        let invoked = lambda.invoke(event);
-        assert_eq!(invoked.headers["lambda-runtime-function-response-mode"], "streaming");
-        let (prelude, body) = invoked.streamed();
+        let lambda_response = lambda.invoke(event);
+        assert_eq!(lambda_response.headers["lambda-runtime-function-response-mode"], "streaming");
+        let (prelude, body) = lambda_response.streamed();
         let prelude: Prelude = serde_json::from_value(prelude).unwrap();
-        let (headers, broken_off) = (headers(&prelude.headers, &prelude.cookies), !invoked.trailers.is_empty());
-        let answered = Answered { status: prelude.status_code, headers, body: body.to_owned(), broken_off };
-        let failure = broken_off.then(|| Failure::of_trailers(&invoked.trailers));
-        let seen = seen(lambda, &id, &answered, expected);
+        let (headers, broken_off) = (headers(&prelude.headers, &prelude.cookies), !lambda_response.trailers.is_empty());
+        let response = HttpResponse { status: prelude.status_code, headers, body: body.to_owned(), broken_off };
+        let failure = broken_off.then(|| Failure::of_trailers(&lambda_response.trailers));
+        let seen = observation(lambda, &id, &response, expected);
         match failure {
-            Some(failure) => Observed { error: failure.kind(), detail: Some(failure.error_message), ..seen },
+            Some(failure) => Observation { error: failure.kind(), detail: Some(failure.error_message), ..seen },
             None => seen,
         }
     }
 
-    /// The result of an event that is no request.
-    pub(super) fn observe_an_event(&self, guest: &Guest, case: &Case, expected: &Observed) -> Observed {
-        let lambda = self.of_function(case.function(&guest.name));
+    /// Makes a call by an event that is not a request.
+    pub(super) fn observe_event(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
+        let lambda = self.environment_of(case.function(&guest.name));
         let event = Event::new(case.json_line().unwrap());
         let id = event.id.clone();
-        let invoked = lambda.invoke(event);
-        let failure = (invoked.endpoint == "error").then(|| {
-            let failure: Failure = serde_json::from_value(invoked.json()).unwrap();
+        let lambda_response = lambda.invoke(event);
+        let failure = (lambda_response.endpoint == "error").then(|| {
+            let failure: Failure = serde_json::from_value(lambda_response.json()).unwrap();
             failure
         });
-        let report: Reported = serde_json::from_value(lambda.report(&id)).unwrap();
+        let report: ReportSummary = serde_json::from_value(lambda.report(&id)).unwrap();
         let content = match &failure {
             Some(_) => Content::EMPTY,
             None => {
                 let result: Box<RawValue> =
-                    serde_json::from_slice(&normalized(&invoked.body, &[(&id, PLACEHOLDERS[0])])).unwrap();
+                    serde_json::from_slice(&with_placeholders(&lambda_response.body, &[(&id, PLACEHOLDERS[0])]))
+                        .unwrap();
                 Content::read_value(result.get(), &expected.content)
             }
         };
-        Observed {
+        Observation {
             status: None,
             headers: BTreeMap::new(),
             exit_code: None,
@@ -151,22 +152,22 @@ impl Lambdas {
             media_type: None,
             content,
             broken_off: false,
-            stderr: containing(&lambda.guest_stderr(&id), expected.stderr.as_deref()),
+            stderr: expected_part(&lambda.guest_stderr(&id), expected.stderr.as_deref()),
             report: Some(comparable(report, expected)),
         }
     }
 
-    fn of_function(&self, function: &str) -> Arc<Lambda> {
+    fn environment_of(&self, function: &str) -> Arc<Lambda> {
         let mut events = self.events.lock().unwrap();
         let start = || Arc::new(Lambda::start(&self.package, &[("NEBULA_FUNCTION", function)]));
         Arc::clone(events.entry(function.to_owned()).or_insert_with(start))
     }
 }
 
-/// An answer in payload format 2.0, and nothing else.
+/// A response in payload format 2.0. No other members are allowed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Buffered {
+struct BufferedResponse {
     status_code: u16,
     headers: Map<String, Value>,
     #[serde(default)]
@@ -177,7 +178,7 @@ struct Buffered {
     _multi_value_headers: Map<String, Value>,
 }
 
-/// What comes before a streamed body, and nothing else.
+/// The prelude of a streamed response. No other members are allowed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Prelude {
@@ -186,7 +187,7 @@ struct Prelude {
     cookies: Vec<String>,
 }
 
-/// A function error.
+/// A Lambda function error.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Failure {
@@ -207,7 +208,7 @@ impl Failure {
     }
 }
 
-/// A case as an event of a function URL.
+/// The event that a function URL makes of a case.
 fn request(guest: &Guest, case: &Case) -> Event {
     let body = case.body.as_ref().map(|_| case.bytes().into_owned());
     let request = http::head(guest, case).header("host", HOST).header("user-agent", "nebula-tests");
@@ -223,35 +224,36 @@ fn headers(headers: &Map<String, Value>, cookies: &[String]) -> HeaderMap {
     headers.iter().map(field).chain(cookies.iter().map(cookie)).collect()
 }
 
-fn seen(lambda: &Lambda, id: &str, answered: &Answered, expected: &Observed) -> Observed {
-    let report: Reported = serde_json::from_value(lambda.report(id)).unwrap();
-    assert_eq!(answered.header("nebula-invocation-id"), Some(id));
-    // One that broke off when it was whole has only its failure's fields.
-    if answered.headers.contains_key("server-timing") {
-        http::check_headers(&answered.headers, &report);
+fn observation(lambda: &Lambda, id: &str, response: &HttpResponse, expected: &Observation) -> Observation {
+    let report: ReportSummary = serde_json::from_value(lambda.report(id)).unwrap();
+    assert_eq!(response.header("nebula-invocation-id"), Some(id));
+    // A buffered response that became an error after it began has no timing.
+    if response.headers.contains_key("server-timing") {
+        http::check_headers(&response.headers, &report);
     }
-    let problem = http::is_problem(answered).then(|| http::problem(answered, id));
+    let problem = http::is_problem(response).then(|| http::problem(response, id));
     let content = Content::read(
-        &normalized(&answered.body, &[(id, PLACEHOLDERS[0]), (HOST, PLACEHOLDERS[1])]),
+        &with_placeholders(&response.body, &[(id, PLACEHOLDERS[0]), (HOST, PLACEHOLDERS[1])]),
         &expected.content,
     );
-    Observed {
-        status: Some(answered.status),
-        headers: of_guest(&answered.headers),
+    Observation {
+        status: Some(response.status),
+        headers: guest_headers(&response.headers),
         exit_code: None,
         error: problem.as_ref().map(|problem| problem.kind),
         detail: problem.as_ref().map(|problem| problem.detail.clone()),
-        media_type: answered.header("content-type").filter(|_| problem.is_none()).map(str::to_owned),
+        media_type: response.header("content-type").filter(|_| problem.is_none()).map(str::to_owned),
         content: if problem.is_some() { Content::EMPTY } else { content },
-        broken_off: answered.broken_off,
-        stderr: containing(&lambda.guest_stderr(id), expected.stderr.as_deref()),
+        broken_off: response.broken_off,
+        stderr: expected_part(&lambda.guest_stderr(id), expected.stderr.as_deref()),
         report: Some(comparable(report, expected)),
     }
 }
 
-/// Whether code was in memory is a matter of which case came before: environments are shared.
-fn comparable(report: Reported, expected: &Observed) -> Reported {
+/// The report with the expected `start`: the cases share environments, so their order decides whether code is in
+/// memory.
+fn comparable(report: ReportSummary, expected: &Observation) -> ReportSummary {
     assert!(matches!(report.start.as_str(), "cold" | "warm"), "{}", report.start);
     let start = expected.report.as_ref().map_or(report.start.clone(), |expected| expected.start.clone());
-    Reported { start, ..report }.comparable_to(expected)
+    ReportSummary { start, ..report }.comparable_to(expected)
 }

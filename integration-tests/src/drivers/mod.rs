@@ -1,4 +1,4 @@
-//! Runs a case through each frontend, and tells what was seen.
+//! Runs a case through a frontend and returns the observation.
 
 mod embedded;
 mod http;
@@ -9,26 +9,26 @@ use std::sync::OnceLock;
 
 use nebula_runtime::{ErrorKind, Kind};
 
-use self::{embedded::Embedded, http::Http, lambda::Lambdas, local::Local};
+use self::{embedded::Embedded, http::Http, lambda::LambdaEnvironments, local::Local};
 use crate::{
     case::Case,
     content::Content,
     frontend::Frontend,
     guest::{Function, Guest},
-    observed::{Observed, PLACEHOLDERS, Reported},
+    observed::{Observation, PLACEHOLDERS, ReportSummary},
 };
 
-/// What the calls of one process share: made when it is first needed, gone when it is dropped.
+/// The servers, stores and environments that the cases of one process share. Each is started when it is first needed.
 pub struct Fixture {
     functions: Vec<Function>,
     embedded: OnceLock<Embedded>,
     http: OnceLock<Http>,
     local: OnceLock<Local>,
-    lambda: OnceLock<Lambdas>,
+    lambda: OnceLock<LambdaEnvironments>,
 }
 
 impl Fixture {
-    /// What calls of `functions` need.
+    /// A fixture for calls of `functions`.
     pub fn new(functions: Vec<Function>) -> Self {
         let (embedded, http) = (OnceLock::new(), OnceLock::new());
         Self { functions, embedded, http, local: OnceLock::new(), lambda: OnceLock::new() }
@@ -36,13 +36,13 @@ impl Fixture {
 }
 
 impl Frontend {
-    /// Whether `case` is for this frontend.
+    /// Whether this frontend runs `case`.
     pub fn runs(self, case: &Case) -> bool {
         let wanted = case.frontends.as_ref().is_none_or(|frontends| frontends.contains(&self));
         wanted && self.can_make(case)
     }
 
-    /// Whether such a call can be made here.
+    /// Whether this frontend can make the call.
     fn can_make(self, case: &Case) -> bool {
         let (has_arguments, has_body) = (!case.arguments.is_empty(), case.body.is_some());
         match self {
@@ -53,52 +53,52 @@ impl Frontend {
             Self::RunRaw => !has_arguments || has_body,
             Self::RunLine => !has_arguments && case.json_line().is_some(),
             Self::RunFull => true,
-            // Whether the function of an event is there is found out when the environment starts.
+            // An environment whose function does not exist fails when it starts, before there is a call.
             Self::LambdaEvent => !has_arguments && case.json_line().is_some() && !case.expect.unresolved,
         }
     }
 
-    /// What is expected to be seen of `case` here.
-    pub fn expected(self, guest: &Guest, case: &Case) -> Observed {
+    /// The observation that is expected of `case` through this frontend.
+    pub fn expected(self, guest: &Guest, case: &Case) -> Observation {
         let all = expected(guest, case);
         match self {
             Self::Embedded => embedded::expected(all),
             Self::Http => http::expected(all),
-            Self::RunArguments | Self::RunRaw => local::expected_as_it_is(all),
-            Self::RunLine => local::expected_in_a_line(all),
-            Self::RunFull => local::expected_in_full(all, case),
-            Self::LambdaBuffered => lambda::expected_whole(all),
-            Self::LambdaStream => lambda::expected_in_a_stream(all),
-            Self::LambdaEvent => lambda::expected_of_an_event(all, case),
+            Self::RunArguments | Self::RunRaw => local::expected_raw(all),
+            Self::RunLine => local::expected_line(all),
+            Self::RunFull => local::expected_full(all, case),
+            Self::LambdaBuffered => lambda::expected_buffered(all),
+            Self::LambdaStream => lambda::expected_streamed(all),
+            Self::LambdaEvent => lambda::expected_event(all, case),
         }
     }
 
-    /// Runs `case` and says what was seen.
-    pub fn observe(self, fixture: &Fixture, guest: &Guest, case: &Case) -> Observed {
+    /// Runs `case` and returns the observation.
+    pub fn observe(self, fixture: &Fixture, guest: &Guest, case: &Case) -> Observation {
         let functions = || fixture.functions.as_slice();
         let local = || fixture.local.get_or_init(|| Local::new(functions()));
-        let lambda = || fixture.lambda.get_or_init(|| Lambdas::new(functions()));
+        let lambda = || fixture.lambda.get_or_init(|| LambdaEnvironments::new(functions()));
         let expected = self.expected(guest, case);
         match self {
             Self::Embedded => {
                 fixture.embedded.get_or_init(|| Embedded::new(functions())).observe(guest, case, &expected)
             }
             Self::Http => fixture.http.get_or_init(|| Http::new(functions())).observe(guest, case, &expected),
-            Self::RunArguments | Self::RunRaw => local().observe_as_it_is(guest, case, &expected),
-            Self::RunLine => local().observe_in_a_line(guest, case, &expected),
-            Self::RunFull => local().observe_in_full(guest, case, &expected),
-            Self::LambdaBuffered => lambda().observe_whole(guest, case, &expected),
-            Self::LambdaStream => lambda().observe_in_a_stream(guest, case, &expected),
-            Self::LambdaEvent => lambda().observe_an_event(guest, case, &expected),
+            Self::RunArguments | Self::RunRaw => local().observe_raw(guest, case, &expected),
+            Self::RunLine => local().observe_line(guest, case, &expected),
+            Self::RunFull => local().observe_full(guest, case, &expected),
+            Self::LambdaBuffered => lambda().observe_buffered(guest, case, &expected),
+            Self::LambdaStream => lambda().observe_streamed(guest, case, &expected),
+            Self::LambdaEvent => lambda().observe_event(guest, case, &expected),
         }
     }
 }
 
-/// All that a case says: what a frontend does not show, it takes away.
-fn expected(guest: &Guest, case: &Case) -> Observed {
+/// Everything that a case expects. Each frontend then removes what it does not show.
+fn expected(guest: &Guest, case: &Case) -> Observation {
     let expect = &case.expect;
     let has_result = expect.error.is_none() || expect.breaks_off;
-    Observed {
+    Observation {
         status: expect.status.or(has_result.then_some(200)),
         headers: expect.headers.clone(),
         exit_code: expect.exit_code,
@@ -112,10 +112,10 @@ fn expected(guest: &Guest, case: &Case) -> Observed {
     }
 }
 
-fn expected_report(guest: &Guest, case: &Case) -> Reported {
+fn expected_report(guest: &Guest, case: &Case) -> ReportSummary {
     let expect = &case.expect;
     let function = guest.function(case).filter(|_| !expect.unresolved);
-    Reported {
+    ReportSummary {
         function: case.function(&guest.name).to_owned(),
         version: function.map(|_| expect.version.unwrap_or(1)),
         digest: function.map(Function::digest),
@@ -129,13 +129,14 @@ fn expected_report(guest: &Guest, case: &Case) -> Reported {
     }
 }
 
-/// All of the event, of a call that reached its guest. How much of a larger one came is a matter of time.
+/// The size of the event if the call reached its guest. `None` for an event over the limit: timing decides how much of
+/// it arrives.
 fn bytes_in(guest: &Guest, case: &Case) -> Option<u64> {
     let body = case.bytes().len();
     let arguments = match guest.kind {
         Kind::Core | Kind::Typed => case.arguments.concat(),
         Kind::Command => case.arguments.join("/"),
-        // They are the request's path.
+        // The arguments are the request's path, not its body.
         Kind::Http => String::new(),
     };
     match case.expect.error {
@@ -146,14 +147,14 @@ fn bytes_in(guest: &Guest, case: &Case) -> Option<u64> {
     }
 }
 
-/// All of the result, where the case says exactly what that is.
+/// The size of the result, if the case gives the exact result.
 fn bytes_out(guest: &Guest, case: &Case) -> Option<u64> {
     let expect = &case.expect;
     let size = match expect.content(case) {
-        Content::BeginningOf(_) | Content::Png(_) => return None,
+        Content::PrefixOf(_) | Content::Png(_) => return None,
         Content::Json(text) if PLACEHOLDERS.iter().any(|placeholder| text.contains(placeholder)) => return None,
         _ if expect.same => case.bytes().len(),
-        // Commands print lines.
+        // A command ends its output with a line end.
         Content::Json(text) => text.len() + usize::from(guest.kind == Kind::Command),
         Content::Text(text) => text.len(),
         Content::Octets(bytes) => bytes.len(),

@@ -1,6 +1,6 @@
-//! More invocations than a server, or a function, takes at once.
+//! More invocations at once than a server or a function allows.
 
-use crate::support::{Answer, Server, eventually, project};
+use crate::support::{Response, Server, eventually, project};
 
 const CONFIGURATION: &str = "
 [server]
@@ -17,27 +17,27 @@ timeout = \"10m\"
 source = \"@treats\"
 ";
 
-/// For how long it was queued, in milliseconds.
-fn queued(answer: &Answer) -> f64 {
-    let timing = &answer.headers["server-timing"];
+/// How long the call waited for a place, in milliseconds.
+fn queued_ms(response: &Response) -> f64 {
+    let timing = &response.headers["server-timing"];
     let queued = timing.split(", ").find_map(|part| part.strip_prefix("queued;dur="));
     queued.unwrap().parse().unwrap()
 }
 
-fn assert_refused(answer: &Answer, status: u16) {
-    assert_eq!(answer.failure(), (status, "overloaded".to_owned()));
-    assert_eq!(answer.headers["retry-after"], "1");
-    assert!(queued(answer) >= 500.0, "it waits for half a second first: {answer:?}");
+fn assert_refused(response: &Response, status: u16) {
+    assert_eq!(response.failure(), (status, "overloaded".to_owned()));
+    assert_eq!(response.headers["retry-after"], "1");
+    assert!(queued_ms(response) >= 500.0, "a call waits for half a second before it is refused: {response:?}");
 }
 
-/// The first answer with this status. An invocation is in flight a moment before it has its place, so that one call more may be
-/// let in before it.
-fn first_with(server: &Server, path: &str, status: u16) -> Answer {
-    eventually("a refused call", || Some(server.get(path)).filter(|answer| answer.status == status))
+/// Calls `path` until the response has this status. An invocation is in flight a moment before it has its place, so the
+/// server may let in a few calls before it.
+fn first_with(server: &Server, path: &str, status: u16) -> Response {
+    eventually("a refused call", || Some(server.get(path)).filter(|response| response.status == status))
 }
 
 #[test]
-fn what_is_over_a_functions_limit_waits_and_is_refused_and_others_are_served() {
+fn a_call_over_a_functions_limit_is_refused_after_a_wait_and_other_functions_are_served() {
     let project = project(CONFIGURATION);
     let server = Server::start(&project);
     let _spinners = [(); 2].map(|()| server.connect_and_get("/api/spin"));
@@ -47,7 +47,7 @@ fn what_is_over_a_functions_limit_waits_and_is_refused_and_others_are_served() {
 }
 
 #[test]
-fn what_is_over_the_servers_limit_waits_and_is_refused_until_there_is_room() {
+fn a_call_over_the_servers_limit_is_refused_after_a_wait_until_there_is_room() {
     let project = project(CONFIGURATION);
     let server = Server::start(&project);
     let spinners = ["/api/spin", "/api/spin", "/api/more-spin"].map(|path| server.connect_and_get(path));

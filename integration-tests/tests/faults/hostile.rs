@@ -1,13 +1,13 @@
-//! Bytes that are no request, and requests that nobody should send.
+//! Invalid and hostile requests.
 
 use nebula_integration_tests::Project;
 
 use crate::support::{Server, project};
 
-/// The end of a well-formed head.
+/// The end of a valid head.
 const END: &str = " HTTP/1.1\r\nhost: test\r\n\r\n";
 
-/// The start of a request whose body comes in chunks, if what follows are chunks.
+/// The head of a request whose body comes in chunks.
 const CHUNKED: &str = "POST /api/hello HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n";
 
 fn functions() -> Project {
@@ -18,11 +18,11 @@ fn post(header: &str) -> String {
     format!("POST /api/hello HTTP/1.1\r\nhost: test\r\n{header}\r\n\r\nAda")
 }
 
-/// The status of the answer to these bytes; none where the connection just ends.
+/// Sends bytes, and returns the status of the response. `None` if the connection ends without one.
 fn status(server: &Server, request: impl AsRef<[u8]>) -> Option<u16> {
     let mut client = server.connect();
     client.send(request);
-    client.answer().ok().map(|answer| answer.status)
+    client.response().ok().map(|response| response.status)
 }
 
 fn assert_statuses(server: &Server, cases: impl IntoIterator<Item = (Option<u16>, Vec<u8>)>) {
@@ -34,7 +34,7 @@ fn assert_statuses(server: &Server, cases: impl IntoIterator<Item = (Option<u16>
 }
 
 #[test]
-fn what_is_no_http_is_refused_and_hurts_nobody() {
+fn bytes_that_are_not_http_are_refused_and_do_not_affect_others() {
     let project = functions();
     let server = Server::start(&project);
     let large = "a".repeat(1 << 20);
@@ -57,7 +57,7 @@ fn what_is_no_http_is_refused_and_hurts_nobody() {
 }
 
 #[test]
-fn a_body_that_is_framed_wrongly_is_refused_and_hurts_nobody() {
+fn a_body_with_invalid_framing_is_refused_and_does_not_affect_others() {
     let project = functions();
     let server = Server::start(&project);
     let cases = [
@@ -83,7 +83,7 @@ fn a_body_that_is_framed_wrongly_is_refused_and_hurts_nobody() {
 }
 
 #[test]
-fn paths_that_mean_nothing_are_the_callers_error() {
+fn an_invalid_path_is_the_callers_error() {
     let project = functions();
     let server = Server::start(&project);
     let cases = [
@@ -108,27 +108,27 @@ fn paths_that_mean_nothing_are_the_callers_error() {
 }
 
 #[test]
-fn a_method_reaches_the_functions_that_it_may_mean_something_to_and_the_rest_is_for_get() {
+fn each_kind_of_function_takes_the_methods_that_it_can_use_and_server_pages_take_get() {
     let project = functions();
     let server = Server::start(&project);
     let request = |method, path| format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
-    // A function of numbers knows nothing of methods, a command is told of them.
+    // A core function does not see the method. A command does.
     let cases =
         [("OPTIONS", 204, 200), ("TRACE", 405, 405), ("PATCH", 405, 200), ("DELETE", 405, 200), ("BREW", 405, 200)];
-    for (method, numbers, command) in cases {
+    for (method, core, command) in cases {
         let statuses = ["/api/treats/10", "/api/hello", "/healthz"].map(|path| status(&server, request(method, path)));
-        assert_eq!(statuses, [Some(numbers), Some(command), Some(405)], "{method}");
+        assert_eq!(statuses, [Some(core), Some(command), Some(405)], "{method}");
     }
     for path in ["/api/treats/10", "/healthz"] {
         let mut client = server.connect();
         client.send(request("HEAD", path));
-        let answer = client.rest();
-        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"\r\n\r\n"), "HEAD {path}");
+        let response = client.read_to_end();
+        assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n") && response.ends_with(b"\r\n\r\n"), "HEAD {path}");
     }
 }
 
 #[test]
-fn requests_that_come_together_are_answered_in_order() {
+fn pipelined_requests_are_answered_in_order() {
     let project = functions();
     let server = Server::start(&project);
     let mut client = server.connect();
@@ -139,9 +139,9 @@ fn requests_that_come_together_are_answered_in_order() {
     };
     client.send((0..30).map(requests).collect::<String>());
     for n in 0..30 {
-        let answers = [(); 3].map(|()| client.answer().unwrap());
-        let [treats, hello] = [0, 1].map(|answer: usize| answers[answer].summary());
+        let responses = [(); 3].map(|()| client.response().unwrap());
+        let [treats, hello] = [0, 1].map(|index: usize| responses[index].summary());
         assert_eq!((treats, hello), ((200, n.to_string()), (200, "Hello, Ada!\n".to_owned())));
-        assert_eq!(answers[2].status, 200);
+        assert_eq!(responses[2].status, 200);
     }
 }

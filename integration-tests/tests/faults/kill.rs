@@ -1,4 +1,4 @@
-//! Publishers that are killed at any point of their work.
+//! Publishers that are killed while they publish.
 
 use std::{
     env, fs,
@@ -13,13 +13,13 @@ use nebula_runtime::{Digest, Store, StoreUrl};
 
 use crate::support::project;
 
-/// How many publishers are killed, where `NEBULA_TEST_KILLS` does not say.
+/// How many publishers are killed, if `NEBULA_TEST_KILLS` is not set.
 const KILLS: u32 = 40;
 
 const FUNCTIONS: [&str; 3] = ["one", "two", "three"];
 
-/// A store, and which version of each function was published at least.
-struct Published {
+/// A store, and the last version of each function that a call has returned.
+struct PublishedFunctions {
     project: Project,
     versions: [u32; FUNCTIONS.len()],
 }
@@ -27,14 +27,14 @@ struct Published {
 #[test]
 fn a_killed_publisher_leaves_every_function_in_its_old_or_new_version() {
     let kills = env::var("NEBULA_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
-    let mut published = Published { project: project(""), versions: [0; FUNCTIONS.len()] };
-    let whole = published.publish_all();
+    let mut published = PublishedFunctions { project: project(""), versions: [0; FUNCTIONS.len()] };
+    let quickest = published.publish_all();
     let mut interrupted = 0;
     for kill in 0..kills {
         let (version, function) = (kill + 1, kill as usize % FUNCTIONS.len());
         let mut publisher = published.publisher(function, version).spawn().unwrap();
-        // Not waiting for anything: this is the fault itself, spread evenly over the time that a publish takes.
-        thread::sleep(whole.mul_f64(spread(kill)));
+        // The test waits for nothing here. The moment of the kill is spread evenly over the time of a publish.
+        thread::sleep(quickest.mul_f64(spread(kill)));
         let ended = kill_now(&mut publisher);
         interrupted += u32::from(!ended);
         published.check_function(function, version, ended);
@@ -42,25 +42,26 @@ fn a_killed_publisher_leaves_every_function_in_its_old_or_new_version() {
             published.check_all();
         }
     }
-    assert!(interrupted > 0, "no publisher was killed at its work");
-    eprintln!("{kills} publishers, {interrupted} of them killed before they had ended");
+    assert!(interrupted > 0, "every publisher ended before it was killed");
+    eprintln!("{kills} publishers, {interrupted} of them were killed before they ended");
 }
 
-/// Numbers from 0 to 1.5 that leave no large gap, in no order.
+/// A number from 0 to 1.5. The numbers of all indices are spread evenly, in no order.
 fn spread(index: u32) -> f64 {
     const GOLDEN_RATIO: f64 = 0.618_033_988_749_895;
     1.5 * (f64::from(index) * GOLDEN_RATIO).fract()
 }
 
-/// Kills a process; says whether it had already succeeded.
+/// Kills a process. Returns whether it had already succeeded.
 fn kill_now(process: &mut Child) -> bool {
-    // One that has ended cannot be killed.
+    // An error means that the process has ended already.
     let _ = process.kill();
     process.wait().unwrap().success()
 }
 
-impl Published {
-    /// Publishes the first version of each function; gives how long the quickest took: a busy disk holds up others.
+impl PublishedFunctions {
+    /// Publishes the first version of each function. Returns the time of the quickest: a busy disk may delay the
+    /// others.
     fn publish_all(&self) -> Duration {
         let publish = |function| {
             let began = Instant::now();
@@ -70,10 +71,10 @@ impl Published {
         (0..FUNCTIONS.len()).map(publish).min().unwrap()
     }
 
-    /// A process that publishes the module that answers `version`. It compiles nothing, as of a module that is known.
+    /// A command that publishes a module whose function returns `version`.
     fn publisher(&self, function: usize, version: u32) -> Command {
         let file = format!("{}.wat", FUNCTIONS[function]);
-        // The data makes the blob take more than one write.
+        // With this data, the blob needs more than one write.
         let text = "0123456789abcdef".repeat(4 * 1024);
         let module = format!(
             "(module (memory 5) (data (i32.const 0) \"{text}\")
@@ -86,19 +87,20 @@ impl Published {
         command
     }
 
-    /// Runs a function: it answers as the version before or as `version`, and as that only if its publisher ended.
+    /// Runs a function, which must return the version before or `version`. If the publisher ended, it must be
+    /// `version`.
     fn check_function(&mut self, function: usize, version: u32, ended: bool) {
         let name = FUNCTIONS[function];
-        let ran = Nebula::built().run(&self.project, &["run", name, "--raw"], b"[]");
-        assert_eq!(ran.exit_code, 0, "{name}: {}", ran.stderr);
-        let answer: u32 = ran.text().trim().parse().unwrap();
+        let output = Nebula::built().run(&self.project, &["run", name, "--raw"], b"[]");
+        assert_eq!(output.exit_code, 0, "{name}: {}", output.stderr);
+        let answer: u32 = output.text().trim().parse().unwrap();
         let before = self.versions[function];
         let allowed = if ended { vec![version] } else { vec![before, version] };
-        assert!(allowed.contains(&answer), "{name} answers {answer}, of {allowed:?}");
+        assert!(allowed.contains(&answer), "{name} returned {answer}, expected one of {allowed:?}");
         self.versions[function] = answer;
     }
 
-    /// Reads all that is in the store.
+    /// Checks every blob and every record of the store.
     fn check_all(&self) {
         let folder = self.project.join("store");
         check_blobs(&folder.join("blobs/sha256"));
@@ -110,19 +112,19 @@ impl Published {
     }
 }
 
-/// Every blob's bytes are those it is named by.
+/// Checks that the name of each blob is its digest.
 fn check_blobs(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        // What was being written has another name until it is whole.
+        // An unfinished blob has another kind of name.
         if name.len() == 64 {
             assert_eq!(Digest::of(&fs::read(&path).unwrap()).hex(), name);
         }
     }
 }
 
-/// Every version of every function can be read: its manifest and its module.
+/// Checks that the manifest and the module of every version can be read. Returns the names of the functions.
 async fn check_records(folder: &Path) -> Vec<String> {
     let store = Store::open(&StoreUrl::folder(folder).unwrap()).await.unwrap();
     let names = store.names().await.unwrap();

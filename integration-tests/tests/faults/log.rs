@@ -1,4 +1,4 @@
-//! A log that cannot be written, or that nobody reads, and guests whose stderr is output.
+//! A log that cannot be written or that nobody reads, and guests that write to stderr.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -11,14 +11,14 @@ use serde_json::json;
 
 use crate::support::{Log, Server, eventually, project};
 
-/// How much `noisy` writes to stderr: more than a pipe holds.
+/// How many bytes `noisy` writes to stderr: more than a pipe holds.
 const NOISE: usize = 4 * 65_536;
 
-/// How many lines of it one invocation puts into the log.
+/// How many log lines one invocation of `noisy` makes.
 const NOISE_LOGGED: usize = 16;
 
-/// A command that writes so much to stderr, and exits with 7. Where its input begins with `0`, it sleeps for a moment
-/// instead, and exits with 0.
+/// A command that writes [`NOISE`] bytes to stderr and exits with 7. If its input begins with `0`, it sleeps for 100 ms
+/// instead and exits with 0.
 const NOISY: &str = r#"
 (module
   (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
@@ -33,7 +33,7 @@ const NOISY: &str = r#"
     (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
     (if (i32.eq (i32.load8_u (i32.const 16)) (i32.const 0x30))
       (then
-        (i64.store (i32.const 1048) (i64.const 100000000)) ;; at 1024 the wait for a clock, of 100 ms
+        (i64.store (i32.const 1048) (i64.const 100000000)) ;; at 1024: a wait of 100 ms for a clock
         (drop (call $poll (i32.const 1024) (i32.const 2048) (i32.const 1) (i32.const 8)))
         (call $exit (i32.const 0))))
     (memory.fill (i32.const 65536) (i32.const 0x78) (i32.const 65536))
@@ -53,88 +53,88 @@ fn functions() -> Project {
     project
 }
 
-/// Logs in text and in JSON, of failures and of all invocations.
+/// Options that log in text and in JSON, and that log failed invocations and all invocations.
 const OPTIONS: [&[&str]; 3] = [&["--log-format", "text"], &["--log-format", "json"], &["--reports", "all"]];
 
-/// A bad call, and what a function writes to stderr, are logged.
-fn assert_serves(server: &Server, bad_calls: usize) {
+/// Makes calls of which the server logs the failures and the guest's stderr.
+fn make_logged_calls(server: &Server, bad_calls: usize) {
     let mut client = server.connect();
     for _ in 0..bad_calls {
         client.get("/api/treats/x");
-        assert_eq!(client.answer().unwrap().failure(), (400, "invalid_input".to_owned()));
+        assert_eq!(client.response().unwrap().failure(), (400, "invalid_input".to_owned()));
     }
     assert_eq!(server.get("/api/noisy/1").failure(), (502, "guest_fault".to_owned()));
     assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
 }
 
-fn assert_ends(mut server: Server) {
+fn assert_ends_at_signal(mut server: Server) {
     server.signal("TERM");
     assert_eq!(server.exit_code(), Some(0));
 }
 
-fn lost(server: &Server) -> u64 {
+fn lost_lines(server: &Server) -> u64 {
     server.metric("nebula_log_lines_lost_total")
 }
 
-/// Reads a log until it tells of lost lines. Gives their number; none where the log ends first.
-fn read_lost(log: &mut Log) -> Option<u64> {
-    let told = |line: String| line.strip_suffix(" lines of the log were lost")?.rsplit(' ').next()?.parse().ok();
-    log.lines().map_while(Result::ok).find_map(told)
+/// Reads a log until it reports lost lines, and returns their number. `None` if the log ends first.
+fn read_lost_lines(log: &mut Log) -> Option<u64> {
+    let number = |line: String| line.strip_suffix(" lines of the log were lost")?.rsplit(' ').next()?.parse().ok();
+    log.lines().map_while(Result::ok).find_map(number)
 }
 
 #[test]
-fn a_server_whose_log_has_no_reader_serves_counts_what_it_loses_and_ends() {
+fn a_server_whose_log_is_closed_serves_and_counts_lost_lines_and_ends() {
     for options in OPTIONS {
         let project = functions();
         let (server, log) = Server::start_unread(&project, options);
         drop(log);
-        assert_serves(&server, 3);
-        eventually("the report of a bad call is lost", || (lost(&server) >= 3).then_some(()));
-        assert_ends(server);
+        make_logged_calls(&server, 3);
+        eventually("the lost reports of failed calls", || (lost_lines(&server) >= 3).then_some(()));
+        assert_ends_at_signal(server);
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_whose_log_is_on_a_full_disk_serves_counts_what_it_loses_and_ends() {
+fn a_server_whose_log_is_on_a_full_disk_serves_and_counts_lost_lines_and_ends() {
     for options in OPTIONS {
         let project = functions();
         let server = Server::start_with_full_disk(&project, options);
-        assert_serves(&server, 3);
-        eventually("the report of a bad call is lost", || (lost(&server) >= 3).then_some(()));
-        assert_ends(server);
+        make_logged_calls(&server, 3);
+        eventually("the lost reports of failed calls", || (lost_lines(&server) >= 3).then_some(()));
+        assert_ends_at_signal(server);
     }
 }
 
-/// Calls until the pipe and the queue are full, and then some more.
+/// Makes calls until the pipe and the queue are full, and then more calls.
 fn fill(server: &Server) {
-    while lost(server) == 0 {
-        assert_serves(server, 100);
+    while lost_lines(server) == 0 {
+        make_logged_calls(server, 100);
     }
-    assert_serves(server, 1_000);
+    make_logged_calls(server, 1_000);
 }
 
 #[test]
-fn a_server_whose_log_is_not_read_serves_and_ends() {
+fn a_server_whose_log_nobody_reads_serves_and_ends() {
     let project = functions();
     let (server, _log) = Server::start_unread(&project, &[]);
     fill(&server);
-    assert_ends(server);
+    assert_ends_at_signal(server);
 }
 
 #[test]
-fn lines_that_were_lost_are_told_of_once_when_the_log_is_read_again() {
+fn the_number_of_lost_lines_is_logged_once_when_the_log_is_read_again() {
     let project = functions();
     let (server, mut log) = Server::start_unread(&project, &[]);
     fill(&server);
-    assert_eq!(read_lost(&mut log), Some(lost(&server)));
+    assert_eq!(read_lost_lines(&mut log), Some(lost_lines(&server)));
     assert_eq!(server.get("/api/treats/x").status, 400);
-    assert_ends(server);
-    assert_eq!(read_lost(&mut log), None);
+    assert_ends_at_signal(server);
+    assert_eq!(read_lost_lines(&mut log), None);
 }
 
 #[test]
-fn a_watching_server_whose_log_has_no_reader_publishes_each_change() {
+fn a_watching_server_whose_log_is_closed_publishes_each_change() {
     let project = project("[functions.f]\nsource = \"f.wat\"");
     let write = |number: u32| {
         project.write("f.wat", format!("(module (func (export \"f\") (result i32) (i32.const {number})))"));
@@ -144,23 +144,23 @@ fn a_watching_server_whose_log_has_no_reader_publishes_each_change() {
     drop(log);
     for number in 1..=3 {
         write(number);
-        let served = || server.get("/api/f").summary() == (200, number.to_string());
-        eventually(&format!("version {number}"), || served().then_some(()));
+        let is_served = || server.get("/api/f").summary() == (200, number.to_string());
+        eventually(&format!("version {number}"), || is_served().then_some(()));
     }
-    assert_ends(server);
+    assert_ends_at_signal(server);
 }
 
-/// A `nebula run` of `noisy` with these arguments.
+/// Starts `nebula run` with `noisy` and these arguments.
 fn run(project: &Project, arguments: &[&str]) -> Child {
     let mut command = Nebula::built().command(project, [&["run", "./noisy.wat"], arguments].concat());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 #[test]
-fn nothing_of_a_guest_s_stderr_is_lost_and_all_of_it_stands_before_what_nebula_says() {
+fn all_of_a_guests_stderr_is_written_before_nebulas_own_error() {
     let project = functions();
     let mut process = run(&project, &["1"]);
-    // The process has nothing to do by then but to wait for its reader: stdout ends with the guest.
+    // Now the process waits for its reader.
     let mut stderr = process.stderr.take().unwrap();
     let mut first = [0; 1024];
     stderr.read_exact(&mut first).unwrap();
@@ -173,7 +173,7 @@ fn nothing_of_a_guest_s_stderr_is_lost_and_all_of_it_stands_before_what_nebula_s
 }
 
 #[test]
-fn a_guest_whose_stderr_has_no_reader_goes_on() {
+fn a_guest_whose_stderr_is_closed_runs_to_its_end() {
     let project = functions();
     let mut process = run(&project, &["1"]);
     drop(process.stderr.take());
@@ -181,13 +181,13 @@ fn a_guest_whose_stderr_has_no_reader_goes_on() {
 }
 
 #[test]
-fn guests_that_wait_for_the_reader_of_stderr_keep_no_other_from_running() {
+fn guests_that_wait_for_a_reader_of_stderr_do_not_block_other_guests() {
     let project = functions();
     let noisy = thread::available_parallelism().map_or(2, usize::from) + 1;
     let mut process = run(&project, &["--jobs", &(noisy + 1).to_string()]);
     process.stdin.take().unwrap().write_all(["0\n".to_owned(), "1\n".repeat(noisy)].concat().as_bytes()).unwrap();
     let mut results = BufReader::new(process.stdout.take().unwrap()).lines();
-    assert_eq!(results.next().unwrap().unwrap(), "\"\"", "it comes although nobody reads stderr");
+    assert_eq!(results.next().unwrap().unwrap(), "\"\"", "the first result comes although nobody reads stderr");
     let mut stderr = String::new();
     process.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     let summary = stderr.trim_start_matches('x');
@@ -196,7 +196,7 @@ fn guests_that_wait_for_the_reader_of_stderr_keep_no_other_from_running() {
     assert_eq!((results.count(), process.wait().unwrap().code()), (noisy, Some(7)));
 }
 
-/// An environment of AWS Lambda whose function is `noisy`, and the API that it talks to.
+/// Starts an AWS Lambda environment whose function is `noisy`.
 fn environment() -> (Child, RuntimeApi, Package, Project) {
     let project = functions();
     let treats = Guest::named("treats").unwrap().functions.remove(0);
@@ -209,32 +209,32 @@ fn environment() -> (Child, RuntimeApi, Package, Project) {
 }
 
 fn assert_guest_faults(api: &RuntimeApi) {
-    let told = json!({ "errorType": "guest_fault", "errorMessage": "the function exited with code 7" });
-    assert_eq!(api.invoke(Event::new("1")).unwrap().json(), told);
+    let error = json!({ "errorType": "guest_fault", "errorMessage": "the function exited with code 7" });
+    assert_eq!(api.invoke(Event::new("1")).unwrap().json(), error);
 }
 
-/// A batch of so many records.
+/// An event with a batch of records.
 fn batch(records: usize) -> Event {
     let record = |id| json!({ "eventSource": "aws:sqs", "messageId": format!("record {id}"), "body": "1" });
     Event::new(json!({ "Records": (0..records).map(record).collect::<Vec<_>>() }).to_string())
 }
 
 #[test]
-fn what_an_event_logged_is_written_before_the_next_one_is_asked_for() {
-    /// Together they log ten times as much as a pipe holds, and less than waits to be written.
+fn the_log_of_an_event_is_written_before_the_environment_asks_for_the_next() {
+    /// Together they log ten times as much as a pipe holds, and less than the queue holds.
     const RECORDS: usize = 10;
 
     let (mut process, api, _package, _project) = environment();
     let failed = api.invoke(batch(RECORDS)).unwrap().json();
     assert_eq!(failed["batchItemFailures"].as_array().unwrap().len(), RECORDS);
-    // Read only now: there is much left to be written when the answer is there.
+    // The test reads the log only now, so that most of it was not written when the response came.
     let mut stderr = process.stderr.take().unwrap();
     let reading = thread::spawn(move || {
         let mut log = Vec::new();
         stderr.read_to_end(&mut log).map(|_| log).unwrap()
     });
-    // Lambda freezes it now. What it has not written is not there.
-    api.wait_until_asked(2);
+    // Lambda would freeze the process now. Lines that it has not written would be missing.
+    api.wait_for_polls(2);
     process.kill().unwrap();
     let (log, status) = (reading.join().unwrap(), process.wait().unwrap());
     let lines: Vec<serde_json::Value> = log.split(|byte| *byte == b'\n').flat_map(serde_json::from_slice).collect();
@@ -245,7 +245,7 @@ fn what_an_event_logged_is_written_before_the_next_one_is_asked_for() {
 }
 
 #[test]
-fn an_environment_whose_log_has_no_reader_answers_and_ends() {
+fn an_environment_whose_log_is_closed_handles_events_and_ends() {
     let (mut process, api, _package, _project) = environment();
     drop(process.stderr.take());
     assert_guest_faults(&api);

@@ -1,7 +1,7 @@
-//! Faults: what may happen to a server, a store and their clients, and what must not come of it.
+//! Faults of servers, stores and clients, and the effects that they must not have.
 //!
-//! Every test starts the real binary and talks to it over real sockets. None of them says how long anything takes: what
-//! is waited for can be seen, and [`support::PATIENCE`] is only there so that a failure ends.
+//! Every test starts the real program and talks to it over real sockets. No test depends on how long anything takes: it
+//! waits for a visible effect. [`support::PATIENCE`] only makes a failing test end.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 

@@ -1,10 +1,10 @@
-//! Clients that do not read what they asked for, and guests that go on after it.
+//! Clients that do not read their responses, and guests that run on after their responses.
 
 use nebula_integration_tests::{Guest, Project};
 
-use crate::support::{Answer, Client, Server, eventually, project};
+use crate::support::{Client, Response, Server, eventually, project};
 
-/// A server with so many places, and these guests with their keys in `nebula.toml`.
+/// A project whose server lets in `concurrency` invocations. Each guest has its own keys in `nebula.toml`.
 fn functions(concurrency: usize, guests: &[(&str, &str)]) -> Project {
     let entry = |(guest, keys): &(&str, &str)| {
         let source = Guest::named(guest).unwrap().path;
@@ -14,28 +14,28 @@ fn functions(concurrency: usize, guests: &[(&str, &str)]) -> Project {
     project(&format!("[server]\nconcurrency = {concurrency}\n{entries}"))
 }
 
-/// Waits until the server says that this many of its invocations ended so.
+/// Waits until the metrics count `count` invocations with this outcome.
 fn wait_for_outcome(server: &Server, function: &str, outcome: &str, count: usize) {
     let sample = format!("nebula_invocations_total{{function=\"{function}\",outcome=\"{outcome}\"}} {count}");
     eventually(&sample, || server.get("/metrics").summary().1.lines().any(|line| line == sample).then_some(()));
 }
 
-/// What a client gets that reads on until the connection ends.
+/// Reads until the connection ends, and returns whether the response broke off.
 fn is_broken_off(client: &mut Client) -> bool {
-    let rest = client.rest();
+    let rest = client.read_to_end();
     rest.starts_with(b"HTTP/1.1 200 OK\r\n") && !rest.ends_with(b"\r\n0\r\n\r\n")
 }
 
-fn assert_served(answer: &Answer) {
-    assert_eq!(answer.summary(), (200, "10".to_owned()));
+fn assert_ten_treats(response: &Response) {
+    assert_eq!(response.summary(), (200, "10".to_owned()));
 }
 
-/// Takes more than any buffer between a guest and a client that does not read.
+/// Keys of a guest that writes more than all buffers between it and a client that does not read.
 const FLOOD: &str = "timeout = \"400ms\"\nmax_response = \"1GiB\"";
 
 #[test]
-fn a_slow_reader_whose_place_was_needed_sees_its_response_break_off_and_the_log_says_why() {
-    // The place may be one of the server's or of the function's own.
+fn a_slow_reader_loses_its_place_to_another_call_and_the_log_says_why() {
+    // The place may belong to the server or to the function.
     for (concurrency, keys) in [(1, ""), (2, "concurrency = 1\n")] {
         let project = functions(concurrency, &[("stdout-flood", &format!("{keys}{FLOOD}"))]);
         let server = Server::start(&project);
@@ -51,30 +51,30 @@ fn a_slow_reader_whose_place_was_needed_sees_its_response_break_off_and_the_log_
 }
 
 #[test]
-fn a_slow_reader_keeps_its_place_and_gets_everything_while_nobody_needs_that() {
+fn a_slow_reader_keeps_its_place_and_gets_everything_while_no_call_needs_the_place() {
     let project = functions(2, &[("stdout-flood", "timeout = \"400ms\"\nmax_response = \"16MiB\""), ("sleep", "")]);
     let server = Server::start(&project);
     let mut slow = server.connect_and_get("/api/stdout-flood");
     server.wait_for_in_flight(1);
-    // Meanwhile its timeout passes: this takes longer.
+    // This call takes longer than the timeout of the other guest.
     assert_eq!(server.get("/api/sleep/500").status, 200);
     assert_eq!(server.in_flight(), 1);
-    // It ends by its own limit, and not by its time.
-    assert!(slow.rest().len() > 16 << 20);
+    // The guest ends at its limit of output, and not at its timeout.
+    assert!(slow.read_to_end().len() > 16 << 20);
     wait_for_outcome(&server, "stdout-flood", "limit_exceeded", 1);
 }
 
-/// Guests that go on after their response, and how their instances are used again.
-const GOING_ON: [(&str, &str); 3] = [("http-after", ""), ("http3-trap", ""), ("http3-trap", "reuse = {}\n")];
+/// Guests that run on after their responses, each with its key `reuse`.
+const RUNNING_ON: [(&str, &str); 3] = [("http-after", ""), ("http3-trap", ""), ("http3-trap", "reuse = {}\n")];
 
 #[test]
-fn guests_that_go_on_after_their_response_keep_their_places() {
-    for (guest, reuse) in GOING_ON {
+fn guests_that_run_on_after_their_responses_keep_their_places() {
+    for (guest, reuse) in RUNNING_ON {
         let project = functions(2, &[(guest, &format!("{reuse}timeout = \"10m\"")), ("treats", "")]);
         let server = Server::start(&project);
         for _ in 0..2 {
-            let answer = server.get(&format!("/api/{guest}/after?ms=600000"));
-            assert_eq!(answer.summary(), (200, "answered".to_owned()));
+            let response = server.get(&format!("/api/{guest}/after?ms=600000"));
+            assert_eq!(response.summary(), (200, "answered".to_owned()));
         }
         assert_eq!(server.in_flight(), 2, "{guest} {reuse}");
         let refused = server.get("/api/treats/10");
@@ -84,12 +84,12 @@ fn guests_that_go_on_after_their_response_keep_their_places() {
 }
 
 #[test]
-fn guests_that_went_on_after_their_response_give_their_places_back() {
-    for (guest, reuse) in GOING_ON {
+fn guests_that_run_on_after_their_responses_return_their_places_when_they_end() {
+    for (guest, reuse) in RUNNING_ON {
         let project = functions(1, &[(guest, reuse), ("treats", "")]);
         let server = Server::start(&project);
         assert_eq!(server.get(&format!("/api/{guest}/after?ms=20")).summary(), (200, "answered".to_owned()));
         server.wait_for_in_flight(0);
-        assert_served(&server.get("/api/treats/10"));
+        assert_ten_treats(&server.get("/api/treats/10"));
     }
 }

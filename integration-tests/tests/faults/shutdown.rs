@@ -1,10 +1,10 @@
-//! Signals to a server that is at work.
+//! Signals to a server that handles requests.
 
 use nebula_integration_tests::Project;
 
 use crate::support::{Client, Server, project};
 
-/// A server with an invocation that goes on until its client sends the rest of its body, `a`.
+/// Starts a server with one invocation, which runs until its client sends the rest of the body, `a`.
 fn busy(project: &Project) -> (Server, Client) {
     let server = Server::start(project);
     let client = call_in_flight(&server);
@@ -19,37 +19,37 @@ fn call_in_flight(server: &Server) -> Client {
 }
 
 #[test]
-fn the_first_signal_lets_requests_finish_and_takes_no_more() {
+fn after_the_first_signal_requests_finish_and_no_new_ones_are_accepted() {
     for signal in ["TERM", "INT"] {
         let project = project("[functions.hello]\nsource = \"@hello\"");
         let (mut server, mut client) = busy(&project);
         let mut idle = server.connect();
         idle.get("/healthz");
-        assert_eq!(idle.answer().unwrap().status, 200);
+        assert_eq!(idle.response().unwrap().status, 200);
         server.signal(signal);
         server.wait_until_closed();
-        assert_eq!(idle.rest(), b"", "an idle connection is ended");
+        assert_eq!(idle.read_to_end(), b"", "the server closes an idle connection");
         client.send("a");
-        assert_eq!(client.answer().unwrap().summary(), (200, "Hello, Ada!\n".to_owned()));
+        assert_eq!(client.response().unwrap().summary(), (200, "Hello, Ada!\n".to_owned()));
         assert_eq!(server.exit_code(), Some(0), "{}", server.log());
     }
 }
 
 #[test]
-fn a_second_signal_quits() {
+fn a_second_signal_ends_the_server_at_once() {
     let project = project("[functions.hello]\nsource = \"@hello\"");
     let (mut server, mut client) = busy(&project);
     server.signal("TERM");
     server.wait_until_closed();
     server.signal("TERM");
     assert_eq!(server.exit_code(), Some(0), "{}", server.log());
-    assert_eq!(client.rest(), b"");
+    assert_eq!(client.read_to_end(), b"");
 }
 
-/// A terminal that is closed may send one from the shell and one from the system.
+/// When a terminal is closed, the shell and the system may each send a signal.
 #[cfg(target_os = "linux")]
 #[test]
-fn sighup_lets_requests_finish_however_often_it_comes() {
+fn after_any_number_of_sighups_requests_finish() {
     let project = project("[functions.hello]\nsource = \"@hello\"");
     let mut server = Server::start_with_signal(&project, "--default-signal=HUP");
     let mut client = call_in_flight(&server);
@@ -57,20 +57,20 @@ fn sighup_lets_requests_finish_however_often_it_comes() {
     server.wait_until_closed();
     server.signal("HUP");
     client.send("a");
-    assert_eq!(client.answer().unwrap().summary(), (200, "Hello, Ada!\n".to_owned()));
+    assert_eq!(client.response().unwrap().summary(), (200, "Hello, Ada!\n".to_owned()));
     assert_eq!(server.exit_code(), Some(0), "{}", server.log());
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn sighup_is_ignored_by_a_server_that_was_started_so_as_nohup_does() {
+fn a_server_that_was_started_by_nohup_ignores_sighup() {
     let project = project("[functions.hello]\nsource = \"@hello\"");
     let mut server = Server::start_with_signal(&project, "--ignore-signal=HUP");
     server.signal("HUP");
     let mut client = call_in_flight(&server);
     server.signal("HUP");
     client.send("a");
-    assert_eq!(client.answer().unwrap().summary(), (200, "Hello, Ada!\n".to_owned()));
+    assert_eq!(client.response().unwrap().summary(), (200, "Hello, Ada!\n".to_owned()));
     assert_eq!(server.get("/readyz").status, 200);
     server.signal("TERM");
     assert_eq!(server.exit_code(), Some(0), "{}", server.log());

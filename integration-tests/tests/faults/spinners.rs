@@ -1,14 +1,14 @@
-//! Guests that never end.
+//! Guests that spin forever.
 
 use nebula_integration_tests::Project;
 
 use crate::support::{Client, Server, project};
 
-/// More than the machine has cores, in all likelihood.
+/// Probably more than the machine has cores.
 const SPINNERS: u64 = 8;
 
-/// A function that spins until `timeout`, and one that answers.
-fn spinning(timeout: &str) -> Project {
+/// A project with a function that spins until `timeout`, and one that returns at once.
+fn spinning_project(timeout: &str) -> Project {
     project(&format!(
         "[functions.spin]\nsource = \"@spin\"\ntimeout = {timeout:?}\n[functions.treats]\nsource = \"@treats\""
     ))
@@ -24,26 +24,26 @@ fn assert_answers(server: &Server) {
 }
 
 #[test]
-fn spinning_guests_starve_nobody() {
-    let project = spinning("10m");
+fn spinning_guests_do_not_starve_other_requests() {
+    let project = spinning_project("10m");
     let server = Server::start(&project);
     let _spinners = start_spinning(&server);
     server.wait_for_in_flight(SPINNERS);
     for _ in 0..50 {
         assert_answers(&server);
     }
-    // All of them still spin.
+    // All of the guests still spin.
     server.wait_for_in_flight(SPINNERS);
 }
 
 #[test]
 fn spinning_guests_are_stopped_at_their_deadline() {
-    let project = spinning("2s");
+    let project = spinning_project("2s");
     let server = Server::start(&project);
     let spinners = start_spinning(&server);
     assert_answers(&server);
     for mut spinner in spinners {
-        assert_eq!(spinner.answer().unwrap().failure(), (504, "timeout".to_owned()));
+        assert_eq!(spinner.response().unwrap().failure(), (504, "timeout".to_owned()));
         assert_answers(&server);
     }
     server.wait_for_in_flight(0);
@@ -51,7 +51,7 @@ fn spinning_guests_are_stopped_at_their_deadline() {
 
 #[test]
 fn a_spinning_guest_is_stopped_when_its_client_leaves() {
-    let project = spinning("10m");
+    let project = spinning_project("10m");
     let server = Server::start(&project);
     let mut spinners = start_spinning(&server);
     server.wait_for_in_flight(SPINNERS);
@@ -63,7 +63,7 @@ fn a_spinning_guest_is_stopped_when_its_client_leaves() {
     wait_until_idle(&server);
 }
 
-/// Waits for a time in which the server does next to nothing.
+/// Waits until the server uses almost no CPU time.
 #[cfg(target_os = "linux")]
 fn wait_until_idle(server: &Server) {
     use std::{thread, time::Duration};
@@ -71,7 +71,7 @@ fn wait_until_idle(server: &Server) {
     crate::support::eventually("an idle server", || {
         let before = server.cpu_ticks();
         thread::sleep(Duration::from_millis(200));
-        // One guest that spins takes twenty ticks in that time, of a core that nobody else wants.
+        // In this time, one spinning guest uses twenty ticks of an otherwise idle core.
         (server.cpu_ticks() - before <= 2).then_some(())
     });
 }

@@ -1,4 +1,4 @@
-//! Two servers on one store, and publishes while both are asked.
+//! Two servers with one store, and publishes while both serve requests.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::SeqCst},
@@ -9,27 +9,27 @@ use nebula_integration_tests::{Nebula, Project};
 
 use crate::support::{Server, eventually, project};
 
-/// Functions are published so many times while they are called.
+/// How many versions are published during the test.
 const PUBLISHES: u64 = 5;
 
-/// So many calls at least are answered by each client between two publishes.
+/// Each client makes at least this many calls between two publishes.
 const CALLS: u64 = 20;
 
-/// Publishes the version of `answer` that answers `value`.
+/// Publishes a version of the function `answer` that returns `value`.
 fn publish(project: &Project, value: u64) {
     project.write("answer.wat", format!("(module (func (export \"answer\") (result i64) (i64.const {value})))"));
-    let ran = Nebula::built().publish(project, "answer", &project.join("answer.wat"), &[]);
-    assert_eq!(ran.exit_code, 0, "{}", ran.stderr);
+    let output = Nebula::built().publish(project, "answer", &project.join("answer.wat"), &[]);
+    assert_eq!(output.exit_code, 0, "{}", output.stderr);
 }
 
-/// What is published last, and how many calls the clients made of it.
+/// The version that was published last, and the number of calls that each client has made.
 struct Progress {
     published: AtomicU64,
     calls: [AtomicU64; 2],
 }
 
 #[test]
-fn two_servers_of_one_store_fail_no_request_while_it_is_published_to() {
+fn no_request_to_two_servers_of_one_store_fails_during_publishes() {
     let project = project("");
     publish(&project, 0);
     let servers = [Server::start(&project), Server::start(&project)];
@@ -47,16 +47,17 @@ fn two_servers_of_one_store_fail_no_request_while_it_is_published_to() {
     });
 }
 
-/// Calls the function until its newest version answers. No call fails, and none goes back to an earlier version.
+/// Calls the function until it returns the last version. No call fails, and no call returns an earlier version than the
+/// call before.
 fn call_until_newest(server: &Server, published: &AtomicU64, calls: &AtomicU64) {
     let (mut client, mut newest) = (server.connect(), 0);
     while newest < PUBLISHES {
         client.get("/api/answer");
-        let (status, body) = client.answer().unwrap().summary();
+        let (status, body) = client.response().unwrap().summary();
         assert_eq!(status, 200, "{body}");
         let answer = body.parse().unwrap();
-        // One more may be published already than its publisher has said.
-        assert!((newest..=published.load(SeqCst) + 1).contains(&answer), "{answer} after {newest}");
+        // A publish may be visible a moment before `published` counts it.
+        assert!((newest..=published.load(SeqCst) + 1).contains(&answer), "version {answer} after {newest}");
         newest = answer;
         calls.fetch_add(1, SeqCst);
     }

@@ -1,4 +1,4 @@
-//! A connection to a server, over which anything can be sent.
+//! A connection over which a test can send any bytes.
 
 use std::{
     collections::BTreeMap,
@@ -11,11 +11,11 @@ use super::PATIENCE;
 /// A connection to a server.
 pub(crate) struct Client(BufReader<TcpStream>);
 
-/// An answer as it came.
+/// A response.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
-    /// The names are in lower case.
+    /// The header fields. Their names are in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
@@ -28,21 +28,21 @@ impl Client {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Sends bytes. Where the server has ended the connection, that is seen when its answer is read.
+    /// Sends bytes. An error shows later, when the test reads the response.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         drop(self.0.get_mut().write_all(bytes.as_ref()));
     }
 
-    /// Sends a GET on a connection that goes on.
+    /// Sends a GET, and keeps the connection open.
     pub(crate) fn get(&mut self, path: &str) {
         self.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n"));
     }
 
-    /// The next answer.
+    /// Reads the next response.
     ///
     /// # Errors
-    /// Where the connection ends before the answer does.
-    pub(crate) fn answer(&mut self) -> io::Result<Answer> {
+    /// Fails if the connection ends before the response does.
+    pub(crate) fn response(&mut self) -> io::Result<Response> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("no status line: {status_line:?}")))?;
@@ -52,22 +52,22 @@ impl Client {
             let Some((name, value)) = line.split_once(": ") else { break };
             headers.insert(name.to_ascii_lowercase(), value.to_owned());
         }
-        // The one status here that has neither a body nor a length.
+        // The only status in these tests that has neither a body nor a length.
         let body = if status == 204 { Vec::new() } else { self.body(&headers)? };
-        Ok(Answer { status, headers, body })
+        Ok(Response { status, headers, body })
     }
 
-    /// What comes before the connection ends: nothing of one that was reset.
-    pub(crate) fn rest(&mut self) -> Vec<u8> {
+    /// Reads until the connection ends or is reset.
+    pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
-        // A reset is an end too; a time-out is none.
+        // A reset counts as an end. A timeout does not.
         match self.0.read_to_end(&mut rest) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("the connection does not end"),
             _ => rest,
         }
     }
 
-    /// Whether there is nothing to read just now.
+    /// Whether there is nothing to read at the moment.
     pub(crate) fn is_silent(&self) -> bool {
         let stream = self.0.get_ref();
         stream.set_nonblocking(true).unwrap();
@@ -76,10 +76,10 @@ impl Client {
         self.0.buffer().is_empty() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// The next line.
+    /// Reads the next line.
     ///
     /// # Errors
-    /// Where the connection ends before it.
+    /// Fails if the connection ends before the line.
     pub(crate) fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         if self.0.read_line(&mut line)? == 0 {
@@ -110,13 +110,13 @@ impl Client {
     }
 }
 
-impl Answer {
+impl Response {
     /// The status, and the body as text.
     pub(crate) fn summary(&self) -> (u16, String) {
         (self.status, String::from_utf8_lossy(&self.body).into_owned())
     }
 
-    /// The status, and what kind of failure the body says it is.
+    /// The status, and the error kind in the body.
     pub(crate) fn failure(&self) -> (u16, String) {
         let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
         (self.status, problem["kind"].as_str().unwrap_or_default().to_owned())

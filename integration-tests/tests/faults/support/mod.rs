@@ -1,4 +1,4 @@
-//! Servers that can be hurt, and clients that misbehave.
+//! Servers and clients for tests of faults.
 
 mod client;
 mod process;
@@ -13,20 +13,20 @@ use std::{
 use nebula_integration_tests::Project;
 
 pub(crate) use self::{
-    client::{Answer, Client},
-    process::{Log, Server, command_of},
+    client::{Client, Response},
+    process::{Log, Server, with_program},
 };
 
-/// How long anything may take before the test fails: much longer than it ever does.
+/// How long a test waits for anything before it fails. Nothing normally takes nearly as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A guest in the text format.
+/// The file of a guest in the text format.
 pub(crate) fn guest(name: &str) -> PathBuf {
     let guests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../guests/wat");
     fs::canonicalize(guests.join(name).with_extension("wat")).unwrap()
 }
 
-/// A folder with this `nebula.toml` in it, in which `@name` is the guest of that name.
+/// A project with this `nebula.toml`. The source `@name` stands for the file of the guest `name`.
 pub(crate) fn project(configuration: &str) -> Project {
     let source = |line: &str| match line.split_once("source = \"@") {
         Some((before, name)) => format!("{before}source = {:?}\n", guest(name.trim_end_matches('"'))),
@@ -37,17 +37,17 @@ pub(crate) fn project(configuration: &str) -> Project {
     project
 }
 
-/// Waits until `look` sees something.
+/// Waits until `look` returns a value.
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    /// Between two looks.
+    /// The time between two calls of `look`.
     const PAUSE: Duration = Duration::from_millis(5);
 
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(seen) = look() {
-            return seen;
+        if let Some(found) = look() {
+            return found;
         }
-        assert!(Instant::now() < deadline, "this never came: {what}");
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
         thread::sleep(PAUSE);
     }
 }

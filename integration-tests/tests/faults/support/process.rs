@@ -1,4 +1,4 @@
-//! A `nebula serve` process that can be measured, signalled and starved.
+//! A `nebula serve` process that tests can measure, signal and deprive of resources.
 
 use std::{
     ffi::OsStr,
@@ -7,11 +7,11 @@ use std::{
     process::{ChildStderr, Command, Stdio},
 };
 
-use nebula_integration_tests::{Nebula, Process, Project, announced};
+use nebula_integration_tests::{Nebula, Process, Project, listening_address};
 
-use super::{Answer, Client, eventually};
+use super::{Client, Response, eventually};
 
-/// The log of a server, of which the test reads as much as it likes.
+/// The log of a server, which the test reads itself.
 pub(crate) type Log = BufReader<ChildStderr>;
 
 /// A `nebula serve` process. Dropping it kills it.
@@ -21,38 +21,39 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server of `project`'s functions.
+    /// Starts a server with the functions of `project`.
     pub(crate) fn start(project: &Project) -> Self {
         Self::spawn(serve(project))
     }
 
-    /// One whose log is read until it listens. The rest of the log is for the test to read, or not.
+    /// Starts a server, and reads its log until it listens. The test may read the rest.
     pub(crate) fn start_unread(project: &Project, options: &[&str]) -> (Self, Log) {
         let (process, log) = Process::start_unread(serve(project).args(options).stderr(Stdio::piped()));
         let mut log = BufReader::new(log.unwrap());
         let mut lines = log.by_ref().lines().map_while(Result::ok);
-        let address = lines.find_map(|line| announced(&line)).unwrap_or_else(|| panic!("no server"));
+        let address =
+            lines.find_map(|line| listening_address(&line)).unwrap_or_else(|| panic!("the server does not listen"));
         (Self { process, address }, log)
     }
 
-    /// One whose log is on a disk that is full.
+    /// Starts a server whose log is on a full disk.
     #[cfg(target_os = "linux")]
     pub(crate) fn start_with_full_disk(project: &Project, options: &[&str]) -> Self {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let (process, _) = Process::start_unread(serve(project).args(options).stderr(full));
         let mut server = Self { process, address: String::new() };
         let port = eventually("a server that listens", || {
-            assert_eq!(server.process.status(), None, "it has ended");
+            assert_eq!(server.process.status(), None, "the server has ended");
             server.listening_port()
         });
         server.address = format!("127.0.0.1:{port}");
         server
     }
 
-    /// The port that it listens on, as the system says.
+    /// The port that the server listens on, according to the system.
     #[cfg(target_os = "linux")]
     fn listening_port(&self) -> Option<u16> {
-        /// The state of a socket that listens in proc_pid_net(5).
+        /// The state of a listening socket in proc_pid_net(5).
         const LISTENING: &str = "0A";
 
         let process = std::path::PathBuf::from(format!("/proc/{}", self.process.id()));
@@ -67,46 +68,47 @@ impl Server {
         })
     }
 
-    /// One that may have so many files open at most.
+    /// Starts a server that may have at most `limit` file descriptors.
     pub(crate) fn start_with_descriptors(project: &Project, limit: u32) -> Self {
         let (serve, limited) = (serve(project), format!("ulimit -n {limit} && exec \"$0\" \"$@\""));
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", &limited]).arg(serve.get_program());
-        Self::spawn(like(&serve, shell))
+        Self::spawn(with_context_of(&serve, shell))
     }
 
-    /// One that was started with a signal `handled` in this way, as `env` has it: `--ignore-signal=HUP`.
+    /// Starts a server with an option of `env` that sets how a signal is handled: `--ignore-signal=HUP`.
     #[cfg(target_os = "linux")]
-    pub(crate) fn start_with_signal(project: &Project, handled: &str) -> Self {
+    pub(crate) fn start_with_signal(project: &Project, option: &str) -> Self {
         let (serve, mut env) = (serve(project), Command::new("env"));
-        env.arg(handled).arg(serve.get_program());
-        Self::spawn(like(&serve, env))
+        env.arg(option).arg(serve.get_program());
+        Self::spawn(with_context_of(&serve, env))
     }
 
     fn spawn(mut command: Command) -> Self {
         let process = Process::start(command.stderr(Stdio::piped()));
-        let address = process.listening().unwrap_or_else(|| panic!("no server:\n{}", process.log()));
+        let address =
+            process.wait_for_address().unwrap_or_else(|| panic!("the server does not listen:\n{}", process.log()));
         Self { process, address }
     }
 
-    /// A new connection.
+    /// Opens a connection.
     pub(crate) fn connect(&self) -> Client {
         Client::connect(&self.address).unwrap()
     }
 
-    /// A new connection on which a GET is sent.
+    /// Opens a connection and sends a GET.
     pub(crate) fn connect_and_get(&self, path: &str) -> Client {
         let mut client = self.connect();
         client.get(path);
         client
     }
 
-    /// The answer to a GET on a connection of its own.
-    pub(crate) fn get(&self, path: &str) -> Answer {
-        self.connect_and_get(path).answer().unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()))
+    /// Sends a GET on a new connection and returns the response.
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.connect_and_get(path).response().unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()))
     }
 
-    /// How many invocations go on, as the server's metrics say.
+    /// The number of invocations in flight, according to the server's metrics.
     pub(crate) fn in_flight(&self) -> u64 {
         self.metric("nebula_in_flight")
     }
@@ -117,22 +119,22 @@ impl Server {
         metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()).unwrap()
     }
 
-    /// Waits until so many invocations go on.
+    /// Waits until `count` invocations are in flight.
     pub(crate) fn wait_for_in_flight(&self, count: u64) {
         eventually(&format!("{count} invocations in flight"), || (self.in_flight() == count).then_some(()));
     }
 
-    /// Waits until it takes no connections any more.
+    /// Waits until the server accepts no more connections.
     pub(crate) fn wait_until_closed(&self) {
         eventually("a closed listener", || Client::connect(&self.address).is_err().then_some(()));
     }
 
-    /// Its exit code, once it has ended by itself; none where a signal ended it.
+    /// Waits until the server ends, and returns its exit code. `None` if a signal ended it.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         eventually("the server's end", || self.process.status()).code()
     }
 
-    /// How much of its memory is in use, in bytes.
+    /// The server's resident memory, in bytes.
     #[cfg(target_os = "linux")]
     pub(crate) fn resident_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
@@ -140,11 +142,12 @@ impl Server {
         kibibytes.unwrap().trim().parse::<u64>().unwrap() * 1024
     }
 
-    /// How long its threads have run so far, in the system's clock ticks: hundredths of a second.
+    /// The CPU time that the server has used, in the system's clock ticks of 10 ms.
     #[cfg(target_os = "linux")]
     pub(crate) fn cpu_ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        // Behind the name, which may have blanks: utime and stime are the 14th and 15th field of proc_pid_stat(5).
+        // The name may have blanks, so fields are counted after it. utime and stime are fields 14 and 15 of
+        // proc_pid_stat(5).
         let (_, fields) = stat.rsplit_once(") ").unwrap();
         fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
     }
@@ -158,13 +161,13 @@ impl Deref for Server {
     }
 }
 
-/// The command `original` of another program.
-pub(crate) fn command_of(original: &Command, program: &OsStr) -> Command {
-    like(original, Command::new(program))
+/// The command `original` with another program.
+pub(crate) fn with_program(original: &Command, program: &OsStr) -> Command {
+    with_context_of(original, Command::new(program))
 }
 
-/// `command` with the arguments, the folder and the environment of `original` besides its own.
-fn like(original: &Command, mut command: Command) -> Command {
+/// `command` with the folder and the environment of `original`, whose arguments are appended.
+fn with_context_of(original: &Command, mut command: Command) -> Command {
     command.args(original.get_args()).env_clear();
     command.envs(original.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.current_dir(original.get_current_dir().unwrap());
