@@ -1,4 +1,4 @@
-//! The peer of the runtime: Wasmtime without anything around it, on an engine set up like Nebula's.
+//! Bare Wasmtime, the peer of the runtime, with an engine that is configured like Nebula's.
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module, PoolingAllocationConfig, Result,
@@ -10,12 +10,12 @@ use wasmtime_wasi::{
     p2::pipe::{MemoryInputPipe, MemoryOutputPipe},
 };
 
-/// Wasmtime's errors are not `std::error::Error`, so `?` alone does not make them Anyhow's.
-pub(crate) fn ours<T>(result: Result<T>) -> anyhow::Result<T> {
+/// Converts a Wasmtime error to an Anyhow error. `?` alone cannot, because the former is not a `std::error::Error`.
+pub(crate) fn into_anyhow<T>(result: Result<T>) -> anyhow::Result<T> {
     result.map_err(|error| anyhow::Error::from_boxed(error.into()))
 }
 
-/// An engine set up like Nebula's.
+/// An engine that is configured like Nebula's.
 pub(crate) fn engine() -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(256 * 6)
@@ -44,7 +44,7 @@ fn prepare<T>(store: &mut Store<T>) {
     store.epoch_deadline_async_yield_and_update(1);
 }
 
-/// A core module, called with a fresh instance each time.
+/// A core module, each call of which has a fresh instance.
 pub(crate) struct Core {
     engine: Engine,
     pre: InstancePre<StoreLimits>,
@@ -57,7 +57,7 @@ impl Core {
         Ok(Self { engine: engine.clone(), pre, export: export.to_owned() })
     }
 
-    /// Text in, text out, as an event has it.
+    /// Calls the export. Argument and result are texts, as in an event and its response.
     pub(crate) async fn call(&self, argument: &str) -> Result<bytes::Bytes> {
         let argument = argument.parse::<i32>()?;
         let mut store = Store::new(&self.engine, limits());
@@ -75,7 +75,7 @@ struct Host {
     limits: StoreLimits,
 }
 
-/// A WASI command, run with a fresh instance each time.
+/// A WASI command, each run of which has a fresh instance.
 pub(crate) struct Command {
     engine: Engine,
     pre: InstancePre<Host>,

@@ -1,4 +1,4 @@
-//! Components, beside `wasmtime serve` and beside bindings that Wasmtime generates.
+//! Components, compared with `wasmtime serve` and with bindings that Wasmtime generates.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,14 +12,14 @@ use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::{
-    bare::{self, ours},
+    bare::{self, into_anyhow},
     http::Server,
     table::{Table, compare, median, micros},
 };
 
 const ROUNDS: usize = 9;
 
-/// `wasmtime serve` with the flags that make it fastest here: what a patient user finds.
+/// The flags that make `wasmtime serve` fastest in this benchmark.
 const TUNED: &[&str] = &[
     "-Opooling-allocator=y",
     "-Opooling-memory-keep-resident=1048576",
@@ -32,9 +32,9 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     match wasmtime_binary() {
         Some(wasmtime) => serve_rows(table, &wasmtime)?,
         None => table.row(
-            "wasi:http beside wasmtime serve",
+            "wasi:http, compared with wasmtime serve",
             "–".into(),
-            "not here".into(),
+            "not installed".into(),
             "cargo install wasmtime-cli --version 48.0.8 --locked --root target/peers".into(),
         ),
     }
@@ -55,7 +55,8 @@ fn serve_rows(table: &mut Table, wasmtime: &Path) -> Result<()> {
     let cases: [(&str, &str, &str, &[&str], &str); 6] = [
         ("wasi:http 0.2 hello", "http-hello-std", "http-hello-std", &[], "wasmtime serve"),
         ("wasi:http 0.2 hello", "http-hello-std", "http-hello-std", TUNED, "wasmtime serve, tuned"),
-        // Its allocator grows the memory in every request, which has the kernel change the protection of pages twice.
+        // The guest's allocator grows the memory in every request. The kernel then changes the protection of pages
+        // twice.
         ("wasi:http 0.2 hello without std", "http-hello", "http-hello", &[], "wasmtime serve"),
         ("wasi:http 0.2 hello without std", "http-hello", "http-hello", TUNED, "wasmtime serve, tuned"),
         ("wasi:http 0.3 hello, reused", "http3-reused", "http3-hello", &[], "wasmtime serve, reusing"),
@@ -67,7 +68,7 @@ fn serve_rows(table: &mut Table, wasmtime: &Path) -> Result<()> {
             "wasmtime serve, fresh",
         ),
     ];
-    for (what, function, file, flags, peer_is) in cases {
+    for (what, function, file, flags, peer_name) in cases {
         let mut command = Command::new(wasmtime);
         command
             .arg("serve")
@@ -83,20 +84,20 @@ fn serve_rows(table: &mut Table, wasmtime: &Path) -> Result<()> {
             ratios.push(our / their);
         }
         let cell = |rates| format!("{:.0} req/s", median(rates));
-        table.row(what, cell(ours), cell(theirs), format!("{:.2} of {peer_is}", median(ratios)));
+        table.row(what, cell(ours), cell(theirs), format!("{:.2} of {peer_name}", median(ratios)));
     }
     Ok(())
 }
 
-/// The peer's binary: the one that was built for this, or the user's own.
+/// The peer's binary: the one in `target/peers`, or the one in the user's `PATH`.
 fn wasmtime_binary() -> Option<PathBuf> {
     let built = PathBuf::from("target/peers/bin/wasmtime");
-    let own = || {
+    let installed = || {
         std::env::split_paths(&std::env::var_os("PATH")?)
             .map(|folder| folder.join("wasmtime"))
             .find(|path| path.exists())
     };
-    Some(built).filter(|path| path.exists()).or_else(own)
+    Some(built).filter(|path| path.exists()).or_else(installed)
 }
 
 fn guest(name: &str) -> Result<PathBuf> {
@@ -144,7 +145,7 @@ fn parcel() -> Parcel {
     }
 }
 
-/// A record of ten fields, as JSON both ways, beside the same call with the record as a Rust value.
+/// Measures a call with a record of ten fields, as JSON in both directions. The peer passes it as a Rust value.
 fn json_row(table: &mut Table) -> Result<()> {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let wasm = std::fs::read(guest("shop")?)?;
@@ -152,9 +153,9 @@ fn json_row(table: &mut Table) -> Result<()> {
     let name: FunctionName = "shop".parse()?;
     tokio.block_on(runtime.publish(&name, wasm.clone()).into_future())?;
     let function: FunctionRef = "shop:weigh".parse()?;
-    let engine = ours(bare::engine())?;
-    let peer = ours(peer(&engine, &wasm))?;
-    let compared = compare(
+    let engine = into_anyhow(bare::engine())?;
+    let peer = into_anyhow(peer(&engine, &wasm))?;
+    let comparison = compare(
         21,
         1_000,
         || {
@@ -163,12 +164,17 @@ fn json_row(table: &mut Table) -> Result<()> {
             Ok(())
         },
         || {
-            ensure!(ours(tokio.block_on(weigh(&engine, &peer)))?.weight == 3.5);
+            ensure!(into_anyhow(tokio.block_on(weigh(&engine, &peer)))?.weight == 3.5);
             Ok(())
         },
     )?;
-    let ratio = format!("{:.2} times generated bindings", compared.ratio);
-    table.row("a record of 10 fields, as JSON both ways", micros(compared.nebula), micros(compared.peer), ratio);
+    let ratio = format!("{:.2} times generated bindings", comparison.ratio);
+    table.row(
+        "a record of 10 fields, as JSON in both directions",
+        micros(comparison.nebula),
+        micros(comparison.peer),
+        ratio,
+    );
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! How invocations and memory grow with the number of published functions.
+//! The effect of the number of published functions on invocations and memory.
 
 use std::time::{Duration, Instant};
 
@@ -27,14 +27,14 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
         let hot = time(&tokio, &runtime, functions.get(..1).unwrap_or_default())?;
         let spread = time(&tokio, &runtime, &functions)?;
         let first = *first.get_or_insert(hot);
-        let ratio = format!("{:.2} times that of the only function", hot.as_secs_f64() / first.as_secs_f64());
-        let memory = format!("every function in turn {}, process {} MiB", micros(spread), resident_mib()?);
+        let ratio = format!("{:.2} times the call of a single function", hot.as_secs_f64() / first.as_secs_f64());
+        let memory = format!("all functions in turn {}, process {} MiB", micros(spread), resident_mib()?);
         table.row(format!("invoke one of {size} functions"), micros(hot), memory, ratio);
     }
     Ok(())
 }
 
-/// A module of its own, so that each has its own code.
+/// Publishes a function with a module of its own, so that every function has different code.
 async fn publish(runtime: &Runtime, number: usize) -> Result<()> {
     let wat = format!(
         r#"(module (func (export "treats") (param i32) (result i32) (i32.add (local.get 0) (i32.const {number}))))"#
@@ -47,7 +47,7 @@ fn name(number: usize) -> Result<FunctionRef> {
     Ok(format!("f{number}").parse()?)
 }
 
-/// The median of an invocation of these functions in turn.
+/// The median time of an invocation, if these functions are called in turn.
 fn time(tokio: &runtime::Runtime, runtime: &Runtime, functions: &[FunctionRef]) -> Result<Duration> {
     let mut times = Vec::with_capacity(CALLS);
     for function in functions.iter().cycle().take(CALLS) {
@@ -63,17 +63,17 @@ fn time(tokio: &runtime::Runtime, runtime: &Runtime, functions: &[FunctionRef]) 
     Ok(median(times))
 }
 
-/// This process's resident memory.
+/// The resident memory of this process.
 fn resident_mib() -> Result<u64> {
     resident_mib_of("self")
 }
 
-/// A process's resident memory.
+/// The resident memory of a process, in MiB.
 pub(crate) fn resident_mib_of(process: &str) -> Result<u64> {
     Ok(resident_kib_of(process)? >> 10)
 }
 
-/// The same, where less than a mebibyte counts.
+/// The resident memory of a process, in KiB.
 pub(crate) fn resident_kib_of(process: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;

@@ -1,5 +1,5 @@
-//! The HTTP server under concurrent load, beside a plain Axum handler that returns the same text, and beside one that calls
-//! bare Wasmtime for it: what any server of such functions costs on this machine, without what Nebula does for them.
+//! The HTTP server under concurrent load, compared with two handlers of a plain Axum server. One returns the same text.
+//! The other calls bare Wasmtime for it, which is the least that any server of WebAssembly functions costs.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    bare::{self, ours},
+    bare::{self, into_anyhow},
     growth::resident_mib_of,
     invoke::{ECHO, TREATS},
     process::nebula_binary,
@@ -34,7 +34,7 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     std::fs::write(folder.path().join("echo.wat"), ECHO)?;
     let config = "[functions.treats]\nsource = \"treats.wat\"\n[functions.echo]\nsource = \"echo.wat\"\n";
     std::fs::write(folder.path().join("nebula.toml"), config)?;
-    start_to_answer(table, folder.path())?;
+    start_to_response(table, folder.path())?;
     let nebula = Server::nebula(folder.path())?;
     let peer = Server::spawn(Command::new(std::env::current_exe()?).arg("peer-axum"))?;
     for (what, function) in [("GET /api/treats/10", "treats"), ("GET /api/echo/10, a command", "echo")] {
@@ -47,7 +47,7 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
             bare.push(peer.load(&format!("/bare/{function}/10"))? / their);
         }
         let cell = |rates| format!("{:.0} req/s", median(rates));
-        let ratio = format!("{:.2} of plain Axum, where bare Wasmtime in it has {:.2}", median(ratios), median(bare));
+        let ratio = format!("{:.2} of plain Axum; bare Wasmtime in Axum has {:.2}", median(ratios), median(bare));
         table.row(format!("{what}, {CONNECTIONS} connections"), cell(ours), cell(theirs), ratio);
     }
     let memory = resident_mib_of(&nebula.0.id().to_string())?;
@@ -55,29 +55,35 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Start of the server's process to its first answer, with everything compiled and published before.
-fn start_to_answer(table: &mut Table, folder: &std::path::Path) -> Result<()> {
+/// Measures the time from the start of the server to its first response. The functions are compiled and published
+/// before.
+fn start_to_response(table: &mut Table, folder: &std::path::Path) -> Result<()> {
     drop(Server::nebula(folder)?);
     let (mut ours, mut theirs, mut memory) = (Vec::new(), Vec::new(), 0);
     for _ in 0..15 {
         let began = Instant::now();
         let nebula = Server::nebula(folder)?;
-        nebula.answers("/api/treats/10")?;
+        nebula.expect_success("/api/treats/10")?;
         ours.push(began.elapsed());
         memory = resident_mib_of(&nebula.0.id().to_string())?;
         let began = Instant::now();
         let peer = Server::spawn(Command::new(std::env::current_exe()?).arg("peer-axum"))?;
-        peer.answers("/api/treats/10")?;
+        peer.expect_success("/api/treats/10")?;
         theirs.push(began.elapsed());
     }
     let (ours, theirs) = (median(ours), median(theirs));
     let ratio = format!("{:.1} times plain Axum", ours.as_secs_f64() / theirs.as_secs_f64());
-    table.row("start of the server to its first answer, compiled before", millis(ours), millis(theirs), ratio);
-    table.row("resident memory of the server after its first answer", format!("{memory} MiB"), "–".into(), "–".into());
+    table.row("start of the server to its first response, compiled before", millis(ours), millis(theirs), ratio);
+    table.row(
+        "resident memory of the server after its first response",
+        format!("{memory} MiB"),
+        "–".into(),
+        "–".into(),
+    );
     Ok(())
 }
 
-/// A server in a process of its own, which says on stderr where it listens.
+/// A server process, which writes its address to stderr.
 pub(crate) struct Server(Child, String);
 
 impl Server {
@@ -90,25 +96,25 @@ impl Server {
     pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
         let mut child = command.stderr(Stdio::piped()).spawn()?;
         let mut stderr = BufReader::new(child.stderr.take().context("no stderr")?);
-        let mut said = String::new();
+        let mut log = String::new();
         let address = loop {
-            let from = said.len();
-            ensure!(stderr.read_line(&mut said)? > 0, "the server ended before it listened:\n{said}");
-            if let Some((_, rest)) = said.get(from..).and_then(|line| line.split_once("http://")) {
+            let from = log.len();
+            ensure!(stderr.read_line(&mut log)? > 0, "the server ended before it listened:\n{log}");
+            if let Some((_, rest)) = log.get(from..).and_then(|line| line.split_once("http://")) {
                 break rest.split_whitespace().next().context("no address")?.trim_end_matches('/').to_owned();
             }
         };
-        // What it says later must not fill the pipe and block it.
+        // The thread reads the rest of stderr, so that a full pipe does not block the server.
         std::thread::spawn(move || drop(std::io::copy(&mut stderr, &mut std::io::sink())));
         Ok(Self(child, address))
     }
 
-    /// Where it listens: `127.0.0.1:43210`.
+    /// The server's address: `127.0.0.1:43210`.
     pub(crate) fn address(&self) -> &str {
         &self.1
     }
 
-    fn answers(&self, path: &str) -> Result<()> {
+    fn expect_success(&self, path: &str) -> Result<()> {
         let mut stream = std::net::TcpStream::connect(&self.1)?;
         std::io::Write::write_all(
             &mut stream,
@@ -116,11 +122,11 @@ impl Server {
         )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        ensure!(answer.starts_with("HTTP/1.1 200"), "{path} answered {answer}");
+        ensure!(answer.starts_with("HTTP/1.1 200"), "{path} returned {answer}");
         Ok(())
     }
 
-    /// Requests per second over all connections, from a client process of its own.
+    /// Loads the server from a separate client process, and returns the requests per second of all connections.
     pub(crate) fn load(&self, path: &str) -> Result<f64> {
         let client =
             Command::new(std::env::current_exe()?).args(["peer-load", &self.1, path, &SECONDS.to_string()]).output()?;
@@ -136,16 +142,16 @@ impl Drop for Server {
     }
 }
 
-/// What the peer's process does.
+/// The main function of the peer's process.
 pub(crate) fn serve_plain_axum() -> Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let engine = ours(bare::engine())?;
-        let treats = Arc::new(ours(bare::Core::new(&engine, &wat::parse_str(TREATS)?, "treats"))?);
-        let echo = Arc::new(ours(bare::Command::new(&engine, &wat::parse_str(ECHO)?))?);
+        let engine = into_anyhow(bare::engine())?;
+        let treats = Arc::new(into_anyhow(bare::Core::new(&engine, &wat::parse_str(TREATS)?, "treats"))?);
+        let echo = Arc::new(into_anyhow(bare::Command::new(&engine, &wat::parse_str(ECHO)?))?);
         let app = Router::new()
             .route("/api/treats/{n}", get(|Path(n): Path<i32>| async move { n.to_string() }))
-            .route("/bare/treats/{n}", get(|Path(n): Path<String>| async move { answer(treats.call(&n).await) }))
-            .route("/bare/echo/{n}", get(|Path(n): Path<String>| async move { answer(echo.run(n).await) }));
+            .route("/bare/treats/{n}", get(|Path(n): Path<String>| async move { response(treats.call(&n).await) }))
+            .route("/bare/echo/{n}", get(|Path(n): Path<String>| async move { response(echo.run(n).await) }));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         eprintln!("http://{}", listener.local_addr()?);
         axum::serve(listener, app).await?;
@@ -153,12 +159,13 @@ pub(crate) fn serve_plain_axum() -> Result<()> {
     })
 }
 
-/// What a handler around bare Wasmtime answers.
-fn answer(result: wasmtime::Result<bytes::Bytes>) -> std::result::Result<bytes::Bytes, String> {
+/// The response of a handler around bare Wasmtime.
+fn response(result: wasmtime::Result<bytes::Bytes>) -> std::result::Result<bytes::Bytes, String> {
     result.map_err(|error| error.to_string())
 }
 
-/// What the client's process does: one thread, each connection sending its next request when the answer is there.
+/// The main function of the client's process. On one thread, each connection sends a request when it has the response
+/// to the last one.
 pub(crate) fn load(address: &str, path: &str, seconds: u64) -> Result<()> {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
     let answered = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -194,8 +201,8 @@ async fn connection(address: String, request: String, until: Instant) -> Result<
     Ok(answered)
 }
 
-/// Whether this is a whole answer; an answer that is not a success is an error. It looks at no byte more often than it
-/// must: the client shares the machine with the server.
+/// Whether this is a complete response. A response that is not a success is an error. The function reads as few bytes
+/// as it can, because the client shares the machine with the server.
 fn is_whole(answer: &[u8]) -> Result<bool> {
     let Some(end) = memmem::find(answer, b"\r\n\r\n") else {
         return Ok(false);
@@ -205,7 +212,7 @@ fn is_whole(answer: &[u8]) -> Result<bool> {
     let length = memmem::find(head, b"content-length: ").and_then(|at| head.get(at + 16..));
     match length.and_then(|length| length.split(|byte| *byte == b'\r').next()) {
         Some(length) => Ok(body.len() >= std::str::from_utf8(length)?.parse()?),
-        // In chunks, the last of which is empty (RFC 9112, section 7.1).
+        // A chunked body ends with an empty chunk (RFC 9112, section 7.1).
         None => Ok(body.ends_with(b"0\r\n\r\n")),
     }
 }

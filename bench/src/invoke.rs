@@ -1,4 +1,4 @@
-//! `Invoker::invoke` beside bare Wasmtime.
+//! `Invoker::invoke`, compared with bare Wasmtime.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use nebula_runtime::{Event, FunctionRef, Invocation, Invoker, Runtime, Store};
 use tokio::runtime;
 
 use crate::{
-    bare::{self, ours},
-    table::{Compared, Table, compare, micros},
+    bare::{self, into_anyhow},
+    table::{Comparison, Table, compare, micros},
 };
 
 const ROUNDS: usize = 21;
 const CALLS: u32 = 5_000;
 
-/// The functions that are called: the smallest of their kinds, so that what is around them shows most.
+/// The functions are the smallest of their kinds, so that the cost of a call around them shows most.
 pub(crate) const TREATS: &str = include_str!("../../guests/wat/treats.wat");
 const TREATS_WITH_MEMORY: &str = r#"(module (memory (export "memory") 17)
     (func (export "treats") (param i32) (result i32) (i32.store (i32.const 1048576) (local.get 0)) (i32.load (i32.const 1048576))))"#;
@@ -28,7 +28,7 @@ pub(crate) const ECHO: &str = r#"(module
         (i32.store (i32.const 4) (i32.load (i32.const 8)))
         (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#;
 
-/// A runtime with the benchmark's functions in it.
+/// A runtime with these functions.
 async fn runtime_with(functions: &[(&str, &str)]) -> Result<Arc<Runtime>> {
     let runtime = Runtime::builder(Store::memory()).build()?;
     for (name, wat) in functions {
@@ -41,11 +41,11 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     let tokio = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let functions = [("treats", TREATS), ("treats-with-memory", TREATS_WITH_MEMORY), ("echo", ECHO)];
     let runtime = tokio.block_on(runtime_with(&functions))?;
-    let engine = ours(bare::engine())?;
+    let engine = into_anyhow(bare::engine())?;
     for (name, wat) in [("treats", TREATS), ("treats-with-memory", TREATS_WITH_MEMORY)] {
-        let peer = ours(bare::Core::new(&engine, &wat::parse_str(wat)?, "treats"))?;
+        let peer = into_anyhow(bare::Core::new(&engine, &wat::parse_str(wat)?, "treats"))?;
         let function: FunctionRef = name.parse()?;
-        let compared = compare(
+        let comparison = compare(
             ROUNDS,
             CALLS,
             || {
@@ -54,17 +54,17 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
                 Ok(())
             },
             || {
-                ensure!(ours(tokio.block_on(peer.call("10")))? == "10");
+                ensure!(into_anyhow(tokio.block_on(peer.call("10")))? == "10");
                 Ok(())
             },
         )?;
         let what =
             if name == "treats" { "invoke a core function" } else { "invoke a core function with 1 MiB of memory" };
-        row(table, what, &compared);
+        row(table, what, &comparison);
     }
-    let peer = ours(bare::Command::new(&engine, &wat::parse_str(ECHO)?))?;
+    let peer = into_anyhow(bare::Command::new(&engine, &wat::parse_str(ECHO)?))?;
     let function: FunctionRef = "echo".parse()?;
-    let compared = compare(
+    let comparison = compare(
         ROUNDS,
         CALLS,
         || {
@@ -72,21 +72,21 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
             Ok(())
         },
         || {
-            ensure!(ours(tokio.block_on(peer.run("42")))? == "42");
+            ensure!(into_anyhow(tokio.block_on(peer.run("42")))? == "42");
             Ok(())
         },
     )?;
-    row(table, "invoke a command (preview 1)", &compared);
+    row(table, "invoke a command (preview 1)", &comparison);
     Ok(())
 }
 
-/// One invocation, to the end of its body.
+/// Makes an invocation and returns the whole body of its response.
 pub(crate) async fn invoke(runtime: &Runtime, function: &FunctionRef, event: Event) -> Result<bytes::Bytes> {
     let response = runtime.invoke(Invocation::new(function.clone(), event)).await?;
     response.body.into_whole().ok().context("the response is not whole")
 }
 
-fn row(table: &mut Table, what: &str, compared: &Compared) {
-    let ratio = format!("{:.2} times bare Wasmtime", compared.ratio);
-    table.row(what, micros(compared.nebula), micros(compared.peer), ratio);
+fn row(table: &mut Table, what: &str, comparison: &Comparison) {
+    let ratio = format!("{:.2} times bare Wasmtime", comparison.ratio);
+    table.row(what, micros(comparison.nebula), micros(comparison.peer), ratio);
 }

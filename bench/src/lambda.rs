@@ -1,4 +1,4 @@
-//! `bootstrap` as AWS Lambda starts and calls it, beside the least that `lambda_http` runs.
+//! `bootstrap` as AWS Lambda starts and calls it, compared with the smallest `lambda_http` program.
 
 mod api;
 
@@ -27,12 +27,12 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     package(one.path(), 1)?;
     package(ten.path(), FUNCTIONS)?;
     let (bootstrap, hello) = (built("bootstrap")?, built("hello-bootstrap")?);
-    let (mut starts, mut firsts, mut warms) = (Turns::default(), Turns::default(), Turns::default());
+    let (mut starts, mut firsts, mut warms) = (PairedTimes::default(), PairedTimes::default(), PairedTimes::default());
     for round in 0..=ROUNDS {
         let mut ours = Environment::start(&bootstrap, one.path())?;
         let mut theirs = Environment::start(&hello, one.path())?;
         let (first, peers) = (ours.call()?, theirs.call()?);
-        // The first round is what reads the programs from the disk.
+        // The first round does not count: it reads the programs from the disk.
         if round > 0 {
             starts.push(ours.start, theirs.start);
             firsts.push(first, peers);
@@ -48,7 +48,8 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     sizes(table, &bootstrap, &hello)
 }
 
-/// What a process holds that has answered an event and waits for the next: all that it does in the background is done.
+/// Measures the memory of a process that has handled one event and waits for the next. By then its background work is
+/// done.
 fn idle(table: &mut Table, bootstrap: &Path, folder: &Path, hello: &Path) -> Result<()> {
     let memory = |program: &Path| -> Result<u64> {
         let mut environment = Environment::start(program, folder)?;
@@ -69,16 +70,16 @@ fn sizes(table: &mut Table, bootstrap: &Path, hello: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The programs that `just bench` builds for Lambda.
+/// The path of a program that `just bench` builds for Lambda.
 fn built(name: &str) -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let target = here.parent().and_then(Path::parent).context("this program is in no target folder")?;
     let program = target.join("bootstrap").join(name);
-    ensure!(program.exists(), "{} is not there: `just bench` builds it", program.display());
+    ensure!(program.exists(), "{} does not exist: `just bench` builds it", program.display());
     Ok(program)
 }
 
-/// Makes a package of `count` modules, each of its own code; the first is treats.
+/// Makes a package of `count` functions with different modules. The first one is `treats`.
 fn package(folder: &Path, count: usize) -> Result<()> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let runtime = Runtime::builder(Store::memory()).concurrency(1).build()?;
@@ -102,11 +103,11 @@ async fn publish(runtime: &Runtime, name: &str, wat: &str) -> Result<FunctionNam
     Ok(name)
 }
 
-/// A process as Lambda runs it.
+/// An AWS Lambda environment: a process and its Runtime API.
 struct Environment {
     process: Child,
     api: RuntimeApi,
-    /// From its start to its first `/next`.
+    /// The time from the start of the process to its first `/next`.
     start: Duration,
 }
 
@@ -118,20 +119,20 @@ impl Environment {
         command.env("AWS_LAMBDA_RUNTIME_API", api.address());
         command.env("AWS_LAMBDA_FUNCTION_NAME", "treats").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
         command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128").stdin(Stdio::null()).stdout(Stdio::null());
-        // A report of each of many thousand calls.
+        // The process logs a report of each of thousands of calls.
         command.stderr(Stdio::null());
         let began = Instant::now();
         let process = command.spawn().with_context(|| format!("failed to start {}", program.display()))?;
-        let start = api.wait_for_next().map(|asked| asked - began);
+        let start = api.wait_for_next().map(|first_poll| first_poll - began);
         let mut environment = Self { process, api, start: Duration::ZERO };
         environment.start = start?;
         Ok(environment)
     }
 
-    /// The time from an event to its response.
+    /// Sends an event, and returns the time until its response.
     fn call(&mut self) -> Result<Duration> {
         let (time, body) = self.api.invoke(EVENT)?;
-        ensure!(body.contains(r#""body":"10""#), "the answer is {body}");
+        ensure!(body.contains(r#""body":"10""#), "the response is {body}");
         self.api.wait_for_next()?;
         Ok(time)
     }
@@ -144,20 +145,20 @@ impl Environment {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        // It waits for an event that never comes.
+        // The process still waits for an event.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// What a function URL makes of `GET /api/treats/10`.
+/// The event that a function URL makes of `GET /api/treats/10`.
 const EVENT: &str = r#"{"version":"2.0","routeKey":"$default","rawPath":"/api/treats/10","rawQueryString":"","headers":{"host":"x.lambda-url.eu-central-1.on.aws"},"requestContext":{"accountId":"anonymous","apiId":"x","domainName":"x.lambda-url.eu-central-1.on.aws","domainPrefix":"x","http":{"method":"GET","path":"/api/treats/10","protocol":"HTTP/1.1","sourceIp":"192.0.2.1","userAgent":"bench"},"requestId":"5f2d6d3b","routeKey":"$default","stage":"$default","time":"12/Mar/2026:19:03:58 +0000","timeEpoch":1773342238000},"isBase64Encoded":false}"#;
 
-/// Times of the two, taken in turns.
+/// Times of `bootstrap` and of its peer, measured in turns.
 #[derive(Default)]
-struct Turns(Vec<(Duration, Duration)>);
+struct PairedTimes(Vec<(Duration, Duration)>);
 
-impl Turns {
+impl PairedTimes {
     fn push(&mut self, ours: Duration, theirs: Duration) {
         self.0.push((ours, theirs));
     }

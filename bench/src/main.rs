@@ -1,8 +1,8 @@
-//! Benchmarks of Nebula against its peers. Each row is a ratio of two things measured in turns in one run, since the
-//! machine's own speed drifts more than what is measured.
+//! Benchmarks that compare Nebula with its peers. Each row is a ratio of two figures, which one run measures in turns:
+//! the speed of the machine drifts more than the figures differ.
 //!
-//! `just bench` runs them all; `just bench invoke http` runs those groups. `just soak` compares nothing: it says whether a
-//! server goes on under load while something that it needs does not work.
+//! `just bench` runs all groups, and `just bench invoke http` runs two of them. `just soak` compares nothing: it checks
+//! that a server keeps serving under load while something that it needs fails.
 
 mod bare;
 mod components;
@@ -34,7 +34,7 @@ const GROUPS: [(&str, Rows); 6] = [
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        // The peers run in processes of their own, as what they are compared with does.
+        // Each peer runs in a process of its own, as Nebula does.
         ["peer-axum"] => http::serve_plain_axum(),
         ["peer-load", address, path, seconds] => http::load(address, path, seconds.parse()?),
         ["peer-run", code, argument] => process::run_precompiled(code.as_ref(), argument.parse()?),

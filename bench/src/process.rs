@@ -1,4 +1,4 @@
-//! `nebula run FILE` as a whole process, beside a process that does nothing but run the same compiled code.
+//! `nebula run FILE` as a whole process, compared with a process that only runs the same compiled code.
 
 use std::{
     path::Path,
@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use wasmtime::{Module, Store};
 
 use crate::{
-    bare::ours,
+    bare::into_anyhow,
     invoke::TREATS,
     table::{Table, compare, millis},
 };
@@ -21,17 +21,17 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     let wasm = folder.path().join("treats.wasm");
     std::fs::write(&wasm, wat::parse_str(TREATS)?)?;
     let code = folder.path().join("treats.cwasm");
-    std::fs::write(&code, ours(wasmtime::Engine::default().precompile_module(&std::fs::read(&wasm)?))?)?;
+    std::fs::write(&code, into_anyhow(wasmtime::Engine::default().precompile_module(&std::fs::read(&wasm)?))?)?;
     let mut nebula = Command::new(nebula_binary()?);
     nebula.args(["run", "--cache"]).arg(folder.path().join("cache")).arg(&wasm).arg("10");
     let mut peer = Command::new(std::env::current_exe()?);
     peer.arg("peer-run").arg(&code).arg("10");
-    let compared = compare(ROUNDS, 1, || expect_ten(&mut nebula), || expect_ten(&mut peer))?;
-    let ratio = format!("{:.2} times bare Wasmtime", compared.ratio);
+    let comparison = compare(ROUNDS, 1, || expect_ten(&mut nebula), || expect_ten(&mut peer))?;
+    let ratio = format!("{:.2} times bare Wasmtime", comparison.ratio);
     table.row(
         "whole process: run treats.wasm 10, compiled before",
-        millis(compared.nebula),
-        millis(compared.peer),
+        millis(comparison.nebula),
+        millis(comparison.peer),
         ratio,
     );
     Ok(())
@@ -43,22 +43,22 @@ fn expect_ten(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The release binary that was built beside this one.
+/// The `nebula` binary in the folder of this program.
 pub(crate) fn nebula_binary() -> Result<std::path::PathBuf> {
     let binary = std::env::current_exe()?.with_file_name("nebula");
     ensure!(binary.exists(), "{} is not built: run `cargo build --release -p nebula-cli` first", binary.display());
     Ok(binary)
 }
 
-/// What the peer's process does: the least that runs a precompiled module.
+/// The main function of the peer's process: the shortest way to run a precompiled module.
 #[expect(unsafe_code, reason = "loading compiled code is running it; this benchmark has just compiled it")]
 pub(crate) fn run_precompiled(code: &Path, argument: i32) -> Result<()> {
     let engine = wasmtime::Engine::default();
     // SAFETY: `rows` has just written the file from this very engine's output, into a folder of its own.
-    let module = ours(unsafe { Module::deserialize_file(&engine, code) })?;
+    let module = into_anyhow(unsafe { Module::deserialize_file(&engine, code) })?;
     let mut store = Store::new(&engine, ());
-    let instance = ours(wasmtime::Instance::new(&mut store, &module, &[]))?;
-    let function = ours(instance.get_typed_func::<i32, i32>(&mut store, "treats"))?;
-    println!("{}", ours(function.call(&mut store, argument))?);
+    let instance = into_anyhow(wasmtime::Instance::new(&mut store, &module, &[]))?;
+    let function = into_anyhow(instance.get_typed_func::<i32, i32>(&mut store, "treats"))?;
+    println!("{}", into_anyhow(function.call(&mut store, argument))?);
     Ok(())
 }

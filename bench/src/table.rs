@@ -1,16 +1,16 @@
-//! The table of results, and how a ratio is measured.
+//! The table of results, and the measurement of a ratio.
 
 use std::{
     fmt,
     time::{Duration, Instant},
 };
 
-/// What was measured, a row each.
+/// The table of results.
 #[derive(Default)]
 pub(crate) struct Table(Vec<[String; 4]>);
 
 impl Table {
-    /// Adds a row: what was measured, Nebula's figure, the peer's, and the ratio (or whatever says how the two compare).
+    /// Adds a row: the subject, Nebula's figure, the peer's figure, and their ratio or another comparison.
     pub(crate) fn row(&mut self, what: impl Into<String>, nebula: String, peer: String, ratio: String) {
         let row = [what.into(), nebula, peer, ratio];
         eprintln!("  {}", row.join(" | "));
@@ -25,23 +25,24 @@ impl fmt::Display for Table {
     }
 }
 
-/// Nebula's time and its peer's, measured in turns.
-pub(crate) struct Compared {
-    /// Median time of one call.
+/// The times of Nebula and of its peer, measured in turns.
+pub(crate) struct Comparison {
+    /// The median time of one call.
     pub(crate) nebula: Duration,
-    /// Median time of the peer's.
+    /// The median time of one call of the peer.
     pub(crate) peer: Duration,
-    /// Median of the rounds' ratios.
+    /// The median of the rounds' ratios.
     pub(crate) ratio: f64,
 }
 
-/// Times `calls` calls of each in turn, `rounds` times over, after one round that does not count.
+/// Measures `rounds` rounds, after one that does not count. Each round times `calls` calls of Nebula and then of the
+/// peer.
 pub(crate) fn compare(
     rounds: usize,
     calls: u32,
     mut nebula: impl FnMut() -> anyhow::Result<()>,
     mut peer: impl FnMut() -> anyhow::Result<()>,
-) -> anyhow::Result<Compared> {
+) -> anyhow::Result<Comparison> {
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
         let (our, their) = (time(calls, &mut nebula)?, time(calls, &mut peer)?);
@@ -51,7 +52,7 @@ pub(crate) fn compare(
             ratios.push(our.as_secs_f64() / their.as_secs_f64());
         }
     }
-    Ok(Compared { nebula: median(ours), peer: median(theirs), ratio: median(ratios) })
+    Ok(Comparison { nebula: median(ours), peer: median(theirs), ratio: median(ratios) })
 }
 
 fn time(calls: u32, call: &mut impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
@@ -62,18 +63,18 @@ fn time(calls: u32, call: &mut impl FnMut() -> anyhow::Result<()>) -> anyhow::Re
     Ok(began.elapsed() / calls)
 }
 
-/// The middle one.
+/// The median of the values.
 pub(crate) fn median<T: PartialOrd + Copy + Default>(mut values: Vec<T>) -> T {
     values.sort_by(|left, right| left.partial_cmp(right).unwrap_or(std::cmp::Ordering::Equal));
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// A duration in microseconds, for a cell.
+/// Formats a duration in microseconds.
 pub(crate) fn micros(duration: Duration) -> String {
     format!("{:.2} µs", duration.as_secs_f64() * 1e6)
 }
 
-/// A duration in milliseconds, for a cell.
+/// Formats a duration in milliseconds.
 pub(crate) fn millis(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1e3)
 }

@@ -1,4 +1,5 @@
-//! The least that `lambda_http` runs: what `bootstrap` is compared with. A crate of its own, so that it carries nothing else.
+//! The smallest `lambda_http` program, which the benchmarks compare with `bootstrap`. It is a crate of its own, so that
+//! it links nothing else.
 
 use lambda_http::{Error, Request, run, service_fn};
 

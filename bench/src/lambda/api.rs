@@ -1,4 +1,5 @@
-//! The Runtime API of AWS Lambda, as far as one function at a time needs it: over loopback, one thread a connection.
+//! The parts of the AWS Lambda Runtime API that one event at a time needs. It serves loopback, with a thread for each
+//! connection.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -14,18 +15,18 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-/// What a process has to be done with in time.
+/// How long the benchmark waits for a process before it fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What an extension is told that registers, as `bootstrap` does to hear of its end.
+/// The response to an extension that registers. `bootstrap` registers one to be told of the environment's end.
 const REGISTERED: &str = "HTTP/1.1 200 OK\r\nlambda-extension-identifier: 5f2d6d3b\r\ncontent-length: 70\r\n\r\n\
     {\"functionName\":\"treats\",\"functionVersion\":\"$LATEST\",\"handler\":\"none\"}";
 
 /// The Runtime API for one process.
 pub(super) struct RuntimeApi {
     address: String,
-    asked: Receiver<(Instant, TcpStream)>,
-    answered: Receiver<(Instant, String)>,
+    polls: Receiver<(Instant, TcpStream)>,
+    responses: Receiver<(Instant, String)>,
     /// The connection that waits for an event.
     waiting: Option<TcpStream>,
     closed: Arc<AtomicBool>,
@@ -35,31 +36,31 @@ impl RuntimeApi {
     pub(super) fn bind() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?.to_string();
-        let ((asks, asked), (answers, answered)) = (channel(), channel());
+        let ((poll_sender, polls), (response_sender, responses)) = (channel(), channel());
         let closed = Arc::new(AtomicBool::new(false));
         let done = Arc::clone(&closed);
         thread::spawn(move || {
             for connection in listener.incoming().flatten().take_while(|_| !done.load(Relaxed)) {
-                let (asks, answers) = (asks.clone(), answers.clone());
-                // A process that is ended takes its connections along, and with them these threads.
-                thread::spawn(move || serve(connection, &asks, &answers));
+                let (poll_sender, response_sender) = (poll_sender.clone(), response_sender.clone());
+                // The thread ends when its connection does, at the latest with the process.
+                thread::spawn(move || serve(connection, &poll_sender, &response_sender));
             }
         });
-        Ok(Self { address, asked, answered, waiting: None, closed })
+        Ok(Self { address, polls, responses, waiting: None, closed })
     }
 
     pub(super) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Waits until the process asks for an event, and tells when it did.
+    /// Waits until the process asks for an event, and returns when it did.
     pub(super) fn wait_for_next(&mut self) -> Result<Instant> {
-        let (when, connection) = self.asked.recv_timeout(PATIENCE).context("the process asks for no event")?;
+        let (when, connection) = self.polls.recv_timeout(PATIENCE).context("the process asks for no event")?;
         self.waiting = Some(connection);
         Ok(when)
     }
 
-    /// Gives the process an event, and tells how long its response took and what it is.
+    /// Sends the process an event, and returns the time until the response, and its body.
     pub(super) fn invoke(&mut self, event: &str) -> Result<(Duration, String)> {
         let mut connection = self.waiting.take().context("the process waits for no event")?;
         let deadline = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)? + PATIENCE;
@@ -73,7 +74,7 @@ impl RuntimeApi {
         );
         let began = Instant::now();
         connection.write_all(response.as_bytes())?;
-        let (when, body) = self.answered.recv_timeout(PATIENCE).context("the process does not answer")?;
+        let (when, body) = self.responses.recv_timeout(PATIENCE).context("the process does not respond")?;
         Ok((when - began, body))
     }
 }
@@ -81,29 +82,29 @@ impl RuntimeApi {
 impl Drop for RuntimeApi {
     fn drop(&mut self) {
         self.closed.store(true, Relaxed);
-        // The thread that takes connections ends with this one.
+        // After one more connection, the accepting thread sees `closed` and ends.
         drop(TcpStream::connect(&self.address));
     }
 }
 
 /// Serves one connection until it ends.
-fn serve(connection: TcpStream, asks: &Sender<(Instant, TcpStream)>, answers: &Sender<(Instant, String)>) {
-    // Whoever waits for what a broken connection does not say gives up in time.
-    let _ = try_serve(connection, asks, answers);
+fn serve(connection: TcpStream, polls: &Sender<(Instant, TcpStream)>, responses: &Sender<(Instant, String)>) {
+    // After an error, the waiting benchmark fails by its own timeout.
+    let _ = try_serve(connection, polls, responses);
 }
 
 fn try_serve(
     mut connection: TcpStream,
-    asks: &Sender<(Instant, TcpStream)>,
-    answers: &Sender<(Instant, String)>,
+    polls: &Sender<(Instant, TcpStream)>,
+    responses: &Sender<(Instant, String)>,
 ) -> Result<()> {
     connection.set_nodelay(true)?;
     let mut reader = BufReader::new(connection.try_clone()?);
     while let Some((path, body)) = request(&mut reader)? {
         if path.ends_with("/runtime/invocation/next") {
-            asks.send((Instant::now(), connection.try_clone()?))?;
+            polls.send((Instant::now(), connection.try_clone()?))?;
         } else if path.ends_with("/response") {
-            answers.send((Instant::now(), body))?;
+            responses.send((Instant::now(), body))?;
             connection.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
         } else if path.ends_with("/extension/register") {
             connection.write_all(REGISTERED.as_bytes())?;
@@ -114,7 +115,7 @@ fn try_serve(
     Ok(())
 }
 
-/// A request's path and body; `None` where the connection ends instead.
+/// Reads the path and the body of a request. `None` if the connection ends first.
 fn request(reader: &mut BufReader<TcpStream>) -> Result<Option<(String, String)>> {
     let Some(first) = line(reader)? else { return Ok(None) };
     let path = first.split(' ').nth(1).context("no path")?.to_owned();

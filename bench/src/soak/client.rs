@@ -1,4 +1,4 @@
-//! Clients that go on until they are stopped, and count what is not as it should be.
+//! Clients that send requests until they are stopped, and count unexpected responses.
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
@@ -13,20 +13,20 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 
-/// How long an answer is waited for.
+/// How long a client waits for a response.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Connections that each send their next request when they have the answer.
+/// Connections that each send a request when they have the response to the last one.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
-    connections: Vec<JoinHandle<Tally>>,
+    connections: Vec<JoinHandle<RequestCounts>>,
 }
 
-/// What came of requests.
+/// The number of requests and of failures.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) answered: u64,
-    /// Requests without an answer, and those with another status than was expected.
+pub(crate) struct RequestCounts {
+    pub(crate) sent: u64,
+    /// Requests without a response, and requests with an unexpected status.
     pub(crate) failed: u64,
     pub(crate) slowest: Duration,
     /// The first failure.
@@ -34,21 +34,21 @@ pub(crate) struct Tally {
 }
 
 impl Load {
-    /// Begins to ask for each of these paths, each of which has its status, on `connections` connections.
-    pub(crate) fn begin(address: &str, asked: &[(&'static str, u16)], connections: usize) -> Self {
+    /// Starts to request these paths on `connections` connections. Each path has its expected status.
+    pub(crate) fn begin(address: &str, targets: &[(&'static str, u16)], connections: usize) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let connection = |(path, status): &(&'static str, u16)| {
             let (address, path, status, stop) = (address.to_owned(), *path, *status, Arc::clone(&stop));
-            thread::spawn(move || ask_on(&address, path, status, &stop))
+            thread::spawn(move || send_requests(&address, path, status, &stop))
         };
-        let spawned = asked.iter().cycle().take(connections).map(connection).collect();
+        let spawned = targets.iter().cycle().take(connections).map(connection).collect();
         Self { stop, connections: spawned }
     }
 
-    /// What came of it, after the answers that are still to come.
-    pub(crate) fn end(self) -> Result<Tally> {
+    /// Stops the load, waits for the last responses, and returns the counts.
+    pub(crate) fn end(self) -> Result<RequestCounts> {
         self.stop.store(true, Relaxed);
-        let mut all = Tally::default();
+        let mut all = RequestCounts::default();
         for connection in self.connections {
             all.add(connection.join().map_err(|_| anyhow!("a client panicked"))?);
         }
@@ -56,21 +56,21 @@ impl Load {
     }
 }
 
-impl Tally {
+impl RequestCounts {
     fn add(&mut self, other: Self) {
-        self.answered += other.answered;
+        self.sent += other.sent;
         self.failed += other.failed;
         self.slowest = self.slowest.max(other.slowest);
         self.failure = self.failure.take().or(other.failure);
     }
 
-    /// Counts one request, which took so long.
-    pub(crate) fn count(&mut self, answer: &Result<Answer>, expected: u16, took: Duration) {
-        self.answered += 1;
+    /// Counts a request that took `took`.
+    pub(crate) fn count(&mut self, response: &Result<Response>, expected: u16, took: Duration) {
+        self.sent += 1;
         self.slowest = self.slowest.max(took);
-        let failure = match answer {
-            Ok(answer) if answer.status == expected => return,
-            Ok(answer) => format!("expected {expected}, got {}: {}", answer.status, answer.body),
+        let failure = match response {
+            Ok(response) if response.status == expected => return,
+            Ok(response) => format!("expected {expected}, got {}: {}", response.status, response.body),
             Err(error) => format!("{error:#}"),
         };
         self.failed += 1;
@@ -78,35 +78,35 @@ impl Tally {
     }
 }
 
-fn ask_on(address: &str, path: &str, status: u16, stop: &AtomicBool) -> Tally {
-    let (mut tally, mut connection) = (Tally::default(), None);
+fn send_requests(address: &str, path: &str, status: u16, stop: &AtomicBool) -> RequestCounts {
+    let (mut counts, mut connection) = (RequestCounts::default(), None);
     while !stop.load(Relaxed) {
         let began = Instant::now();
-        let answer = exchange(&mut connection, address, path);
-        tally.count(&answer, status, began.elapsed());
-        if answer.is_err() {
+        let response = exchange(&mut connection, address, path);
+        counts.count(&response, status, began.elapsed());
+        if response.is_err() {
             connection = None;
-            // A server that is gone would be asked a million times.
+            // Without a pause, a client would send a million requests to a server that has ended.
             thread::sleep(Duration::from_millis(100));
         }
     }
-    tally
+    counts
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: String,
 }
 
-/// Asks once, and says how long that took.
-pub(crate) fn ask(address: &str, path: &str) -> (Result<Answer>, Duration) {
+/// Sends one request on a new connection, and returns the response and the time that it took.
+pub(crate) fn get(address: &str, path: &str) -> (Result<Response>, Duration) {
     let began = Instant::now();
     (exchange(&mut None, address, path), began.elapsed())
 }
 
-fn exchange(connection: &mut Option<TcpStream>, address: &str, path: &str) -> Result<Answer> {
+fn exchange(connection: &mut Option<TcpStream>, address: &str, path: &str) -> Result<Response> {
     let stream = match connection {
         Some(stream) => stream,
         None => connection.insert(connect(address)?),
@@ -114,11 +114,11 @@ fn exchange(connection: &mut Option<TcpStream>, address: &str, path: &str) -> Re
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").as_bytes())?;
     let (mut received, mut buffer) = (Vec::new(), [0; 16 << 10]);
     loop {
-        if let Some(answer) = whole(&received) {
-            return Ok(answer);
+        if let Some(response) = whole(&received) {
+            return Ok(response);
         }
         let read = stream.read(&mut buffer).map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock => anyhow!("{path} had no answer within {PATIENCE:?}"),
+            ErrorKind::WouldBlock => anyhow!("{path} had no response within {PATIENCE:?}"),
             _ => error.into(),
         })?;
         let read = buffer.get(..read).filter(|read| !read.is_empty()).context("the server closed the connection")?;
@@ -133,10 +133,10 @@ fn connect(address: &str) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// The answer, once all of it is there. Nothing that is asked for comes in chunks.
-fn whole(received: &[u8]) -> Option<Answer> {
+/// The response, once it is complete. No response to these requests is chunked.
+fn whole(received: &[u8]) -> Option<Response> {
     let (head, body) = std::str::from_utf8(received).ok()?.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length: "))?;
-    (body.len() >= length.parse().ok()?).then(|| Answer { status, body: body.to_owned() })
+    (body.len() >= length.parse().ok()?).then(|| Response { status, body: body.to_owned() })
 }

@@ -1,4 +1,4 @@
-//! A store that hangs for ten seconds: every file of it that is read becomes a pipe that nobody writes to.
+//! A store that hangs for ten seconds: the files that the server reads become pipes without a writer.
 
 use std::{
     fs::{self, OpenOptions},
@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::client::{Load, Tally, ask};
+use super::client::{Load, RequestCounts, get};
 use crate::{
     http::Server,
     invoke::{ECHO, TREATS},
@@ -19,41 +19,41 @@ use crate::{
 /// How long the store hangs at a time.
 const HANGS: Duration = Duration::from_secs(10);
 
-/// Within which time `/readyz` says what is wrong.
+/// The most time that `/readyz` may take to report the failure.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long a server may take to see that its store is back.
+/// The most time that a server may take to notice that its store works again.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 const CONNECTIONS: usize = 16;
 
-/// What came of the requests of a run.
+/// The requests of a run.
 #[derive(Default)]
-struct Seen {
-    health: Tally,
-    readiness: Tally,
-    /// What `/readyz` said of the store that hung.
-    told: String,
+struct StoreRequests {
+    health: RequestCounts,
+    readiness: RequestCounts,
+    /// The last response of `/readyz` while the store hung.
+    readyz_body: String,
 }
 
-/// Functions in memory are asked for all the time, and the store hangs for half of it.
+/// Calls functions in memory all the time. The store hangs for half of the time.
 pub(crate) fn run(seconds: u64) -> Result<()> {
-    let (folder, mut seen) = (tempfile::tempdir()?, Seen::default());
+    let (folder, mut requests) = (tempfile::tempdir()?, StoreRequests::default());
     let server = start(folder.path())?;
     let (began, mut hung) = (Instant::now(), 0);
     let load = Load::begin(server.address(), &[("/api/treats/10", 200), ("/api/echo/10", 200)], CONNECTIONS);
     while hung == 0 || began.elapsed() + 2 * HANGS <= Duration::from_secs(seconds) {
         sleep(HANGS / 2);
-        let hanging = Hanging::begin(&folder.path().join("store"))?;
-        seen.watch(server.address(), Instant::now() + HANGS);
-        hanging.end()?;
-        ready_again(server.address())?;
+        let hung_files = HungFiles::begin(&folder.path().join("store"))?;
+        requests.send_while_hung(server.address(), Instant::now() + HANGS);
+        hung_files.end()?;
+        wait_until_ready(server.address())?;
         hung += 1;
         sleep(HANGS / 2);
     }
     let functions = load.end()?;
     println!("store: {} s of load, in which the store hung {hung} times for {HANGS:?}", began.elapsed().as_secs());
-    seen.judge(&functions)
+    requests.check(&functions)
 }
 
 fn start(folder: &Path) -> Result<Server> {
@@ -62,33 +62,33 @@ fn start(folder: &Path) -> Result<Server> {
     let config = "[functions.treats]\nsource = \"treats.wat\"\n[functions.echo]\nsource = \"echo.wat\"\n";
     fs::write(folder.join("nebula.toml"), config)?;
     let server = Server::nebula(folder)?;
-    ready_again(server.address())?;
+    wait_until_ready(server.address())?;
     Ok(server)
 }
 
-impl Seen {
-    /// Asks how the server is while its store hangs.
-    fn watch(&mut self, address: &str, until: Instant) {
+impl StoreRequests {
+    /// Requests `/readyz` and `/healthz` while the store hangs.
+    fn send_while_hung(&mut self, address: &str, until: Instant) {
         while Instant::now() < until {
-            let (answer, took) = ask(address, "/readyz");
-            self.readiness.count(&answer, 503, took);
-            if let Ok(answer) = answer {
-                self.told = answer.body;
+            let (response, took) = get(address, "/readyz");
+            self.readiness.count(&response, 503, took);
+            if let Ok(response) = response {
+                self.readyz_body = response.body;
             }
-            let (answer, took) = ask(address, "/healthz");
-            self.health.count(&answer, 200, took);
+            let (response, took) = get(address, "/healthz");
+            self.health.count(&response, 200, took);
             sleep(Duration::from_millis(100));
         }
     }
 
-    /// Prints what came of it, and fails where that is not what it should be.
-    fn judge(&self, functions: &Tally) -> Result<()> {
+    /// Prints the counts, and fails if the server broke a promise.
+    fn check(&self, functions: &RequestCounts) -> Result<()> {
         let all = [("functions in memory", functions), ("/healthz", &self.health), ("/readyz", &self.readiness)];
-        for (what, Tally { answered, failed, slowest, .. }) in all {
-            println!("  {what}: {answered} requests, {failed} failed, the slowest took {slowest:?}");
+        for (what, RequestCounts { sent, failed, slowest, .. }) in all {
+            println!("  {what}: {sent} requests, {failed} failed, the slowest took {slowest:?}");
         }
-        println!("  /readyz said: {}", self.told);
-        for (what, Tally { failed, failure, .. }) in all {
+        println!("  /readyz returned: {}", self.readyz_body);
+        for (what, RequestCounts { failed, failure, .. }) in all {
             ensure!(*failed == 0, "{what} failed: {}", failure.as_deref().unwrap_or_default());
         }
         ensure!(self.readiness.slowest <= READY_WITHIN, "/readyz took {:?}", self.readiness.slowest);
@@ -96,25 +96,25 @@ impl Seen {
     }
 }
 
-/// Waits until the server is ready, for as long as that may take.
-fn ready_again(address: &str) -> Result<()> {
+/// Waits until the server is ready. Fails after [`BACK_WITHIN`].
+fn wait_until_ready(address: &str) -> Result<()> {
     let until = Instant::now() + BACK_WITHIN;
     loop {
-        let (answer, _) = ask(address, "/readyz");
-        match answer {
-            Ok(answer) if answer.status == 200 => return Ok(()),
-            answer if Instant::now() > until => {
-                return Err(anyhow::anyhow!("after {BACK_WITHIN:?} with its store, /readyz says {answer:?}"));
+        let (response, _) = get(address, "/readyz");
+        match response {
+            Ok(response) if response.status == 200 => return Ok(()),
+            response if Instant::now() > until => {
+                return Err(anyhow::anyhow!("{BACK_WITHIN:?} after the store was back, /readyz returns {response:?}"));
             }
             _ => sleep(Duration::from_millis(100)),
         }
     }
 }
 
-/// The files of a store that hang, and where their contents are.
-struct Hanging(Vec<(PathBuf, PathBuf)>);
+/// The files of a store that were replaced by pipes, each with the path of its copy.
+struct HungFiles(Vec<(PathBuf, PathBuf)>);
 
-impl Hanging {
+impl HungFiles {
     fn begin(store: &Path) -> Result<Self> {
         let records =
             fs::read_dir(store.join("functions"))?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
@@ -122,13 +122,13 @@ impl Hanging {
         files.map(|file| hang(&file).map(|aside| (file, aside))).collect::<Result<_>>().map(Self)
     }
 
-    /// Puts the files back, and lets those who wait for a pipe's writer go on: they read nothing.
+    /// Puts the files back. Readers that wait for a pipe's writer then go on, and read nothing.
     fn end(self) -> Result<()> {
         for (file, aside) in self.0 {
             let pipe = file.with_extension("pipe");
             fs::rename(&file, &pipe)?;
             fs::rename(&aside, &file)?;
-            // Opened for both, it waits for nobody on the other side.
+            // A pipe that is opened for reading and writing does not wait for another process.
             drop(OpenOptions::new().read(true).write(true).open(&pipe)?);
             fs::remove_file(pipe)?;
         }
@@ -136,7 +136,7 @@ impl Hanging {
     }
 }
 
-/// Puts a pipe in a file's place, at once. Gives where the file is now.
+/// Atomically replaces a file by a pipe. Returns the path of the file's copy.
 fn hang(file: &Path) -> Result<PathBuf> {
     let (pipe, aside) = (file.with_extension("pipe"), file.with_extension("aside"));
     ensure!(Command::new("mkfifo").arg(&pipe).status().context("mkfifo")?.success(), "mkfifo failed");
