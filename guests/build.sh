@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Builds every guest that is written in Rust, into guests/build/NAME.wasm, and makes the compiler's WebAssembly targets
-# first where they are missing. What is written in the text format is ready to run as it is.
+# Builds every Rust guest to guests/build/NAME.wasm. First it adds the compiler's WebAssembly targets if they are
+# missing. Guests in the text format need no build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 core=wasm32-unknown-unknown command=wasm32-wasip1 component=wasm32-wasip2
 components=(echo environment exit-code)
-# A toolchain of our own, for machines that rustup's servers are out of reach of: shared by all checkouts.
+# A toolchain for machines that cannot reach rustup's servers. All checkouts share it.
 own=${XDG_CACHE_HOME:-$HOME/.cache}/nebula/rust-wasm
 
-# Cargo tells its children which compiler, flags and folders are the host's: the guests' are others.
+# Cargo sets the host's compiler, flags and folders for its child processes. They do not fit the guests.
 unset CARGO RUSTC RUSTDOC RUSTC_WRAPPER RUSTUP_TOOLCHAIN RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR CARGO_BUILD_RUSTFLAGS
 
@@ -50,7 +50,7 @@ build() { cargo build --release --locked --target-dir target --target "$@"; }
 choose_toolchain() {
   has_targets && return
   [ ! -e "$own" ] && RUST_BACKTRACE=0 rustup target add "$core" "$command" "$component" && return
-  echo "rustup could not add the WebAssembly targets: using a toolchain in $own, made now if it is not there yet"
+  echo "rustup could not add the WebAssembly targets: using the toolchain in $own, which is made first if it does not exist"
   ../ci/setup-rust-wasm.sh "$own"
   export RUSTUP_TOOLCHAIN=$own/usr
 }
@@ -61,8 +61,8 @@ has_targets() {
   done
 }
 
-# deliver FILE NAME: an unchanged guest's file is left alone, a changed one's is replaced at once, because a server or
-# a cache may be watching it.
+# deliver FILE NAME: replaces the guest's file atomically, if it has changed. A server or a cache may be watching the
+# file.
 deliver() {
   delivered+="$2.wasm "
   cmp -s "$1" "build/$2.wasm" && return
@@ -70,7 +70,7 @@ deliver() {
   mv "build/.$2.part" "build/$2.wasm"
 }
 
-# A guest whose source is gone should not look as if it were still there.
+# Removes the files of guests whose sources no longer exist.
 remove_others() {
   for file in build/*; do
     [[ $delivered == *" ${file#build/} "* ]] || rm "$file"

@@ -1,12 +1,12 @@
-//! What the linker has to know of a handler that it does not of a command.
+//! Linker flags for HTTP handlers.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "wasm") {
-        // Where the standard library is one of WASI preview 1, this turns what it imports into what a handler may import:
-        // neither files nor arguments.
+        // If the standard library was built for WASI preview 1, this adapts its imports to those of a handler, which
+        // may not import files or arguments.
         println!("cargo::rustc-link-arg=--wasi-adapter=proxy");
-        // A fresh instance serves each request: the less memory it has, the sooner it is made.
+        // Each request gets a fresh instance. An instance with less memory is made faster.
         println!("cargo::rustc-link-arg=-zstack-size=65536");
     }
 }

@@ -1,4 +1,4 @@
-;; Several functions in one module, none of them named like it: a caller says which, as in `calc:mul`.
+;; Several functions in one module. None has the module's name, so a caller names one: `calc:mul`.
 (module
   (func (export "add") (param $left i64) (param $right i64) (result i64)
     (i64.add (local.get $left) (local.get $right)))
@@ -9,11 +9,11 @@
   (func (export "mul") (param $left i64) (param $right i64) (result i64)
     (i64.mul (local.get $left) (local.get $right)))
 
-  ;; Traps when $right is zero, and for the one quotient that does not fit: the least number by -1.
+  ;; Traps if $right is zero, and for the only quotient that does not fit: the least number divided by -1.
   (func (export "div") (param $left i64) (param $right i64) (result i64)
     (i64.div_s (local.get $left) (local.get $right)))
 
-  ;; Two results.
+  ;; Returns two results.
   (func (export "swap") (param $left i32) (param $right i32) (result i32 i32)
     (local.get $right)
     (local.get $left)))

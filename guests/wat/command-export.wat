@@ -1,10 +1,10 @@
-;; A command that exports a function of numbers as well: the command says "started", and `double` doubles a number.
-;; `__main_void` is how Rust and Clang leave `main` behind.
+;; A command that also exports a function of numbers. The command writes "started", and `double` doubles a number.
+;; Rust and Clang export `main` as `__main_void`.
 (module
   (import "wasi_snapshot_preview1" "fd_write"
     (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
-  ;; The list of one buffer that fd_write takes: its address, and its length.
+  ;; The list of buffers for fd_write has one entry: an address and a length.
   (data (i32.const 0) "\10\00\00\00\07\00\00\00")
   (data (i32.const 16) "started")
 

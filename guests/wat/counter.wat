@@ -1,4 +1,4 @@
-;; Counts its calls in a global. Each call has an instance to itself, so the count is always 1.
+;; Counts its calls in a global. Each call has its own instance, so the count is always 1.
 (module
   (global $calls (mut i32) (i32.const 0))
 

@@ -1,4 +1,4 @@
-;; Makes pairs of structs that refer to each other, and keeps none of them: answers how many it has made.
+;; Makes pairs of structs that refer to each other, and keeps none of them. Returns the number of pairs.
 (module
   (type $half (struct (field $other (mut (ref null $half))) (field $number i32)))
 

@@ -1,4 +1,4 @@
-;; Not a function for Nebula: it catches exceptions as compilers did it before WebAssembly 3.0.
+;; Nebula refuses this module: it has the exceptions that compilers used before WebAssembly 3.0.
 (module
   (tag $nobody)
 

@@ -1,4 +1,5 @@
-;; Exceptions: one crosses as many calls as it is told to, each of which catches it and throws it on; another is caught by nobody.
+;; Exceptions. One function throws an exception through a number of calls, each of which catches it and throws it again.
+;; Another function throws an exception that nothing catches.
 (module
   (tag $lost (param i32))
 
@@ -12,7 +13,7 @@
       unreachable)
     (local.set $caught)
     (local.set $number)
-    ;; Half of the calls throw the same exception on, the others a new one that says how many there were.
+    ;; Half of the calls throw the same exception again. The others throw a new one, which carries their count.
     (if (i32.and (local.get $depth) (i32.const 1))
       (then (throw $lost (i32.add (local.get $number) (i32.const 1)))))
     (throw_ref (local.get $caught)))

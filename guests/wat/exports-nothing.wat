@@ -1,3 +1,3 @@
-;; Not a function for Nebula: a module, but with nothing in it to call.
+;; Nebula refuses this module: it exports no function.
 (module
   (memory (export "memory") 1))

@@ -1,4 +1,4 @@
-;; Asks for a larger table and copes with a refusal: answers how many elements it has in the end, 1 at least.
+;; Grows a table, and ignores a refusal. Returns the number of elements at the end, which is at least 1.
 (module
   (table $elements 1 funcref)
 

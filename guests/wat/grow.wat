@@ -1,4 +1,4 @@
-;; Asks for more memory and copes with a refusal: answers how many pages of 64 KiB it has in the end, 1 at least.
+;; Grows its memory, and ignores a refusal. Returns the number of pages of 64 KiB at the end, which is at least 1.
 (module
   (memory 1)
 

@@ -1,4 +1,4 @@
-;; Fills the heap of the garbage collector, each export in a way of its own.
+;; Fills the heap of the garbage collector. Each export does so in another way.
 (module
   (type $list (struct (field $rest (ref null $list)) (field $number i64)))
   (type $bytes (array i8))
@@ -13,7 +13,7 @@
       (br_if $more (local.get $length)))
     (local.get $list))
 
-  ;; Makes a list, and answers how long it is.
+  ;; Makes a list, and returns its length.
   (func (export "hoard") (param $length i32) (result i32)
     (local $list (ref null $list))
     (local.set $list (call $hoard (local.get $length)))
@@ -24,14 +24,14 @@
       (br_if $more (i32.eqz (ref.is_null (local.get $list)))))
     (local.get $length))
 
-  ;; Makes one array of this many bytes after the other, forgets each, and traps for a reason of its own.
+  ;; Makes arrays of this many bytes, drops each, and then traps for another reason.
   (func (export "forget") (param $size i32)
     (drop (call $blob (local.get $size)))
     (drop (call $blob (local.get $size)))
     (drop (call $blob (local.get $size)))
     unreachable)
 
-  ;; Asks for more linear memory than it gets, and traps.
+  ;; Asks for more linear memory than it may have, and traps.
   (func (export "grow") (param $pages i32) (result i32)
     (drop (call $hoard (i32.const 1)))
     (if (i32.eq (memory.grow (local.get $pages)) (i32.const -1))

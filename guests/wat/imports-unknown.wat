@@ -1,4 +1,4 @@
-;; Not a function for Nebula: it imports what no one provides. The refusal names the import.
+;; Nebula refuses this module: it imports a function that the host does not provide. The error names the import.
 (module
   (import "env" "mystery" (func $mystery (param i32) (result i32)))
 

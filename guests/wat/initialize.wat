@@ -1,4 +1,4 @@
-;; A reactor: `_initialize` runs before the call, and the answer shows it: 42, and not 0.
+;; A reactor. `_initialize` runs before the call, so the result is 42 and not 0.
 (module
   (global $answer (mut i32) (i32.const 0))
 

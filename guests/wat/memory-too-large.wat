@@ -1,4 +1,4 @@
-;; Not a function for Nebula: it wants 1 TiB of memory before its first instruction.
+;; Nebula refuses this module: it declares a memory of 1 TiB.
 (module
   (memory i64 0x1000000)
 

@@ -1,6 +1,7 @@
-;; A command: takes whatever its input says, unless there is an exclamation mark in it. Then its exit code is 1.
+;; A command that exits with 1 if stdin has an exclamation mark, and with 0 otherwise.
 ;;
-;; Memory: at 0 a WASI buffer (an address, then a length), at 8 the count that a call reports, at 16 what was read.
+;; Memory: at 0 a WASI buffer (an address, then a length), at 8 the number of bytes that a call reports, at 16 the
+;; input.
 (module
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
@@ -20,7 +21,7 @@
           (call $check (local.get $left))
           (br $more)))))
 
-  ;; Looks at the last $left bytes of what was read, the last one first.
+  ;; Looks at the first $left bytes of the input, from the last to the first.
   (func $check (param $left i32)
     (loop $more
       (local.set $left (i32.sub (local.get $left) (i32.const 1)))

@@ -1,4 +1,5 @@
-;; Every numeric type there and back, unchanged, and the values that JSON has no number for.
+;; One function for each numeric type, which returns its argument, and functions that return values without a JSON
+;; number.
 (module
   (func (export "i32") (param $value i32) (result i32) (local.get $value))
   (func (export "i64") (param $value i64) (result i64) (local.get $value))

@@ -1,5 +1,5 @@
-;; A component that is passed to another, which instantiates it ten times. Nested, a few such lines stand for a billion core
-;; instances.
+;; A component that is passed to another one, which instantiates it ten times. If this is nested, a few lines make a
+;; billion core instances.
 (component
   (component $leaf (core module $part) (core instance (instantiate $part)))
   (component $ten (import "part" (component $part))

@@ -1,5 +1,5 @@
-;; A command of fourteen core instances, as the components of some languages have. It counts for a while, so that several of them
-;; are at work at once, and ends well.
+;; A command of fourteen core instances, like the components of some languages. It counts for a while, so that several
+;; invocations run at once, and then succeeds.
 (component
   (core module $part)
   (core module $main

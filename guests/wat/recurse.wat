@@ -1,4 +1,4 @@
-;; Calls itself without end. The addition after the call keeps it from being a jump.
+;; Calls itself without end. Because of the addition after it, the call cannot become a jump.
 (module
   (func $recurse (export "recurse") (param $depth i32) (result i32)
     (i32.add

@@ -1,4 +1,4 @@
-;; Functions of references, which nobody outside of a module can have, beside one of numbers.
+;; Functions of references, which no caller outside of the module can pass, and one function of numbers.
 (module
   (type $box (struct (field $number i32)))
   (tag $lost (param i32))

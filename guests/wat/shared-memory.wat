@@ -1,4 +1,4 @@
-;; Not a function for Nebula: it has a memory that it would share with other threads.
+;; Nebula refuses this module: it has a memory that is shared between threads.
 (module
   (memory 1 16 shared)
 

@@ -1,4 +1,4 @@
-;; Never ends, and never calls its host: only an interruption of its code stops it.
+;; Loops forever without calling the host. Only an interruption of its code stops it.
 (module
   (func (export "spin")
     (loop $again (br $again))))

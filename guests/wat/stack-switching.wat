@@ -1,4 +1,4 @@
-;; Not a function for Nebula: it runs a part of itself on a stack of its own.
+;; Nebula refuses this module: it uses stack switching.
 (module
   (type $answer (func (result i32)))
   (type $task (cont $answer))

@@ -1,4 +1,4 @@
-;; Spins while it is instantiated: a deadline has to hold there too.
+;; Spins while it is instantiated. The deadline must stop it there too.
 (module
   (func $spin (loop $again (br $again)))
   (start $spin)

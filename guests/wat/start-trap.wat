@@ -1,4 +1,4 @@
-;; Traps while it is instantiated: its function is never reached.
+;; Traps while it is instantiated, so its function is never called.
 (module
   (func $fail unreachable)
   (start $fail)

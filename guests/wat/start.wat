@@ -1,4 +1,4 @@
-;; A start function, which instantiation itself runs: the answer is 42, and not 0.
+;; A start function, which runs during instantiation. So the result is 42 and not 0.
 (module
   (global $answer (mut i32) (i32.const 0))
 

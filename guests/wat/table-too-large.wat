@@ -1,4 +1,4 @@
-;; Not a function for Nebula: it wants a table of a thousand million elements before its first instruction.
+;; Nebula refuses this module: it declares a table of a thousand million elements.
 (module
   (table $elements 1_000_000_000 funcref)
 

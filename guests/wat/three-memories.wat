@@ -1,4 +1,4 @@
-;; Adds two numbers by way of three memories, and tells how many pages all of them have.
+;; Uses three memories. One function adds two numbers through them, the other counts the pages of all three.
 (module
   (memory $left 1)
   (memory $right 1)

@@ -1,4 +1,4 @@
-;; How many treats there are to give: as many as asked for, and none for a number below zero.
+;; Returns how many treats to give: as many as the argument says, and none for a negative number.
 (module
   (func (export "treats") (param $asked i32) (result i32)
     (select

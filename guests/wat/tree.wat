@@ -1,4 +1,4 @@
-;; A tree of garbage-collected structs, with numbers as its leaves: answers the sum of all leaves of a tree of this depth.
+;; Makes a tree of garbage-collected structs of the given depth. Its leaves are numbers. Returns the sum of all leaves.
 (module
   (type $branches (array (mut eqref)))
   (type $node (struct (field $depth i32) (field $branches (ref $branches))))

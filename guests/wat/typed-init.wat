@@ -1,5 +1,5 @@
-;; A component as componentize-py leaves one: `double` is its author's, and the interface `exports` has a function `init` that
-;; only the build called.
+;; A component as componentize-py builds it. Its author wrote `double`. The interface `exports` has a function `init`,
+;; which only the build calls.
 (component
   (core module $code
     (memory (export "memory") 1)

@@ -1,4 +1,4 @@
-;; A component whose author has an interface `exports` with a function `init`, as any author may.
+;; A component whose own author wrote an interface `exports` with a function `init`.
 (component
   (core module $code
     (func (export "init") (param i32) (result i32)

@@ -1,5 +1,5 @@
-;; A typed function of fourteen core instances, five of which have a memory and nine a table: more of each than an invocation's
-;; part of the pool has. It counts to a number.
+;; A typed function of fourteen core instances, of which five have a memory and nine have a table. The pool has fewer of
+;; both for one invocation. The function counts to a number.
 (component
   (core module $with-memory (memory 1))
   (core module $with-table (table 1 funcref))

@@ -1,5 +1,5 @@
-;; A typed function of twelve component instances that all wait for the host at the same time, each on a stack of its own, and
-;; of one more that waits for them. It returns how many have waited.
+;; A typed function of thirteen component instances. Twelve wait for the host at the same time, each on its own stack,
+;; and one waits for them. It returns how many have waited.
 (component
   (import "wasi:clocks/monotonic-clock@0.3.0" (instance $clock
     (export "wait-for" (func async (param "how-long" u64)))))

@@ -1,4 +1,4 @@
-;; Wants 4 GiB of memory before its first instruction, which is more than any function gets by default.
+;; Declares a memory of 4 GiB, which is more than a function may have by default.
 (module
   (memory 65536)
 

@@ -1,6 +1,6 @@
-;; Uses a vector inside, which is nobody's concern, and has a function that takes one, which no caller can give.
+;; One function uses a vector internally, which works. The other takes a vector, which no caller can pass.
 (module
-  ;; Four times the number, as the sum of the lanes that hold it.
+  ;; Returns four times the number: the sum of four lanes that each hold it.
   (func (export "sum") (param $number i32) (result i32)
     (local $lanes v128)
     (local.set $lanes (i32x4.splat (local.get $number)))

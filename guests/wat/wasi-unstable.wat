@@ -1,4 +1,4 @@
-;; A command for the WASI before preview 1, as compilers of 2019 made it: answers "hello from 2019" and a line end.
+;; A command for the WASI before preview 1, as compilers of 2019 built it. It writes "hello from 2019" and a line end.
 (module
   (import "wasi_unstable" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
 

@@ -1,4 +1,4 @@
-//! Writes what it reads in capitals, piece by piece as it arrives: a command by `wasi:cli` 0.3, whose input and output are
+//! Writes its stdin in capitals, piece by piece as it arrives. A command of `wasi:cli` 0.3, whose stdin and stdout are
 //! streams of the component model.
 
 use wasip3::{

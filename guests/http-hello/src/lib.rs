@@ -1,4 +1,4 @@
-//! Greets. As little as a handler can be: without the standard library it imports nothing but HTTP.
+//! Greets. The smallest possible handler: without the standard library, it imports only HTTP.
 #![cfg_attr(target_family = "wasm", no_std)]
 
 extern crate alloc;
@@ -24,7 +24,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Hello {
     }
 }
 
-/// What the standard library would bring.
+/// The parts of the standard library that the handler needs.
 #[cfg(target_family = "wasm")]
 mod without_std {
     use alloc::alloc::{Layout, alloc, realloc};
@@ -38,19 +38,20 @@ mod without_std {
         unreachable()
     }
 
-    /// Makes room for what the host hands over.
+    /// Allocates memory for values that the host passes.
     ///
     /// # Safety
-    /// As the Canonical ABI's `realloc`: `old` is what this gave for `old_size` and `align`, or `old_size` is 0.
+    /// As for the Canonical ABI's `realloc`: this function returned `old` for `old_size` and `align`, or `old_size` is
+    /// 0.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, new_size: usize) -> *mut u8 {
-        // SAFETY: the host calls with a power of two, and with sizes that fit the memory.
+        // SAFETY: the host passes a power of two as alignment, and sizes that fit the memory.
         let layout = |size| unsafe { Layout::from_size_align_unchecked(size, align) };
         let new = match (old_size, new_size) {
             (_, 0) => without_provenance_mut(align),
             // SAFETY: the size is not 0.
             (0, _) => unsafe { alloc(layout(new_size)) },
-            // SAFETY: the caller says that `old` was made for `old_size`.
+            // SAFETY: the caller promises that `old` was allocated with `old_size`.
             (_, _) => unsafe { realloc(old, layout(old_size), new_size) },
         };
         if new.is_null() { unreachable() } else { new }

@@ -1,4 +1,4 @@
-//! Goes on after its response is complete: for `?ms=50` milliseconds, and then says so on stderr.
+//! Runs on after its response is complete. It waits for `?ms=50` milliseconds, and then writes a line to stderr.
 
 use http::{answer, number};
 use wasip2::{

@@ -1,4 +1,4 @@
-//! Sends the body back as it comes, with its media type and its trailers. It holds none of it.
+//! Sends the request's body back piece by piece, with its media type and its trailers.
 
 use http::begin;
 use wasip2::{
@@ -14,7 +14,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Echo {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let headers = request.headers();
         let value = |name| Some((name, String::from_utf8(headers.get(name).pop()?).ok()?));
-        // Trailers are for who has been told of them.
+        // Only a client that announced trailers gets them back.
         let kept: Vec<_> = ["content-type", "trailer"].into_iter().filter_map(value).collect();
         let kept: Vec<_> = kept.iter().map(|(name, value)| (*name, value.as_str())).collect();
         drop(headers);
@@ -25,7 +25,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Echo {
             match response.stream().blocking_splice(&incoming, 64 * 1024) {
                 Ok(_) => {}
                 Err(StreamError::Closed) => break,
-                // Left unfinished: what comes back must not look whole.
+                // The response stays unfinished, so that it does not look complete.
                 Err(StreamError::LastOperationFailed(error)) => return eprintln!("{}", error.to_debug_string()),
             }
         }

@@ -1,4 +1,4 @@
-//! Server-sent events, one after the other: `?count=3&ms=20` for three of them, 20 milliseconds apart.
+//! Sends server-sent events: with `?count=3&ms=20`, three events, one each 20 milliseconds.
 
 use http::{begin, number};
 use wasip2::{

@@ -1,6 +1,6 @@
-//! Fetches `?url=http://…`, and answers with what it gets: the status, the media type and the body. Where it gets
-//! nothing, with 502 and the error's code. It waits no longer than `&connect=`, `&first-byte=` and `&between-bytes=`
-//! milliseconds. Where the URL has no path, its request has none.
+//! Fetches `?url=http://…` and passes on the status, the media type and the body. If that fails, the response is a 502
+//! with the code of the error. `&connect=`, `&first-byte=` and `&between-bytes=` are timeouts in milliseconds. If the
+//! URL has no path, the outgoing request has none.
 
 use http::{answer, begin, number, query};
 use wasip2::{
@@ -49,16 +49,16 @@ fn get(url: &str) -> Option<OutgoingRequest> {
 fn options(request: &IncomingRequest) -> RequestOptions {
     let nanoseconds = |name| query(request, name).map(|_| number(request, name, 0) * 1_000_000);
     let options = RequestOptions::new();
-    options.set_connect_timeout(nanoseconds("connect")).expect("it may be set");
-    options.set_first_byte_timeout(nanoseconds("first-byte")).expect("it may be set");
-    options.set_between_bytes_timeout(nanoseconds("between-bytes")).expect("it may be set");
+    options.set_connect_timeout(nanoseconds("connect")).expect("the host supports the timeout");
+    options.set_first_byte_timeout(nanoseconds("first-byte")).expect("the host supports the timeout");
+    options.set_between_bytes_timeout(nanoseconds("between-bytes")).expect("the host supports the timeout");
     options
 }
 
 fn fetch(request: OutgoingRequest, options: RequestOptions) -> Result<IncomingResponse, ErrorCode> {
     let response = outgoing_handler::handle(request, Some(options))?;
     response.subscribe().block();
-    response.get().expect("it is there").expect("it is taken once")
+    response.get().expect("the response is ready").expect("the response is taken once")
 }
 
 fn pass_on(response: &IncomingResponse, out: ResponseOutparam) {
@@ -73,7 +73,7 @@ fn pass_on(response: &IncomingResponse, out: ResponseOutparam) {
         match answer.stream().blocking_splice(&stream, 64 * 1024) {
             Ok(_) => {}
             Err(StreamError::Closed) => break,
-            // Left unfinished: what comes back must not look whole.
+            // The response stays unfinished, so that it does not look complete.
             Err(StreamError::LastOperationFailed(error)) => return eprintln!("{}", error.to_debug_string()),
         }
     }

@@ -1,4 +1,4 @@
-//! Answers with header fields that are hard to carry on: two cookies, and values that are not ASCII.
+//! Sends header fields that are hard to pass on: two cookies, and values that are not ASCII.
 
 use http::begin;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};

@@ -1,4 +1,4 @@
-//! Greets, with the standard library: what the usual tools make of the shortest handler.
+//! Greets, with the standard library. The shortest handler that the usual tools build.
 
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
@@ -9,13 +9,13 @@ struct Hello;
 impl wasip2::exports::http::incoming_handler::Guest for Hello {
     fn handle(_: IncomingRequest, out: ResponseOutparam) {
         let headers =
-            Fields::from_list(&[("content-type".to_owned(), b"text/plain".to_vec())]).expect("they are valid");
+            Fields::from_list(&[("content-type".to_owned(), b"text/plain".to_vec())]).expect("the headers are valid");
         let response = OutgoingResponse::new(headers);
-        let body = response.body().expect("nobody took it before");
+        let body = response.body().expect("it is taken once");
         ResponseOutparam::set(out, Ok(response));
-        let stream = body.write().expect("nobody took it before");
-        stream.blocking_write_and_flush(b"Hello").expect("the client is there");
+        let stream = body.write().expect("it is taken once");
+        stream.blocking_write_and_flush(b"Hello").expect("the client is connected");
         drop(stream);
-        OutgoingBody::finish(body, None).expect("it has no length to keep to");
+        OutgoingBody::finish(body, None).expect("no length was announced");
     }
 }

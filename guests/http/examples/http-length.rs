@@ -1,6 +1,6 @@
-//! Announces a length that its body may not have: `/10/4` sets content-length to 10 and writes 4 bytes, `/-/4` announces
-//! nothing. A third part of the path is the status. With a fourth it writes byte by byte, and waits for so many
-//! milliseconds before each.
+//! Announces a length that its body may not have. `/10/4` sets content-length to 10 and writes 4 bytes; `/-/4`
+//! announces no length. A third part of the path is the status. With a fourth part, the guest writes single bytes and
+//! waits for that number of milliseconds before each.
 
 use http::{begin, path};
 use wasip2::{
@@ -28,7 +28,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Length {
             if pause > 0 {
                 monotonic_clock::subscribe_duration(u64::from(pause) * MILLISECOND).block();
             }
-            // It goes on whatever it is told.
+            // The guest ignores errors and writes on.
             let _ = response.write(piece);
         }
         response.finish(None);

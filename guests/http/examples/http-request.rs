@@ -1,4 +1,4 @@
-//! Tells what it sees of its request, as JSON.
+//! Describes the request that it sees, as JSON.
 
 use http::begin;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Answers with the status that its path names, `/418`, and with two fields of one name.
+//! Sends the status in its path, such as `/418`, and two header fields of the same name.
 
 use http::{begin, path};
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
@@ -13,7 +13,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Status {
         let status = path.trim_start_matches('/').parse().unwrap_or(200);
         let headers = [("content-type", "text/plain; charset=utf-8"), ("x-part", "one"), ("x-part", "two")];
         let response = begin(out, status, &headers);
-        // A client that has left needs no answer.
+        // An error means that the client has left.
         let _ = response.write(path.as_bytes());
         response.finish(None);
     }

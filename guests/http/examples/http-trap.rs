@@ -1,5 +1,6 @@
-//! What a handler should not do, by path: `/before` and `/after` trap before and after the response has begun, `/none` gives
-//! no response, `/unfinished` does not end its own, `/error` answers with an error code, `/spin` never ends.
+//! Does what a handler should not do. The path says what: `/before` and `/after` trap before and after the response has
+//! begun, `/none` gives no response, `/unfinished` does not end its response, `/error` gives an error code, `/spin`
+//! never ends.
 
 use http::{answer, begin, path};
 use wasip2::http::types::{ErrorCode, IncomingRequest, ResponseOutparam};

@@ -1,4 +1,4 @@
-//! Sends the body back as it comes, with its media type and its trailers, by `wasi:http` 0.3.
+//! Sends the request's body back piece by piece, with its media type and its trailers. It uses `wasi:http` 0.3.
 
 use wasip3::{
     http::types::{ErrorCode, Fields, Request, Response},
@@ -14,10 +14,10 @@ struct Echo;
 impl wasip3::exports::http::handler::Guest for Echo {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let headers = Fields::new();
-        // Trailers are for who has been told of them.
+        // Only a client that announced trailers gets them back.
         for name in ["content-type", "trailer"] {
             let values = request.get_headers().get(name);
-            headers.set(name, &values).expect("a header that came may go");
+            headers.set(name, &values).expect("a received header may be sent");
         }
         let (done, consumed) = wit_future::new(|| Ok(()));
         let (incoming, trailers) = Request::consume_body(request, consumed);
@@ -25,14 +25,14 @@ impl wasip3::exports::http::handler::Guest for Echo {
         let (response, _) = Response::new(headers, Some(body), trailers);
         spawn_local(async move {
             copy(incoming, outgoing).await;
-            // Whoever sends the request learns only now that it was taken.
+            // Only now does the sender of the request learn that it was received.
             done.write(Ok(())).await
         });
         Ok(response)
     }
 }
 
-/// Holds one piece at a time.
+/// Copies the body. It holds one piece at a time.
 async fn copy(mut incoming: StreamReader<u8>, mut outgoing: StreamWriter<u8>) {
     let mut piece = Vec::with_capacity(64 * 1024);
     loop {

@@ -1,4 +1,4 @@
-//! As `http-fetch`, by `wasi:http` 0.3. Where the URL has no path, its request has none.
+//! Does the same as `http-fetch`, with `wasi:http` 0.3. If the URL has no path, the outgoing request has none.
 
 use wasip3::{
     http::{
@@ -28,7 +28,7 @@ impl wasip3::exports::http::handler::Guest for Fetch {
     }
 }
 
-/// A value of the query, as it is written.
+/// A value of the query, not decoded.
 fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
@@ -37,9 +37,9 @@ fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 fn options(query: &str) -> RequestOptions {
     let nanoseconds = |name| value(query, name).and_then(|text| text.parse().ok()).map(|ms: u64| ms * 1_000_000);
     let options = RequestOptions::new();
-    options.set_connect_timeout(nanoseconds("connect")).expect("it may be set");
-    options.set_first_byte_timeout(nanoseconds("first-byte")).expect("it may be set");
-    options.set_between_bytes_timeout(nanoseconds("between-bytes")).expect("it may be set");
+    options.set_connect_timeout(nanoseconds("connect")).expect("the host supports the timeout");
+    options.set_first_byte_timeout(nanoseconds("first-byte")).expect("the host supports the timeout");
+    options.set_between_bytes_timeout(nanoseconds("between-bytes")).expect("the host supports the timeout");
     options
 }
 
@@ -59,16 +59,16 @@ fn get(url: &str, options: RequestOptions) -> Option<Request> {
     Some(request)
 }
 
-/// The response as it comes. Where its body fails, so does this one's.
+/// Passes a response on piece by piece. If its body fails, the body of this handler's response fails too.
 fn pass_on(response: Response) -> Response {
     let (status, headers) = (response.get_status_code(), Fields::new());
     let media_type = response.get_headers().get("content-type");
-    headers.set("content-type", &media_type).expect("a header that came may go");
+    headers.set("content-type", &media_type).expect("a received header may be sent");
     let (done, consumed) = wit_future::new(|| Ok(()));
     let (incoming, trailers) = Response::consume_body(response, consumed);
     let (outgoing, body) = wit_stream::new();
     let (response, _) = Response::new(headers, Some(body), trailers);
-    response.set_status_code(status).expect("it is a status");
+    response.set_status_code(status).expect("the status is valid");
     spawn_local(async move {
         copy(incoming, outgoing).await;
         done.write(Ok(())).await
@@ -76,7 +76,7 @@ fn pass_on(response: Response) -> Response {
     response
 }
 
-/// Holds one piece at a time.
+/// Copies the body. It holds one piece at a time.
 async fn copy(mut incoming: StreamReader<u8>, mut outgoing: StreamWriter<u8>) {
     let mut piece = Vec::with_capacity(64 * 1024);
     loop {
@@ -94,8 +94,8 @@ fn answer(status: u16, text: String) -> Response {
     let headers = Fields::from_list(&[("content-type".to_owned(), b"text/plain; charset=utf-8".to_vec())]);
     let (mut writer, body) = wit_stream::new();
     let (_, trailers) = wit_future::new(|| Ok(None));
-    let (response, _) = Response::new(headers.expect("they are valid"), Some(body), trailers);
-    response.set_status_code(status).expect("it is a status");
+    let (response, _) = Response::new(headers.expect("the headers are valid"), Some(body), trailers);
+    response.set_status_code(status).expect("the status is valid");
     spawn_local(async move { drop(writer.write_all(text.into_bytes()).await) });
     response
 }

@@ -1,4 +1,4 @@
-//! Announces a length that its body may not have, as `http-length` does, by `wasi:http` 0.3.
+//! Does the same as `http-length`, with `wasi:http` 0.3: it announces a length that its body may not have.
 
 use wasip3::{
     clocks::monotonic_clock,
@@ -23,16 +23,16 @@ impl wasip3::exports::http::handler::Guest for Length {
         let (count, status, pause): (u16, u16, u16) = (number(0), number(200), number(0));
         let (mut writer, body) = wit_stream::new();
         let (_, trailers) = wit_future::new(|| Ok(None));
-        let headers = Fields::from_list(&headers).expect("they are valid");
+        let headers = Fields::from_list(&headers).expect("the headers are valid");
         let (response, _) = Response::new(headers, Some(body), trailers);
-        response.set_status_code(status).expect("it is a status");
+        response.set_status_code(status).expect("the status is valid");
         spawn_local(async move {
             let body: Vec<_> = (b'0'..=b'9').cycle().take(count.into()).collect();
             for piece in body.chunks(if pause > 0 { 1 } else { body.len().max(1) }) {
                 if pause > 0 {
                     monotonic_clock::wait_for(u64::from(pause) * MILLISECOND).await;
                 }
-                // It goes on whatever it is told.
+                // The guest ignores errors and writes on.
                 writer.write_all(piece.to_vec()).await;
             }
         });

@@ -1,6 +1,6 @@
-//! What shows whether instances are used again, by path: `/count` counts the requests that this one has seen, `/trap`
-//! traps, `/spin` never ends, `/slow?ms=20` takes its time, `/after?ms=20` does so once it has answered, `/flood`
-//! answers without end, `/error` fails with an error code.
+//! Shows whether instances are reused, and what ends one. The path says what it does: `/count` returns how many
+//! requests the instance has served, `/trap` traps, `/spin` never ends, `/slow?ms=20` waits before its response,
+//! `/after?ms=20` waits after it, `/flood` writes a response without end, `/error` fails with an error code.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,7 +16,7 @@ wasip3::http::service::export!(Trap);
 
 struct Trap;
 
-/// Requests that this instance has seen.
+/// The number of requests that this instance has served.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl wasip3::exports::http::handler::Guest for Trap {
@@ -55,17 +55,18 @@ fn answer(status: u16, text: String) -> Response {
     respond(status, async move |mut writer| drop(writer.write_all(text.into_bytes()).await))
 }
 
-/// Until nobody reads it any more.
+/// Writes until nobody reads the response any more.
 async fn flood(mut writer: StreamWriter<u8>) {
     while writer.write_all(vec![b'x'; 64 * 1024]).await.is_empty() {}
 }
 
 fn respond<F: Future<Output = ()> + 'static>(status: u16, write: impl FnOnce(StreamWriter<u8>) -> F) -> Response {
-    let headers = Fields::from_list(&[("content-type".to_owned(), b"text/plain".to_vec())]).expect("they are valid");
+    let headers =
+        Fields::from_list(&[("content-type".to_owned(), b"text/plain".to_vec())]).expect("the headers are valid");
     let (writer, body) = wit_stream::new();
     let (_, trailers) = wit_future::new(|| Ok(None));
     let (response, _) = Response::new(headers, Some(body), trailers);
-    response.set_status_code(status).expect("it is a status");
+    response.set_status_code(status).expect("the status is valid");
     spawn_local(write(writer));
     response
 }

@@ -1,8 +1,8 @@
-//! The n-th Fibonacci number, by counting up.
+//! The n-th Fibonacci number, by iteration.
 
 use std::process::abort;
 
-/// Traps below 0 and above 92, the last one that fits.
+/// Traps below 0 and above 92, the last Fibonacci number that fits.
 #[unsafe(no_mangle)]
 extern "C" fn fibonacci(n: i32) -> i64 {
     let (mut this, mut next) = (0_u64, 1_u64);

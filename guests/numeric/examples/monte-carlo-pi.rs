@@ -1,7 +1,7 @@
 //! Pi, from the share of random points of the unit square that lie in the quarter circle.
 
-/// Without samples the answer is NaN. The same number of samples always gives the same answer: the generator is ours
-/// and its seed is fixed, so a core module needs no import for it.
+/// Without samples, the result is NaN. The same number of samples always gives the same result, because the seed of the
+/// random numbers is fixed. So the module needs no import.
 #[unsafe(no_mangle)]
 extern "C" fn monte_carlo_pi(samples: i32) -> f64 {
     let mut random = SplitMix64(0);
@@ -20,7 +20,7 @@ impl SplitMix64 {
         mixed ^ (mixed >> 31)
     }
 
-    /// At least 0 and less than 1, in steps of 2^-53: as many bits as an `f64` holds.
+    /// A number from 0 to below 1, in steps of 2^-53: with as many bits as an `f64` holds.
     fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }

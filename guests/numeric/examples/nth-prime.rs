@@ -2,7 +2,7 @@
 
 use std::process::abort;
 
-/// Counts from 1: the first prime is 2. Traps below 1.
+/// Counts from 1: the first prime number is 2. Traps below 1.
 #[unsafe(no_mangle)]
 extern "C" fn nth_prime(n: i32) -> i32 {
     if n < 1 {
@@ -18,7 +18,7 @@ extern "C" fn nth_prime(n: i32) -> i32 {
     candidate
 }
 
-/// For numbers from 2.
+/// Whether a number from 2 on is prime.
 fn is_prime(number: i32) -> bool {
     (2..number).take_while(|divisor| *divisor <= number / divisor).all(|divisor| number % divisor != 0)
 }

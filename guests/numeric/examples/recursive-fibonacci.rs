@@ -1,4 +1,4 @@
-//! The n-th Fibonacci number by its definition: exponential time, so that a small argument is a long computation.
+//! The n-th Fibonacci number by its recursive definition. It takes exponential time, so a small argument takes long.
 
 #[unsafe(no_mangle)]
 extern "C" fn recursive_fibonacci(n: i32) -> i64 {

@@ -1,4 +1,4 @@
-//! Functions from numbers to numbers, one in each file of `examples/`.
+//! Functions of numbers, one in each file of `examples/`.
 //!
-//! What has no answer in its result type ends in `abort`, which is WebAssembly's `unreachable`: a trap, and no wrong
-//! number.
+//! If the result does not fit its type, a function calls `abort`, which is WebAssembly's `unreachable`. It traps and
+//! does not return a wrong number.

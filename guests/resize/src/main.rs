@@ -1,6 +1,6 @@
-//! Makes a PNG smaller or larger: as wide as a request's query says (`?width=64`), else as its arguments do
-//! (`--width 64`), else half as wide as it was. The height follows. Samples become 8 bits, what the file says of its
-//! colours is kept.
+//! Makes a PNG smaller or larger. The width comes from the request's query (`?width=64`) or from the arguments
+//! (`--width 64`); the default is half of the old width. The height keeps the proportions. Samples become 8 bits. The
+//! colour space that the file declares is kept.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// In pixels. Four bytes for each pixel of the largest square are still counted in 32 bits.
+/// The longest side in pixels. With four bytes a pixel, the size of the largest square still fits 32 bits.
 const LONGEST_SIDE: u32 = 16_384;
 
 fn main() -> ExitCode {
@@ -34,7 +34,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// The width asked for: by the request, else by whoever configured the function.
+/// The width that the query or the arguments give. The query comes first.
 fn width(query: &str, mut arguments: impl Iterator<Item = String>) -> Result<Option<u32>> {
     let queried = query.split('&').find_map(|pair| pair.strip_prefix("width=")).map(str::to_owned);
     let asked = match (queried, arguments.next().as_deref()) {
@@ -57,14 +57,14 @@ fn resize(input: &[u8], width: Option<u32>) -> Result<Vec<u8>> {
     source.scaled(width, u32::try_from(height)?.max(1))?.encode()
 }
 
-/// Pixels, and what describes them.
+/// Pixels and their description.
 struct Picture {
     info: Info<'static>,
     pixels: Vec<u8>,
 }
 
 impl Picture {
-    /// Palettes, a transparent colour and other bit depths are resolved.
+    /// Decodes a PNG. Palettes, a transparent colour and other bit depths become plain samples of 8 bits.
     fn decode(input: &[u8]) -> Result<Self> {
         let mut decoder = Decoder::new(Cursor::new(input));
         decoder.set_transformations(Transformations::normalize_to_color8());
@@ -125,13 +125,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_without_a_width_asked_for_is_halved() {
+    fn a_picture_is_halved_by_default() {
         let halved = Picture::decode(&resize(&checkered(40, 20, ColorType::Rgb), None).unwrap()).unwrap();
         assert_eq!((halved.info.width, halved.info.height), (20, 10));
     }
 
     #[test]
-    fn every_colour_type_keeps_its_plain_colour() {
+    fn a_picture_of_one_colour_keeps_the_colour() {
         for color_type in [ColorType::Grayscale, ColorType::GrayscaleAlpha, ColorType::Rgb, ColorType::Rgba] {
             let info = described(32, 24, color_type);
             let pixels = vec![200; 32 * 24 * color_type.samples()];
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_request_is_named() {
+    fn the_error_names_an_invalid_width() {
         let message = |query: &str, arguments: &[&str]| {
             width(query, arguments.iter().map(|argument| String::from(*argument))).unwrap_err().to_string()
         };
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_or_too_large_is_refused() {
+    fn a_file_that_is_not_a_png_or_too_large_is_refused() {
         assert!(resize(b"not a PNG", None).is_err());
         let error = resize(&checkered(2, 2, ColorType::Rgb), Some(16_385)).unwrap_err();
         assert_eq!(error.to_string(), "16385 by 16385 pixels are too many, no side may be over 16384");

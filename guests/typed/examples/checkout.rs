@@ -1,4 +1,4 @@
-//! A price with its tax. It imports the rates: another function has to give them.
+//! Adds the tax to a price. It imports the rates from another function.
 
 wit_bindgen::generate!({ path: ["wit/tax.wit", "wit/checkout.wit"], world: "nebula:checkout/checkout", generate_all });
 

@@ -1,4 +1,4 @@
-//! Rates of taxes, for others to import.
+//! Tax rates, which other functions import.
 
 wit_bindgen::generate!({ path: "wit/tax.wit" });
 

@@ -1,4 +1,4 @@
-//! Gives back what it is given, for each type that there is.
+//! Returns its argument: one function for each type of WIT.
 #![expect(clippy::too_many_arguments, reason = "the bindings pass the parts of a record one by one")]
 
 wit_bindgen::generate!({ path: "wit/typed-all.wit" });

@@ -1,4 +1,4 @@
-//! Functions that wait: their WIT says `async`.
+//! Functions that wait. They are `async` in their WIT.
 
 use wasip3::clocks::monotonic_clock::wait_for;
 

@@ -1,4 +1,4 @@
-//! Exports a resource, whose handles mean nothing outside the instance: not accepted.
+//! Exports a resource, which Nebula does not accept: its handles have no meaning outside of the instance.
 
 use std::cell::Cell;
 

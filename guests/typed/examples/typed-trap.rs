@@ -1,4 +1,4 @@
-//! What a function should not do.
+//! Does what a function should not do.
 
 use std::{
     hint::black_box,

@@ -1,2 +1,1 @@
-//! Functions with types of their own, one component in each file of `examples/`, its types in the file of `wit/` that is
-//! named like it.
+//! Typed functions. Each file of `examples/` is a component, and the file of `wit/` with the same name has its types.

@@ -1,4 +1,4 @@
-//! Answers what it is sent, piece by piece as it arrives.
+//! Writes its stdin to stdout, piece by piece as it arrives.
 
 use std::io::{self, Read, Write};
 

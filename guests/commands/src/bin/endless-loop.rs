@@ -1,6 +1,6 @@
-//! Never ends and never calls its host: only an interruption of its code stops it.
+//! Loops forever without calling the host. Only an interruption of its code stops it.
 
 fn main() {
-    #[expect(clippy::empty_loop, reason = "to spin is this guest's purpose")]
+    #[expect(clippy::empty_loop, reason = "this guest must spin")]
     loop {}
 }

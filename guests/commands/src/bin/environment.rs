@@ -1,4 +1,4 @@
-//! Answers the arguments and the environment it was given, the variables in the order of their names.
+//! Writes its arguments and its environment variables as JSON. The variables are sorted by name.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -1,4 +1,4 @@
-//! Ends with the exit code that its input says.
+//! Exits with the code that stdin gives.
 
 use std::io;
 use std::process;

@@ -1,5 +1,5 @@
-//! Works on files as its input says, `["list", FOLDER]`, `["read", FILE]` or `["write", FILE, TEXT]`, and answers what
-//! came of it. A refusal is an answer too.
+//! Lists, reads or writes files. Stdin says which: `["list", FOLDER]`, `["read", FILE]` or `["write", FILE, TEXT]`. The
+//! result, or the error of the host, is JSON.
 
 use serde_json::{Value, json};
 use std::{fs, io};

@@ -1,4 +1,4 @@
-//! Reads all of its input in a small, fixed memory, and answers its length and its FNV-1a checksum of 32 bits.
+//! Reads all of stdin with a small, fixed buffer. Writes its length and its FNV-1a checksum of 32 bits.
 
 use std::io::{self, Read};
 

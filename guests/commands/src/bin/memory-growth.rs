@@ -1,4 +1,4 @@
-//! Takes memory until it is refused, and aborts then, as most programs do.
+//! Allocates memory until the host refuses it. Then it aborts, as most programs do.
 
 use std::hint::black_box;
 

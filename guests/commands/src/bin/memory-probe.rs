@@ -1,4 +1,4 @@
-//! Takes memory until it is refused, copes with that, and answers how many mebibytes it got.
+//! Allocates memory until the host refuses it. Then it writes how many mebibytes it got.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! Sleeps for as many milliseconds as its input says: it waits inside its host, where no code of its own can be
+//! Sleeps for the number of milliseconds that stdin gives. It waits inside the host, where none of its own code can be
 //! interrupted.
 
 use std::io;

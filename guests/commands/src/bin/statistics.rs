@@ -1,4 +1,4 @@
-//! From a JSON array of numbers to their count, extremes, mean and standard deviation, as JSON.
+//! Reads a JSON array of numbers. Writes their count, extremes, mean and standard deviation as JSON.
 
 use serde_json::{Value, json};
 use std::io;
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Of all the values there are, not of a sample: the deviation divides by their count.
+/// The standard deviation of a whole population, not of a sample: it divides by the count.
 fn statistics(values: &[f64]) -> Value {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;

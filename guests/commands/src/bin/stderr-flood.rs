@@ -1,4 +1,4 @@
-//! Fills the log without end, until a write is refused.
+//! Writes to stderr until a write fails.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Answers without a look at its input, however long that is.
+//! Writes a result without reading stdin.
 
 fn main() {
     println!("answered without reading");

@@ -1,4 +1,4 @@
-//! Writes without end, until a write is refused.
+//! Writes to stdout until a write fails.
 
 use std::io::{self, Write};
 

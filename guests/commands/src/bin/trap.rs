@@ -1,4 +1,4 @@
-//! Answers its input, as a good command would, and then panics: what was written does not make it a success.
+//! Writes its stdin to stdout, and then panics. Its output must not count as a success.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Counts the lines, words and bytes of a text, as `wc` does, with no more than one line in memory.
+//! Counts the lines, words and bytes of stdin, as `wc` does. It holds at most one line in memory.
 
 use std::io::{self, BufRead};
 
