@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Fails where two files or two folders of a crate import each other, or a room of nebula-runtime imports one above it.
+"""Checks that no two files or folders of a crate import each other, and that no room of nebula-runtime imports a room
+above it.
 
-- The entries of each folder are compared with one another. A folder is one entry, with all that is in it. Its `mod.rs`
-  is an entry of its own inside of it.
-- A file imports from where a thing lives (`crate::call::Body`), not from the crate's root, which re-exports everything:
-  otherwise an import does not show what it needs.
-- The rooms of nebula-runtime have an order, and a room imports only from those below it.
+- In each folder, the script compares the entries with each other. A subfolder counts as one entry, with everything in it.
+  A folder's `mod.rs` counts as an entry of that folder.
+- A file must import a type from the file that defines it (`crate::call::Body`) and not from the crate's root, which
+  re-exports everything. So each import shows what the file depends on.
+- The rooms of nebula-runtime have an order. A room imports only from the rooms below it.
 
-It reads `use` declarations, and the paths in the code, as text that rustfmt has formatted. A path through a re-export
-leads to what is re-exported. A re-export itself is no import, unless its file uses the name too. Tests may import
-anything.
+The script reads `use` declarations and paths from the text, which rustfmt must have formatted. A path through a re-export
+counts as a path to the original definition. A re-export does not count as an import, unless its file also uses the name.
+Tests may import anything.
 """
 import collections
 import dataclasses
@@ -41,20 +42,20 @@ PATH = re.compile(r"(?<![\w:])\w+(?:::\w+)+")
 
 @dataclasses.dataclass
 class Module:
-    """A file: what it declares, and what it uses."""
+    """A file, with its declarations and the paths that it uses."""
 
-    path: tuple  # the names that lead to it from the crate's root
+    path: tuple  # its names, from the crate's root
     file: pathlib.Path
     children: list
     defined: set
-    names: dict = dataclasses.field(default_factory=dict)  # what `use` declarations bring in: name -> path
+    names: dict = dataclasses.field(default_factory=dict)  # the imports of `use` declarations: name -> path
     globs: list = dataclasses.field(default_factory=list)
     used: list = dataclasses.field(default_factory=list)  # (line, path)
 
     @classmethod
     def read(cls, path, file):
         text = without_tests(TEXT_OR_COMMENT.sub(blank, file.read_text(encoding="utf-8")))
-        # A module inside of the file is a part of the file.
+        # An inline module belongs to its file.
         text = INNER_MODULE.sub(lambda inner: inner[0].replace("super::", "self::"), text)
         module = cls(path, file, CHILD.findall(text), set(DEFINITION.findall(text)))
         code = USE.sub(blank, text)
@@ -71,7 +72,7 @@ class Module:
 
 
 def blank(found):
-    """As many lines, with nothing on them."""
+    """The same number of empty lines."""
     return "\n" * found[0].count("\n")
 
 
@@ -80,7 +81,7 @@ def line_of(text, position):
 
 
 def without_tests(text):
-    """The text without its tests: an item ends with the first line of its own indentation that closes something."""
+    """The text without its tests. An item ends at the first closing line with the same indentation."""
     while test := TEST.search(text):
         end = re.compile(rf"^{test[1]}(?! )[^\n]*[;,}}] *$", re.M).search(text, test.end())
         text = text[: test.start()] + blank([text[test.start() : end.end()]]) + text[end.end() :]
@@ -88,7 +89,7 @@ def without_tests(text):
 
 
 def expanded(tree):
-    """Yields (name, path) of everything that a `use` names: `a::{b, c as d}` is `a::b` and, as `d`, `a::c`."""
+    """Yields (name, path) for each import of a `use`: for `a::{b, c as d}`, `a::b` as `b` and `a::c` as `d`."""
     before, brace, inside = tree.partition("{")
     if not brace:
         path, _, name = tree.partition(" as ")
@@ -107,7 +108,7 @@ def expanded(tree):
 
 
 class Crate:
-    """The modules of one crate, from its `lib.rs` or `main.rs` on."""
+    """All modules of a crate, starting from its `lib.rs` or `main.rs`."""
 
     def __init__(self, root):
         self.modules = {}
@@ -121,8 +122,8 @@ class Crate:
                     self.load((*path, child), candidate, folder / child)
 
     def find(self, module, path, seen=frozenset()):
-        """The file that the thing at the end of a path lives in, as `module` sees the path; None for a module, and for a
-        thing of another crate."""
+        """The file that defines the last name of a path that `module` uses. None if the path names a module, or another
+        crate."""
         first, rest = path[0], path[1:]
         if (module.path, path) in seen:
             return None
@@ -150,17 +151,18 @@ class Crate:
         return next((place for place in found if place and path[0] in place.defined), module)
 
     def imports(self):
-        """Yields (importer, line, path, imported) of all that one file takes from another, once for each two files."""
-        told = set()
+        """Yields (importer, line, path, imported) for each pair of files of which one imports the other."""
+        known = set()
         for module in self.modules.values():
             for line, path in module.used:
                 found = self.find(module, path)
-                if found and found is not module and (module.path, found.path) not in told:
-                    told.add((module.path, found.path))
+                if found and found is not module and (module.path, found.path) not in known:
+                    known.add((module.path, found.path))
                     yield module, line, "::".join(path), found
 
     def hidden(self):
-        """Yields (importer, line, path, where it lives) of what is taken from the crate's root and lives elsewhere."""
+        """Yields (importer, line, path, real path) for each import from the crate's root of a name that another file
+        defines."""
         root = self.modules[()]
         for module in filter(lambda module: module is not root, self.modules.values()):
             for line, path in module.used:
@@ -172,7 +174,7 @@ class Crate:
 
 
 def circles(arrows):
-    """The groups of entries that lead to each other: `arrows` has, for each entry, those that it leads to."""
+    """The groups of entries that import each other. `arrows` maps each entry to the entries that it imports."""
 
     def reached(start):
         seen, todo = set(), [start]
@@ -188,38 +190,38 @@ def circles(arrows):
 
 
 def check(root, rooms=()):
-    """Yields a text for each thing that is wrong in the crate of this `lib.rs` or `main.rs`."""
+    """Yields a message for each fault in the crate with this `lib.rs` or `main.rs`."""
     crate = Crate(root)
     folders = collections.defaultdict(lambda: collections.defaultdict(lambda: collections.defaultdict(list)))
     for importer, line, path, imported in crate.imports():
-        told = f"{importer.file}:{line} takes {path} from {imported.file}"
+        message = f"{importer.file}:{line} imports {path} from {imported.file}"
         together = next((n for n, (one, other) in enumerate(zip(importer.path, imported.path)) if one != other), None)
         together = min(len(importer.path), len(imported.path)) if together is None else together
         one, other = importer.path[together : together + 1], imported.path[together : together + 1]
-        folders[importer.path[:together]][one][other].append(told)
+        folders[importer.path[:together]][one][other].append(message)
         if together == 0 and one and other and rooms.count(one[0]) and rooms.count(other[0]):
             if rooms.index(one[0]) > rooms.index(other[0]):
-                yield f"{told}, a room above its own"
+                yield f"{message}, a room above its own"
     for folder, arrows in folders.items():
         for group in circles(arrows):
             pairs = [(one, other) for one in sorted(group) for other in sorted(group)]
-            told = [f"  {place}" for one, other in pairs for place in arrows[one].get(other, ())]
-            yield "\n".join([f"{'/'.join(folder) or 'the top'} of {root.parent} has a circle:", *told])
+            messages = [f"  {message}" for one, other in pairs for message in arrows[one].get(other, ())]
+            yield "\n".join([f"{'/'.join(folder) or 'the top'} of {root.parent} has a circle:", *messages])
     for importer, line, path, place in crate.hidden():
-        yield f"{importer.file}:{line} takes {path} from the crate's root: it is {place}"
+        yield f"{importer.file}:{line} imports {path} from the crate's root: import {place}"
     for name in crate.modules[()].children if rooms else ():
         if name not in rooms:
             yield f"{root}: {name} has no place in the order of rooms (ROOMS in {pathlib.Path(__file__).name})"
 
 
 def main():
-    wrong = []
+    faults = []
     for member in tomllib.loads(pathlib.Path("Cargo.toml").read_text(encoding="utf-8"))["workspace"]["members"]:
         for folder in sorted(pathlib.Path().glob(member)):
             for root in filter(pathlib.Path.exists, (folder / "src/lib.rs", folder / "src/main.rs")):
-                wrong += check(root, ROOMS.get(folder.name, []))
-    print("\n".join([*wrong, f"{len(wrong)} imports or circles of imports are wrong"]))
-    return bool(wrong)
+                faults += check(root, ROOMS.get(folder.name, []))
+    print("\n".join([*faults, f"{len(faults)} imports or circles of imports are wrong"]))
+    return bool(faults)
 
 
 if __name__ == "__main__":

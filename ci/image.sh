@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks the archives of target/dist into target/image, the folder that ci/Dockerfile copies from. Then builds the
-# image for both processors, and fails where the compressed layers take 40 MB, or where it does not run as it should.
+# Unpacks the archives of target/dist to target/image, from which ci/Dockerfile copies. Then builds the image for both
+# processors. Fails if the compressed layers are larger than 40 MB, or if the image does not run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -23,7 +23,7 @@ unpack() {
 
 build() { docker buildx build --provenance false --file ci/Dockerfile "$@" "$context"; }
 
-# An archive of the image is its compressed layers and a few pages of JSON.
+# The archive of an image has its compressed layers and a little JSON.
 is_small() {
   local archive=target/image-$1.tar size
   build --platform "linux/$1" --output "type=oci,dest=$archive"
@@ -33,7 +33,7 @@ is_small() {
   [ "$size" -lt "$largest" ] || { echo "that is more than $largest" >&2; return 1; }
 }
 
-# As a careful operator runs it: with a root that is read-only, without rights, and here also without a network.
+# Runs the image like a careful operator: with a read-only root and without rights. Here it also has no network.
 runs() {
   build --load --tag nebula-check
   docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --network none nebula-check --version

@@ -1,5 +1,8 @@
-"""Calls each kind of function with the client that openapi-python-client made: `openapi_client.py URL`, with the folder of
-the package `client` in PYTHONPATH. See openapi-client.sh."""
+"""Calls each kind of function with the client that openapi-python-client generated.
+
+    openapi_client.py URL
+
+PYTHONPATH must have the folder of the package `client`. See openapi-client.sh."""
 
 import sys
 from io import BytesIO
@@ -16,34 +19,34 @@ from client.types import File
 client = Client(base_url=sys.argv[1], raise_on_unexpected_status=True)
 
 
-def same(what, expected, seen):
-    if expected != seen:
-        sys.exit(f"{what}: expected {expected!r}, got {seen!r}")
-    print(f"ok {what}")
+def check(name, expected, result):
+    if expected != result:
+        sys.exit(f"{name}: expected {expected!r}, got {result!r}")
+    print(f"ok {name}")
 
 
-def octets(call, *body):
+def call_with_octets(call, *body):
     answer = call.sync(client=client, **({"body": File(payload=BytesIO(body[0]))} if body else {}))
     return answer.payload.read()
 
 
-same("core, a number", 6, plus_call.sync(client=client, body=5))
-same("core, an array of one", 6, plus_call.sync(client=client, body=[5]))
-same("core, a part of the path", 6, plus_get.sync(5, client=client))
-same("core, a part of the path, posted", 6, plus_post.sync(5, client=client))
-same("core, an array of two", 5, add_call.sync(client=client, body=[2, 3]))
-same("core, two parts of the path", 5, add_get.sync(2, 3, client=client))
-same("core, two results", [3, 2], calcswap_call.sync(client=client, body=[2, 3]))
+check("core, a number", 6, plus_call.sync(client=client, body=5))
+check("core, an array of one", 6, plus_call.sync(client=client, body=[5]))
+check("core, a path segment", 6, plus_get.sync(5, client=client))
+check("core, a path segment with POST", 6, plus_post.sync(5, client=client))
+check("core, an array of two", 5, add_call.sync(client=client, body=[2, 3]))
+check("core, two path segments", 5, add_get.sync(2, 3, client=client))
+check("core, two results", [3, 2], calcswap_call.sync(client=client, body=[2, 3]))
 refused = add_get.sync_detailed(2**31, 3, client=client)
-same("core, a problem", (400, "invalid_input"), (refused.status_code, refused.parsed.kind))
+check("core, a problem document", (400, "invalid_input"), (refused.status_code, refused.parsed.kind))
 
-same("command, a body", b"Hello, Ada!\n", octets(hello_call, b"Ada"))
-same("command, no body", b"Hello, !\n", octets(hello_get))
+check("command, a body", b"Hello, Ada!\n", call_with_octets(hello_call, b"Ada"))
+check("command, no body", b"Hello, !\n", call_with_octets(hello_get))
 
 egg = shopfind_call.sync(client=client, body="egg")
-same("typed, a text", ("egg", 35, models.ShopUnit.PIECE), (egg.name, egg.price, egg.unit))
-same("typed, a part of the path", egg, shopfind_get.sync("egg", client=client))
-same("typed, no argument", shopgoods_get.sync(client=client), shopgoods_call.sync(client=client))
+check("typed, a text", ("egg", 35, models.ShopUnit.PIECE), (egg.name, egg.price, egg.unit))
+check("typed, a path segment", egg, shopfind_get.sync("egg", client=client))
+check("typed, no argument", shopgoods_get.sync(client=client), shopgoods_call.sync(client=client))
 
 
 def order(name):
@@ -51,12 +54,12 @@ def order(name):
     return models.ShopOrder(items=items, payment=models.ShopPaymentType1(card="1234"))
 
 
-same("typed, a record", 238, shopplace_call.sync(client=client, body=order("milk")).total)
+check("typed, a record", 238, shopplace_call.sync(client=client, body=order("milk")).total)
 refused = shopplace_call.sync_detailed(client=client, body=order("stone"))
-same("typed, an error of its own", (422, 'there is no "stone"'), (refused.status_code, refused.parsed.error.reason))
+check("typed, the function's own error", (422, 'there is no "stone"'), (refused.status_code, refused.parsed.error.reason))
 
 every = bytes(range(256))
 for method, call in ("POST", http_echo_call), ("PUT", http_echo_put), ("PATCH", http_echo_patch):
-    same(f"handler, {method}", every, octets(call, every))
+    check(f"handler, {method}", every, call_with_octets(call, every))
 for method, call in ("GET", http_echo_get), ("DELETE", http_echo_delete):
-    same(f"handler, {method}", b"", octets(call))
+    check(f"handler, {method}", b"", call_with_octets(call))

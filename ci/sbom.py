@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Lists the crates that one program is made of, as a CycloneDX document on stdout.
+"""Writes a CycloneDX document with the crates of one program to stdout.
 
     ci/sbom.py CRATE DOCUMENT
 
-DOCUMENT is what cargo-cyclonedx wrote for CRATE. Cargo gives that tool the features that all crates of the workspace
-enable together, so that it lists the compiler for `bootstrap` too. This script removes each crate that `cargo tree` does
-not list for CRATE.
+DOCUMENT is the output of cargo-cyclonedx for CRATE. That tool uses the features that all crates of the workspace enable
+together, so that its list for `bootstrap` has the compiler too. This script removes each crate that `cargo tree` does not
+list for CRATE.
 """
 
 import json
@@ -24,11 +24,11 @@ def main(crate, document):
         bom = json.load(file)
     crates = crates_of(crate)
     bom["components"] = [part for part in bom["components"] if (part["name"], part["version"]) in crates]
-    left = {part["bom-ref"] for part in [bom["metadata"]["component"], *bom["components"]]}
+    kept = {part["bom-ref"] for part in [bom["metadata"]["component"], *bom["components"]]}
     bom["dependencies"] = [
-        {**edge, "dependsOn": [to for to in edge.get("dependsOn", []) if to in left]}
+        {**edge, "dependsOn": [to for to in edge.get("dependsOn", []) if to in kept]}
         for edge in bom["dependencies"]
-        if edge["ref"] in left
+        if edge["ref"] in kept
     ]
     json.dump(bom, sys.stdout, indent=1)
 

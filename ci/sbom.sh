@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Writes target/dist/nebula.cdx.json and target/dist/bootstrap.cdx.json, which list the crates that the two programs are
-# made of. It needs cargo-cyclonedx.
+# Writes target/dist/nebula.cdx.json and target/dist/bootstrap.cdx.json, which list the crates of the two programs. It needs
+# cargo-cyclonedx.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# cargo-cyclonedx writes a file beside every Cargo.toml of the workspace.
+# cargo-cyclonedx writes a file next to each Cargo.toml of the workspace.
 trap 'git clean --quiet --force -x -- "*.cdx.json" ":!target"' EXIT
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Makes a Rust toolchain in DEST that behaves as if `rustup target add` had added the WebAssembly targets, for machines
-# that rustup's servers are out of reach of. `guests/build.sh` tries rustup first and calls this only when that fails.
+# Makes a Rust toolchain with the WebAssembly targets in DEST, for machines that cannot reach rustup's servers. It behaves
+# as after `rustup target add`. `guests/build.sh` tries rustup first, and runs this script only if that fails.
 #
 #   ci/setup-rust-wasm.sh DEST
 #   RUSTUP_TOOLCHAIN=DEST/usr cargo build --release --target wasm32-wasip2
 #
-# It needs a Debian 12 with its security updates, PyPI, cargo's registry, and any stable toolchain of rustup's. It does
-# not need root, installs nothing, and writes to DEST and cargo's own cache only: about three minutes and 700 MB. With
-# a finished toolchain in DEST it does nothing.
+# It needs Debian 12 with its security updates, PyPI, cargo's registry, and a stable toolchain from rustup. It does not need
+# root and installs nothing. It writes only to DEST and to cargo's cache. It takes about three minutes and 700 MB. If DEST
+# has a finished toolchain, it does nothing.
 set -euo pipefail
 
-command -v apt-get >/dev/null || { echo "only on Debian: elsewhere add the targets with rustup" >&2; exit 1; }
+command -v apt-get >/dev/null || { echo "this works only on Debian: elsewhere, add the targets with rustup" >&2; exit 1; }
 
 targets=(wasm32-unknown-unknown wasm32-wasip1 wasm32-wasip2)
 dest=$(realpath -m "${1:?usage: ci/setup-rust-wasm.sh DEST}")
@@ -18,36 +18,36 @@ toolchain=$dest/usr
 work=$dest/work
 host=$(rustc -vV | sed -n 's/^host: //p')
 lent=$(env -u RUSTUP_TOOLCHAIN rustc --print sysroot)
-# The finished toolchain is known by this script's own text: a change of the recipe makes it anew.
+# A finished toolchain stores the digest of this script, so that a changed script makes it again.
 recipe=$(sha256sum <"${BASH_SOURCE[0]}")
 
 finished() { [ "$(cat "$dest/recipe" 2>/dev/null)" = "$recipe" ] && [ -x "$toolchain/bin/cargo" ]; }
 
-# Package lists and archives of our own: no root, and no reliance on how fresh the machine's lists are.
+# Uses separate package lists and archives. So it needs no root, and the machine's lists may be old.
 apt() {
   local command=$1
   shift
   "$command" -q -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/archives" -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
-# The dependency of package $1 whose name starts with $2.
+# Prints the dependency of package $1 whose name starts with $2.
 dependency() { apt apt-cache depends "$1" | awk -v name="^$2" '$1 == "Depends:" && $2 ~ name { print $2; exit }'; }
 
-# Debian's rustc for its browsers: recent, its LLVM has the WebAssembly backend, and the sources of its std are a
-# package too. rustup's own rustc would not do: std only builds with the compiler it was released with.
+# Debian has a recent rustc for its browsers. Its LLVM has the WebAssembly backend, and there is a package with the sources
+# of its std. rustup's rustc cannot be used, because std only builds with the compiler of the same release.
 unpack_rustc() {
   mkdir -p "$work/lists/partial" "$work/archives/archives/partial" "$work/debs"
-  apt apt-get update || echo "some package lists are out of reach, going on with the others"
+  apt apt-get update || echo "some package lists cannot be downloaded: continuing with the others"
   local std llvm
   std=$(dependency libstd-rust-web-dev libstd-rust-web-)
   llvm=$(dependency "$std" libllvm)
   (cd "$work/debs" && apt apt-get download rustc-web libstd-rust-web-dev rust-web-src "$std" "$llvm")
   for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$dest"; done
-  # rustup starts rustc with LD_LIBRARY_PATH=$toolchain/lib, Debian's libraries are one folder further down.
+  # rustup starts rustc with LD_LIBRARY_PATH=$toolchain/lib. Debian's libraries are in a subfolder of it.
   (cd "$toolchain/lib" && for library in *-linux-gnu/lib*.so*; do ln -sfn "$library" .; done)
 }
 
-# Debian packages neither the linker for components nor a cargo for this rustc: rustup's serve as well.
+# Debian has no linker for components and no cargo for this rustc. Those of rustup work too.
 lend_cargo_and_linkers() {
   local linkers=lib/rustlib/$host/bin
   mkdir -p "$toolchain/$linkers"
@@ -55,13 +55,13 @@ lend_cargo_and_linkers() {
   for linker in rust-lld wasm-component-ld; do ln -sfn "$lent/$linkers/$linker" "$toolchain/$linkers/$linker"; done
 }
 
-# Zig carries wasi-libc as sources and compiles what a program links: two empty programs leave all that Rust wants.
-# 0.14.1, because later versions keep malloc, memcmp and strlen outside libc.a.
+# Zig has the sources of wasi-libc and compiles the parts that a program links. Two empty programs give all files that Rust
+# needs. The version is 0.14.1, because later ones keep malloc, memcmp and strlen outside of libc.a.
 build_wasi_libc() {
   python3 -m pip install -q --root-user-action ignore --no-deps --target "$work/zig" ziglang==0.14.1
   local zig=$work/zig/ziglang/zig cache=$work/zig-cache
   export ZIG_GLOBAL_CACHE_DIR=$cache ZIG_LOCAL_CACHE_DIR=$cache
-  # std refers to threads that this wasi-libc leaves out. There are none: making one fails with EAGAIN.
+  # std refers to thread functions that this wasi-libc does not have. These fail with EAGAIN when a thread is made.
   cat >"$work/threads.c" <<'C'
 int pthread_attr_init(void *attributes) { return 0; }
 int pthread_attr_destroy(void *attributes) { return 0; }
@@ -84,14 +84,14 @@ C
   done
 }
 
-# Once for each target, into the folder where rustc looks for it: a guest's build then needs no unstable flags.
+# Builds std for each target, in the folder where rustc looks for it. So building a guest needs no unstable flags.
 build_std() {
   mkdir -p "$work/std/src"
   touch "$work/std/src/lib.rs"
   printf '[package]\nname = "nothing"\nedition = "2024"\n[workspace]\n' >"$work/std/Cargo.toml"
   for target in "${targets[@]}"; do
     echo "building the standard library for $target"
-    # RUSTC_BOOTSTRAP allows -Zbuild-std here; the bitcode is for guests with link-time optimisation.
+    # RUSTC_BOOTSTRAP allows -Zbuild-std. Guests with link-time optimisation need the bitcode.
     (cd "$work/std" && RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Cembed-bitcode=yes RUSTUP_TOOLCHAIN=$toolchain \
       cargo build -q --release -Zbuild-std=std,panic_abort --target "$target" --target-dir target)
     mkdir -p "$toolchain/lib/rustlib/$target/lib"
