@@ -269,8 +269,8 @@ impl Server {
         let Some((reply, sender)) = self.shared.pending.lock().unwrap().remove(id) else {
             return Ok(status(StatusCode::BAD_REQUEST));
         };
-        let enough = if let Reply::Disconnect(bytes) = reply { bytes } else { usize::MAX };
-        let response = read(endpoint, request, enough).await?;
+        let max_bytes = if let Reply::Disconnect(bytes) = reply { bytes } else { usize::MAX };
+        let response = read(endpoint, request, max_bytes).await?;
         // The test may have dropped the receiver.
         drop(sender.send(response));
         match reply {
@@ -294,11 +294,11 @@ impl Server {
     }
 }
 
-/// Reads a request until its body has `enough` bytes.
-async fn read(endpoint: &str, request: Request<Incoming>, enough: usize) -> Result<LambdaResponse, Disconnected> {
+/// Reads a request until its body has `max_bytes`.
+async fn read(endpoint: &str, request: Request<Incoming>, max_bytes: usize) -> Result<LambdaResponse, Disconnected> {
     let (parts, mut incoming) = request.into_parts();
     let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
-    while body.len() < enough
+    while body.len() < max_bytes
         && let Some(frame) = incoming.frame().await
     {
         match frame.map_err(|_| Disconnected)?.into_data() {

@@ -141,10 +141,10 @@ impl WatchedServer {
     /// Fails unless each function was built and published exactly as often as it was saved.
     pub fn check_nothing_was_done_twice(&self) {
         let expected: Vec<_> = (0..self.files.len()).map(|index| self.expected(index)).collect();
-        let begun = Instant::now();
+        let began = Instant::now();
         // A new version is served a moment before the log says that it was published.
         let mut done = self.done();
-        while done.iter().zip(&expected).any(|(done, expected)| done.1 < expected.1) && begun.elapsed() < PATIENCE {
+        while done.iter().zip(&expected).any(|(done, expected)| done.1 < expected.1) && began.elapsed() < PATIENCE {
             done = self.done();
         }
         assert_eq!(done, expected, "builds and publishes of each function\n{}", self.last_log());

@@ -51,9 +51,9 @@ fn a_function_with_a_route_sees_the_path_below_it() {
     let routes = "[[routes]]\npath = \"/shop\"\nfunction = \"http-request\"\n\
                   [[routes]]\nhost = \"hello.test\"\npath = \"/\"\nfunction = \"http-hello\"\n";
     let server = serve(&[("http-request", ""), ("http-hello", "")], routes);
-    let seen: Value = serde_json::from_str(&server.get("/shop/a%2Fb?c=d").text()).unwrap();
-    assert_eq!(seen.get("path_with_query").unwrap(), "/a%2Fb?c=d");
-    let headers = seen.get("headers").unwrap().to_string();
+    let request: Value = serde_json::from_str(&server.get("/shop/a%2Fb?c=d").text()).unwrap();
+    assert_eq!(request.get("path_with_query").unwrap(), "/a%2Fb?c=d");
+    let headers = request.get("headers").unwrap().to_string();
     for header in [r#"["x-forwarded-prefix","/shop"]"#, r#"["x-forwarded-for","127.0.0.1"]"#] {
         assert!(headers.contains(header), "{headers}");
     }

@@ -121,8 +121,8 @@ fn inspect_says_when_and_by_whom_each_version_was_published() {
     dated["versions"]["1"]["published_at"] = json!("2026-01-31T12:00:00Z");
     dated["versions"]["1"]["published_by"] = json!("ada@laptop");
     fs::write(&record, dated.to_string()).unwrap();
-    let shown = scale.run(&["inspect", "scale"]).expect_success().text();
-    assert!(shown.contains(", published 2026-01-31T12:00:00Z by ada@laptop\n"), "{shown}");
+    let output = scale.run(&["inspect", "scale"]).expect_success().text();
+    assert!(output.contains(", published 2026-01-31T12:00:00Z by ada@laptop\n"), "{output}");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Request {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let headers = request.headers().entries();
-        let seen = json!({
+        let description = json!({
             "method": method(request.method()),
             "path_with_query": request.path_with_query(),
             "scheme": request.scheme().map(scheme),
@@ -24,7 +24,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Request {
             "body_length": length(&request.consume().expect("a request has one body")),
         });
         let response = begin(out, 200, &[("content-type", "application/json")]);
-        let _ = response.write(seen.to_string().as_bytes());
+        let _ = response.write(description.to_string().as_bytes());
         response.finish(None);
     }
 }

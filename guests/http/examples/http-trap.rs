@@ -23,9 +23,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Trap {
                 let response = begin(out, 200, &[("content-type", "text/plain")]);
                 let _ = response.write(b"the beginning");
             }
-            "/error" => {
-                ResponseOutparam::set(out, Err(ErrorCode::InternalError(Some("as it was asked to".to_owned()))))
-            }
+            "/error" => ResponseOutparam::set(out, Err(ErrorCode::InternalError(Some("on purpose".to_owned())))),
             "/spin" => loop {
                 std::hint::black_box(());
             },

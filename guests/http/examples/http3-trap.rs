@@ -26,7 +26,7 @@ impl wasip3::exports::http::handler::Guest for Trap {
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         match path {
             "/count" => Ok(answer(200, count.to_string())),
-            "/trap" => panic!("as it was asked to"),
+            "/trap" => panic!("on purpose"),
             "/spin" => loop {
                 std::hint::black_box(());
             },
@@ -41,7 +41,7 @@ impl wasip3::exports::http::handler::Guest for Trap {
                 Ok(answer(200, "answered".to_owned()))
             }
             "/flood" => Ok(respond(200, flood)),
-            "/error" => Err(ErrorCode::InternalError(Some("as it was asked to".to_owned()))),
+            "/error" => Err(ErrorCode::InternalError(Some("on purpose".to_owned()))),
             _ => Ok(answer(404, "no such misdeed".to_owned())),
         }
     }

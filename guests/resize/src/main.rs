@@ -37,7 +37,7 @@ fn run() -> Result<()> {
 /// The width that the query or the arguments give. The query comes first.
 fn width(query: &str, mut arguments: impl Iterator<Item = String>) -> Result<Option<u32>> {
     let queried = query.split('&').find_map(|pair| pair.strip_prefix("width=")).map(str::to_owned);
-    let asked = match (queried, arguments.next().as_deref()) {
+    let width = match (queried, arguments.next().as_deref()) {
         (Some(width), _) => Some(width),
         (None, Some("--width")) => Some(arguments.next().ok_or("--width needs a number of pixels")?),
         (None, Some(other)) => return Err(format!("unknown argument {other:?}, there is only --width").into()),
@@ -47,7 +47,7 @@ fn width(query: &str, mut arguments: impl Iterator<Item = String>) -> Result<Opt
         Ok(0) | Err(_) => Err(format!("{text:?} is not a number of pixels").into()),
         Ok(width) => Ok(width),
     };
-    asked.map(parse).transpose()
+    width.map(parse).transpose()
 }
 
 fn resize(input: &[u8], width: Option<u32>) -> Result<Vec<u8>> {

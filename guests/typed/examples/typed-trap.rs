@@ -15,7 +15,7 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Guest for Trap {
     fn trap() {
-        panic!("as it was asked to");
+        panic!("on purpose");
     }
 
     fn spin() {

@@ -116,10 +116,10 @@ impl LambdaEnvironments {
         let (headers, broken_off) = (headers(&prelude.headers, &prelude.cookies), !lambda_response.trailers.is_empty());
         let response = HttpResponse { status: prelude.status_code, headers, body: body.to_owned(), broken_off };
         let failure = broken_off.then(|| Failure::of_trailers(&lambda_response.trailers));
-        let seen = observation(lambda, &id, &response, expected);
+        let observed = observation(lambda, &id, &response, expected);
         match failure {
-            Some(failure) => Observation { error: failure.kind(), detail: Some(failure.error_message), ..seen },
-            None => seen,
+            Some(failure) => Observation { error: failure.kind(), detail: Some(failure.error_message), ..observed },
+            None => observed,
         }
     }
 

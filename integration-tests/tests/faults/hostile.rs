@@ -27,9 +27,9 @@ fn status(server: &Server, request: impl AsRef<[u8]>) -> Option<u16> {
 
 fn assert_statuses(server: &Server, cases: impl IntoIterator<Item = (Option<u16>, Vec<u8>)>) {
     for (expected, request) in cases {
-        let shown = String::from_utf8_lossy(&request[..request.len().min(100)]).into_owned();
-        assert_eq!(status(server, request), expected, "{shown:?}");
-        assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()), "after {shown:?}");
+        let excerpt = String::from_utf8_lossy(&request[..request.len().min(100)]).into_owned();
+        assert_eq!(status(server, request), expected, "{excerpt:?}");
+        assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()), "after {excerpt:?}");
     }
 }
 

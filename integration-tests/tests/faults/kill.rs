@@ -35,9 +35,9 @@ fn a_killed_publisher_leaves_every_function_in_its_old_or_new_version() {
         let mut publisher = published.publisher(function, version).spawn().unwrap();
         // The test waits for nothing here. The moment of the kill is spread evenly over the time of a publish.
         thread::sleep(quickest.mul_f64(spread(kill)));
-        let ended = kill_now(&mut publisher);
-        interrupted += u32::from(!ended);
-        published.check_function(function, version, ended);
+        let succeeded = kill_now(&mut publisher);
+        interrupted += u32::from(!succeeded);
+        published.check_function(function, version, succeeded);
         if kill % 20 == 0 || kill + 1 == kills {
             published.check_all();
         }
@@ -87,15 +87,15 @@ impl PublishedFunctions {
         command
     }
 
-    /// Runs a function, which must return the version before or `version`. If the publisher ended, it must be
+    /// Runs a function, which must return the version before or `version`. If the publisher succeeded, it must be
     /// `version`.
-    fn check_function(&mut self, function: usize, version: u32, ended: bool) {
+    fn check_function(&mut self, function: usize, version: u32, succeeded: bool) {
         let name = FUNCTIONS[function];
         let output = Nebula::built().run(&self.project, &["run", name, "--raw"], b"[]");
         assert_eq!(output.exit_code, 0, "{name}: {}", output.stderr);
         let answer: u32 = output.text().trim().parse().unwrap();
         let before = self.versions[function];
-        let allowed = if ended { vec![version] } else { vec![before, version] };
+        let allowed = if succeeded { vec![version] } else { vec![before, version] };
         assert!(allowed.contains(&answer), "{name} returned {answer}, expected one of {allowed:?}");
         self.versions[function] = answer;
     }

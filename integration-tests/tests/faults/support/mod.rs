@@ -38,7 +38,7 @@ pub(crate) fn project(configuration: &str) -> Project {
 }
 
 /// Waits until `look` returns a value.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(effect: &str, mut look: impl FnMut() -> Option<T>) -> T {
     /// The time between two calls of `look`.
     const PAUSE: Duration = Duration::from_millis(5);
 
@@ -47,7 +47,7 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "waited in vain for {effect}");
         thread::sleep(PAUSE);
     }
 }
