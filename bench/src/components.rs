@@ -68,7 +68,7 @@ fn serve_rows(table: &mut Table, wasmtime: &Path) -> Result<()> {
             "wasmtime serve, fresh",
         ),
     ];
-    for (what, function, file, flags, peer_name) in cases {
+    for (label, function, file, flags, peer_name) in cases {
         let mut command = Command::new(wasmtime);
         command
             .arg("serve")
@@ -84,7 +84,7 @@ fn serve_rows(table: &mut Table, wasmtime: &Path) -> Result<()> {
             ratios.push(our / their);
         }
         let cell = |rates| format!("{:.0} req/s", median(rates));
-        table.row(what, cell(ours), cell(theirs), format!("{:.2} of {peer_name}", median(ratios)));
+        table.row(label, cell(ours), cell(theirs), format!("{:.2} of {peer_name}", median(ratios)));
     }
     Ok(())
 }

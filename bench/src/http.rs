@@ -37,7 +37,7 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     start_to_response(table, folder.path())?;
     let nebula = Server::nebula(folder.path())?;
     let peer = Server::spawn(Command::new(std::env::current_exe()?).arg("peer-axum"))?;
-    for (what, function) in [("GET /api/treats/10", "treats"), ("GET /api/echo/10, a command", "echo")] {
+    for (label, function) in [("GET /api/treats/10", "treats"), ("GET /api/echo/10, a command", "echo")] {
         let (mut ours, mut theirs, mut ratios, mut bare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let (our, their) = (nebula.load(&format!("/api/{function}/10"))?, peer.load("/api/treats/10")?);
@@ -48,7 +48,7 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
         }
         let cell = |rates| format!("{:.0} req/s", median(rates));
         let ratio = format!("{:.2} of plain Axum; bare Wasmtime in Axum has {:.2}", median(ratios), median(bare));
-        table.row(format!("{what}, {CONNECTIONS} connections"), cell(ours), cell(theirs), ratio);
+        table.row(format!("{label}, {CONNECTIONS} connections"), cell(ours), cell(theirs), ratio);
     }
     let memory = resident_mib_of(&nebula.0.id().to_string())?;
     table.row("resident memory of the server after that load", format!("{memory} MiB"), "–".into(), "–".into());
@@ -168,26 +168,26 @@ fn response(result: wasmtime::Result<bytes::Bytes>) -> std::result::Result<bytes
 /// to the last one.
 pub(crate) fn load(address: &str, path: &str, seconds: u64) -> Result<()> {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
-    let answered = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    let responses = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let until = Instant::now() + Duration::from_secs(seconds);
         let mut connections = tokio::task::JoinSet::new();
         for _ in 0..CONNECTIONS {
             connections.spawn(connection(address.to_owned(), request.clone(), until));
         }
-        let mut answered = 0;
+        let mut responses = 0;
         while let Some(connection) = connections.join_next().await {
-            answered += connection??;
+            responses += connection??;
         }
-        anyhow::Ok(answered)
+        anyhow::Ok(responses)
     })?;
-    println!("{}", answered as f64 / seconds as f64);
+    println!("{}", responses as f64 / seconds as f64);
     Ok(())
 }
 
 async fn connection(address: String, request: String, until: Instant) -> Result<u64> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let (mut buffer, mut answered) = (vec![0; 4096], 0);
+    let (mut buffer, mut responses) = (vec![0; 4096], 0);
     while Instant::now() < until {
         stream.write_all(request.as_bytes()).await?;
         let mut filled = 0;
@@ -196,9 +196,9 @@ async fn connection(address: String, request: String, until: Instant) -> Result<
             ensure!(read > 0, "the server closed the connection");
             filled += read;
         }
-        answered += 1;
+        responses += 1;
     }
-    Ok(answered)
+    Ok(responses)
 }
 
 /// Whether this is a complete response. A response that is not a success is an error. The function reads as few bytes

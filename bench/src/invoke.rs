@@ -58,9 +58,9 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
                 Ok(())
             },
         )?;
-        let what =
+        let label =
             if name == "treats" { "invoke a core function" } else { "invoke a core function with 1 MiB of memory" };
-        row(table, what, &comparison);
+        row(table, label, &comparison);
     }
     let peer = into_anyhow(bare::Command::new(&engine, &wat::parse_str(ECHO)?))?;
     let function: FunctionRef = "echo".parse()?;
@@ -86,7 +86,7 @@ pub(crate) async fn invoke(runtime: &Runtime, function: &FunctionRef, event: Eve
     response.body.into_whole().ok().context("the response is not whole")
 }
 
-fn row(table: &mut Table, what: &str, comparison: &Comparison) {
+fn row(table: &mut Table, label: &str, comparison: &Comparison) {
     let ratio = format!("{:.2} times bare Wasmtime", comparison.ratio);
-    table.row(what, micros(comparison.nebula), micros(comparison.peer), ratio);
+    table.row(label, micros(comparison.nebula), micros(comparison.peer), ratio);
 }

@@ -58,8 +58,8 @@ fn idle(table: &mut Table, bootstrap: &Path, folder: &Path, hello: &Path) -> Res
     };
     let (ours, theirs) = (memory(bootstrap)?, memory(hello)?);
     let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
-    let what = format!("Lambda: resident memory at idle, {FUNCTIONS} functions");
-    table.row(what, mib(ours), mib(theirs), format!("{:.2} times a lambda_http hello", ours as f64 / theirs as f64));
+    let label = format!("Lambda: resident memory at idle, {FUNCTIONS} functions");
+    table.row(label, mib(ours), mib(theirs), format!("{:.2} times a lambda_http hello", ours as f64 / theirs as f64));
     Ok(())
 }
 
@@ -163,10 +163,10 @@ impl PairedTimes {
         self.0.push((ours, theirs));
     }
 
-    fn row(self, table: &mut Table, what: &str, cell: fn(Duration) -> String) {
+    fn row(self, table: &mut Table, label: &str, cell: fn(Duration) -> String) {
         let ratios = self.0.iter().map(|(ours, theirs)| ours.as_secs_f64() / theirs.as_secs_f64());
         let ratio = format!("{:.2} times a lambda_http hello", median(ratios.collect()));
         let (ours, theirs) = self.0.into_iter().unzip();
-        table.row(what, cell(median(ours)), cell(median(theirs)), ratio);
+        table.row(label, cell(median(ours)), cell(median(theirs)), ratio);
     }
 }

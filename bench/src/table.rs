@@ -11,8 +11,8 @@ pub(crate) struct Table(Vec<[String; 4]>);
 
 impl Table {
     /// Adds a row: the subject, Nebula's figure, the peer's figure, and their ratio or another comparison.
-    pub(crate) fn row(&mut self, what: impl Into<String>, nebula: String, peer: String, ratio: String) {
-        let row = [what.into(), nebula, peer, ratio];
+    pub(crate) fn row(&mut self, label: impl Into<String>, nebula: String, peer: String, ratio: String) {
+        let row = [label.into(), nebula, peer, ratio];
         eprintln!("  {}", row.join(" | "));
         self.0.push(row);
     }
@@ -20,7 +20,7 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| what | Nebula | peer | ratio |\n|---|---|---|---|")?;
+        writeln!(f, "| measurement | Nebula | peer | ratio |\n|---|---|---|---|")?;
         self.0.iter().try_for_each(|row| writeln!(f, "| {} |", row.join(" | ")))
     }
 }

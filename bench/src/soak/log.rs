@@ -32,13 +32,13 @@ pub(crate) fn run(seconds: u64) -> Result<()> {
     let lost = metrics.lines().find_map(|line| line.strip_prefix("nebula_log_lines_lost_total "));
     let lost: u64 = lost.context("/metrics has no nebula_log_lines_lost_total")?.parse()?;
     let began = Instant::now();
-    let ended = server.stop()?;
+    let code = server.stop()?;
     println!("log: {seconds} s of load with stderr on a full disk");
     println!("  {sent} requests, {failed} failed, the slowest took {slowest:?}; {lost} lines of the log were lost");
-    println!("  SIGTERM ended the server with {ended} after {:?}", began.elapsed());
+    println!("  SIGTERM ended the server with {code} after {:?}", began.elapsed());
     ensure!(failed == 0, "a request failed: {}", failure.unwrap_or_default());
     ensure!(lost >= sent, "every request has a log line, but only {lost} of {sent} lines were lost");
-    ensure!(ended == 0, "SIGTERM ended the server with {ended}");
+    ensure!(code == 0, "SIGTERM ended the server with {code}");
     Ok(())
 }
 
@@ -67,8 +67,8 @@ impl Server {
         ensure!(signalled.success(), "the server is gone");
         let until = Instant::now() + PATIENCE;
         loop {
-            if let Some(ended) = self.0.try_wait()? {
-                return ended.code().context("a signal ended it");
+            if let Some(status) = self.0.try_wait()? {
+                return status.code().context("a signal ended the server");
             }
             ensure!(Instant::now() < until, "SIGTERM did not end the server");
             sleep(Duration::from_millis(50));

@@ -84,12 +84,12 @@ impl StoreRequests {
     /// Prints the counts, and fails if the server broke a promise.
     fn check(&self, functions: &RequestCounts) -> Result<()> {
         let all = [("functions in memory", functions), ("/healthz", &self.health), ("/readyz", &self.readiness)];
-        for (what, RequestCounts { sent, failed, slowest, .. }) in all {
-            println!("  {what}: {sent} requests, {failed} failed, the slowest took {slowest:?}");
+        for (label, RequestCounts { sent, failed, slowest, .. }) in all {
+            println!("  {label}: {sent} requests, {failed} failed, the slowest took {slowest:?}");
         }
         println!("  /readyz returned: {}", self.readyz_body);
-        for (what, RequestCounts { failed, failure, .. }) in all {
-            ensure!(*failed == 0, "{what} failed: {}", failure.as_deref().unwrap_or_default());
+        for (label, RequestCounts { failed, failure, .. }) in all {
+            ensure!(*failed == 0, "{label} failed: {}", failure.as_deref().unwrap_or_default());
         }
         ensure!(self.readiness.slowest <= READY_WITHIN, "/readyz took {:?}", self.readiness.slowest);
         Ok(())
