@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the programs of a release for this machine in target/dist: an archive of `nebula`, and on Linux also `bootstrap`.
-# On Linux it needs cargo-zigbuild (PyPI), which links to glibc 2.34 instead of the machine's own glibc.
+# Builds the programs of a release for this machine in target/dist: an archive of `nebula`, and on Linux also
+# `bootstrap`. On Linux it needs cargo-zigbuild (PyPI), which links to glibc 2.34 instead of the machine's own glibc.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -4,7 +4,8 @@
 #
 #   ci/openapi-client.sh [NEBULA]
 #
-# It needs guests/build and Python 3, and downloads openapi-spec-validator, schemathesis and openapi-python-client from PyPI.
+# It needs guests/build and Python 3, and downloads openapi-spec-validator, schemathesis and openapi-python-client from
+# PyPI.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 repository=$PWD

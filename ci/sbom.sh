@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes target/dist/nebula.cdx.json and target/dist/bootstrap.cdx.json, which list the crates of the two programs. It needs
-# cargo-cyclonedx.
+# Writes target/dist/nebula.cdx.json and target/dist/bootstrap.cdx.json, which list the crates of the two programs. It
+# needs cargo-cyclonedx.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

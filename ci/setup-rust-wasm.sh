@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes a Rust toolchain with the WebAssembly targets in DEST, for machines that cannot reach rustup's servers. It behaves
-# as after `rustup target add`. `guests/build.sh` tries rustup first, and runs this script only if that fails.
+# Makes a Rust toolchain with the WebAssembly targets in DEST, for machines that cannot reach rustup's servers. It
+# behaves as after `rustup target add`. `guests/build.sh` tries rustup first, and runs this script only if that fails.
 #
 #   ci/setup-rust-wasm.sh DEST
 #   RUSTUP_TOOLCHAIN=DEST/usr cargo build --release --target wasm32-wasip2
 #
-# It needs Debian 12 with its security updates, PyPI, cargo's registry, and a stable toolchain from rustup. It does not need
-# root and installs nothing. It writes only to DEST and to cargo's cache. It takes about three minutes and 700 MB. If DEST
-# has a finished toolchain, it does nothing.
+# It needs Debian 12 with its security updates, PyPI, cargo's registry, and a stable toolchain from rustup. It does not
+# need root and installs nothing. It writes only to DEST and to cargo's cache. It takes about three minutes and 700 MB.
+# If DEST has a finished toolchain, it does nothing.
 set -euo pipefail
 
 command -v apt-get >/dev/null || { echo "this works only on Debian: elsewhere, add the targets with rustup" >&2; exit 1; }
@@ -33,8 +33,8 @@ apt() {
 # Prints the dependency of package $1 whose name starts with $2.
 dependency() { apt apt-cache depends "$1" | awk -v name="^$2" '$1 == "Depends:" && $2 ~ name { print $2; exit }'; }
 
-# Debian has a recent rustc for its browsers. Its LLVM has the WebAssembly backend, and there is a package with the sources
-# of its std. rustup's rustc cannot be used, because std only builds with the compiler of the same release.
+# Debian has a recent rustc for its browsers. Its LLVM has the WebAssembly backend, and there is a package with the
+# sources of its std. rustup's rustc cannot be used, because std only builds with the compiler of the same release.
 unpack_rustc() {
   mkdir -p "$work/lists/partial" "$work/archives/archives/partial" "$work/debs"
   apt apt-get update || echo "some package lists cannot be downloaded: continuing with the others"
@@ -55,8 +55,8 @@ lend_cargo_and_linkers() {
   for linker in rust-lld wasm-component-ld; do ln -sfn "$lent/$linkers/$linker" "$toolchain/$linkers/$linker"; done
 }
 
-# Zig has the sources of wasi-libc and compiles the parts that a program links. Two empty programs give all files that Rust
-# needs. The version is 0.14.1, because later ones keep malloc, memcmp and strlen outside of libc.a.
+# Zig has the sources of wasi-libc and compiles the parts that a program links. Two empty programs give all files that
+# Rust needs. The version is 0.14.1, because later ones keep malloc, memcmp and strlen outside of libc.a.
 build_wasi_libc() {
   python3 -m pip install -q --root-user-action ignore --no-deps --target "$work/zig" ziglang==0.14.1
   local zig=$work/zig/ziglang/zig cache=$work/zig-cache
