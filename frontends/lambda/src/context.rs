@@ -98,8 +98,10 @@ mod tests {
         ];
         for (header, sampled) in cases {
             let expected = sampled.map(|flags| format!("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-{flags}"));
-            let parent = trace(&header).and_then(|trace| trace.parent);
-            assert_eq!(parent.map(|parent| parent.to_str().unwrap().to_owned()), expected, "{header}");
+            let trace = trace(&header);
+            let parent =
+                trace.as_ref().and_then(TraceContext::parent).map(|parent| parent.to_str().unwrap().to_owned());
+            assert_eq!(parent, expected, "{header}");
         }
     }
 
