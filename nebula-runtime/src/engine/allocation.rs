@@ -1,92 +1,95 @@
-//! How instances get what they are made of: core instances, memories, tables, stacks and garbage-collected heaps.
+//! How engines allocate the parts of instances: core instances, memories, tables, stacks and garbage-collected heaps.
 
 use bytesize::ByteSize;
 use wasmtime::{Collector, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::{flavour::Flavour, limiter::MAX_TABLE_ELEMENTS};
 
-/// The most core instances that one invocation may have. They are a counter in the pool, so their total costs nothing.
+/// The most core instances that one invocation may have. The pool only counts them, so a large total costs nothing.
 pub(super) const CORE_INSTANCES: u32 = 1_000;
 
-/// The linear memories of one invocation that the pool has room for. Nearly all guests have one, and a composition of two
-/// components has two. A guest of more is allocated on demand.
+/// The linear memories that the pool has for one invocation. Nearly all guests have one, and a composition of two
+/// components has two. A guest with more of them is allocated on demand.
 const MEMORIES: u32 = 2;
 
-/// The memory places that one invocation has in the pool: the heap of a garbage collector takes one as well.
+/// The places for memories that the pool has for one invocation: a garbage-collected heap takes one as well.
 const MEMORY_PLACES: u32 = MEMORIES + 1;
 
-/// The tables of one invocation that the pool has room for. A component of one module has two, with that of the module's
-/// imports, and a composition of three components has six. A guest of more is allocated on demand.
+/// The tables that the pool has for one invocation. A component of one module has two, one of which is for the module's
+/// imports. A composition of three components has six. A guest with more of them is allocated on demand.
 const TABLES: u32 = 6;
 
-/// The component instances of one invocation that the pool has stacks for, where guests run tasks of their own: each that can
-/// be called holds one stack at most while it waits for the host. Nearly all guests have one such instance, and a composition
-/// of two components has two. A guest of more is [`Flavour::ManyStacks`].
+/// The callable component instances of one invocation that the pool has stacks for, where guests run tasks of their
+/// own. Each holds at most one stack while it waits for the host. Nearly all guests have one such instance, and a
+/// composition of two components has two. A guest with more of them is [`Flavour::ManyStacks`].
 pub(super) const CALLED_INSTANCES: u32 = 5;
 
-/// Stacks for each invocation of a guest that runs tasks of its own: one more is for the next task.
+/// The stacks for each invocation of a guest that runs tasks of its own. The additional one is for the next task.
 const STACKS: u32 = CALLED_INSTANCES + 1;
 
-/// Stacks for each instance that waits for its next invocation: it has no task, and Wasmtime keeps two stacks for the next.
+/// The stacks for each instance that waits for its next invocation: it has no task, but Wasmtime keeps two stacks for
+/// the next one.
 const IDLE_STACKS: u32 = 2;
 
-/// The most that a guest's calls may have of a stack, in bytes.
+/// The most stack that a guest's calls may use, in bytes.
 pub(super) const GUEST_STACK: usize = 512 << 10;
 
-/// How much of a slot stays mapped for its next guest. Giving pages back costs a system call and an interrupt of every
-/// other core for each request; most guests touch less than this.
+/// How many bytes of a slot stay mapped for its next guest. Giving pages back to the system costs a system call, and
+/// interrupts every other core, for each request. Most guests touch less than this.
 const KEEP_RESIDENT: usize = 256 << 10;
 
-/// How large the heap of a guest's garbage collector is at first, in bytes. It doubles from there, and a step that does not
-/// fit the guest's limit is refused whole. This is a little under a power of two, as limits mostly are one: so nearly all of
-/// a limit can be reached, and what is left of it is for the guest's linear memory.
+/// The initial size of a guest's garbage-collected heap, in bytes. The heap grows by doubling, and a step that would
+/// exceed the guest's memory limit is refused. Most limits are powers of two. The initial size is a little under one,
+/// so that the heap can reach nearly all of the limit and leaves the rest to the guest's linear memory.
 const GC_HEAP: u64 = 15 << 16;
 
-/// The address space that is reserved for each memory, in bytes: all that 32 bits can address, so that code need not check
-/// its bounds. Wasmtime's default; the pool has no larger memories.
+/// The address space that is reserved for each memory, in bytes: all that 32 bits can address, so that code need not
+/// check bounds. This is Wasmtime's default. The pool has no larger memories.
 const RESERVATION: u64 = 1 << 32;
 
-/// By how much more than it needs a memory grows where nothing is reserved for it, in bytes: it moves each time.
+/// How much more than it needs a memory gets when it grows without a reservation, in bytes. It moves each time that it
+/// grows, so it should grow rarely.
 const UNRESERVED_GROWTH: u64 = 1 << 20;
 
-/// How the instances of an engine get what they are made of.
+/// How an engine allocates the parts of its instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Allocation {
     /// From a pool that has room for each invocation that is let in.
     Pooled,
-    /// One by one: for a guest that needs more than its part of the pool. Nothing else differs, so that the code of a guest
-    /// is the same for both.
+    /// From the system, for guests that need more than the pool gives one invocation. All else is as with `Pooled`, so
+    /// that both load the same code.
     OnDemand,
-    /// One by one, and without reserving address space: where that is short. Memories may move when they grow, and code
-    /// checks their bounds, so that it is code of its own.
+    /// From the system, without reserving address space, where the process has too little of it. Memories may move when
+    /// they grow, and code checks bounds, so this code is different from that of the other two.
     Unreserved,
 }
 
-/// How many invocations there may be at once, and the memory that each may have.
+/// How many invocations run at once, and how much memory each may have.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
+pub(super) struct Capacity {
     pub(super) concurrency: u32,
     pub(super) max_memory: ByteSize,
 }
 
-impl Size {
-    /// How many instances may wait for their next invocation, beside those at work: only concurrent guests have such.
-    pub(super) fn waiting(self, flavour: Flavour) -> u32 {
+impl Capacity {
+    /// How many instances may wait for their next invocation. Only instances of concurrent guests do so.
+    pub(super) fn idle_instances(self, flavour: Flavour) -> u32 {
         if flavour.is_concurrent() { self.concurrency } else { 0 }
     }
 
-    /// Whether each memory that a guest may have fits the pool.
+    /// Whether the largest memory that a guest may have fits the pool.
     pub(super) fn fits_pool(self) -> bool {
         self.max_memory.as_u64() <= RESERVATION
     }
 
     fn pool(self, flavour: Flavour) -> wasmtime::Result<PoolingAllocationConfig> {
-        let instances = self.concurrency.saturating_add(self.waiting(flavour));
+        let instances = self.concurrency.saturating_add(self.idle_instances(flavour));
         let slots = |each: u32| instances.saturating_mul(each);
         let stacks = if flavour.is_concurrent() { STACKS } else { 1 };
-        let idle_stacks = self.waiting(flavour).saturating_mul(IDLE_STACKS);
+        let idle_stacks = self.idle_instances(flavour).saturating_mul(IDLE_STACKS);
         let mut pool = PoolingAllocationConfig::new();
-        // Wasmtime counts what a module or component needs when its code is loaded, and refuses what is over its part.
+        // Wasmtime counts what a module or component needs while it loads the code, and refuses it if that is more than
+        // this.
         pool.max_memories_per_module(MEMORIES)
             .max_memories_per_component(MEMORIES)
             .max_tables_per_module(TABLES)
@@ -108,28 +111,33 @@ impl Size {
     }
 }
 
-/// The setup of an engine that compiles, and runs nothing. Its code is that of the engines which reserve address space.
+/// The configuration of an engine that only compiles. Its code is for the engines that reserve address space.
 pub(super) fn config(flavour: Flavour) -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.max_wasm_stack(GUEST_STACK);
     config.concurrency_support(flavour.is_concurrent());
-    // The others never free what refers to itself in a circle, or anything at all. This one uses half of its heap at a time.
+    // One of Wasmtime's other collectors never frees objects that refer to each other in a circle; the other one frees
+    // nothing. The price of this one: it uses only half of its heap at a time.
     config.collector(Collector::Copying);
     config.gc_heap_initial_size(GC_HEAP);
     config.memory_reservation(RESERVATION);
     config
 }
 
-/// The engine of a flavour whose instances are allocated in this way.
-pub(super) fn engine(size: Size, flavour: Flavour, allocation: Allocation) -> wasmtime::Result<wasmtime::Engine> {
+/// An engine of this flavour that allocates in this way.
+pub(super) fn engine(
+    capacity: Capacity,
+    flavour: Flavour,
+    allocation: Allocation,
+) -> wasmtime::Result<wasmtime::Engine> {
     let mut config = config(flavour);
     match allocation {
         Allocation::Pooled => {
-            config.allocation_strategy(InstanceAllocationStrategy::Pooling(size.pool(flavour)?));
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(capacity.pool(flavour)?));
         }
         Allocation::OnDemand => {}
-        // A garbage-collected heap is allocated as memories are, where nothing else is said of it.
+        // These settings apply to garbage-collected heaps, too.
         Allocation::Unreserved => {
             config.memory_reservation(0).memory_reservation_for_growth(UNRESERVED_GROWTH);
             config.memory_guard_size(0).guard_before_linear_memory(false);

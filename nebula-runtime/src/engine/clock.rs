@@ -1,4 +1,4 @@
-//! When the epoch clock ticks, and when it stops: what its thread and the guests tell each other without a lock.
+//! The epoch clock: how its thread learns, without a lock, whether guests run and how fast to tick for them.
 
 use std::time::Duration;
 
@@ -8,33 +8,34 @@ use crate::sync::{
     thread::{self, Thread},
 };
 
-/// The time between two ticks while there is a guest that a tick has met: the longest that it holds a thread before others
-/// have their turn.
+/// The time between two ticks while a long-running guest runs. A guest holds its thread for at most this long before
+/// other tasks run.
 ///
-/// One millisecond: eight spinning guests on two threads then delay everyone else by four. Ten would delay them by forty.
+/// With one millisecond, eight spinning guests on two threads delay every other task by four milliseconds. With ten, it
+/// would be forty.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The time between two ticks while no guest has lasted until one. A tick takes a processor away from the work: with
-/// one each millisecond, a server of brief guests answers a twentieth less.
+/// The time between two ticks while no long-running guest runs. A tick costs processor time: with one each millisecond,
+/// a server of short calls answers five per cent fewer of them.
 const FIRST_TICK: Duration = Duration::from_millis(4);
 
-/// Ticks without a guest after which the clock stops, so that an idle process costs nothing.
+/// After so many ticks without a guest, the clock stops, so that an idle process uses no processor time.
 const IDLE_TICKS: u32 = 12;
 
-/// What the clock's thread and the guests know of each other.
+/// The state that the clock's thread and the guests share.
 #[derive(Default)]
 pub(super) struct Clock {
     guests: AtomicUsize,
-    /// Those of the guests that a tick has met.
-    lasting: AtomicUsize,
+    /// How many of the guests are long-running: they were already running at some tick.
+    long_running: AtomicUsize,
     stopped: AtomicBool,
     ended: AtomicBool,
 }
 
-/// A guest that wants ticks, as long as this lives.
-pub(crate) struct Ticking {
+/// Makes the clock tick for one guest until it is dropped.
+pub(crate) struct TickGuard {
     clock: Arc<Clock>,
-    lasts: bool,
+    is_long_running: bool,
 }
 
 impl Clock {
@@ -47,15 +48,15 @@ impl Clock {
                 self.stop();
                 idle = 0;
             }
-            let lasting = self.lasting.load(SeqCst) > 0;
-            // And not asleep, so that the end of the clock is not waited for.
-            thread::park_timeout(if lasting { TICK } else { FIRST_TICK });
+            let long_running = self.long_running.load(SeqCst) > 0;
+            // Parked and not asleep, so that `end` can wake the thread at once.
+            thread::park_timeout(if long_running { TICK } else { FIRST_TICK });
             tick();
         }
     }
 
-    /// Waits for a guest. The flag is set before the count is read, and a guest counts itself before it reads the flag:
-    /// one of the two always sees the other.
+    /// Waits until there is a guest. This sets the flag and then reads the count; a guest increments the count and then
+    /// reads the flag. So at least one of the two sees the other.
     fn stop(&self) {
         self.stopped.store(true, SeqCst);
         while self.guests.load(SeqCst) == 0 && !self.ended.load(SeqCst) {
@@ -64,15 +65,15 @@ impl Clock {
         self.stopped.store(false, SeqCst);
     }
 
-    /// Makes the clock, which runs on `thread`, tick as long as the result lives.
-    pub(super) fn tick_for_guest(self: &Arc<Self>, thread: Option<&Thread>) -> Ticking {
+    /// Makes the clock, which runs on `thread`, tick for a guest until the result is dropped.
+    pub(super) fn tick_for_guest(self: &Arc<Self>, thread: Option<&Thread>) -> TickGuard {
         self.guests.fetch_add(1, SeqCst);
         if self.stopped.load(SeqCst)
             && let Some(thread) = thread
         {
             thread.unpark();
         }
-        Ticking { clock: Arc::clone(self), lasts: false }
+        TickGuard { clock: Arc::clone(self), is_long_running: false }
     }
 
     /// Ends the clock, which runs on `thread`.
@@ -82,25 +83,25 @@ impl Clock {
     }
 }
 
-impl Ticking {
+impl TickGuard {
     /// Whether other guests run beside this one.
-    pub(super) fn has_company(&self) -> bool {
+    pub(super) fn has_other_guests(&self) -> bool {
         self.clock.guests.load(SeqCst) > 1
     }
 
-    /// Notes that a tick has met the guest: the next ones come faster.
-    pub(super) fn met(&mut self) {
-        if !self.lasts {
-            self.lasts = true;
-            self.clock.lasting.fetch_add(1, SeqCst);
+    /// Notes that the guest was running when the clock ticked: it is long-running, and the next ticks come faster.
+    pub(super) fn note_tick(&mut self) {
+        if !self.is_long_running {
+            self.is_long_running = true;
+            self.clock.long_running.fetch_add(1, SeqCst);
         }
     }
 }
 
-impl Drop for Ticking {
+impl Drop for TickGuard {
     fn drop(&mut self) {
-        if self.lasts {
-            self.clock.lasting.fetch_sub(1, SeqCst);
+        if self.is_long_running {
+            self.clock.long_running.fetch_sub(1, SeqCst);
         }
         self.clock.guests.fetch_sub(1, SeqCst);
     }

@@ -1,17 +1,15 @@
-//! Why a guest failed, in the terms of [`ErrorKind`].
+//! Turns the reason for which a guest stopped into an [`ErrorKind`] and a message.
 
 use wasmtime::{GcHeapOutOfMemory, PoolConcurrencyLimitError, Store, ThrownException, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::{
     host::Host,
-    limiter::{Refused, is_out_of_space},
+    limiter::{ExceededLimit, is_out_of_memory},
 };
 use crate::call::{ErrorKind, InvokeError, Overload, RETRY_AFTER};
 
-/// Makes the failure of an invocation out of what stopped its guest.
-///
-/// `store` is that of the guest, as it was then.
+/// The error of an invocation whose guest stopped with `error`. `store` is the guest's store.
 pub(crate) fn fault<W: 'static>(error: wasmtime::Error, store: &Store<Host<W>>) -> InvokeError {
     let error = match error.downcast::<InvokeError>() {
         Ok(ours) => return ours,
@@ -27,11 +25,11 @@ pub(crate) fn fault<W: 'static>(error: wasmtime::Error, store: &Store<Host<W>>) 
     let trap = error.downcast_ref::<Trap>().copied();
     let failure = match (trap, refused(&error, store)) {
         (Some(Trap::StackOverflow), _) => exceeded("its call stack"),
-        (_, Some(Refused::Space)) => no_space(store.data().has_company()),
-        (_, Some(Refused::Memory)) => exceeded("its memory limit (memory)"),
-        (_, Some(Refused::Table)) => exceeded("its table limit"),
+        (_, Some(ExceededLimit::SystemMemory)) => no_system_memory(store.data().has_other_guests()),
+        (_, Some(ExceededLimit::Memory)) => exceeded("its memory limit (memory)"),
+        (_, Some(ExceededLimit::Table)) => exceeded("its table limit"),
         (None, None) if error.is::<ThrownException>() => {
-            InvokeError::new(ErrorKind::GuestFault, "the function threw an exception, and nothing in it caught that")
+            InvokeError::new(ErrorKind::GuestFault, "the function threw an exception and did not catch it")
         }
         (Some(trap), None) => {
             let trap = trap.to_string();
@@ -43,31 +41,31 @@ pub(crate) fn fault<W: 'static>(error: wasmtime::Error, store: &Store<Host<W>>) 
     failure.with_source(error)
 }
 
-/// What the guest was refused and did not get over.
-fn refused<W: 'static>(error: &wasmtime::Error, store: &Store<Host<W>>) -> Option<Refused> {
+/// The limit that made the guest fail, if one did.
+fn refused<W: 'static>(error: &wasmtime::Error, store: &Store<Host<W>>) -> Option<ExceededLimit> {
     let limiter = &store.data().limiter;
-    if is_out_of_space(error) {
-        return Some(Refused::Space);
+    if is_out_of_memory(error) {
+        return Some(ExceededLimit::SystemMemory);
     }
     let no_room = error.is::<GcHeapOutOfMemory<()>>() || error.downcast_ref() == Some(&Trap::AllocationTooLarge);
     match no_room {
-        true if limiter.lacks_space() => Some(Refused::Space),
-        true => Some(Refused::Memory),
+        true if limiter.lacks_system_memory() => Some(ExceededLimit::SystemMemory),
+        true => Some(ExceededLimit::Memory),
         false => limiter.refused(store.gc_heap_capacity()),
     }
 }
 
-/// The failure of an invocation whose instance this machine has no memory for. That is no fault of the guest: other guests
-/// have it, or this process has too little.
-fn no_space(has_company: bool) -> InvokeError {
-    if has_company {
+/// The error of an invocation whose guest could not get memory from the system. The guest is not at fault: other guests
+/// use the memory, or the process has too little.
+fn no_system_memory(has_other_guests: bool) -> InvokeError {
+    if has_other_guests {
         return no_room();
     }
     let detail = "the process has too little memory or address space for an instance of the function; raise its limits";
     InvokeError::new(ErrorKind::Internal, detail)
 }
 
-/// The failure of an invocation that came when all slots of the pool were taken.
+/// The error of an invocation for which the server has no room now.
 fn no_room() -> InvokeError {
     let detail = "the server has no room for another instance; try again later";
     InvokeError::overloaded(Overload::Server, RETRY_AFTER, detail)

@@ -1,12 +1,15 @@
 //! The kinds of engines that code is compiled for.
 
-/// Whether guests run tasks of their own (the component model's async functions).
+/// The kind of engine that a guest needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Flavour {
+    /// For guests that run no tasks of their own.
     Plain,
+    /// For guests that run tasks of their own (the component model's async functions).
     Concurrent,
-    /// The same, of a guest whose tasks may hold more stacks at a time than the pool has for an invocation. Wasmtime does not
-    /// tell how many, so that it is counted when the guest is compiled, and kept with its code as this flavour.
+    /// For guests whose tasks may hold more stacks at a time than the pool has for one invocation. Wasmtime does not
+    /// tell how many stacks a guest needs, so they are counted when the guest is compiled, and its code is kept under
+    /// this flavour.
     ManyStacks,
 }
 
@@ -17,7 +20,7 @@ impl Flavour {
         self != Self::Plain
     }
 
-    /// The flavour whose engines run guests of this one.
+    /// The flavour of the engines that run guests of this flavour.
     pub(super) fn of_engine(self) -> Self {
         if self == Self::ManyStacks { Self::Concurrent } else { self }
     }

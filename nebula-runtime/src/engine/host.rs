@@ -1,23 +1,24 @@
-//! What the host keeps for one running guest.
+//! The data that the host keeps for one running guest.
 
 use bytesize::ByteSize;
 use tokio::time::Instant;
 use wasmtime_wasi::{WasiCtxView, WasiView, p1::WasiP1Ctx};
 
-use super::{clock::Ticking, limiter::Limiter};
+use super::{clock::TickGuard, limiter::Limiter};
 use crate::call::Caller;
 
-/// What the host keeps for one guest: its limits, its clock, and its system interface (`()` for a guest without one).
+/// The data of one guest's store: its limiter, its share in the clock, the invocation that it serves, and its system
+/// interface (`()` for a guest without one).
 pub(crate) struct Host<W> {
     pub(crate) wasi: W,
     pub(crate) limiter: Limiter,
     /// `None` while the guest waits for its next invocation.
-    ticking: Option<Ticking>,
+    ticking: Option<TickGuard>,
     caller: Caller,
 }
 
 impl<W> Host<W> {
-    pub(crate) fn new(wasi: W, max_memory: ByteSize, caller: Caller, ticking: Ticking) -> Self {
+    pub(crate) fn new(wasi: W, max_memory: ByteSize, caller: Caller, ticking: TickGuard) -> Self {
         Self { wasi, limiter: Limiter::new(max_memory), ticking: Some(ticking), caller }
     }
 
@@ -26,29 +27,29 @@ impl<W> Host<W> {
         &self.caller
     }
 
-    /// Notes that a tick has met the guest.
-    pub(super) fn met_by_tick(&mut self) {
+    /// Notes that the guest was running when the clock ticked.
+    pub(super) fn note_tick(&mut self) {
         if let Some(ticking) = &mut self.ticking {
-            ticking.met();
+            ticking.note_tick();
         }
     }
 
-    /// Ends the guest's part in an invocation, where it is to have a part in others.
+    /// Notes that the guest has served its invocation and waits for the next one.
     pub(crate) fn pause(&mut self) {
         self.note_peak();
         self.ticking = None;
     }
 
-    /// Begins the guest's part in a further invocation.
-    pub(super) fn resume(&mut self, caller: Caller, ticking: Ticking) {
+    /// Notes that the guest begins to serve another invocation.
+    pub(super) fn resume(&mut self, caller: Caller, ticking: TickGuard) {
         self.caller = caller;
         self.limiter.forget_refusal();
         self.ticking = Some(ticking);
     }
 
     /// Whether other guests run beside this one.
-    pub(super) fn has_company(&self) -> bool {
-        self.ticking.as_ref().is_some_and(Ticking::has_company)
+    pub(super) fn has_other_guests(&self) -> bool {
+        self.ticking.as_ref().is_some_and(TickGuard::has_other_guests)
     }
 
     fn note_peak(&self) {
@@ -59,7 +60,7 @@ impl<W> Host<W> {
         }
     }
 
-    /// Notes that the guest's instance is made. Making it began at `began`.
+    /// Notes that the guest is instantiated. That began at `began`.
     pub(crate) fn instantiated(&self, began: Instant) {
         self.caller.report.update(|report| report.instantiating = began.elapsed());
     }

@@ -1,4 +1,4 @@
-//! Counts what a guest allocates.
+//! Limits the memory and the tables of a guest.
 
 use std::mem;
 
@@ -9,34 +9,35 @@ use wasmtime::{OutOfMemory, ResourceLimiter};
 /// The most elements that all tables of one guest may have together; an element is a pointer.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
 
-/// Counts what a guest allocates, and refuses what is over its limit.
+/// Counts what a guest allocates, and refuses an allocation that would exceed a limit.
 pub(crate) struct Limiter {
     max_memory: usize,
     memory: usize,
     table_elements: usize,
     refused: Option<Refusal>,
-    /// How large a memory is that has just been allowed to grow, and by how much it grows.
+    /// The size of the memory that was last allowed to grow, and by how many bytes it grows.
     growing: (usize, usize),
 }
 
-/// What a guest asked for and did not get.
+/// The limit for which a guest was refused an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// More memory than its limit.
+pub(crate) enum ExceededLimit {
+    /// The function's own memory limit.
     Memory,
-    /// More memory than this machine had for it.
-    Space,
-    /// More table elements than [`MAX_TABLE_ELEMENTS`].
+    /// The memory or address space that this process has.
+    SystemMemory,
+    /// [`MAX_TABLE_ELEMENTS`].
     Table,
 }
 
-/// A refusal, as the limiter knows it.
+/// A refused allocation.
 #[derive(Debug, Clone, Copy)]
 enum Refusal {
-    /// To the memory that has this size now, in bytes: a linear one, or the heap of the guest's garbage collector.
+    /// The limiter refused to grow a memory that has this size now, in bytes. It is a linear memory or the heap of the
+    /// guest's garbage collector.
     Memory(usize),
-    /// To the same, by the system.
-    Space(usize),
+    /// The system had no memory to grow a memory that has this size now, in bytes.
+    SystemMemory(usize),
     Table,
 }
 
@@ -51,31 +52,32 @@ impl Limiter {
         self.memory as u64
     }
 
-    /// Forgets what the guest was refused, before it serves its next invocation.
+    /// Forgets the last refusal, before the guest serves its next invocation.
     pub(super) fn forget_refusal(&mut self) {
         self.refused = None;
     }
 
-    /// What the guest was refused last. A guest that fails after that most likely failed because of it.
+    /// The last limit for which the guest was refused an allocation. A guest that fails afterwards most likely failed
+    /// because of it.
     ///
-    /// Not so where its garbage collector was refused a larger heap than one of `gc_heap` bytes: it then collects, and the guest
-    /// goes on as if nothing had been or fails with an error of its own kind. Of a linear memory that happens to have the same
-    /// size, nobody can tell.
-    pub(super) fn refused(&self, gc_heap: usize) -> Option<Refused> {
+    /// A refusal to the garbage collector's heap, which has `gc_heap` bytes now, does not count. The collector then
+    /// makes room, and the guest goes on, or Wasmtime fails it with an error that says so. A linear memory of exactly
+    /// the same size cannot be told apart from the heap.
+    pub(super) fn refused(&self, gc_heap: usize) -> Option<ExceededLimit> {
         match self.refused? {
-            Refusal::Memory(size) | Refusal::Space(size) if size == gc_heap && gc_heap > 0 => None,
-            Refusal::Memory(_) => Some(Refused::Memory),
-            Refusal::Space(_) => Some(Refused::Space),
-            Refusal::Table => Some(Refused::Table),
+            Refusal::Memory(size) | Refusal::SystemMemory(size) if size == gc_heap && gc_heap > 0 => None,
+            Refusal::Memory(_) => Some(ExceededLimit::Memory),
+            Refusal::SystemMemory(_) => Some(ExceededLimit::SystemMemory),
+            Refusal::Table => Some(ExceededLimit::Table),
         }
     }
 
-    /// Whether what the guest was refused last was refused by the system.
-    pub(super) fn lacks_space(&self) -> bool {
-        matches!(self.refused, Some(Refusal::Space(_)))
+    /// Whether the last refusal came from the system.
+    pub(super) fn lacks_system_memory(&self) -> bool {
+        matches!(self.refused, Some(Refusal::SystemMemory(_)))
     }
 
-    /// The total after an allocation grows from `current` to `desired`, if it is within `max`.
+    /// The new total if an allocation grows from `current` to `desired`, or `None` if that is more than `max`.
     fn grown(total: usize, current: usize, desired: usize, max: usize) -> Option<usize> {
         total.checked_add(desired.saturating_sub(current)).filter(|total| *total <= max)
     }
@@ -87,11 +89,11 @@ impl ResourceLimiter for Limiter {
             self.refused = Some(Refusal::Memory(current));
             return Ok(false);
         };
-        // Past the memory's own maximum the guest breaks its own rule, not ours.
+        // Growing past the maximum that the guest itself declares fails, too, but not because of our limit.
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        if let Some(Refusal::Memory(size) | Refusal::Space(size)) = &mut self.refused
+        if let Some(Refusal::Memory(size) | Refusal::SystemMemory(size)) = &mut self.refused
             && *size == current
         {
             *size = desired;
@@ -104,8 +106,8 @@ impl ResourceLimiter for Limiter {
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         let (size, growth) = mem::take(&mut self.growing);
         self.memory -= growth;
-        if is_out_of_space(&error) {
-            self.refused = Some(Refusal::Space(size));
+        if is_out_of_memory(&error) {
+            self.refused = Some(Refusal::SystemMemory(size));
         }
         Ok(())
     }
@@ -123,7 +125,7 @@ impl ResourceLimiter for Limiter {
     }
 }
 
-/// Whether the system had no memory, or no address space, for what Wasmtime asked of it.
-pub(super) fn is_out_of_space(error: &wasmtime::Error) -> bool {
+/// Whether the system refused memory or address space to Wasmtime.
+pub(super) fn is_out_of_memory(error: &wasmtime::Error) -> bool {
     error.is::<OutOfMemory>() || error.chain().any(|cause| cause.downcast_ref() == Some(&Errno::NOMEM))
 }

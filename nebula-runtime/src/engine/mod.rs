@@ -1,6 +1,6 @@
-//! The engines: Wasmtime, set up, and compiled code on its way in.
+//! The engines: how Wasmtime is set up, how compiled code is loaded, and how running guests are supervised.
 //!
-//! Only this module, [`abi`](crate::abi) and the limits know Wasmtime.
+//! Only `engine/`, `guest/` and `host/` name Wasmtime.
 
 mod allocation;
 mod clock;
@@ -21,7 +21,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use allocation::{Allocation, GUEST_STACK, Size};
+use allocation::{Allocation, Capacity, GUEST_STACK};
 use async_trait::async_trait;
 use bytes::Bytes;
 use bytesize::ByteSize;
@@ -32,7 +32,7 @@ pub(crate) use flavour::Flavour;
 use futures_util::future::BoxFuture;
 pub(crate) use host::Host;
 pub(crate) use precompiled::Precompiled;
-pub(crate) use supervise::{Allowance, Supervised, Waits, supervise};
+pub(crate) use supervise::{Supervised, TimeLimit, WaitFlag, supervise};
 use ticker::Ticker;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -45,65 +45,69 @@ use crate::{
     function::Digest,
 };
 
-/// What Wasmtime calls the version that made some code: code of another one is not for this one.
+/// The version of Wasmtime. Code that another version has compiled cannot be loaded.
 pub(crate) const WASMTIME: &str = "48";
 
-/// Where the code of modules comes from.
+/// Gives the compiled code of modules.
 ///
 /// # Contract
-/// - The code is that of the module with this digest, compiled by this very Wasmtime for an engine of its flavour.
-/// - `wasm`, the module itself, is asked for only where its code has to be made.
-/// - No async worker thread is held while it reads or compiles.
+/// - The code is that of the module with this digest. This version of Wasmtime compiled it for an engine of its
+///   flavour.
+/// - `wasm`, the module itself, is awaited only if the module must be compiled.
+/// - Reading and compiling never block an async worker thread.
 #[async_trait]
 pub(crate) trait CodeSource: Send + Sync {
-    /// Brings a module's code into memory, and tells which of the engines runs it.
+    /// Loads a module's code into memory, and returns it with the engine that runs it.
     async fn load(
         &self,
         engines: Arc<Engines>,
         digest: Digest,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
-    ) -> Result<Loaded, InvokeError>;
+    ) -> Result<LoadedCode, InvokeError>;
 }
 
 /// A module's code and the engine that runs it.
-pub(crate) type Loaded = (Arc<Engine>, Code);
+pub(crate) type LoadedCode = (Arc<Engine>, Code);
 
-/// The engines of one runtime, each made when the first guest needs it: one for guests that run no tasks of their own, each
-/// of whose stores is cheaper, and one for those of WASI 0.3. Each of the two has another beside it for guests of many parts.
+/// The engines of one runtime. Each is created when the first guest needs it.
+///
+/// There is one engine for guests that run no tasks of their own, because their stores are cheaper, and one for guests
+/// of WASI 0.3. Each of the two has a second engine beside it, for guests that need more than the pool gives one
+/// invocation.
 pub(crate) struct Engines {
-    size: Size,
-    made: Mutex<Made>,
+    capacity: Capacity,
+    created: Mutex<CreatedEngines>,
 }
 
-/// The engines that there are.
+/// The engines that have been created.
 #[derive(Default)]
-struct Made {
+struct CreatedEngines {
     ticker: Option<Arc<Ticker>>,
-    /// Each flavour's own one.
-    first: HashMap<Flavour, Arc<Engine>>,
-    /// Those for guests that the pool of their flavour's own engine has no room for.
+    /// The engine of each flavour that nearly all guests run on.
+    main: HashMap<Flavour, Arc<Engine>>,
+    /// The engine of each flavour for guests that need more than the pool gives one invocation.
     on_demand: HashMap<Flavour, Arc<Engine>>,
 }
 
-/// Wasmtime, set up in one way, and its clock.
+/// A Wasmtime engine, with the clock that makes its guests yield.
 pub(crate) struct Engine {
     wasmtime: wasmtime::Engine,
     flavour: Flavour,
     allocation: Allocation,
     ticker: Arc<Ticker>,
     /// Places for instances that wait for their next invocation.
-    waiting: Arc<Semaphore>,
+    idle_places: Arc<Semaphore>,
 }
 
-/// Code that Wasmtime has compiled, as it is kept.
+/// Compiled code in Wasmtime's serialized form.
 #[derive(Clone, Copy)]
-enum Compiled<'a> {
+enum SerializedCode<'a> {
     File(&'a Path),
     #[cfg(feature = "compiler")]
     Bytes(&'a [u8]),
 }
 
-/// Compiled code, mapped.
+/// Compiled code that is loaded into memory.
 pub(crate) enum Code {
     Module(Module),
     Component(Component),
@@ -112,7 +116,7 @@ pub(crate) enum Code {
 /// The engine could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Wasmtime refused its configuration, or found no address space.
+    /// Wasmtime refused its configuration, or the process has too little address space.
     #[error("failed to set up the WebAssembly engine")]
     Wasmtime(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The clock's thread could not be started.
@@ -121,54 +125,56 @@ pub enum EngineError {
 }
 
 impl Engines {
-    /// Engines for `concurrency` invocations at once, of guests with at most `max_memory` each.
+    /// Engines for `concurrency` invocations at once, each of which has at most `max_memory`.
     pub(crate) fn new(concurrency: u32, max_memory: ByteSize) -> Self {
-        Self { size: Size { concurrency, max_memory }, made: Mutex::default() }
+        Self { capacity: Capacity { concurrency, max_memory }, created: Mutex::default() }
     }
 
-    /// A flavour's own engine: nearly all guests run on it, and it compiles for all.
+    /// The main engine of a flavour. Nearly all guests of the flavour run on it, and it compiles the code of all of
+    /// them.
     pub(crate) fn engine(&self, flavour: Flavour) -> Result<Arc<Engine>, EngineError> {
         let flavour = flavour.of_engine();
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = made.first.get(&flavour) {
+        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = created.main.get(&flavour) {
             return Ok(Arc::clone(engine));
         }
-        let pooled = if self.size.fits_pool() { Allocation::Pooled } else { Allocation::OnDemand };
-        let engine = match made.make(self.size, flavour, pooled) {
+        let pooled = if self.capacity.fits_pool() { Allocation::Pooled } else { Allocation::OnDemand };
+        let engine = match created.create(self.capacity, flavour, pooled) {
             Err(error @ EngineError::Wasmtime(_)) => {
                 tracing::warn!(
                     error = &error as &(dyn std::error::Error + 'static),
                     "address space is short: none is reserved for functions, which makes them slower"
                 );
-                made.make(self.size, flavour, Allocation::Unreserved)
+                created.create(self.capacity, flavour, Allocation::Unreserved)
             }
             made => made,
         }?;
-        made.first.insert(flavour, Arc::clone(&engine));
+        created.main.insert(flavour, Arc::clone(&engine));
         Ok(engine)
     }
 
-    /// The engine for guests that need more than their part of the pool.
+    /// The engine for guests that need more than the pool gives one invocation.
     fn on_demand(&self, flavour: Flavour) -> Result<Arc<Engine>, EngineError> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = made.on_demand.get(&flavour) {
+        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = created.on_demand.get(&flavour) {
             return Ok(Arc::clone(engine));
         }
-        let engine = made.make(self.size, flavour, Allocation::OnDemand)?;
-        made.on_demand.insert(flavour, Arc::clone(&engine));
+        let engine = created.create(self.capacity, flavour, Allocation::OnDemand)?;
+        created.on_demand.insert(flavour, Arc::clone(&engine));
         Ok(engine)
     }
 
-    /// Whether the flavour's own engine is made and reserves no address space.
+    /// Whether the flavour's main engine has been created and reserves no address space.
     #[cfg(feature = "compiler")]
     fn is_unreserved(&self, flavour: Flavour) -> bool {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.first.get(&flavour.of_engine()).is_some_and(|engine| engine.is_unreserved())
+        let created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        created.main.get(&flavour.of_engine()).is_some_and(|engine| engine.is_unreserved())
     }
 
-    /// Brings code of a flavour into memory, for the engine that its guests run on from then on: the flavour's own one, or
-    /// the one beside it if they need more than their part of the pool. Wasmtime counts all but stacks as it loads the code.
-    fn load(&self, flavour: Flavour, code: Compiled<'_>) -> wasmtime::Result<Loaded> {
+    /// Loads code of a flavour into memory, and chooses the engine that runs it: the main engine of the flavour, or the
+    /// engine that allocates on demand if a guest needs more than the pool gives one invocation. Wasmtime compares the
+    /// guest's needs with the pool while it loads the code. It does not count stacks; the flavour tells about these.
+    fn load(&self, flavour: Flavour, code: SerializedCode<'_>) -> wasmtime::Result<LoadedCode> {
         let own = self.engine(flavour)?;
         if own.allocation != Allocation::Pooled {
             let code = own.load(code)?;
@@ -177,7 +183,7 @@ impl Engines {
         if flavour != Flavour::ManyStacks {
             match own.load(code) {
                 Ok(code) => return Ok((own, code)),
-                Err(error) => tracing::debug!(%error, "to be allocated on demand"),
+                Err(error) => tracing::debug!(%error, "the function does not fit the pool: it is allocated on demand"),
             }
         }
         let beside = self.on_demand(flavour.of_engine())?;
@@ -186,17 +192,22 @@ impl Engines {
     }
 }
 
-impl Made {
-    fn make(&mut self, size: Size, flavour: Flavour, allocation: Allocation) -> Result<Arc<Engine>, EngineError> {
-        let made = allocation::engine(size, flavour, allocation);
+impl CreatedEngines {
+    fn create(
+        &mut self,
+        capacity: Capacity,
+        flavour: Flavour,
+        allocation: Allocation,
+    ) -> Result<Arc<Engine>, EngineError> {
+        let made = allocation::engine(capacity, flavour, allocation);
         let wasmtime = made.map_err(|error| EngineError::Wasmtime(error.into()))?;
         let ticker = match &self.ticker {
             Some(ticker) => Arc::clone(ticker),
             None => Arc::clone(self.ticker.insert(Arc::new(Ticker::start().map_err(EngineError::Clock)?))),
         };
         ticker.add(wasmtime.clone());
-        let waiting = Arc::new(Semaphore::new(size.waiting(flavour) as usize));
-        Ok(Arc::new(Engine { wasmtime, flavour, allocation, ticker, waiting }))
+        let idle_places = Arc::new(Semaphore::new(capacity.idle_instances(flavour) as usize));
+        Ok(Arc::new(Engine { wasmtime, flavour, allocation, ticker, idle_places }))
     }
 }
 
@@ -206,24 +217,24 @@ impl Engine {
         self.flavour.is_concurrent()
     }
 
-    /// The engine under the guests' linkers.
+    /// The engine of Wasmtime itself, which linkers need.
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.wasmtime
     }
 
-    /// A store for one guest, under its limits and the clock.
+    /// A store for one guest, which enforces the guest's limits and makes the guest yield at ticks.
     pub(crate) fn store<W: 'static>(&self, wasi: W, max_memory: ByteSize, caller: Caller) -> Store<Host<W>> {
         let mut store = self.unyielding_store(wasi, max_memory, caller);
-        // Tokio's own way of yielding: the thread looks after timers and sockets before the guest has its next turn. After
-        // Wasmtime's, it would do so only every 61 turns.
+        // Tokio's `yield_now` and not Wasmtime's own way: after Tokio's, the thread serves timers and sockets before
+        // the guest runs again. After Wasmtime's, it would serve them only every 61 turns.
         store.epoch_deadline_callback(|mut guest| {
-            guest.data_mut().met_by_tick();
+            guest.data_mut().note_tick();
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now())))
         });
         store
     }
 
-    /// A store for a guest that does not yield at the next tick, but ends there with [`wasmtime::Trap::Interrupt`].
+    /// A store for a guest that cannot yield: the next tick ends it with [`wasmtime::Trap::Interrupt`].
     pub(crate) fn unyielding_store<W: 'static>(&self, wasi: W, max_memory: ByteSize, caller: Caller) -> Store<Host<W>> {
         let host = Host::new(wasi, max_memory, caller, self.ticker.tick_for_guest());
         let mut store = Store::new(&self.wasmtime, host);
@@ -232,46 +243,49 @@ impl Engine {
         store
     }
 
-    /// Begins a further invocation of a guest whose part in the last one has ended.
+    /// Prepares an instance that has served an invocation for its next one.
     pub(crate) fn resume<W: 'static>(&self, store: &mut Store<Host<W>>, caller: Caller) {
         store.data_mut().resume(caller, self.ticker.tick_for_guest());
         store.set_epoch_deadline(1);
     }
 
-    /// Room for an instance that waits for its next invocation, if there is any.
-    pub(crate) fn place_to_wait(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.waiting).try_acquire_owned().ok()
+    /// A place for an instance that waits for its next invocation, or `None` if all are taken.
+    pub(crate) fn idle_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.idle_places).try_acquire_owned().ok()
     }
 
-    /// Whether a guest can run on this very thread: what is left of its stack is well over what a guest may use of it. A guest
-    /// that meets the end of a thread's stack takes the process with it.
+    /// Whether a guest can run on the stack of the current thread: what is left of it must be well over what a guest
+    /// may use. A guest that overflows a thread's stack ends the whole process.
     pub(crate) fn fits_thread(&self) -> bool {
         stacker::remaining_stack().is_some_and(|left| left >= 2 * GUEST_STACK)
     }
 
-    /// Whether it reserves no address space, because that is short.
+    /// Whether the engine reserves no address space, because the process has too little.
     fn is_unreserved(&self) -> bool {
         self.allocation == Allocation::Unreserved
     }
 
     #[expect(unsafe_code, reason = "loading compiled code is running it: the one audited place")]
-    fn load(&self, code: Compiled<'_>) -> wasmtime::Result<Code> {
-        // SAFETY: the bytes were compiled by this process just now. A file is one of two. Either `CodeCache::put` of an engine
-        // with this fingerprint wrote it: `CodeCache::get` has just verified its MAC, or `put` has just written it. Its folder
-        // is private to this user, and entries are replaced by renaming, never changed in place, so what is mapped stays as it
-        // was verified. Or `Precompiled` found it in a package that this program was told to run. Nothing is verified then, and
-        // nothing could be: the program, or whoever started it with this folder, is trusted with the code in it, and on AWS
-        // Lambda both are one read-only artefact. Wasmtime itself refuses what another version of it, or one set up otherwise,
-        // has compiled.
+    fn load(&self, code: SerializedCode<'_>) -> wasmtime::Result<Code> {
+        // SAFETY: the code must come from Wasmtime's own compiler. `SerializedCode::Bytes` was compiled by this process just
+        // now. A `SerializedCode::File` comes from one of two places:
+        // - `CodeCache::put` wrote it, for an engine with this fingerprint. Either `put` has just written it, or
+        //   `CodeCache::get` has just verified its MAC. Its folder is private to this user, and an entry is replaced by
+        //   renaming and never changed in place, so the mapped file stays as it was verified.
+        // - `Precompiled` found it in the package that this program was told to run. Nothing is verified then, and
+        //   nothing could be: the user who starts the program with this folder trusts the code in it as the program
+        //   itself. On AWS Lambda, both are one read-only artefact.
+        //
+        // Wasmtime itself refuses code of another version, or of an engine that is set up differently.
         unsafe {
             let engine = &self.wasmtime;
             Ok(match code {
-                Compiled::File(path) => match wasmtime::Engine::detect_precompiled_file(path)? {
+                SerializedCode::File(path) => match wasmtime::Engine::detect_precompiled_file(path)? {
                     Some(Precompilation::Component) => Code::Component(Component::deserialize_file(engine, path)?),
                     _ => Code::Module(Module::deserialize_file(engine, path)?),
                 },
                 #[cfg(feature = "compiler")]
-                Compiled::Bytes(bytes) => match wasmtime::Engine::detect_precompiled(bytes) {
+                SerializedCode::Bytes(bytes) => match wasmtime::Engine::detect_precompiled(bytes) {
                     Some(Precompilation::Component) => Code::Component(Component::deserialize(engine, bytes)?),
                     _ => Code::Module(Module::deserialize(engine, bytes)?),
                 },

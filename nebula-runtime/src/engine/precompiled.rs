@@ -1,4 +1,4 @@
-//! Code that was compiled elsewhere, in a folder of `<flavour>/<digest>.cwasm`.
+//! Code that was compiled on another machine, in a folder with files `<flavour>/<digest>.cwasm`.
 
 use std::{
     io,
@@ -11,13 +11,14 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
-use super::{CodeSource, Compiled, Engines, Flavour, Loaded};
+use super::{CodeSource, Engines, Flavour, LoadedCode, SerializedCode};
 use crate::{
     call::{ErrorKind, InvokeError},
     function::Digest,
 };
 
-/// A folder of compiled code. What is in it is trusted as this program is, and what is not is never compiled.
+/// A folder of compiled code, which is trusted as this program is. A module whose code is missing there is not
+/// compiled.
 pub(crate) struct Precompiled(Arc<Path>);
 
 impl Precompiled {
@@ -25,7 +26,7 @@ impl Precompiled {
         Self(folder.into())
     }
 
-    /// Where the code of a module is, as seen from the folder.
+    /// The path of a module's code, relative to the folder.
     pub(crate) fn path(flavour: Flavour, digest: &Digest) -> PathBuf {
         let folder = match flavour {
             Flavour::Plain => "plain",
@@ -43,14 +44,14 @@ impl CodeSource for Precompiled {
         engines: Arc<Engines>,
         digest: Digest,
         _: BoxFuture<'static, Result<Bytes, InvokeError>>,
-    ) -> Result<Loaded, InvokeError> {
+    ) -> Result<LoadedCode, InvokeError> {
         let folder = Arc::clone(&self.0);
         let mapped = spawn_blocking(move || map(&folder, &engines, &digest)).await;
         mapped.map_err(|panic| unusable(panic.into())).flatten()
     }
 }
 
-fn map(folder: &Path, engines: &Engines, digest: &Digest) -> Result<Loaded, InvokeError> {
+fn map(folder: &Path, engines: &Engines, digest: &Digest) -> Result<LoadedCode, InvokeError> {
     for flavour in Flavour::ALL {
         let path = folder.join(Precompiled::path(flavour, digest));
         if path.exists() {
@@ -61,9 +62,9 @@ fn map(folder: &Path, engines: &Engines, digest: &Digest) -> Result<Loaded, Invo
     Err(unusable(io::Error::new(io::ErrorKind::NotFound, detail).into()))
 }
 
-fn map_as(flavour: Flavour, engines: &Engines, path: &Path) -> Result<Loaded, InvokeError> {
+fn map_as(flavour: Flavour, engines: &Engines, path: &Path) -> Result<LoadedCode, InvokeError> {
     let engine = engines.engine(flavour).map_err(|error| unusable(error.into()))?;
-    engines.load(flavour, Compiled::File(path)).map_err(|error| match engine.is_unreserved() {
+    engines.load(flavour, SerializedCode::File(path)).map_err(|error| match engine.is_unreserved() {
         true => InvokeError::new(ErrorKind::Internal, NO_ADDRESS_SPACE).with_source(error),
         false => unusable(error),
     })

@@ -1,4 +1,4 @@
-//! Runs a guest's future under its deadline, and measures it.
+//! Runs a guest's future until it ends or its time is over, and measures its time.
 
 use std::{
     future::Future,
@@ -18,74 +18,74 @@ use crate::call::{ErrorKind, InvokeError, ReportHandle};
 
 /// How long a guest may run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Allowance {
-    /// The function's own timeout. Time for which the guest waits for its reader does not count.
+pub(crate) struct TimeLimit {
+    /// The function's own timeout. The time in which the guest waits for its reader does not count.
     pub(crate) timeout: Duration,
-    /// When the answer is of no use any more, however the time was spent.
+    /// The invocation's own deadline. All time counts.
     pub(crate) deadline: Option<Instant>,
 }
 
-impl Allowance {
-    /// When a guest that `began` then is past its time, however it spent that; `None` for never.
+impl TimeLimit {
+    /// When the time of a guest that began at `began` is over, if all time counts. `None` means never.
     pub(crate) fn due(&self, began: Instant) -> Option<Instant> {
         self.end(began, Duration::ZERO)
     }
 
-    /// The failure of a guest that `began` then and was not done in time.
+    /// The error for a guest that began at `began` and did not end in time.
     pub(crate) fn failure(&self, began: Instant) -> InvokeError {
         let left = self.deadline.map(|deadline| deadline - began);
         let timeout = humantime::format_duration(left.map_or(self.timeout, |left| left.min(self.timeout)));
         InvokeError::new(ErrorKind::Timeout, format!("the function did not end within {timeout} (timeout)"))
     }
 
-    /// When it has to be done, if it waited for its reader for as long as `paused`.
+    /// When the guest must have ended, if it has waited for its reader for the duration `paused`.
     fn end(&self, began: Instant, paused: Duration) -> Option<Instant> {
         let own = self.timeout.checked_add(paused).and_then(|timeout| after(began, timeout));
         own.into_iter().chain(self.deadline).min()
     }
 }
 
-/// Tells whether a guest waits for the reader of what it writes beside its response.
+/// A flag that says whether a guest waits for the reader of its stderr.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Waits(Arc<AtomicBool>);
+pub(crate) struct WaitFlag(Arc<AtomicBool>);
 
-impl Waits {
+impl WaitFlag {
     pub(crate) fn set(&self, waits: bool) {
         self.0.store(waits, Relaxed);
     }
 }
 
-/// Runs `guest`, which `began` just now, until it ends or has used up its allowance, and notes in the report how long
-/// it held a thread.
+/// Runs `guest`, which began at `began`, until it ends or its time is over. The report then says how long the guest
+/// held a thread.
 ///
-/// Guests yield at each tick of the epoch clock, so the timer has its turn even beside one that spins. Dropping the
-/// future stops the guest where it is.
-pub(crate) fn supervise<F>(guest: F, began: Instant, allowance: Allowance, report: ReportHandle) -> Supervised<F> {
-    let clock =
-        Clock { report, began, whole: None, on_thread: Duration::ZERO, paused: Duration::ZERO, is_paused: false };
-    Supervised { guest, deadline: Deadline { clock, allowance, timer: None }, waits: None }
+/// A guest yields at each tick of the epoch clock, so the timer fires even while the guest spins. Dropping the future
+/// stops the guest.
+pub(crate) fn supervise<F>(guest: F, began: Instant, time_limit: TimeLimit, report: ReportHandle) -> Supervised<F> {
+    let stopwatch =
+        Stopwatch { report, began, elapsed: None, on_thread: Duration::ZERO, paused: Duration::ZERO, is_paused: false };
+    Supervised { guest, deadline: DeadlineTimer { stopwatch, time_limit, timer: None }, waits: None }
 }
 
 pin_project! {
-    /// A guest's future under its deadline. Written out because an `async fn` would hold the guest, which is large, twice.
+    /// A guest's future with its time limit. It is not an `async fn`, because that would hold the guest, which is
+    /// large, twice.
     pub(crate) struct Supervised<F> {
         #[pin]
         guest: F,
-        deadline: Deadline,
-        waits: Option<Waits>,
+        deadline: DeadlineTimer,
+        waits: Option<WaitFlag>,
     }
 }
 
 impl<F> Supervised<F> {
-    /// The same, of a guest that may wait for another reader than that of its response.
-    pub(crate) fn with_reader(self, waits: Option<Waits>) -> Self {
+    /// Also stops counting time while `waits` says that the guest waits for the reader of its stderr.
+    pub(crate) fn with_reader(self, waits: Option<WaitFlag>) -> Self {
         Self { waits, ..self }
     }
 
-    /// Notes that the guest waits for its reader. That goes on until the next poll, and does not count into its
-    /// timeout.
+    /// Notes that the guest waits for its reader until the next poll. That time does not count into its timeout.
     pub(crate) fn pause(&mut self) {
-        self.deadline.clock.is_paused = true;
+        self.deadline.stopwatch.is_paused = true;
     }
 }
 
@@ -94,64 +94,69 @@ impl<F: Future<Output = Result<T, InvokeError>>, T> Future for Supervised<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let polled = this.deadline.clock.measure(|| this.guest.poll(context));
+        let polled = this.deadline.stopwatch.measure(|| this.guest.poll(context));
         if polled.is_ready() {
             return polled;
         }
         if this.waits.as_ref().is_some_and(|waits| waits.0.load(Relaxed)) {
-            this.deadline.clock.is_paused = true;
+            this.deadline.stopwatch.is_paused = true;
         }
         this.deadline.poll_passed(context).map(Err)
     }
 }
 
-struct Deadline {
-    clock: Clock,
-    allowance: Allowance,
-    // Most guests never wait, so the timer is made for those that do.
+/// Says when the time of a guest is over.
+struct DeadlineTimer {
+    stopwatch: Stopwatch,
+    time_limit: TimeLimit,
+    // Made at the first wait, because most guests never wait.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Deadline {
+impl DeadlineTimer {
+    /// Waits until the time of the guest is over.
     fn poll_passed(&mut self, context: &mut Context<'_>) -> Poll<InvokeError> {
-        let Some(end) = self.allowance.end(self.clock.began, self.clock.paused) else { return Poll::Pending };
+        let Some(end) = self.time_limit.end(self.stopwatch.began, self.stopwatch.paused) else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
         ready!(timer.as_mut().poll(context));
-        // It was set before the guest waited for its reader: that moves the end, and not the timer, which would cost
+        // Waiting for a reader moves the end. The timer is moved only here, because moving it at each wait would cost
         // more.
         while timer.deadline() < end {
             timer.as_mut().reset(end);
             ready!(timer.as_mut().poll(context));
         }
-        Poll::Ready(self.allowance.failure(self.clock.began))
+        Poll::Ready(self.time_limit.failure(self.stopwatch.began))
     }
 }
 
-/// The time `duration` after `start`; `None` where that is too far away for a clock.
+/// The time `duration` after `start`, or `None` if a timer cannot express it.
 fn after(start: Instant, duration: Duration) -> Option<Instant> {
-    /// Timers round up.
+    /// A timer rounds its end up.
     const MARGIN: Duration = Duration::from_secs(1);
 
     start.checked_add(duration).filter(|end| end.checked_add(MARGIN).is_some())
 }
 
-/// Notes in the report what it measured, also when the guest is stopped.
-struct Clock {
+/// Measures a guest's time. It writes the result into the report when it is dropped, so that a guest that is stopped
+/// has one, too.
+struct Stopwatch {
     report: ReportHandle,
     began: Instant,
-    /// From when it all began to the last poll's end, once there was one.
-    whole: Option<Duration>,
+    /// The time from the guest's beginning to the end of the last poll. `None` before the first poll has ended.
+    elapsed: Option<Duration>,
+    /// The time in which the guest held a thread.
     on_thread: Duration,
-    /// How much of that the guest waited for its reader.
+    /// The time in which the guest waited for its reader.
     paused: Duration,
-    /// Whether it has waited for its reader since the last poll's end.
+    /// Whether the guest has waited for its reader since the last poll ended.
     is_paused: bool,
 }
 
-impl Clock {
+impl Stopwatch {
     fn measure<T>(&mut self, poll: impl FnOnce() -> T) -> T {
-        // The first poll follows at once, and most guests need no second: that saves them a look at the clock.
-        let before = self.whole.map_or(Duration::ZERO, |last| {
+        // The first poll follows the beginning at once. So a guest that ends in its first poll, as most do, costs only
+        // one reading of the system's clock.
+        let before = self.elapsed.map_or(Duration::ZERO, |last| {
             let now = self.began.elapsed();
             if std::mem::take(&mut self.is_paused) {
                 self.paused += now - last;
@@ -160,18 +165,18 @@ impl Clock {
         });
         let polled = poll();
         let now = self.began.elapsed();
-        self.whole = Some(now);
+        self.elapsed = Some(now);
         self.on_thread += now - before;
         polled
     }
 }
 
-impl Drop for Clock {
+impl Drop for Stopwatch {
     fn drop(&mut self) {
         self.report.update(|report| {
             report.cpu = self.on_thread;
-            let whole = self.whole.unwrap_or_default();
-            report.running = whole.saturating_sub(self.paused).saturating_sub(report.instantiating);
+            let elapsed = self.elapsed.unwrap_or_default();
+            report.running = elapsed.saturating_sub(self.paused).saturating_sub(report.instantiating);
         });
     }
 }
@@ -194,19 +199,19 @@ mod tests {
         Invocation::new("f".parse::<FunctionName>().unwrap(), Event::default()).report
     }
 
-    /// A guest that waits for its reader for `reader`, and then for itself; and when it was ended, if that is within an
-    /// hour.
+    /// When a guest was ended that waits for its reader for the duration `reader` and then never ends by itself. `None`
+    /// if it was not ended within an hour.
     async fn end_after(reader: Duration, allowed: Duration, deadline: Option<Duration>) -> Option<Duration> {
         let (began, report) = (Instant::now(), report());
-        let allowance = Allowance { timeout: allowed, deadline: deadline.map(|deadline| began + deadline) };
-        let mut guest = supervise(pending::<Result<(), InvokeError>>(), began, allowance, report.clone());
+        let time_limit = TimeLimit { timeout: allowed, deadline: deadline.map(|deadline| began + deadline) };
+        let mut guest = supervise(pending::<Result<(), InvokeError>>(), began, time_limit, report.clone());
         assert!(futures_util::poll!(&mut guest).is_pending());
         guest.pause();
         advance(reader).await;
         let ended = timeout(Duration::from_hours(1), &mut guest).await.ok()?;
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::Timeout);
         drop(guest);
-        // What the report calls running is without the time of the reader, to the timer's millisecond.
+        // The report's `running` leaves out the reader's time. Timers are exact to a millisecond.
         assert!(report.snapshot().running.abs_diff(began.elapsed() - reader) < SECOND / 100);
         Some(Duration::from_secs(began.elapsed().as_secs_f64().round() as u64))
     }
@@ -231,9 +236,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn time_spent_waiting_for_the_reader_of_another_stream_does_not_count() {
-        let (began, waits) = (Instant::now(), Waits::default());
-        let allowance = Allowance { timeout: 2 * SECOND, deadline: None };
-        let guest = supervise(pending::<Result<(), InvokeError>>(), began, allowance, report());
+        let (began, waits) = (Instant::now(), WaitFlag::default());
+        let time_limit = TimeLimit { timeout: 2 * SECOND, deadline: None };
+        let guest = supervise(pending::<Result<(), InvokeError>>(), began, time_limit, report());
         let mut guest = guest.with_reader(Some(waits.clone()));
         waits.set(true);
         assert!(timeout(100 * SECOND, &mut guest).await.is_err());
@@ -243,18 +248,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_timeout_is_too_long_for_a_clock() {
+    async fn a_guest_with_the_longest_timeout_runs_to_its_end() {
         for allowed in
             [Duration::MAX, Duration::MAX - SECOND, Duration::from_secs(i64::MAX as u64 - 1), SECOND * u32::MAX]
         {
-            let allowance = Allowance { timeout: allowed, deadline: None };
+            let time_limit = TimeLimit { timeout: allowed, deadline: None };
             let mut turns = 0;
             let twice = poll_fn(|context| {
                 turns += 1;
                 context.waker().wake_by_ref();
                 if turns > 2 { Poll::Ready(Ok(turns)) } else { Poll::Pending }
             });
-            assert_eq!(supervise(twice, Instant::now(), allowance, report()).await.unwrap(), 3, "{allowed:?}");
+            assert_eq!(supervise(twice, Instant::now(), time_limit, report()).await.unwrap(), 3, "{allowed:?}");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! The epoch clock: what makes guests yield, and so lets them be stopped.
+//! The thread of the epoch clock. Its ticks make guests yield, so that they can be stopped.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 
-use super::clock::{Clock, Ticking};
+use super::clock::{Clock, TickGuard};
 
-/// One thread that ticks for the guests of all engines while guests run. It ends when this is dropped.
+/// One thread that ticks for the guests of all engines while guests run. Dropping the `Ticker` ends the thread.
 pub(crate) struct Ticker {
     clock: Arc<Clock>,
     engines: Arc<Mutex<Vec<wasmtime::Engine>>>,
@@ -23,13 +23,13 @@ impl Ticker {
         Ok(Self { clock, engines, thread: Some(thread) })
     }
 
-    /// Has the guests of an engine meet the ticks, too.
+    /// Makes the clock tick for the guests of this engine, too.
     pub(super) fn add(&self, engine: wasmtime::Engine) {
         self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
     }
 
     /// Makes the clock tick as long as the result lives.
-    pub(crate) fn tick_for_guest(&self) -> Ticking {
+    pub(crate) fn tick_for_guest(&self) -> TickGuard {
         self.clock.tick_for_guest(self.thread.as_ref().map(JoinHandle::thread))
     }
 }
@@ -43,7 +43,7 @@ impl Drop for Ticker {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
             self.clock.end(thread.thread());
-            // It ends at once, and cannot have panicked.
+            // The thread ends at once, and it cannot have panicked.
             drop(thread.join());
         }
     }

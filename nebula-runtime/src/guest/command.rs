@@ -99,7 +99,7 @@ impl Command {
 
     async fn start(&self, call: Call) -> Result<Response, InvokeError> {
         let caller = Caller::of(&call.invocation);
-        let allowance = call.deployment.allowance(&caller);
+        let time_limit = call.deployment.time_limit(&caller);
         let Call { invocation, deployment, began, stderr, held, .. } = call;
         let Resolved { config, limits, .. } = &deployment.resolved;
         let variables = cgi::variables(&invocation.event, &invocation.id);
@@ -115,10 +115,10 @@ impl Command {
         let stderr = Stderr::new(&invocation.id, stderr);
         wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(stderr.clone());
         let guest = self.run(wasi, &deployment, caller, began);
-        let guest = supervise(guest, began, allowance, invocation.report.clone()).with_reader(stderr.waits());
+        let guest = supervise(guest, began, time_limit, invocation.report.clone()).with_reader(stderr.waits());
         let immediate = invocation.buffering == Buffering::Off || config.content_type.is_some();
         let running = Running { guest: Some((guest, held)), stdin, stdout, report: invocation.report };
-        running.respond(immediate, config, allowance.due(began)).await
+        running.respond(immediate, config, time_limit.due(began)).await
     }
 
     fn run(&self, mut wasi: WasiCtxBuilder, deployment: &Deployment, caller: Caller, began: Instant) -> Run {

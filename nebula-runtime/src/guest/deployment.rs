@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::idle::Idle;
 use crate::{
     call::{Caller, Deployed, Gate, Overload, Resolved},
-    engine::Allowance,
+    engine::TimeLimit,
     function::{Digest, FunctionName, Limits},
     host::Services,
     store::Manifest,
@@ -47,8 +47,8 @@ impl Deployment {
     }
 
     /// How long a guest may run for `caller`.
-    pub(super) fn allowance(&self, caller: &Caller) -> Allowance {
-        Allowance { timeout: self.resolved.limits.timeout, deadline: caller.deadline }
+    pub(super) fn time_limit(&self, caller: &Caller) -> TimeLimit {
+        TimeLimit { timeout: self.resolved.limits.timeout, deadline: caller.deadline }
     }
 }
 

@@ -15,7 +15,7 @@ use wasmtime_wasi_http::p3::bindings::Service;
 use super::waiting::{Waiting, Watch};
 use crate::{
     call::Caller,
-    engine::{Engine, Host, Waits},
+    engine::{Engine, Host, WaitFlag},
     function::Reuse,
     host::{Stderr, System},
 };
@@ -35,7 +35,7 @@ impl Instance {
     }
 
     /// Tells whether it waits for the reader of its stderr.
-    pub(super) fn waits(&self) -> Option<Waits> {
+    pub(super) fn waits(&self) -> Option<WaitFlag> {
         self.stderr.waits()
     }
 }
@@ -70,7 +70,7 @@ impl Idle {
         if instance.service.is_none() || instance.served >= self.reuse.max_requests.get() {
             return;
         }
-        let Some(place) = self.engine.place_to_wait() else { return };
+        let Some(place) = self.engine.idle_place() else { return };
         instance.stderr.end_line();
         instance.store.data_mut().pause();
         let until = Instant::now() + self.reuse.idle;

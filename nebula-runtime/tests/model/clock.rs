@@ -74,8 +74,8 @@ fn every_guest_is_met_by_ticks_whenever_it_comes() {
             (0..pause).for_each(|_| thread::yield_now());
             let mut ticking = clock.tick_for_guest(Some(thread));
             ticks.next();
-            assert!(!ticking.has_company());
-            ticking.met();
+            assert!(!ticking.has_other_guests());
+            ticking.note_tick();
             ticks.next();
         }
         running.end();

@@ -1,31 +1,31 @@
-//! What a module declares of its own memories and tables, held against what there can be: before it is compiled.
+//! Refuses a module that declares more than any instance can have, before it is compiled.
 
 use bytesize::ByteSize;
 use wasmparser::{MemoryType, Parser, Payload, TableType, TypeRef};
 
 use super::{
     super::{allocation::CORE_INSTANCES, limiter::MAX_TABLE_ELEMENTS},
-    parts::{Parts, parts},
+    parts::{PartCounts, parts},
     proposals,
 };
 use crate::call::{ErrorKind, InvokeError};
 
-/// The most definitions that a component may have, those of the components in it counted for each of their instances. Wasmtime
-/// goes through all of them when it compiles a component, and a few lines of components in components stand for billions.
-/// Components by toolchains have some thousands.
+/// The most definitions that a component may have. The definitions of a nested component count once for each of its
+/// instances, because Wasmtime visits all of these when it compiles the component: a few lines of nested components can
+/// stand for billions of definitions. Components that toolchains make have a few thousand.
 const MAX_DEFINITIONS: u64 = 100_000;
 
-/// Refuses a module that no instance can ever be made of, with the number: one that declares more memory than `max_memory`
-/// or larger tables than [`MAX_TABLE_ELEMENTS`], or a memory for several threads, or a component of more core instances than
-/// [`CORE_INSTANCES`], or of more than [`MAX_DEFINITIONS`].
+/// Refuses a module that can never be instantiated, and says which number is too large. Such a module
+/// - declares more memory than `max_memory`, more table elements than [`MAX_TABLE_ELEMENTS`], or a shared memory; or
+/// - is a component of more than [`CORE_INSTANCES`] core instances or more than [`MAX_DEFINITIONS`] definitions.
 ///
-/// What is no WebAssembly is not refused here: the compiler says more about it.
+/// A binary that is not WebAssembly is not refused here, because the compiler says more about it.
 pub(super) fn check(wasm: &[u8], max_memory: ByteSize) -> Result<(), InvokeError> {
-    // Of a component: each module in it begins with a header of its own.
-    let mut declared = Declared::default();
+    // Counted for each module of a component by itself. Each module begins with a header of its own.
+    let mut declared = DeclaredSizes::default();
     for payload in Parser::new(0).parse_all(wasm) {
         match payload {
-            Ok(Payload::Version { .. }) => declared = Declared::default(),
+            Ok(Payload::Version { .. }) => declared = DeclaredSizes::default(),
             Ok(payload) => declared.read(payload).unwrap_or_default(),
             Err(_) => break,
         }
@@ -36,24 +36,24 @@ pub(super) fn check(wasm: &[u8], max_memory: ByteSize) -> Result<(), InvokeError
 
 fn check_parts(wasm: &[u8]) -> Result<(), InvokeError> {
     let detail = match parts(wasm) {
-        None => "the component instantiates a component that is passed to it or that an instance exports, so that its \
-                 instances cannot be counted; define that component where it is instantiated"
+        None => "the component instantiates a component that it imports or that an instance exports, so its instances \
+                 cannot be counted; define that component where it is instantiated"
             .to_owned(),
-        Some(Parts { core_instances, .. }) if core_instances > u64::from(CORE_INSTANCES) => {
-            format!("the component is made of {core_instances} core instances; a function has at most {CORE_INSTANCES}")
+        Some(PartCounts { core_instances, .. }) if core_instances > u64::from(CORE_INSTANCES) => {
+            format!("the component has {core_instances} core instances; a function has at most {CORE_INSTANCES}")
         }
-        Some(Parts { definitions, .. }) if definitions > MAX_DEFINITIONS => format!(
-            "the component has {definitions} definitions, those of each instance of a component in it counted; a \
-             function has at most {MAX_DEFINITIONS}"
+        Some(PartCounts { definitions, .. }) if definitions > MAX_DEFINITIONS => format!(
+            "the component has {definitions} definitions, where those of a nested component count once for each of its \
+             instances; a function has at most {MAX_DEFINITIONS}"
         ),
         Some(_) => return Ok(()),
     };
     Err(InvokeError::new(ErrorKind::InvalidModule, detail))
 }
 
-/// What one module declares: how many memories and tables, and the least that all of them have together.
+/// The memories and tables that one module declares, and their initial sizes in total.
 #[derive(Default)]
-struct Declared {
+struct DeclaredSizes {
     is_shared: bool,
     memories: u32,
     bytes: u64,
@@ -61,7 +61,7 @@ struct Declared {
     elements: u64,
 }
 
-impl Declared {
+impl DeclaredSizes {
     fn read(&mut self, payload: Payload<'_>) -> wasmparser::Result<()> {
         match payload {
             Payload::MemorySection(memories) => memories.into_iter().try_for_each(|memory| {
@@ -99,7 +99,7 @@ impl Declared {
             proposals::shared_memory()
         } else if bytes > max_memory.as_u64() {
             let declared = if memories == 1 { "a memory" } else { "memories" };
-            let (bytes, max_memory) = shown(bytes, max_memory);
+            let (bytes, max_memory) = texts_of_sizes(bytes, max_memory);
             format!("the module declares {declared} of {bytes}; a function has at most {max_memory} here")
         } else if elements > max_elements {
             let declared = if tables == 1 { "a table" } else { "tables" };
@@ -111,8 +111,8 @@ impl Declared {
     }
 }
 
-/// Two different sizes so that they look different.
-fn shown(bytes: u64, max: ByteSize) -> (String, String) {
+/// The texts of two different sizes. If rounding would make them look the same, both are written in bytes.
+fn texts_of_sizes(bytes: u64, max: ByteSize) -> (String, String) {
     let rounded = (ByteSize(bytes).to_string(), max.to_string());
     if rounded.0 == rounded.1 { (format!("{bytes} bytes"), format!("{} bytes", max.as_u64())) } else { rounded }
 }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_not_refused() {
+    fn a_module_within_the_limits_is_not_refused() {
         let fitting = [
             "(module)",
             "(module (memory 32) (table 100000 funcref))",
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_fits_is_refused_with_the_number() {
+    fn a_module_over_a_limit_is_refused_with_the_number() {
         let memory = "the module declares a memory of 2.1 MiB; a function has at most 2.0 MiB here";
         let memories = "the module declares memories of 2.1 MiB; a function has at most 2.0 MiB here";
         let table = "the module declares a table of 100001 elements; a function has at most 100000";
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_a_little_too_large_is_told_whole() {
+    fn a_size_that_is_a_little_too_large_is_written_in_bytes() {
         let wasm = wat::parse_str("(module (memory 33))").unwrap();
         let refused = check(&wasm, ByteSize(33 * 65536 - 1)).unwrap_err();
         let detail = "the module declares a memory of 2162688 bytes; a function has at most 2162687 bytes here";
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_webassembly_is_left_to_the_compiler() {
+    fn a_binary_that_is_not_webassembly_is_left_to_the_compiler() {
         assert!(check(b"\0asm\x01\0\0\0\x05\xff", ByteSize::mib(1)).is_ok());
     }
 }

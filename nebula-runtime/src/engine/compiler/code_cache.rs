@@ -1,8 +1,8 @@
 //! Compiled code on disk, so that nothing is compiled twice on a machine.
 //!
-//! Loading compiled code runs it, so an entry is loaded only if it is ours: the folder is private to this user, and each
-//! entry ends in a keyed BLAKE3 MAC over the module's digest, the engine's fingerprint and the code. Anything else is
-//! discarded and compiled again.
+//! Compiled code is run unchecked, so an entry is loaded only if Nebula wrote it. The folder is private to this
+//! user, and each entry ends with a keyed BLAKE3 MAC over the module's digest, the engine's fingerprint and the code.
+//! An entry without the right MAC is discarded, and the module is compiled again.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -27,21 +27,21 @@ impl CodeCache {
     /// Opens the cache in `root`, for code of the engine with this fingerprint.
     ///
     /// # Errors
-    /// Where the folder cannot be made, or belongs to somebody else.
+    /// The folder cannot be made, or belongs to another user.
     pub(crate) fn open(root: &Path, fingerprint: String) -> io::Result<Self> {
         make_private_folder(root)?;
         Ok(Self { folder: root.join(&fingerprint), fingerprint, key: read_or_make_key(&root.join("key"))? })
     }
 
-    /// The file that holds the code of the module `digest`, if there is one and it is ours. One that is not is removed; one
-    /// that cannot be read just now, for lack of descriptors say, is not.
+    /// The file with the code of the module `digest`, if there is one and Nebula wrote it. A file with a wrong MAC is
+    /// removed. A file that cannot be read now, for example because descriptors are short, stays.
     pub(crate) fn get(&self, digest: &Digest) -> Option<PathBuf> {
         let path = self.path(digest);
         match self.is_ours(&path, digest) {
             Ok(true) => return Some(path),
             Ok(false) => {
                 tracing::warn!(path = %path.display(), "discarding compiled code that is corrupt or not ours");
-                // What cannot be removed will be replaced: `put` renames over it.
+                // A file that cannot be removed will be replaced: `put` renames over it.
                 drop(fs::remove_file(&path));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -52,7 +52,7 @@ impl CodeCache {
         None
     }
 
-    /// Keeps the code of the module `digest`. A reader sees all of it or nothing.
+    /// Keeps the code of the module `digest`. A reader never sees a part of it.
     pub(crate) fn put(&self, digest: &Digest, code: &[u8]) -> io::Result<PathBuf> {
         make_private_folder(&self.folder)?;
         let path = self.path(digest);
@@ -122,7 +122,7 @@ fn check_private(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The key of this folder's MACs. A key that is not whole is made anew, which costs the entries that it signed.
+/// The key of this folder's MACs. A key of the wrong length is replaced; the entries that it signed are then discarded.
 fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_SIZE]> {
     if let Ok(Ok(key)) = fs::read(path).map(<[u8; KEY_SIZE]>::try_from) {
         return Ok(key);
@@ -132,8 +132,10 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_SIZE]> {
     let unfinished = path.with_extension(format!("{}.{:x}", std::process::id(), fastrand::u64(..)));
     write_private(&unfinished, &[&key])?;
     fs::rename(&unfinished, path)?;
-    // Another process may have renamed its own key over ours: the one that is there now is everybody's.
-    <[u8; KEY_SIZE]>::try_from(fs::read(path)?).map_err(|_| io::Error::other("the key of the code cache is not whole"))
+    // Another process may have renamed its own key over ours. All processes use the key that is there now.
+    <[u8; KEY_SIZE]>::try_from(fs::read(path)?).map_err(|_| {
+        io::Error::other(format!("the code cache's key {} has the wrong length; remove it", path.display()))
+    })
 }
 
 fn write_private(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
@@ -155,12 +157,12 @@ mod tests {
 
     fn is_kept(path: &Path, digest: &Digest, cache: &CodeCache) -> bool {
         let kept = cache.get(digest).is_some();
-        assert_eq!(kept, path.exists(), "what is not given is removed");
+        assert_eq!(kept, path.exists(), "an entry that is not returned is removed");
         kept
     }
 
     #[test]
-    fn gives_back_what_was_put_also_to_the_next_process() {
+    fn an_entry_is_found_again_by_the_next_process() {
         let root = tempfile::tempdir().unwrap();
         let digest = Digest::of(b"module");
         let path = cache(root.path()).put(&digest, b"code").unwrap();
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn discards_what_it_did_not_write() {
+    fn an_entry_that_the_cache_did_not_write_is_discarded() {
         let root = tempfile::tempdir().unwrap();
         let cache = cache(root.path());
         let digest = Digest::of(b"module");
@@ -187,13 +189,13 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn keeps_what_cannot_be_read_just_now() {
+    fn an_entry_that_cannot_be_read_is_not_removed() {
         let root = tempfile::tempdir().unwrap();
         let cache = cache(root.path());
         let digest = Digest::of(b"module");
         let path = cache.put(&digest, b"code").unwrap();
         fs::remove_file(&path).unwrap();
-        // A link in a circle, which not even root can open.
+        // A link to itself, which not even root can open.
         std::os::unix::fs::symlink(&path, &path).unwrap();
         assert_eq!(cache.get(&digest), None);
         assert!(path.is_symlink());
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn discards_entries_of_another_engine_or_key() {
+    fn an_entry_of_another_engine_or_key_is_discarded() {
         let root = tempfile::tempdir().unwrap();
         let digest = Digest::of(b"module");
         let path = cache(root.path()).put(&digest, b"code").unwrap();
@@ -216,7 +218,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn makes_its_folder_private() {
+    fn the_folder_is_made_private() {
         use std::os::unix::fs::PermissionsExt as _;
 
         let root = tempfile::tempdir().unwrap();

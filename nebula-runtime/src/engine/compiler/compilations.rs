@@ -1,4 +1,4 @@
-//! How many modules are compiled at once.
+//! Limits how many modules are compiled at once.
 
 use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
@@ -7,8 +7,8 @@ use tokio::{
     task::{JoinError, spawn_blocking},
 };
 
-/// Room for a number of compilations at once: each takes a core for itself, and memory in proportion to its module. More of
-/// them would end no sooner, and guests would wait longer for a core.
+/// A limited number of compilations at once. Each of them keeps a core busy, and takes memory in proportion to its
+/// module. With more of them, none would end sooner, and guests would wait longer for a core.
 #[derive(Clone)]
 pub(super) struct Compilations(Arc<Semaphore>);
 
@@ -21,16 +21,16 @@ impl Compilations {
         Self(Arc::new(Semaphore::new(count)))
     }
 
-    /// Runs a compilation on a thread that may be held for a while, once there is room for it. It goes on, and keeps its
-    /// room, when nobody waits for it any more.
+    /// Waits for a place, and then runs a compilation on a blocking thread. The compilation goes on, and keeps its
+    /// place, when the caller stops waiting for it.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         compile: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
         // The semaphore is never closed.
-        let room = Arc::clone(&self.0).acquire_owned().await;
+        let place = Arc::clone(&self.0).acquire_owned().await;
         let compiling = spawn_blocking(move || {
-            let _room = room;
+            let _place = place;
             compile()
         });
         compiling.await
@@ -60,27 +60,27 @@ mod tests {
     use bytesize::ByteSize;
 
     #[tokio::test(start_paused = true)]
-    async fn compiling_waits_for_room_and_code_that_is_kept_does_not() {
+    async fn a_compilation_waits_for_a_place_and_cached_code_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let compiler = Compiler::new(Some(folder.path().to_owned()));
         let engines = Arc::new(Engines::new(1, ByteSize::mib(1)));
         let load = async |text: &str| {
             let wasm = Bytes::from(wat::parse_str(text).unwrap());
             let load = compiler.load(Arc::clone(&engines), Digest::of(&wasm), ready(Ok(wasm)).boxed());
-            // In virtual time, which does not pass while a thread compiles.
+            // Time is virtual: it stands still while a thread compiles.
             timeout(Duration::from_mins(1), load).await
         };
         assert!(load("(module)").await.unwrap().is_ok());
         let places = u32::try_from(compiler.compilations.0.available_permits()).unwrap();
         let all = compiler.compilations.0.acquire_many(places).await.unwrap();
         assert!(load("(module)").await.unwrap().is_ok());
-        assert!(load("(module (memory 1))").await.is_err(), "no room, and compiled all the same");
+        assert!(load("(module (memory 1))").await.is_err(), "compiled without a place");
         drop(all);
         assert!(load("(module (memory 1))").await.unwrap().is_ok());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn compilations_wait_for_room() {
+    async fn no_more_compilations_run_at_once_than_there_are_places() {
         const COMPILATIONS: usize = 12;
         const AT_ONCE: usize = 2;
 

@@ -1,4 +1,4 @@
-//! Compiling modules: each once on a machine that keeps the code.
+//! Compiles modules. The code is kept in a cache on disk, so that each module is compiled once on a machine.
 
 mod bounds;
 mod code_cache;
@@ -24,43 +24,45 @@ use compilations::Compilations;
 use futures_util::future::BoxFuture;
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::{CodeSource, Compiled, Engines, Flavour, Loaded, allocation};
+use super::{CodeSource, Engines, Flavour, LoadedCode, SerializedCode, allocation};
 use crate::{
     call::{ErrorKind, InvokeError},
     function::Digest,
 };
 
-/// Compiles what is not in its cache.
+/// Loads code from its cache, and compiles the modules whose code is not there.
 #[derive(Clone)]
 pub(crate) struct Compiler {
     caches: Arc<Caches>,
     compilations: Compilations,
 }
 
-/// Where code is kept, if anywhere.
+/// The caches of compiled code, one for each kind of engine.
 struct Caches {
+    /// The folder of the caches. `None` if code is not kept.
     root: Option<PathBuf>,
-    /// Those that are open, or could not be opened, by their fingerprints.
+    /// The caches by the fingerprints of their engines. `None` for a cache that could not be opened.
     open: Mutex<HashMap<String, Option<Arc<CodeCache>>>>,
-    /// Whether the log says why code is not kept.
-    has_told: AtomicBool,
+    /// Whether the log already says why code is not kept.
+    has_warned: AtomicBool,
 }
 
 impl Compiler {
-    /// A compiler that keeps the code in a folder, or keeps none.
+    /// A compiler that keeps code in the folder `cache`, or keeps none.
     pub(crate) fn new(cache: Option<PathBuf>) -> Self {
-        let caches = Arc::new(Caches { root: cache, open: Mutex::default(), has_told: AtomicBool::new(false) });
+        let caches = Arc::new(Caches { root: cache, open: Mutex::default(), has_warned: AtomicBool::new(false) });
         Self { caches, compilations: Compilations::one_for_each_core() }
     }
 
-    /// Refuses a module that no instance can be made of where guests have at most `max_memory`.
+    /// Refuses a module that can never be instantiated, because guests have at most `max_memory` or because of a fixed
+    /// limit.
     pub(crate) fn check(wasm: &[u8], max_memory: ByteSize) -> Result<(), InvokeError> {
         bounds::check(wasm, max_memory)
     }
 
-    /// Compiles a module for the baseline of a processor, which may be another than this machine's.
+    /// Compiles a module for the baseline of the processor `target`, which need not be that of this machine.
     ///
-    /// Blocks for as long as that takes.
+    /// Blocks until the module is compiled.
     pub(crate) fn compile_for(target: &str, wasm: &[u8]) -> wasmtime::Result<(Flavour, Vec<u8>)> {
         plain_first(wasm, |flavour| {
             let mut config = allocation::config(flavour);
@@ -77,7 +79,7 @@ impl CodeSource for Compiler {
         engines: Arc<Engines>,
         digest: Digest,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
-    ) -> Result<Loaded, InvokeError> {
+    ) -> Result<LoadedCode, InvokeError> {
         let (caches, mapping) = (Arc::clone(&self.caches), Arc::clone(&engines));
         if let Some(loaded) = spawn_blocking(move || caches.map(&mapping, &digest)).await.map_err(panicked)? {
             return Ok(loaded);
@@ -93,33 +95,35 @@ fn panicked(panic: JoinError) -> InvokeError {
 }
 
 impl Caches {
-    /// The code of a module that was compiled before. Blocks on the disk.
-    fn map(&self, engines: &Engines, digest: &Digest) -> Option<Loaded> {
+    /// Loads the code of a module that was compiled before, if it is in a cache. Blocks while it reads the disk.
+    fn map(&self, engines: &Engines, digest: &Digest) -> Option<LoadedCode> {
         Flavour::ALL.into_iter().find_map(|flavour| {
-            let path = self.of(flavour, engines)?.get(digest)?;
-            let mapped = engines.load(flavour, Compiled::File(&path));
+            let path = self.cache(flavour, engines)?.get(digest)?;
+            let mapped = engines.load(flavour, SerializedCode::File(&path));
             mapped.inspect_err(|error| tracing::warn!(path = %path.display(), %error, "compiling again")).ok()
         })
     }
 
-    /// Compiles a module and keeps the code. Blocks for as long as that takes.
-    fn compile(&self, engines: &Engines, digest: &Digest, wasm: &[u8]) -> Result<Loaded, InvokeError> {
-        bounds::check(wasm, engines.size.max_memory)?;
+    /// Compiles a module and keeps the code. Blocks until it is compiled.
+    fn compile(&self, engines: &Engines, digest: &Digest, wasm: &[u8]) -> Result<LoadedCode, InvokeError> {
+        bounds::check(wasm, engines.capacity.max_memory)?;
         let compile = |flavour| Ok((flavour, precompile(&engines.engine(flavour)?.wasmtime, wasm)?));
         let (flavour, code) = plain_first(wasm, compile).map_err(|error| proposals::refused(wasm, error))?;
-        let kept = self.of(flavour, engines).and_then(|cache| {
-            let kept = cache.put(digest, &code).inspect(|_| self.has_told.store(false, Ordering::Relaxed));
-            kept.inspect_err(|error| self.tell(|| tracing::warn!(%error, %digest, "compiled code is not kept"))).ok()
+        let kept = self.cache(flavour, engines).and_then(|cache| {
+            let kept = cache.put(digest, &code).inspect(|_| self.has_warned.store(false, Ordering::Relaxed));
+            kept.inspect_err(|error| self.warn_once(|| tracing::warn!(%error, %digest, "compiled code is not kept")))
+                .ok()
         });
-        let code = kept.as_deref().map_or(Compiled::Bytes(&code), Compiled::File);
+        let code = kept.as_deref().map_or(SerializedCode::Bytes(&code), SerializedCode::File);
         engines.load(flavour, code).map_err(|error| {
             InvokeError::new(ErrorKind::Internal, "the compiled module cannot be loaded").with_source(error)
         })
     }
 
-    /// The cache of a flavour, by the plain engine's fingerprint: that of the other tells no more, and would need the other
-    /// to be made. If it is made and reserves no address space where the plain one does, its code is in a cache of its own.
-    fn of(&self, flavour: Flavour, engines: &Engines) -> Option<Arc<CodeCache>> {
+    /// The cache of a flavour. Its name is made of the plain engine's fingerprint, because the concurrent engine's own
+    /// fingerprint says no more and would require that engine to be created. If the flavour's engine reserves no
+    /// address space and the plain one does, its code has a cache of its own.
+    fn cache(&self, flavour: Flavour, engines: &Engines) -> Option<Arc<CodeCache>> {
         let root = self.root.as_ref()?;
         let plain = engines.engine(Flavour::Plain).ok()?;
         let mut fingerprint = fingerprint(&plain.wasmtime);
@@ -132,28 +136,28 @@ impl Caches {
             fingerprint += "-unreserved";
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.entry(fingerprint.clone()).or_insert_with(|| self.opened(root, fingerprint)).clone()
+        open.entry(fingerprint.clone()).or_insert_with(|| self.open_cache(root, fingerprint)).clone()
     }
 
-    fn opened(&self, root: &Path, fingerprint: String) -> Option<Arc<CodeCache>> {
+    fn open_cache(&self, root: &Path, fingerprint: String) -> Option<Arc<CodeCache>> {
         let warn = |error| tracing::warn!(path = %root.display(), %error, "compiled code will not be kept");
-        CodeCache::open(root, fingerprint).map_err(|error| self.tell(|| warn(error))).map(Arc::new).ok()
+        CodeCache::open(root, fingerprint).map_err(|error| self.warn_once(|| warn(error))).map(Arc::new).ok()
     }
 
-    /// Tells why code is not kept, unless that was told since code was kept last: all caches are in one folder, and what is
-    /// wrong with it is so for every module.
-    fn tell(&self, warn: impl FnOnce()) {
-        if !self.has_told.swap(true, Ordering::Relaxed) {
+    /// Logs why code is not kept, unless that was logged since code was last kept. All caches are in one folder, so a
+    /// problem with it concerns every module.
+    fn warn_once(&self, warn: impl FnOnce()) {
+        if !self.has_warned.swap(true, Ordering::Relaxed) {
             warn();
         }
     }
 }
 
-/// Compiles for the plain engine, and only what that refuses for the other: it validates before it compiles, and refuses
-/// whatever is async.
+/// Compiles for the plain engine, and for the concurrent one if the plain one refuses the module. The plain engine
+/// validates a module before it compiles anything, and refuses async functions.
 fn plain_first<T>(wasm: &[u8], compile: impl Fn(Flavour) -> wasmtime::Result<T>) -> wasmtime::Result<T> {
     match compile(Flavour::Plain) {
-        Err(_) if is_component(wasm) => compile(parts::concurrent(wasm)),
+        Err(_) if is_component(wasm) => compile(parts::concurrent_flavour(wasm)),
         compiled => compiled,
     }
 }
@@ -165,12 +169,12 @@ fn precompile(engine: &wasmtime::Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8
     }
 }
 
-/// Whether this binary's layer field says component (component model, "Binary.md").
+/// Whether a binary's `layer` field says that it is a component (component model, "Binary.md").
 fn is_component(wasm: &[u8]) -> bool {
     wasm.get(6..8) == Some(&[1, 0])
 }
 
-/// What compiled code depends on: Wasmtime's version, its configuration, and this processor.
+/// A hash of all that compiled code depends on: Wasmtime's version, its configuration, and this processor.
 fn fingerprint(engine: &wasmtime::Engine) -> String {
     struct Blake3(blake3::Hasher);
 

@@ -1,4 +1,4 @@
-//! What an instance of a component is made of.
+//! Counts the parts of which an instance of a component consists, before the component is compiled.
 
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
@@ -7,17 +7,18 @@ use wasmparser::{
 
 use super::super::{Flavour, allocation::CALLED_INSTANCES};
 
-/// What an instance of a component has, with the instances of the components in it.
+/// How many parts an instance of a component has, including the instances of nested components.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Parts {
+pub(super) struct PartCounts {
     pub(super) core_instances: u64,
-    /// Instances, imports, exports, functions, types and other names: Wasmtime goes through those of each instance.
+    /// Instances, imports, exports, functions, types and other definitions. Wasmtime visits those of each instance.
     pub(super) definitions: u64,
-    /// The component instances that can be called: they have functions of their own, and do not only pass on others'.
+    /// The component instances that can be called: they have functions of their own, and do not only export those of
+    /// others.
     called_instances: u64,
 }
 
-impl Parts {
+impl PartCounts {
     fn and(self, more: Self) -> Self {
         Self {
             core_instances: self.core_instances.saturating_add(more.core_instances),
@@ -28,23 +29,26 @@ impl Parts {
 }
 
 /// The flavour of a component that runs tasks of its own.
-pub(super) fn concurrent(wasm: &[u8]) -> Flavour {
+pub(super) fn concurrent_flavour(wasm: &[u8]) -> Flavour {
     match parts(wasm) {
-        Some(Parts { called_instances, .. }) if called_instances <= u64::from(CALLED_INSTANCES) => Flavour::Concurrent,
+        Some(PartCounts { called_instances, .. }) if called_instances <= u64::from(CALLED_INSTANCES) => {
+            Flavour::Concurrent
+        }
         _ => Flavour::ManyStacks,
     }
 }
 
-/// Counts the parts of an instance of a component. A module, and what is no WebAssembly, has none.
+/// Counts the parts of an instance of a component. A module has none, and neither has a binary that is not WebAssembly.
 ///
-/// `None` where the component instantiates one that it is given, or that an instance exports: which one that is would have
-/// to be followed through all its instances, of which there may be too many. No toolchain makes such components.
-pub(super) fn parts(wasm: &[u8]) -> Option<Parts> {
-    let mut open = Vec::<Part>::new();
+/// Returns `None` if a component instantiates a component that it imports or that an instance exports. To find out
+/// which component that is, all instances would have to be followed, and there may be too many of these. No toolchain
+/// makes such components.
+pub(super) fn parts(wasm: &[u8]) -> Option<PartCounts> {
+    let mut open = Vec::<OpenPart>::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let Ok(payload) = payload else { break };
         match payload {
-            Payload::Version { encoding, .. } => open.push(Part::new(encoding)),
+            Payload::Version { encoding, .. } => open.push(OpenPart::new(encoding)),
             Payload::End(_) => {
                 let Some(ended) = open.pop() else { break };
                 match open.last_mut() {
@@ -56,37 +60,37 @@ pub(super) fn parts(wasm: &[u8]) -> Option<Parts> {
             payload => read(&mut open, payload).unwrap_or_default(),
         }
     }
-    Some(Parts::default())
+    Some(PartCounts::default())
 }
 
-/// A component, or a module, as far as it was read.
-struct Part {
+/// A component or a module of which a beginning has been read.
+struct OpenPart {
     is_component: bool,
     is_called: bool,
-    /// `None` if it cannot be told.
-    parts: Option<Parts>,
-    /// The parts of an instance of each component in it, in the order of their indices.
-    components: Vec<Option<Parts>>,
+    /// `None` if they cannot be counted.
+    parts: Option<PartCounts>,
+    /// The parts of an instance of each nested component, in the order of the components' indices.
+    components: Vec<Option<PartCounts>>,
 }
 
-impl Part {
+impl OpenPart {
     fn new(encoding: Encoding) -> Self {
-        let parts = Some(Parts::default());
+        let parts = Some(PartCounts::default());
         Self { is_component: encoding == Encoding::Component, is_called: false, parts, components: Vec::new() }
     }
 
-    fn add(&mut self, more: Option<Parts>) {
+    fn add(&mut self, more: Option<PartCounts>) {
         self.parts = self.parts.zip(more).map(|(parts, more)| parts.and(more));
     }
 
     fn define(&mut self, names: usize) {
-        self.add(Some(Parts { definitions: names as u64, ..Parts::default() }));
+        self.add(Some(PartCounts { definitions: names as u64, ..PartCounts::default() }));
     }
 
     fn core_instance(&mut self, instance: &Instance<'_>) {
         match instance {
             Instance::Instantiate { args, .. } => {
-                self.add(Some(Parts { core_instances: 1, ..Parts::default() }));
+                self.add(Some(PartCounts { core_instances: 1, ..PartCounts::default() }));
                 self.define(args.len());
             }
             Instance::FromExports(exports) => self.define(exports.len()),
@@ -106,17 +110,18 @@ impl Part {
     fn function(&mut self, function: &CanonicalFunction) {
         if matches!(function, CanonicalFunction::Lift { .. }) && !self.is_called {
             self.is_called = true;
-            self.add(Some(Parts { called_instances: 1, ..Parts::default() }));
+            self.add(Some(PartCounts { called_instances: 1, ..PartCounts::default() }));
         }
     }
 
-    /// Of an index that is not valid the compiler says so.
-    fn component(&self, index: u32) -> Option<Parts> {
-        self.components.get(index as usize).copied().unwrap_or(Some(Parts::default()))
+    /// The parts of an instance of the nested component with this index. An index that is not valid has none; the
+    /// compiler refuses it later.
+    fn component(&self, index: u32) -> Option<PartCounts> {
+        self.components.get(index as usize).copied().unwrap_or(Some(PartCounts::default()))
     }
 }
 
-fn read(open: &mut [Part], payload: Payload<'_>) -> wasmparser::Result<()> {
+fn read(open: &mut [OpenPart], payload: Payload<'_>) -> wasmparser::Result<()> {
     match payload {
         Payload::InstanceSection(instances) => each(open, instances, |part, _, instance| part.core_instance(&instance)),
         Payload::ComponentInstanceSection(instances) => {
@@ -143,11 +148,11 @@ fn read(open: &mut [Part], payload: Payload<'_>) -> wasmparser::Result<()> {
     }
 }
 
-/// Reads each definition of a section into the part that it belongs to; the parts around that are at hand.
+/// Reads each definition of a section. `read` is given the innermost open component and those that enclose it.
 fn each<'a, T: FromReader<'a>>(
-    open: &mut [Part],
+    open: &mut [OpenPart],
     section: SectionLimited<'a, T>,
-    read: impl Fn(&mut Part, &[Part], T),
+    read: impl Fn(&mut OpenPart, &[OpenPart], T),
 ) -> wasmparser::Result<()> {
     let Some((part, around)) = open.split_last_mut() else { return Ok(()) };
     for definition in section {
@@ -157,12 +162,13 @@ fn each<'a, T: FromReader<'a>>(
     Ok(())
 }
 
-/// Another name for a component: of one around, or of one that an instance exports.
-fn alias_of(part: &Part, around: &[Part], alias: &ComponentAlias<'_>) -> Option<Option<Parts>> {
+/// The component that an alias adds, if it adds one: a component of an enclosing component, or one that an instance
+/// exports. The inner `None` says that its parts cannot be counted.
+fn alias_of(part: &OpenPart, around: &[OpenPart], alias: &ComponentAlias<'_>) -> Option<Option<PartCounts>> {
     match *alias {
         ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
             let outer = std::iter::once(part).chain(around.iter().rev()).nth(count as usize);
-            Some(outer.map_or(Some(Parts::default()), |part| part.component(index)))
+            Some(outer.map_or(Some(PartCounts::default()), |part| part.component(index)))
         }
         ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => Some(None),
         _ => None,
@@ -178,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_counted_through_components_in_components() {
+    fn the_parts_of_nested_components_are_counted() {
         assert_eq!(count("(module)"), Some((0, 0)));
         assert_eq!(count("(component (core module $m) (core instance (instantiate $m)))"), Some((1, 1)));
         let shared = "(core instance $i (export \"x\" (func $f)))";
         let func = "(core module $m (func (export \"f\"))) (core instance $n (instantiate $m))
             (alias core export $n \"f\" (core func $f))";
         let counted = count(&format!("(component {func} {shared})"));
-        assert_eq!(counted, Some((1, 4)), "an instance of exports is no core instance");
+        assert_eq!(counted, Some((1, 4)), "an instance made of exports is not a core instance");
         let nested = "(component
             (component $two (core module $m) (core instance (instantiate $m)) (core instance (instantiate $m)))
             (component $four (alias outer 1 $two (component $two))
@@ -193,11 +199,11 @@ mod tests {
             (export $exported \"four\" (component $four))
             (instance (instantiate $four)) (instance (instantiate $exported)))";
         assert_eq!(count(nested), Some((8, 17)));
-        assert_eq!(parts(b"\0asm\x0d\0\x01\0\x05"), Some(Parts::default()));
+        assert_eq!(parts(b"\0asm\x0d\0\x01\0\x05"), Some(PartCounts::default()));
     }
 
     #[test]
-    fn a_component_is_called_for_each_instance_that_has_functions_of_its_own() {
+    fn each_instance_with_functions_of_its_own_counts_as_callable() {
         let component = |instances: usize| {
             let instances = "(instance (instantiate $inner))".repeat(instances);
             let func = "(core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
@@ -205,12 +211,12 @@ mod tests {
             wat::parse_str(format!("(component (component) (component $inner {func}) {instances} {func})")).unwrap()
         };
         let fitting = CALLED_INSTANCES as usize - 1;
-        assert_eq!(concurrent(&component(fitting)), Flavour::Concurrent);
-        assert_eq!(concurrent(&component(fitting + 1)), Flavour::ManyStacks);
+        assert_eq!(concurrent_flavour(&component(fitting)), Flavour::Concurrent);
+        assert_eq!(concurrent_flavour(&component(fitting + 1)), Flavour::ManyStacks);
     }
 
     #[test]
-    fn instances_of_a_component_from_elsewhere_are_not_counted_as_none() {
+    fn a_component_that_instantiates_an_imported_or_exported_component_cannot_be_counted() {
         let given = "(component
             (component $inner (import \"c\" (component $c)) (instance (instantiate $c)))
             (component $leaf (core module $m) (core instance (instantiate $m)))
@@ -224,6 +230,6 @@ mod tests {
             (instance (instantiate $c)))";
         assert_eq!([count(given), count(exported)], [None, None]);
         let unused = "(component (component (import \"c\" (component $c)) (instance (instantiate $c))))";
-        assert_eq!(count(unused), Some((0, 0)), "it is never instantiated");
+        assert_eq!(count(unused), Some((0, 0)), "the inner component is never instantiated");
     }
 }

@@ -1,14 +1,14 @@
-//! What Nebula does not run of WebAssembly: by name, and with what helps.
+//! The proposals of WebAssembly that Nebula does not run, so that an error can name them and say what to do.
 
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::call::{ErrorKind, InvokeError};
 
-/// A proposal that goes beyond what is run.
+/// A proposal that Nebula does not run.
 struct Proposal {
     name: &'static str,
     feature: WasmFeatures,
-    /// What helps the author of a module that uses it.
+    /// What the author of a module that uses it can do.
     remedy: &'static str,
 }
 
@@ -18,8 +18,8 @@ const PROPOSALS: [Proposal; 9] = [
     Proposal {
         name: "legacy exception handling",
         feature: WasmFeatures::LEGACY_EXCEPTIONS,
-        remedy: "build it again with the standard one (Emscripten: -sWASM_LEGACY_EXCEPTIONS=0) or translate it (Binaryen: \
-                 wasm-opt --translate-to-exnref)",
+        remedy: "build it again with standard exceptions (Emscripten: -sWASM_LEGACY_EXCEPTIONS=0) or translate it \
+                 (Binaryen: wasm-opt --translate-to-exnref)",
     },
     Proposal { name: "stack switching", feature: WasmFeatures::STACK_SWITCHING, remedy: WITHOUT },
     Proposal { name: "wide arithmetic", feature: WasmFeatures::WIDE_ARITHMETIC, remedy: WITHOUT },
@@ -35,7 +35,7 @@ const PROPOSALS: [Proposal; 9] = [
     },
 ];
 
-/// The failure of a module that the compiler refuses.
+/// The error for a module that the compiler refuses.
 pub(super) fn refused(wasm: &[u8], error: wasmtime::Error) -> InvokeError {
     let detail = used_by(wasm).map_or_else(
         || format!("the module is not valid WebAssembly, or uses what Nebula does not support: {error:#}"),
@@ -44,7 +44,8 @@ pub(super) fn refused(wasm: &[u8], error: wasmtime::Error) -> InvokeError {
     InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
 }
 
-/// What is said of a module with a memory for several threads: the compiler takes it, for atomic operations are run.
+/// The message for a module with a shared memory. The compiler accepts shared memories, because Nebula runs atomic
+/// operations.
 pub(super) fn shared_memory() -> String {
     unsupported("shared memory", "a guest has one thread: build it again without threads")
 }
@@ -53,8 +54,8 @@ fn unsupported(name: &str, remedy: &str) -> String {
     format!("the module uses {name}, which Nebula does not run; {remedy}")
 }
 
-/// The proposal without which a module is not valid, if there is one: found by validating it with and without, as each of
-/// them makes the compiler fail in words of its own.
+/// The proposal that a module needs to be valid, if it needs one. It is found by validating the module with and without
+/// each proposal, because the compiler's own messages do not name the proposal in one way.
 fn used_by(wasm: &[u8]) -> Option<&'static Proposal> {
     let is_valid = |features| Validator::new_with_features(features).validate_all(wasm).is_ok();
     let all = WasmFeatures::all();
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_is_told_by_what_it_is_not_valid_without() {
+    fn the_proposal_that_a_module_needs_is_found() {
         let legacy = Some("legacy exception handling");
         assert_eq!(name_of("(module (func try catch_all end))"), legacy);
         assert_eq!(name_of("(component (core module (func try catch_all end)))"), legacy);
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_run_or_never_valid_is_none_of_them() {
+    fn a_module_that_is_supported_or_never_valid_needs_no_proposal() {
         let run = "(module (tag $e) (memory 1) (func throw $e) (func (drop (i32.atomic.load (i32.const 0)))))";
         assert_eq!(name_of(run), None);
         assert_eq!(name_of("(module (func try i32.add end))"), None);

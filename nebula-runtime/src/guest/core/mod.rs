@@ -73,7 +73,7 @@ impl Core {
         let Call { invocation, deployment, began, stderr, held, .. } = call;
         let Invocation { function: reference, event, id, trace, deadline, report, .. } = invocation;
         let caller = Caller { id, trace, deadline, report: report.clone() };
-        let allowance = deployment.allowance(&caller);
+        let time_limit = deployment.time_limit(&caller);
         Box::pin(async move {
             let _held = held;
             let Resolved { config, limits, .. } = &deployment.resolved;
@@ -94,14 +94,14 @@ impl Core {
                 match &self.instance {
                     // Pinned where it is made: it is large, and handing it on would copy it.
                     Instance::Pure(pre) => {
-                        supervise(pin!(run.pure(pre, caller)), began, allowance, report.clone()).await?;
+                        supervise(pin!(run.pure(pre, caller)), began, time_limit, report.clone()).await?;
                     }
                     Instance::Wasi(pre) => {
                         let stderr = Stderr::new(&caller.id, stderr);
                         let mut wasi = deployment.services.wasi()?;
                         host::give_output(&mut wasi, &stderr);
                         let guest = Box::pin(run.yielding(pre, wasi.build_p1(), caller));
-                        supervise(guest, began, allowance, report.clone()).with_reader(stderr.waits()).await?;
+                        supervise(guest, began, time_limit, report.clone()).with_reader(stderr.waits()).await?;
                     }
                 }
             }

@@ -65,7 +65,7 @@ impl Http {
     /// Not an `async fn`: that would carry the whole of `call`, which is large, and the futures of both ways.
     pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
         let caller = Caller::of(&call.invocation);
-        let allowance = call.deployment.allowance(&caller);
+        let time_limit = call.deployment.time_limit(&caller);
         let Call { invocation, deployment, max_stream, began, stderr, held } = call;
         let Invocation { function, event, after_response, report, .. } = invocation;
         let limits = deployment.resolved.limits;
@@ -79,7 +79,7 @@ impl Http {
         };
         let is_head = request.method() == http::Method::HEAD;
         let terms =
-            Terms { is_head, max: max_stream.map(|max| max.as_u64()), due: allowance.due(began), after_response };
+            Terms { is_head, max: max_stream.map(|max| max.as_u64()), due: time_limit.due(began), after_response };
         let idle = self.idle(&deployment);
         Box::pin(async move {
             let mut instance = match idle.as_ref().and_then(|idle| idle.take(began, &caller)) {
@@ -101,7 +101,7 @@ impl Http {
                 }
                 Ok(())
             });
-            let guest = supervise(guest, began, allowance, report.clone()).with_reader(waits);
+            let guest = supervise(guest, began, time_limit, report.clone()).with_reader(waits);
             let mut running = Running::new((guest, reading), held, upload, terms, report);
             let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
             answer::respond(running, head).await

@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::{
         call::{Event, Gate, Guards, Invocation, Overload},
-        engine::{Allowance, supervise},
+        engine::{TimeLimit, supervise},
         function::FunctionName,
     };
 
@@ -192,12 +192,12 @@ mod tests {
         let held = Held { guards: Guards::default(), place: gate.try_enter().unwrap() };
         let Invocation { function, report, .. } =
             Invocation::new("f".parse::<FunctionName>().unwrap(), Event::default());
-        let (began, allowance) = (Instant::now(), Allowance { timeout: 5 * SECOND, deadline: None });
-        let mut guest: Guest = supervise(Box::pin(pending()), began, allowance, report.clone());
+        let (began, time_limit) = (Instant::now(), TimeLimit { timeout: 5 * SECOND, deadline: None });
+        let mut guest: Guest = supervise(Box::pin(pending()), began, time_limit, report.clone());
         assert!(futures_util::poll!(&mut guest).is_pending());
         guest.pause();
         tokio::time::advance(10 * SECOND).await;
-        let going_on = tokio::spawn(go_on((guest, None), held, allowance.due(began), report.clone()));
+        let going_on = tokio::spawn(go_on((guest, None), held, time_limit.due(began), report.clone()));
         // Less than what it has left.
         tokio::time::sleep(SECOND).await;
         assert!(!going_on.is_finished() && gate.try_enter().is_none());

@@ -73,7 +73,7 @@ impl Typed {
             return answer;
         }
         let caller = Caller::of(&call.invocation);
-        let allowance = call.deployment.allowance(&caller);
+        let time_limit = call.deployment.time_limit(&caller);
         let Call { invocation, deployment, began, stderr, held: _held, .. } = call;
         let Resolved { config, limits, .. } = &deployment.resolved;
         let (function, signature) = self.exports.find(&invocation.function, config)?;
@@ -89,7 +89,7 @@ impl Typed {
             let ran = self.run(&mut store, began, function, signature, &params).await;
             ran.map_err(|error| fault(error, &store))
         });
-        let result = supervise(guest, began, allowance, report.clone()).with_reader(stderr.waits()).await?;
+        let result = supervise(guest, began, time_limit, report.clone()).with_reader(stderr.waits()).await?;
         let body = answer(signature, result.as_ref(), limits.max_response.as_u64())?;
         report.update(|report| report.bytes_out = body.len() as u64);
         Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))

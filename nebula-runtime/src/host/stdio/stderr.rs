@@ -17,7 +17,7 @@ use wasmtime_wasi::{
 };
 
 use super::{lock::lock, stdout::WINDOW};
-use crate::{call::InvocationId, engine::Waits, host::process::stderr};
+use crate::{call::InvocationId, engine::WaitFlag, host::process::stderr};
 
 /// How much of a guest's stderr one invocation may put into the log.
 const MAX_LOGGED: usize = 64 << 10;
@@ -43,7 +43,7 @@ pub(crate) struct Stderr {
     /// Whether its guest has been told that there is room, and has not used it. Other guests may have, by now.
     has_permit: bool,
     /// Whether its guest waits for room. Nobody waits for the log.
-    waits: Option<Waits>,
+    waits: Option<WaitFlag>,
 }
 
 struct Logging {
@@ -54,12 +54,12 @@ struct Logging {
 
 impl Stderr {
     pub(crate) fn new(id: &InvocationId, target: GuestStderr) -> Self {
-        let waits = (target == GuestStderr::Inherit).then(Waits::default);
+        let waits = (target == GuestStderr::Inherit).then(WaitFlag::default);
         Self { target, logging: Arc::new(Mutex::new(Logging::new(id))), has_permit: false, waits }
     }
 
     /// Tells whether its guest waits for its reader.
-    pub(crate) fn waits(&self) -> Option<Waits> {
+    pub(crate) fn waits(&self) -> Option<WaitFlag> {
         self.waits.clone()
     }
 

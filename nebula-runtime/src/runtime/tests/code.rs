@@ -6,7 +6,7 @@ use futures_util::{FutureExt as _, future::join_all};
 use tokio::{sync::Semaphore, time::sleep};
 
 use super::*;
-use crate::engine::{Compiler, Loaded};
+use crate::engine::{Compiler, LoadedCode};
 
 /// A compiler that begins when it is let, and fails as often as it is told to.
 struct Slow {
@@ -34,7 +34,7 @@ impl CodeSource for Slow {
         engines: Arc<Engines>,
         digest: Digest,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
-    ) -> Result<Loaded, InvokeError> {
+    ) -> Result<LoadedCode, InvokeError> {
         self.loads.fetch_add(1, SeqCst);
         self.may_begin.acquire().await.unwrap().forget();
         if self.failures.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
