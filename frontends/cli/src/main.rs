@@ -56,6 +56,6 @@ fn flush_at_exit(command: &Command) -> FlushAtExit {
     match command {
         // The stderr of its guests is output. The summary is written after it.
         Command::Run(_) => FlushAtExit::waiting_for_reader(),
-        _ => FlushAtExit::within_patience(),
+        _ => FlushAtExit::with_timeout(),
     }
 }

@@ -34,6 +34,6 @@ fn is_main_thread() -> bool {
 fn give_up(error: io::Error) -> ! {
     let failure = Failure::Threads(error);
     print::error(&failure);
-    drop(FlushAtExit::within_patience());
+    drop(FlushAtExit::with_timeout());
     process::exit(failure.exit_code().into())
 }

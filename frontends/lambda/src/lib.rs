@@ -8,7 +8,7 @@
 //! use nebula_runtime::{Package, Report, Runtime};
 //!
 //! let config = nebula_lambda::Config::from_vars(|name| std::env::var(name).ok())?;
-//! let _flush = nebula_runtime::stderr::FlushAtExit::within_patience();
+//! let _flush = nebula_runtime::stderr::FlushAtExit::with_timeout();
 //! nebula_lambda::start_log(&config)?;
 //! let package = Package::open("/var/task".as_ref()).await?;
 //! let metrics = nebula_http::Metrics::new();

@@ -20,7 +20,7 @@ const INSTANCES: u32 = 16;
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
-    let _flush = FlushAtExit::within_patience();
+    let _flush = FlushAtExit::with_timeout();
     let concurrency = concurrency();
     // One thread suffices for one invocation at a time, and starts faster than several.
     let mut threads = if concurrency > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
@@ -40,7 +40,7 @@ fn print(error: &(dyn Error + 'static)) {
 /// Ends the process when the system has no file descriptor or thread for Tokio.
 fn give_up(error: io::Error) -> ! {
     print(&error);
-    drop(FlushAtExit::within_patience());
+    drop(FlushAtExit::with_timeout());
     std::process::exit(1)
 }
 

@@ -30,7 +30,7 @@ use crate::{
     call::{Body, Buffering, Caller, ErrorKind, InvokeError, ReportHandle, Resolved, Response},
     engine::{Engine, Host, Supervised, fault, supervise},
     function::FunctionConfig,
-    host::{Pre, Stderr, Stdin, Stdout, System, WINDOW, module_linker},
+    host::{ComponentPre, Stderr, Stdin, Stdout, System, WINDOW, module_linker},
 };
 
 /// A WASI command: a module with `_start`, or a component that exports `wasi:cli/run`.
@@ -61,12 +61,12 @@ impl Command {
         Ok(Self { engine, instance: Instance::Module(Arc::new(pre)), functions })
     }
 
-    pub(super) fn plain(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+    pub(super) fn plain(engine: Arc<Engine>, pre: ComponentPre) -> wasmtime::Result<Self> {
         let component = Component::Plain(p2::bindings::CommandPre::new(pre)?);
         Ok(Self::component(engine, component))
     }
 
-    pub(super) fn concurrent(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+    pub(super) fn concurrent(engine: Arc<Engine>, pre: ComponentPre) -> wasmtime::Result<Self> {
         let component = Component::Concurrent(p3::bindings::CommandPre::new(pre)?);
         Ok(Self::component(engine, component))
     }

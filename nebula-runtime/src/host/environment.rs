@@ -1,4 +1,4 @@
-//! Environment variables that a function's configuration grants.
+//! The environment variables that a function's configuration grants.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 
 use crate::function::FunctionConfig;
 
-/// The variables of a function.
+/// The environment variables of a function.
 pub(super) struct Environment(BTreeMap<String, String>);
 
 impl Environment {

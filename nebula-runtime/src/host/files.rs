@@ -1,4 +1,4 @@
-//! Folders of the host that a function's configuration grants.
+//! The folders of the host that a function's configuration grants.
 
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
@@ -7,7 +7,7 @@ use crate::{
     function::{DirGrant, FunctionConfig},
 };
 
-/// The folders of a function. Each instance opens them anew.
+/// The folders of a function. Each instance opens them for itself.
 pub(super) struct Files(Vec<DirGrant>);
 
 impl Files {

@@ -1,5 +1,5 @@
-//! What a guest can reach. Each service has three steps: it is linked, it is set up for a function, and it is given to an
-//! instance.
+//! The services that the host gives to guests. Each service has three steps: it is linked, it is set up for a function,
+//! and it is given to an instance.
 //!
 //! | service | linked | set up | given |
 //! |---|---|---|---|
@@ -21,5 +21,5 @@ pub(crate) use self::{
     modules::{imports_wasi, module_linker},
     services::Services,
     stdio::{Stderr, Stdin, Stdout, WINDOW, give_output},
-    system::{Pre, System, component_linker},
+    system::{ComponentPre, System, component_linker},
 };

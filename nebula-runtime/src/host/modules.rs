@@ -8,7 +8,7 @@ use crate::{
     engine::{Engine, Host},
 };
 
-/// The imports that a core module may have: WASI preview 1, and the older `wasi_unstable`.
+/// A linker with all that a core module may import: WASI preview 1, and the older `wasi_unstable`.
 pub(crate) fn module_linker(engine: &Engine) -> Result<Linker<Host<WasiP1Ctx>>, InvokeError> {
     let mut linker = Linker::new(engine.wasmtime());
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, |host: &mut Host<WasiP1Ctx>| &mut host.wasi)
@@ -17,7 +17,7 @@ pub(crate) fn module_linker(engine: &Engine) -> Result<Linker<Host<WasiP1Ctx>>, 
     Ok(linker)
 }
 
-/// Whether a module imports any of it.
+/// Whether a module imports functions of WASI.
 pub(crate) fn imports_wasi(module: &Module) -> bool {
     module.imports().any(|import| matches!(import.module(), "wasi_snapshot_preview1" | "wasi_unstable"))
 }

@@ -1,4 +1,4 @@
-//! What a function's configuration grants its guests.
+//! The host services that a function's configuration grants its guests.
 
 use wasmtime_wasi::WasiCtxBuilder;
 
@@ -8,7 +8,8 @@ use crate::{
     function::{FunctionConfig, FunctionName},
 };
 
-/// What a function's configuration grants its guests: set up once for a version, given to each instance.
+/// The host services that a function's configuration grants its guests. They are set up once for a version, and given
+/// to each instance.
 pub(crate) struct Services {
     environment: Environment,
     files: Files,
@@ -16,7 +17,7 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Sets up what the function `name` is granted.
+    /// Sets up the services that the function `name` is granted.
     pub(crate) fn set_up(name: &FunctionName, config: &FunctionConfig) -> Self {
         Self {
             environment: Environment::set_up(config),
@@ -25,7 +26,7 @@ impl Services {
         }
     }
 
-    /// The system interface of a new instance, with environment and files, and without standard streams.
+    /// The system interface of a new instance, with environment variables and folders, and without standard streams.
     ///
     /// # Errors
     /// A granted folder cannot be opened.

@@ -14,7 +14,8 @@ use crate::{
     engine::{Engine, Host},
 };
 
-/// The system interface of a component: WASI as far as it is granted, and HTTP to where it may go.
+/// The system interface of one instance of a component: WASI and outgoing HTTP, as far as the function's configuration
+/// grants them.
 pub(crate) struct System {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -23,19 +24,20 @@ pub(crate) struct System {
 }
 
 impl System {
-    /// What a function is granted, for a guest that reads no stdin and serves `caller`.
+    /// The interface of an instance that reads no stdin and serves `caller`.
     pub(crate) fn without_input(services: &Services, stderr: &Stderr, caller: &Caller) -> Result<Self, InvokeError> {
         let mut wasi = services.wasi()?;
         stdio::give_output(&mut wasi, stderr);
         Ok(Self::new(wasi, services, caller))
     }
 
+    /// The interface of an instance that serves `caller`, with the standard streams that `wasi` has.
     pub(crate) fn new(mut wasi: WasiCtxBuilder, services: &Services, caller: &Caller) -> Self {
         let outgoing = services.outgoing.give(caller);
         Self { wasi: wasi.build(), table: ResourceTable::new(), http: WasiHttpCtx::new(), outgoing }
     }
 
-    /// Passes the interface to the next invocation of the instance.
+    /// Makes the interface serve `caller`, the next invocation of the instance.
     pub(crate) fn pass_to(&mut self, caller: &Caller) {
         self.outgoing = self.outgoing.give(caller);
     }
@@ -54,10 +56,10 @@ impl WasiHttpView for Host<System> {
     }
 }
 
-/// An instance to be, with everything that a component may import.
-pub(crate) type Pre = InstancePre<Host<System>>;
+/// A component that is linked and can be instantiated.
+pub(crate) type ComponentPre = InstancePre<Host<System>>;
 
-/// The imports that a component may have.
+/// A linker with all that a component may import.
 pub(crate) fn component_linker(engine: &Engine) -> Result<Linker<Host<System>>, InvokeError> {
     let mut linker = Linker::new(engine.wasmtime());
     link(&mut linker, engine)

@@ -34,7 +34,7 @@ use crate::{
     call::{Caller, ErrorKind, Invocation, InvokeError},
     engine::{Engine, Host, fault, supervise},
     function::Reuse,
-    host::{Pre, Stderr, System},
+    host::{ComponentPre, Stderr, System},
 };
 
 /// A component that handles HTTP requests.
@@ -54,11 +54,11 @@ enum Handler {
 const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 impl Http {
-    pub(super) fn plain(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+    pub(super) fn plain(engine: Arc<Engine>, pre: ComponentPre) -> wasmtime::Result<Self> {
         Ok(Self { engine, handler: Arc::new(Handler::Plain(ProxyPre::new(pre)?)) })
     }
 
-    pub(super) fn concurrent(engine: Arc<Engine>, pre: Pre) -> wasmtime::Result<Self> {
+    pub(super) fn concurrent(engine: Arc<Engine>, pre: ComponentPre) -> wasmtime::Result<Self> {
         Ok(Self { engine, handler: Arc::new(Handler::Concurrent(ServicePre::new(pre)?)) })
     }
 

@@ -46,13 +46,13 @@ use super::{call::Call, coding, methods};
 use crate::{
     call::{Caller, ErrorKind, Event, InvokeError, Resolved, Response},
     engine::{Engine, Host, fault, supervise},
-    host::{Pre, Stderr, System},
+    host::{ComponentPre, Stderr, System},
 };
 
 /// A component that exports functions.
 pub(crate) struct Typed {
     engine: Arc<Engine>,
-    pre: Pre,
+    pre: ComponentPre,
     exports: Exports,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Typed {
 const SPREAD: usize = 32;
 
 impl Typed {
-    pub(super) fn new(engine: Arc<Engine>, component: &Component, pre: Pre) -> Result<Self, InvokeError> {
+    pub(super) fn new(engine: Arc<Engine>, component: &Component, pre: ComponentPre) -> Result<Self, InvokeError> {
         let exports = Exports::of(component, engine.wasmtime());
         match exports.refusal() {
             Some(refusal) => Err(refusal),

@@ -1,6 +1,5 @@
-//! A guest's own HTTP requests on their way to [`Outgoing`](super::Outgoing): one without a path is for `/` (RFC 9110,
-//! section 4.2.3), where Wasmtime refuses it. So the functions that send requests are linked here, and call
-//! Wasmtime's.
+//! Links outgoing HTTP. A request without a path is for `/` (RFC 9110, section 4.2.3), but Wasmtime refuses it. So the
+//! functions that send requests are linked here: they add the path and then call those of Wasmtime.
 
 use http::uri::PathAndQuery;
 use wasmtime::{
@@ -22,13 +21,13 @@ use wasmtime_wasi_http::{
     },
 };
 
-/// Adds the interfaces of HTTP for guests of WASI 0.2.
+/// Adds the HTTP interfaces for guests of WASI 0.2.
 pub(crate) fn link_plain<T: WasiHttpView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     plain::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), T::http)?;
     linker.instance("wasi:http/outgoing-handler@0.2.12")?.func_wrap("handle", handle)
 }
 
-/// Adds the interfaces of HTTP for guests of WASI 0.3.
+/// Adds the HTTP interfaces for guests of WASI 0.3.
 pub(crate) fn link_concurrent<T: WasiHttpView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     concurrent::add_to_linker::<_, WasiHttp>(linker, |host| host.http())?;
     linker

@@ -1,5 +1,5 @@
-//! A guest's own HTTP requests: to the hosts that its configuration allows, and to no address behind them that is not
-//! public.
+//! Outgoing HTTP: the requests that guests send. A guest reaches the hosts that its function's configuration allows. A
+//! host's address must be public, unless the configuration names it.
 
 mod link;
 
@@ -41,7 +41,7 @@ use crate::{
 
 pub(super) use self::link::{link_concurrent, link_plain};
 
-/// Where a function's guests may send requests to. All instances share their connections.
+/// Sends the requests of a function's guests. All instances share their connections.
 #[derive(Clone)]
 pub(super) struct Outgoing {
     shared: Arc<Shared>,
@@ -52,22 +52,23 @@ pub(super) struct Outgoing {
 struct Shared {
     function: FunctionName,
     allowed: Arc<[HostPattern]>,
-    /// Made for the first request: most functions send none.
-    client: OnceLock<Result<Client<HttpsConnector<Guarded>, WasiBody>, rustls::Error>>,
+    /// Made at the first request, because most functions send none.
+    client: OnceLock<Result<Client<HttpsConnector<GuardedConnector>, WasiBody>, rustls::Error>>,
 }
 
-/// A response, and what is left to do for it once it has begun: nothing, since connections have tasks of their own.
+/// A response, and a future that works on it after it has begun. That future does nothing, because connections have
+/// tasks of their own.
 type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
 impl Outgoing {
-    /// Requests of the function `name`, to the hosts that its configuration allows.
+    /// Sets up requests of the function `name` to the hosts that its configuration allows.
     pub(super) fn set_up(name: &FunctionName, config: &FunctionConfig) -> Self {
         let (function, allowed) = (name.clone(), config.allow_hosts.as_slice().into());
         let shared = Arc::new(Shared { function, allowed, client: OnceLock::new() });
         Self { shared, trace: TraceContext::default() }
     }
 
-    /// The same for an instance that serves `caller`.
+    /// The service for an instance that serves `caller`.
     pub(super) fn give(&self, caller: &Caller) -> Self {
         Self { shared: Arc::clone(&self.shared), trace: caller.trace.clone() }
     }
@@ -84,7 +85,7 @@ impl Outgoing {
             options.unwrap_or_default();
         let response = self.response(request, connect_timeout, first_byte_timeout).await?;
         let body = |body: hyper::body::Incoming| match between {
-            Some(between) => Timely { body, between, waiting: None }.boxed_unsync(),
+            Some(between) => BodyWithTimeout { body, between, timer: None }.boxed_unsync(),
             None => body.map_err(Error::Hyper).boxed_unsync(),
         };
         Ok((response.map(body), Box::new(async { Ok(()) })))
@@ -105,8 +106,8 @@ impl Outgoing {
         }
     }
 
-    /// The head of the response, where the connection is there within `connect`, and the head within `first_byte` after
-    /// that.
+    /// Sends a request and waits for the head of the response. The connection must be made within `connect`, and the
+    /// head must come within `first_byte` after that.
     async fn response(
         &self,
         mut request: http::Request<WasiBody>,
@@ -115,7 +116,7 @@ impl Outgoing {
     ) -> Result<http::Response<hyper::body::Incoming>, Error> {
         let mut connection = capture_connection(&mut request);
         let mut sent = pin!(self.shared.client()?.request(request).map_err(|error| self.failure(error)));
-        // One that is kept from an earlier request is there at once.
+        // A connection that is kept from an earlier request is ready at once.
         let connected = pin!(async move { drop(connection.wait_for_connection_metadata().await) });
         match within(connect, select(sent.as_mut(), connected)).await.ok_or(Error::ConnectionTimeout)? {
             Either::Left((response, _)) => response,
@@ -123,11 +124,11 @@ impl Outgoing {
         }
     }
 
-    /// What a request failed with, in the guest's terms.
+    /// The error that the guest gets for a failed request.
     fn failure(&self, error: hyper_util::client::legacy::Error) -> Error {
         let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
         while let Some(error) = cause {
-            if let Some(Prohibited(address)) = error.downcast_ref() {
+            if let Some(ProhibitedAddress(address)) = error.downcast_ref() {
                 self.refuse(&address.to_string());
                 return Error::DestinationIpProhibited;
             }
@@ -135,11 +136,11 @@ impl Outgoing {
                 return Error::TlsCertificateError;
             }
             if let Some(error) = error.downcast_ref::<io::Error>()
-                && let Some(error) = of_io(error)
+                && let Some(error) = from_io(error)
             {
                 return error;
             }
-            // An I/O error shows what it wraps, and not that it wraps it.
+            // `source` of an I/O error skips the error that it wraps, so the loop visits the wrapped error itself.
             cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
                 Some(inner) => Some(inner),
                 None => error.source(),
@@ -157,8 +158,8 @@ impl Outgoing {
     }
 }
 
-/// The failures of a connection that the guest is told by name.
-fn of_io(error: &io::Error) -> Option<Error> {
+/// The error that the guest gets for an I/O error, if there is one that fits.
+fn from_io(error: &io::Error) -> Option<Error> {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(Error::ConnectionRefused),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
@@ -171,12 +172,12 @@ fn of_io(error: &io::Error) -> Option<Error> {
 }
 
 impl Shared {
-    fn client(&self) -> Result<&Client<HttpsConnector<Guarded>, WasiBody>, Error> {
+    fn client(&self) -> Result<&Client<HttpsConnector<GuardedConnector>, WasiBody>, Error> {
         let client = self.client.get_or_init(|| {
             let provider = rustls::crypto::ring::default_provider();
             let builder = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider)?;
-            let guarded = Guarded(Arc::clone(&self.allowed));
-            let connector = builder.https_or_http().enable_http1().wrap_connector(guarded);
+            let connector = GuardedConnector(Arc::clone(&self.allowed));
+            let connector = builder.https_or_http().enable_http1().wrap_connector(connector);
             Ok(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector))
         });
         client.as_ref().map_err(|error: &rustls::Error| Error::InternalError(Some(error.to_string())))
@@ -184,13 +185,13 @@ impl Shared {
 }
 
 impl WasiHttpHooks for Outgoing {
-    /// The same as without this, which allocates for each header that it is asked about.
+    /// Does the same as the default method, which allocates for each header name.
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         static FORBIDDEN: [HeaderName; 9] = DEFAULT_FORBIDDEN_HEADERS;
         FORBIDDEN.contains(name)
     }
 
-    /// The client sets it, to the host and the port alone.
+    /// Wasmtime need not set the field, because the HTTP client sets it, without a user or a password.
     fn set_host_header(&mut self) -> bool {
         false
     }
@@ -205,15 +206,15 @@ impl WasiHttpHooks for Outgoing {
     }
 }
 
-/// What `work` gives, if it does so within `limit`.
-async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
+/// The output of `future`, or `None` if it is not ready within `limit`.
+async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
     match limit {
-        Some(limit) => timeout(limit, work).await.ok(),
-        None => Some(work.await),
+        Some(limit) => timeout(limit, future).await.ok(),
+        None => Some(future.await),
     }
 }
 
-/// The same without a user and a password, which are for no request to carry (RFC 9110, section 4.2.4).
+/// The URI without a user and a password, which a request must not carry (RFC 9110, section 4.2.4).
 fn without_user(uri: &Uri) -> Option<Uri> {
     let authority = uri.authority()?.as_str();
     let Some((_, host)) = authority.rsplit_once('@') else { return Some(uri.clone()) };
@@ -222,34 +223,34 @@ fn without_user(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The host, the port, and whether that is the scheme's own.
+/// The host, the port, and whether the port is the default port of the scheme.
 fn destination(uri: &Uri) -> Option<(&str, u16, bool)> {
     let default = if uri.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 };
     let port = uri.port_u16().unwrap_or(default);
     Some((uri.host()?, port, port == default))
 }
 
-/// Opens connections, to public addresses and to those that are allowed by name.
+/// Opens connections to public addresses, and to other addresses that the configuration names.
 #[derive(Clone)]
-struct Guarded(Arc<[HostPattern]>);
+struct GuardedConnector(Arc<[HostPattern]>);
 
-/// An address that is not public, and that nobody allowed.
+/// An address that is not public and that the configuration does not name.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not a public address")]
-struct Prohibited(SocketAddr);
+struct ProhibitedAddress(SocketAddr);
 
-impl Guarded {
-    /// Connects to the first address of the host that may be reached and answers. Names are looked up here and nowhere
-    /// else, so that what was checked is what is connected to.
+impl GuardedConnector {
+    /// Connects to the first address of the host that is allowed and accepts the connection. The name is looked up only
+    /// here, so that the address that was checked is the one that is connected to.
     async fn connect(self, uri: Uri) -> io::Result<TokioIo<TcpStream>> {
         let (host, port, is_default) = destination(&uri).ok_or(io::ErrorKind::InvalidInput)?;
-        // An address of IPv6 stands in brackets in a URI.
+        // A URI has brackets around an IPv6 address.
         let name = host.trim_start_matches('[').trim_end_matches(']');
         let mut failure = io::Error::from(io::ErrorKind::NotFound);
         for address in lookup_host((name, port)).await.map_err(|_| io::ErrorKind::NotFound)? {
             let named = |pattern: &HostPattern| pattern.names_address(host, address.ip(), port, is_default);
             if !is_public(address.ip()) && !self.0.iter().any(named) {
-                failure = io::Error::other(Prohibited(address));
+                failure = io::Error::other(ProhibitedAddress(address));
                 continue;
             }
             match TcpStream::connect(address).await {
@@ -264,7 +265,7 @@ impl Guarded {
     }
 }
 
-impl Service<Uri> for Guarded {
+impl Service<Uri> for GuardedConnector {
     type Response = TokioIo<TcpStream>;
     type Error = io::Error;
     type Future = BoxFuture<'static, io::Result<TokioIo<TcpStream>>>;
@@ -278,24 +279,25 @@ impl Service<Uri> for Guarded {
     }
 }
 
-/// A response's body that fails when nothing comes for as long as the guest said it would wait.
-struct Timely {
+/// A response's body that fails when no bytes come for the time `between`.
+struct BodyWithTimeout {
     body: hyper::body::Incoming,
     between: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
+    /// Made when the body is waited for.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl http_body::Body for Timely {
+impl http_body::Body for BodyWithTimeout {
     type Data = Bytes;
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            self.waiting = None;
+            self.timer = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::Hyper)));
         }
         let between = self.between;
-        let timer = self.waiting.get_or_insert_with(|| Box::pin(sleep(between)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(between)));
         timer.as_mut().poll(context).map(|()| Some(Err(Error::ConnectionReadTimeout)))
     }
 }

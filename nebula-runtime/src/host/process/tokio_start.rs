@@ -1,4 +1,4 @@
-//! Starting Tokio where the system is short of descriptors or threads.
+//! Starts Tokio, and ends the process with a clear error if the system has too few descriptors or threads for it.
 
 use std::{
     io,
@@ -9,11 +9,11 @@ use std::{
 
 use tokio::runtime::{Builder, Runtime};
 
-/// Builds a Tokio runtime, for a program's `main`. Where the system has no descriptor or thread for it, `give_up` ends the
+/// Builds a Tokio runtime, for a program's `main`. If the system has too few descriptors or threads, `give_up` ends the
 /// process.
 ///
-/// Tokio panics for some of these, and unwinding would then wait for the threads that it has started, which never end. So
-/// `give_up` is called where the panic begins.
+/// In some of these cases Tokio panics. Unwinding would then wait for the threads that Tokio has started, and these
+/// never end. So the panic hook calls `give_up`, before anything is unwound.
 pub fn start_tokio(builder: &mut Builder, give_up: fn(io::Error) -> !) -> Runtime {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |panic| give_up(shortage(panic))));
@@ -22,17 +22,17 @@ pub fn start_tokio(builder: &mut Builder, give_up: fn(io::Error) -> !) -> Runtim
     runtime
 }
 
-/// Whether this panic says that the system has no thread for a library that knows no other way to say it.
+/// Whether a library panicked because the system could not start a thread.
 #[must_use]
 pub fn lacks_threads(panic: &PanicHookInfo<'_>) -> bool {
     let message = panic.payload_as_str().unwrap_or_default();
-    // Tokio's, Rayon's and the standard library's own words.
+    // The messages of Tokio, Rayon and the standard library.
     ["OS can't spawn worker thread", "The global thread pool has not been initialized", "failed to spawn thread"]
         .iter()
         .any(|start| message.starts_with(start))
 }
 
-/// What the system has too few of: what it says now, or what the panic said.
+/// The system's error when it is asked for a descriptor and a thread now, or else the panic's message.
 #[must_use]
 pub fn shortage(panic: &PanicHookInfo<'_>) -> io::Error {
     let message = || panic.payload_as_str().unwrap_or("Tokio cannot be started").to_owned();

@@ -11,7 +11,8 @@ pub(crate) use stdin::Stdin;
 pub(crate) use stdout::{Stdout, WINDOW};
 use wasmtime_wasi::WasiCtxBuilder;
 
-/// Gives a guest that reads no stdin its streams. Its result is what it returns: what it prints is for the developer.
+/// Gives its standard streams to a guest whose result is its return value. Stdout goes to stderr, because all that such
+/// a guest prints is for its developer.
 pub(crate) fn give_output(wasi: &mut WasiCtxBuilder, stderr: &Stderr) {
     wasi.stdout(stderr.clone()).stderr(stderr.clone());
 }

@@ -1,4 +1,4 @@
-//! Stderr, into the log or to this process's own.
+//! A guest's stderr. It goes to the log, or to the stderr of this process.
 
 use std::{
     future::poll_fn,
@@ -19,10 +19,10 @@ use wasmtime_wasi::{
 use super::{lock::lock, stdout::WINDOW};
 use crate::{call::InvocationId, engine::WaitFlag, host::process::stderr};
 
-/// How much of a guest's stderr one invocation may put into the log.
+/// How many bytes of a guest's stderr are logged for one invocation.
 const MAX_LOGGED: usize = 64 << 10;
 
-/// A line of stderr longer than this is logged in pieces.
+/// A line of more bytes is logged in pieces.
 const MAX_LINE: usize = 4 << 10;
 
 /// Where a guest's stderr goes.
@@ -31,7 +31,7 @@ pub enum GuestStderr {
     /// To the log, line by line, with the invocation's id.
     #[default]
     Log,
-    /// To this process's own stderr, as it is: see [`stderr`](crate::stderr). A guest waits for its reader.
+    /// To the stderr of this process, unchanged: see [`stderr`](crate::stderr). A guest waits until there is room.
     Inherit,
 }
 
@@ -40,15 +40,18 @@ pub enum GuestStderr {
 pub(crate) struct Stderr {
     target: GuestStderr,
     logging: Arc<Mutex<Logging>>,
-    /// Whether its guest has been told that there is room, and has not used it. Other guests may have, by now.
+    /// Whether the guest has been told that there is room, and has not written since. It may write once, even if other
+    /// guests have used up the room.
     has_permit: bool,
-    /// Whether its guest waits for room. Nobody waits for the log.
+    /// Whether the guest waits for room. `None` if stderr goes to the log, because guests do not wait for the log.
     waits: Option<WaitFlag>,
 }
 
 struct Logging {
     id: InvocationId,
+    /// The beginning of the line that the guest is writing.
     line: BytesMut,
+    /// How many more bytes are logged for this invocation.
     left: usize,
 }
 
@@ -58,17 +61,17 @@ impl Stderr {
         Self { target, logging: Arc::new(Mutex::new(Logging::new(id))), has_permit: false, waits }
     }
 
-    /// Tells whether its guest waits for its reader.
+    /// A flag that says whether the guest waits for the reader of its stderr.
     pub(crate) fn waits(&self) -> Option<WaitFlag> {
         self.waits.clone()
     }
 
-    /// Ends the line that is being written, as the invocation has ended.
+    /// Logs the line that is being written, because the invocation has ended.
     pub(crate) fn end_line(&self) {
         lock(&self.logging).end_line();
     }
 
-    /// What is written from now on is another invocation's.
+    /// Begins to log for another invocation.
     pub(crate) fn pass_to(&self, id: &InvocationId) {
         *lock(&self.logging) = Logging::new(id);
     }

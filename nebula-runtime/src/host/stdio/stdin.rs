@@ -1,4 +1,4 @@
-//! Stdin, out of the event's body.
+//! A guest's stdin. It reads the event's body.
 
 use std::{
     future::poll_fn,
@@ -26,9 +26,12 @@ pub(crate) struct Stdin(Arc<Mutex<Reading>>);
 
 struct Reading {
     body: Body,
+    /// Bytes of the body that the guest has not read yet.
     ready: Bytes,
     ended: bool,
+    /// How many bytes the guest has read.
     read: u64,
+    /// Why the body broke off.
     failure: Option<InvokeError>,
 }
 
@@ -49,7 +52,7 @@ impl Stdin {
 }
 
 impl Reading {
-    /// Waits for bytes, for the end or for a failure.
+    /// Waits until there are bytes, or the body has ended or failed.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while self.ready.is_empty() && !self.ended {
             match ready!(Pin::new(&mut self.body).poll_frame(context)) {
@@ -85,7 +88,7 @@ impl InputStream for Stdin {
             return Ok(reading.take(size));
         }
         match (reading.ended, &reading.failure) {
-            // The event is broken, and so is whatever the guest would make of it: stop it here.
+            // A guest that has only a part of the event must not produce a result, so it is stopped.
             (_, Some(failure)) => Err(StreamError::trap(failure.detail())),
             (true, None) => Err(StreamError::Closed),
             (false, None) => Ok(Bytes::new()),

@@ -1,4 +1,4 @@
-//! Stdout, into the response's body.
+//! A guest's stdout. It becomes the response's body.
 
 use std::{
     future::poll_fn,
@@ -19,13 +19,13 @@ use wasmtime_wasi::{
 use super::lock::lock;
 use crate::call::{ErrorKind, InvokeError};
 
-/// How much output a guest may be ahead of its reader.
+/// How many bytes of output a guest may write before its reader takes them.
 pub(crate) const WINDOW: usize = 64 << 10;
 
-/// A guest's stdout on its way into a response's body. Clones share one buffer.
+/// The buffer between a guest's stdout and the response's body. Clones share one buffer.
 ///
-/// A full buffer makes the guest wait. Whoever empties the buffer polls the guest next, in the same task; one whose tasks are
-/// polled only when they are woken is woken then.
+/// A full buffer makes the guest wait. The task that empties the buffer then polls the guest. A guest with tasks of its
+/// own, which are polled only when they are woken, is also woken.
 #[derive(Clone)]
 pub(crate) struct Stdout(Arc<Mutex<Writing>>);
 
@@ -33,9 +33,9 @@ struct Writing {
     buffer: BytesMut,
     written: u64,
     limit: u64,
-    /// A guest's task that waits for room.
+    /// A task of the guest that waits for room.
     waiting: Option<Waker>,
-    /// Why the guest may write no more.
+    /// Why a write of the guest was refused.
     failure: Option<InvokeError>,
 }
 
@@ -44,7 +44,7 @@ impl Stdout {
         Self(Arc::new(Mutex::new(Writing { buffer: BytesMut::new(), written: 0, limit, waiting: None, failure: None })))
     }
 
-    /// What has been written and not been taken.
+    /// Takes the bytes out of the buffer.
     pub(crate) fn take(&self) -> Bytes {
         let mut writing = lock(&self.0);
         if let Some(waiting) = writing.waiting.take() {
@@ -53,17 +53,17 @@ impl Stdout {
         writing.buffer.split().freeze()
     }
 
-    /// Why the guest was told to write no more, where that did not stop it at once.
+    /// Why a write of the guest was refused, if that did not stop the guest at once.
     pub(crate) fn take_failure(&self) -> Option<InvokeError> {
         lock(&self.0).failure.take()
     }
 
-    /// How much has been written and not been taken.
+    /// How many bytes are in the buffer.
     pub(crate) fn len(&self) -> usize {
         lock(&self.0).buffer.len()
     }
 
-    /// How many bytes the guest has written in all.
+    /// How many bytes the guest has written altogether.
     pub(crate) fn written(&self) -> u64 {
         lock(&self.0).written
     }

@@ -1,14 +1,14 @@
 //! This process's stderr: the log, and what guests write there.
 //!
-//! Everything goes through one queue, and one thread writes it in order. The queue is there for the day on which stderr
-//! cannot be written: its disk is full, its reader has gone, or its pipe is open and nobody reads it. Then
+//! All of it goes through one queue, and one thread writes the queue in order. The queue matters when stderr cannot be
+//! written: its disk is full, its reader has gone, or its pipe is full because its reader does not read. Then
 //! - a **line of the log** neither waits nor fails. A line that finds the queue full, or that cannot be written, is
-//!   lost. Lost lines are counted ([`lines_lost`]). The log says how many there were when the queue has been written;
+//!   lost. Lost lines are counted ([`lines_lost`]). When the queue has been written, the log says how many were lost;
 //! - a **guest's output** ([`GuestStderr::Inherit`](crate::GuestStderr::Inherit)) makes the guest wait until there is
-//!   room. It is dropped only where writing fails.
+//!   room. Output is lost only if writing fails.
 //!
-//! A program gives [`log_writer`] to its subscriber of `tracing`, writes everything else by [`note`], and keeps a
-//! [`FlushAtExit`] in its `main`. The first line starts the thread, or [`start`] does so before.
+//! A program gives [`log_writer`] to its `tracing` subscriber, writes all else with [`note`], and keeps a
+//! [`FlushAtExit`] in its `main`. The first line starts the thread, unless [`start`] has started it before.
 
 mod queue;
 
@@ -26,36 +26,36 @@ use std::{
 use self::queue::{Queue, Target};
 
 /// How long a process that ends waits for its log to be written.
-const PATIENCE: Duration = Duration::from_secs(2);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a thread that panics waits for its message to be written: the panic may end the process.
-const PANIC_PATIENCE: Duration = Duration::from_millis(100);
+/// How long a thread that panics waits for its message to be written. It waits because the panic may end the process.
+const PANIC_TIMEOUT: Duration = Duration::from_millis(100);
 
 static QUEUE: Queue<Descriptor> = Queue::new(Descriptor);
 
-/// A writer for a subscriber of `tracing`: each write is one line of the log. It never waits and never fails.
+/// A writer for a `tracing` subscriber. Each write is one line of the log. It never waits and never fails.
 #[must_use]
 pub fn log_writer() -> impl io::Write {
     LogWriter
 }
 
-/// Writes a line that is no part of the log, such as the address that a server listens on. It always has room. Where
-/// stderr cannot be written, it is lost, and counted like a line of the log.
+/// Writes a line that is not part of the log, such as the address that a server listens on. There is always room for
+/// it. If stderr cannot be written, the line is lost and counted like a line of the log.
 pub fn note(line: impl Display) {
     QUEUE.note(format!("{line}\n").into_bytes());
 }
 
-/// Tells of a panic, for [`std::panic::set_hook`]: the standard library's own hook writes to stderr directly, and so waits
-/// for its reader.
+/// Writes a panic's message. Use it with [`std::panic::set_hook`], because the standard library's own hook writes to
+/// stderr directly and so waits for its reader.
 pub fn note_panic(panic: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let backtrace = Backtrace::capture();
     let shown = if backtrace.status() == BacktraceStatus::Captured { format!("\n{backtrace}") } else { String::new() };
     note(format_args!("thread '{}' {panic}{shown}", thread.name().unwrap_or("<unnamed>")));
-    QUEUE.flush(PANIC_PATIENCE);
+    QUEUE.flush(PANIC_TIMEOUT);
 }
 
-/// Starts the thread that writes, so that the first line need not.
+/// Starts the thread that writes stderr. Without this, the first line starts it.
 pub fn start() {
     QUEUE.start();
 }
@@ -66,41 +66,41 @@ pub fn lines_lost() -> u64 {
     QUEUE.lost()
 }
 
-/// Waits until all that has been put into the queue so far is written or lost.
+/// Waits until all lines and output so far are written or lost.
 pub async fn written() {
     let mark = QUEUE.mark();
     poll_fn(|context| QUEUE.poll_written(mark, context)).await;
 }
 
-/// Writes what guests wrote to stderr.
+/// Writes a guest's output to stderr.
 pub(crate) fn output(bytes: &[u8]) {
     QUEUE.output(bytes);
 }
 
-/// Whether guests may write more to stderr, or have to wait for its reader.
+/// Waits until guests may write to stderr.
 pub(crate) fn poll_room(context: &mut Context<'_>) -> Poll<()> {
     QUEUE.poll_room(context)
 }
 
-/// The same, for a guest that does not wait.
+/// Whether guests may write to stderr now.
 pub(crate) fn has_room() -> bool {
     QUEUE.has_room()
 }
 
-/// Empties the queue when it is dropped, at the end of `main`.
+/// Waits for the queue to be written when it is dropped, at the end of `main`.
 #[derive(Debug)]
 pub struct FlushAtExit {
     waits_for_reader: bool,
 }
 
 impl FlushAtExit {
-    /// For a process whose stderr is a log, such as a server. It waits for two seconds at most.
+    /// For a process whose stderr is a log, such as a server. It waits for at most two seconds.
     #[must_use]
-    pub fn within_patience() -> Self {
+    pub fn with_timeout() -> Self {
         Self { waits_for_reader: false }
     }
 
-    /// For a process whose stderr is output. It waits until its reader has read.
+    /// For a process whose stderr is output. It waits until the reader has read all of it.
     #[must_use]
     pub fn waiting_for_reader() -> Self {
         Self { waits_for_reader: true }
@@ -112,7 +112,7 @@ impl Drop for FlushAtExit {
         if self.waits_for_reader {
             QUEUE.wait_written(QUEUE.mark());
         }
-        QUEUE.flush(PATIENCE);
+        QUEUE.flush(EXIT_TIMEOUT);
     }
 }
 
@@ -136,14 +136,15 @@ impl Target for Descriptor {
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match io::stderr().write(bytes) {
-                // Others who have it open, a terminal's for example, may have made it so that writes do not wait.
+                // Another process that shares this stderr, such as one in the same terminal, may have made it
+                // non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait_until_writable()?,
                 written => return written,
             }
         }
     }
 
-    fn tell_lost(&self, lines: u64) {
+    fn report_lost(&self, lines: u64) {
         match lines {
             1 => tracing::warn!("1 line of the log was lost"),
             _ => tracing::warn!("{lines} lines of the log were lost"),

@@ -1,4 +1,4 @@
-//! A queue in front of something that may be slow to write, or fail.
+//! A queue in front of a target that may be slow to write to, or fail.
 
 use std::{
     collections::VecDeque,
@@ -12,55 +12,58 @@ use std::{
     time::Duration,
 };
 
-/// How many bytes of lines may wait to be written: as many as a busy server logs while its thread is not scheduled.
+/// How many bytes of lines may wait to be written. A busy server logs about this much while its thread is not
+/// scheduled.
 pub(super) const LINES_ROOM: usize = 1 << 20;
 
-/// How many bytes of output may wait before guests do.
+/// How many bytes of guests' output may wait to be written. Beyond that, guests wait.
 pub(super) const OUTPUT_ROOM: usize = 64 << 10;
 
-/// What a queue's thread writes to.
+/// The target that a queue's thread writes to.
 ///
 /// # Contract
-/// - Only one thread writes at a time, and without the queue's lock: both may take as long as they take.
+/// - Only one thread calls these methods at a time. It does not hold the queue's lock, so each call may take any time.
 pub(super) trait Target: Sync + 'static {
     /// Writes some of these bytes, as [`io::Write::write`] does.
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Tells that so many lines were lost, by a further line.
-    fn tell_lost(&self, lines: u64);
+    /// Reports that so many lines were lost, by putting a line into the queue.
+    fn report_lost(&self, lines: u64);
 }
 
-/// A queue and its thread, which goes on for as long as the process.
+/// A queue and its thread, which runs until the process ends.
 pub(super) struct Queue<T> {
     target: T,
     lost: AtomicU64,
     state: Mutex<State>,
-    /// The thread waits for it.
+    /// The queue's thread waits here for entries.
     has_entries: Condvar,
-    /// Threads wait for it, for something to be written or for the queue to be empty.
+    /// Other threads wait here until an entry is written or the queue is empty.
     progress: Condvar,
 }
 
 struct State {
     entries: VecDeque<Entry>,
-    /// How many bytes of lines have not been written yet, and how many of guests' output.
+    /// How many bytes of lines have not been written yet.
     line_bytes: usize,
+    /// How many bytes of guests' output have not been written yet.
     output_bytes: usize,
-    /// How many entries there have ever been, and how many of them are done with.
+    /// How many entries have ever been put into the queue.
     queued: u64,
+    /// How many of these have been written or lost.
     done: u64,
-    /// How many lines were lost that nobody has been told of.
-    untold: u64,
+    /// How many lines were lost and not yet reported.
+    unreported: u64,
     /// Whether the last write failed.
     failing: bool,
-    /// Whether only a part of a line has been written, so that the next one needs a beginning.
+    /// Whether the last line was written only in part, so that the next entry must begin with a line end.
     torn: bool,
     thread: Thread,
-    /// How many threads wait for something to be written.
+    /// How many threads wait until an entry is written.
     blocked: usize,
     /// Guests that wait for room.
     guests: Vec<Waker>,
-    /// Tasks that wait for something to be written.
+    /// Tasks that wait until an entry is written.
     flushing: Vec<Waker>,
 }
 
@@ -69,7 +72,7 @@ enum Thread {
     NotStarted,
     /// It waits for entries.
     Idle,
-    /// It writes, or will look for entries.
+    /// It writes, or it will check for entries before it waits again.
     Busy,
 }
 
@@ -86,7 +89,7 @@ impl<T> Queue<T> {
             output_bytes: 0,
             queued: 0,
             done: 0,
-            untold: 0,
+            unreported: 0,
             failing: false,
             torn: false,
             thread: Thread::NotStarted,
@@ -108,19 +111,19 @@ impl<T> Queue<T> {
         self.lost.load(Relaxed)
     }
 
-    /// What [`Queue::poll_written`] is to wait for: all that is in the queue now.
+    /// The mark of the last entry that is in the queue now, for [`Queue::poll_written`].
     pub(super) fn mark(&self) -> u64 {
         self.lock().queued
     }
 
-    /// Waits until all up to `mark` is written or lost.
+    /// Waits until all entries up to `mark` are written or lost.
     pub(super) fn poll_written(&self, mark: u64, context: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         let written = state.done >= mark;
         wait(&mut state.flushing, written, context)
     }
 
-    /// The same, on a thread that has nothing else to do.
+    /// Blocks until all entries up to `mark` are written or lost.
     pub(super) fn wait_written(&self, mark: u64) {
         let mut state = self.lock();
         state.blocked += 1;
@@ -128,9 +131,9 @@ impl<T> Queue<T> {
         wait.unwrap_or_else(PoisonError::into_inner).blocked -= 1;
     }
 
-    /// Waits until the queue is empty and all is told, for so long at most.
-    pub(super) fn flush(&self, patience: Duration) {
-        let wait = self.progress.wait_timeout_while(self.lock(), patience, |state| state.thread == Thread::Busy);
+    /// Blocks until the queue is empty and all lost lines are reported, but not longer than `timeout`.
+    pub(super) fn flush(&self, timeout: Duration) {
+        let wait = self.progress.wait_timeout_while(self.lock(), timeout, |state| state.thread == Thread::Busy);
         drop(wait.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -153,57 +156,57 @@ impl<T> Queue<T> {
 }
 
 impl<T: Target> Queue<T> {
-    /// Starts the thread, as the first entry would.
+    /// Starts the thread. Without this, the first entry starts it.
     pub(super) fn start(&'static self) {
-        self.write_on(self.lock());
+        self.wake_thread(self.lock());
     }
 
-    /// Puts a line at the end, or loses it where there is no room.
+    /// Puts a line at the end. The line is lost if there is no room.
     pub(super) fn line(&'static self, line: &[u8]) {
         let mut state = self.lock();
         if state.line_bytes.saturating_add(line.len()) > LINES_ROOM {
             return self.lose(&mut state);
         }
         state.push(Entry { bytes: line.to_vec(), is_line: true });
-        self.write_on(state);
+        self.wake_thread(state);
     }
 
-    /// Puts a line at the end, also where there is no room: of such lines there are few.
+    /// Puts a line at the end, even if there is no room, because such lines are few.
     pub(super) fn note(&'static self, line: Vec<u8>) {
         let mut state = self.lock();
         state.push(Entry { bytes: line, is_line: true });
-        self.write_on(state);
+        self.wake_thread(state);
     }
 
-    /// Puts a guest's output at the end, also where there is no room: the guest was told that there is. Several guests may
-    /// have been told at once, so the bound is exceeded by one write of each.
+    /// Puts a guest's output at the end, even if there is no room, because the guest has already been told that there
+    /// is. Several guests may have been told so at once; then the bound is exceeded by at most one write of each.
     pub(super) fn output(&'static self, bytes: &[u8]) {
         let mut state = self.lock();
         match state.entries.back_mut() {
-            // It is written with what stands before it, with one call of the system.
+            // One system call writes both.
             Some(Entry { bytes: last, is_line: false }) => {
                 last.extend_from_slice(bytes);
                 state.output_bytes += bytes.len();
             }
             _ => state.push(Entry { bytes: bytes.to_vec(), is_line: false }),
         }
-        self.write_on(state);
+        self.wake_thread(state);
     }
 
     fn lose(&self, state: &mut State) {
         self.lost.fetch_add(1, Relaxed);
-        state.untold += 1;
+        state.unreported += 1;
     }
 
-    /// Makes sure that what has been put into the queue is written.
-    fn write_on(&'static self, mut state: MutexGuard<'_, State>) {
+    /// Makes sure that the thread runs and writes the entries of the queue.
+    fn wake_thread(&'static self, mut state: MutexGuard<'_, State>) {
         match mem::replace(&mut state.thread, Thread::Busy) {
             Thread::Busy => {}
             Thread::Idle => self.has_entries.notify_one(),
             Thread::NotStarted => {
                 drop(state);
                 if thread::Builder::new().name("stderr".to_owned()).spawn(|| self.run()).is_err() {
-                    // The system has no thread to spare. Then it is written here, as it would be without a queue.
+                    // The system cannot start a thread, so this thread writes the entries.
                     self.drain().thread = Thread::NotStarted;
                     self.progress.notify_all();
                 }
@@ -221,15 +224,15 @@ impl<T: Target> Queue<T> {
         }
     }
 
-    /// Writes until the queue is empty and all is told.
+    /// Writes until the queue is empty and all lost lines are reported.
     fn drain(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         loop {
             if let Some(entry) = state.entries.pop_front() {
                 state = self.write_entry(state, &entry);
-            } else if let Some(lines) = state.take_untold() {
+            } else if let Some(lines) = state.take_unreported() {
                 drop(state);
-                self.target.tell_lost(lines);
+                self.target.report_lost(lines);
                 state = self.lock();
             } else {
                 return state;
@@ -248,7 +251,7 @@ impl<T: Target> Queue<T> {
         }
         let waiting = state.take_waiting();
         if !waiting.is_empty() {
-            // Without the lock: what is woken may put something into the queue.
+            // Without the lock, because a task that is woken may put an entry into the queue.
             drop(state);
             waiting.into_iter().for_each(Waker::wake);
             state = self.lock();
@@ -259,7 +262,7 @@ impl<T: Target> Queue<T> {
         state
     }
 
-    /// Writes an entry, on a line of its own where a part of another line stands before it.
+    /// Writes an entry. After a `torn` line, the entry begins with a line end.
     fn write(&self, entry: &Entry, torn: bool) -> Result<(), Failed> {
         if torn {
             self.write_all(b"\n").map_err(|_| Failed { torn })?;
@@ -267,7 +270,7 @@ impl<T: Target> Queue<T> {
         self.write_all(&entry.bytes).map_err(|written| Failed { torn: written > 0 && entry.is_line })
     }
 
-    /// Writes all of `bytes`, or says how many it has written.
+    /// Writes all of `bytes`. An error is the number of bytes that were written before it.
     fn write_all(&self, bytes: &[u8]) -> Result<(), usize> {
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
@@ -281,9 +284,9 @@ impl<T: Target> Queue<T> {
     }
 }
 
-/// An entry could not be written, or not all of it.
+/// An entry was not written, or only in part.
 struct Failed {
-    /// Whether a part of a line stands there now.
+    /// Whether the target now ends with a part of a line.
     torn: bool,
 }
 
@@ -309,12 +312,12 @@ impl State {
         if entry.is_line { &mut self.line_bytes } else { &mut self.output_bytes }
     }
 
-    /// How many lines were lost that are to be told of now: where writing fails, there is no point yet.
-    fn take_untold(&mut self) -> Option<u64> {
-        (self.untold > 0 && !self.failing).then(|| mem::take(&mut self.untold))
+    /// How many lost lines to report now. None are reported while writing fails.
+    fn take_unreported(&mut self) -> Option<u64> {
+        (self.unreported > 0 && !self.failing).then(|| mem::take(&mut self.unreported))
     }
 
-    /// The tasks that may have waited for a write that has just ended. Each looks again, and may wait on.
+    /// The tasks to wake after a write. Each checks again whether it must wait.
     fn take_waiting(&mut self) -> Vec<Waker> {
         let mut waiting = mem::take(&mut self.flushing);
         if self.has_room() {
@@ -324,9 +327,9 @@ impl State {
     }
 }
 
-/// Lets a task wait where it has to: its waker joins those that are waiting.
-fn wait(waiting: &mut Vec<Waker>, is_over: bool, context: &Context<'_>) -> Poll<()> {
-    if is_over {
+/// Returns `Ready` if `is_ready`. Otherwise it adds the task's waker to `waiting`.
+fn wait(waiting: &mut Vec<Waker>, is_ready: bool, context: &Context<'_>) -> Poll<()> {
+    if is_ready {
         return Poll::Ready(());
     }
     if !waiting.iter().any(|waiter| waiter.will_wake(context.waker())) {

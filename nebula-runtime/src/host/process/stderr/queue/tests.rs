@@ -5,11 +5,11 @@ use std::{
 
 use super::*;
 
-/// Something to write to whose writes wait, fail or go well as the test says.
+/// A target whose writes wait, fail or succeed, as the test says.
 struct Scripted {
     state: Mutex<Script>,
     changed: Condvar,
-    /// Where it tells of lost lines.
+    /// The queue to which it reports lost lines.
     queue: OnceLock<&'static Queue<&'static Scripted>>,
 }
 
@@ -25,7 +25,7 @@ enum Mode {
     Works,
     Waits,
     Fails,
-    /// Takes so many bytes, and fails from then on.
+    /// Writes so many bytes, and then fails.
     FailsAfter(usize),
 }
 
@@ -47,7 +47,7 @@ impl Target for &'static Scripted {
         Ok(taken)
     }
 
-    fn tell_lost(&self, lines: u64) {
+    fn report_lost(&self, lines: u64) {
         self.queue.get().unwrap().line(format!("lost {lines}\n").as_bytes());
     }
 }
@@ -67,7 +67,7 @@ impl Scripted {
     }
 }
 
-/// A queue, whose thread goes on to the end of the tests.
+/// A queue. Its thread runs until the tests end.
 fn queue(mode: Mode) -> &'static Queue<&'static Scripted> {
     let script = Script { mode, begun: 0, text: String::new() };
     let target = Scripted { state: script.into(), changed: Condvar::new(), queue: OnceLock::new() };
@@ -75,7 +75,7 @@ fn queue(mode: Mode) -> &'static Queue<&'static Scripted> {
     target.queue.get_or_init(|| Box::leak(Box::new(Queue::new(target))))
 }
 
-/// What is written, once all is.
+/// The text that the target has, once all entries are written.
 fn written(queue: &Queue<&'static Scripted>) -> String {
     queue.flush(Duration::from_secs(60));
     queue.target.text()
@@ -98,7 +98,7 @@ impl Woken {
 }
 
 #[test]
-fn what_is_put_in_is_written_in_order() {
+fn entries_are_written_in_order() {
     let queue = queue(Mode::Works);
     queue.line(b"line\n");
     queue.output(b"out");
@@ -108,7 +108,7 @@ fn what_is_put_in_is_written_in_order() {
 }
 
 #[test]
-fn a_line_that_finds_no_room_is_lost_and_told_of_once_when_all_is_written() {
+fn a_line_that_finds_no_room_is_lost_and_reported_once_when_the_queue_is_written() {
     let queue = queue(Mode::Waits);
     queue.line(b"first\n");
     queue.target.wait_until_writing();
@@ -124,7 +124,7 @@ fn a_line_that_finds_no_room_is_lost_and_told_of_once_when_all_is_written() {
 }
 
 #[test]
-fn lines_whose_writing_fails_are_lost_and_told_of_once_when_it_works_again() {
+fn lines_that_cannot_be_written_are_lost_and_reported_once_when_writing_works_again() {
     let queue = queue(Mode::Fails);
     queue.line(b"one\n");
     queue.line(b"two\n");
@@ -136,7 +136,7 @@ fn lines_whose_writing_fails_are_lost_and_told_of_once_when_it_works_again() {
 }
 
 #[test]
-fn a_line_of_which_a_part_is_written_is_lost_and_the_next_one_begins_anew() {
+fn a_line_that_is_written_in_part_is_lost_and_the_next_line_begins_on_a_new_one() {
     let queue = queue(Mode::FailsAfter(2));
     queue.line(b"first\n");
     assert_eq!(written(queue), "fi");
@@ -166,7 +166,7 @@ fn a_guest_waits_for_room_and_none_of_its_output_is_lost() {
 }
 
 #[test]
-fn who_waits_for_what_is_written_does_not_wait_for_what_comes_later() {
+fn waiting_for_a_mark_does_not_wait_for_later_entries() {
     let queue = queue(Mode::Waits);
     let woken = Arc::new(Woken::default());
     let waker = Arc::clone(&woken).into();
@@ -184,7 +184,7 @@ fn who_waits_for_what_is_written_does_not_wait_for_what_comes_later() {
 }
 
 #[test]
-fn nobody_waits_for_ever_for_what_cannot_be_written() {
+fn a_flush_ends_when_its_timeout_is_over() {
     let queue = queue(Mode::Waits);
     queue.line(b"line\n");
     queue.target.wait_until_writing();
