@@ -1,4 +1,4 @@
-//! One call of a guest, and what is kept for it.
+//! One call of a guest, and the values that are kept for it.
 
 use std::sync::Arc;
 
@@ -12,32 +12,32 @@ use crate::{
     host::GuestStderr,
 };
 
-/// What becomes of a call.
-pub(crate) type Answer = BoxFuture<'static, Result<Response, InvokeError>>;
+/// A running call. It is ready when the response begins.
+pub(crate) type CallFuture = BoxFuture<'static, Result<Response, InvokeError>>;
 
 /// One call of a guest.
 pub(crate) struct Call {
     pub(crate) invocation: Invocation,
     pub(crate) deployment: Arc<Deployment>,
-    /// How large a response may be that a guest of HTTP streams, in bytes, if that is limited.
+    /// The largest response that an HTTP handler may stream, if that is limited.
     pub(crate) max_stream: Option<ByteSize>,
-    /// When the call's own time began: that of loading is over.
+    /// When the call began. Loading the code was over then.
     pub(crate) began: Instant,
     pub(crate) stderr: GuestStderr,
-    /// To be kept until the guest has ended.
+    /// Kept until the guest has ended.
     pub(crate) held: Held,
 }
 
-/// What is kept until a guest has ended.
+/// The values that are kept until a guest has ended.
 pub(crate) struct Held {
-    /// What the layers attached to the invocation. Mostly to be dropped.
+    /// The values that layers attached to the invocation.
     pub(crate) guards: Guards,
-    /// Where the function was let in.
+    /// The place that the invocation has at the function's gate.
     pub(crate) place: Place,
 }
 
 impl Held {
-    /// Lets callers who queue for one of the places end `guest` from `due` on.
+    /// Lets a caller who queues for one of these places end `guest`, once `due` has passed.
     pub(super) fn register(&self, due: Instant, guest: &Arc<dyn Evictable>) -> Vec<Registration> {
         let mut registrations = vec![self.place.register(due, guest)];
         self.guards.each_place(&mut |place| registrations.push(place.register(due, guest)));

@@ -1,11 +1,11 @@
-//! What a command learns of its request: the meta-variables of CGI/1.1 (RFC 3875, section 4.1).
+//! Describes an HTTP request to a command, as the meta-variables of CGI/1.1 (RFC 3875, section 4.1).
 
 use http::{HeaderName, header};
 
 use crate::call::{Body, Event, Input, InvocationId};
 
-/// The environment that tells a command of its request. A bare event adds nothing to it: a program that is granted nothing
-/// sees an empty environment.
+/// The environment variables that describe the request to a command. An event that is not an HTTP request adds none:
+/// then a program that is granted no variables has an empty environment.
 pub(super) fn variables(event: &Event, id: &InvocationId) -> Variables {
     match event.input() {
         Input::Http(request) => of_request(request, event, id),
@@ -39,7 +39,7 @@ fn add_fields(variables: &mut Variables, fields: &http::HeaderMap) {
     }
 }
 
-/// Section 4.1.5: the path behind the function's name, decoded.
+/// Section 4.1.5: the decoded path after the function's name.
 fn path_info(arguments: &[String]) -> String {
     arguments.iter().fold(String::new(), |path, argument| path + "/" + argument)
 }
@@ -48,7 +48,7 @@ fn variable(name: &HeaderName) -> Option<String> {
     match *name {
         header::CONTENT_TYPE => Some("CONTENT_TYPE".to_owned()),
         header::CONTENT_LENGTH => Some("CONTENT_LENGTH".to_owned()),
-        // Programs take HTTP_PROXY for the proxy of their own requests (CVE-2016-5385).
+        // Left out, because programs use HTTP_PROXY as the proxy of their own requests (CVE-2016-5385).
         _ if name == "proxy" => None,
         _ => Some(format!("HTTP_{}", name.as_str().to_ascii_uppercase().replace('-', "_"))),
     }

@@ -1,4 +1,5 @@
-//! The content codings of a request's body (RFC 9110, section 8.4), for the kinds of guests that are given values and not octets.
+//! Decodes the content codings of a request's body (RFC 9110, section 8.4), for core and typed functions. The other
+//! kinds of guests get the body as it came.
 
 use std::io::{self, Read};
 
@@ -15,19 +16,20 @@ use tokio::task::yield_now;
 
 use crate::call::{ErrorKind, Input, InvokeError, too_large};
 
-/// The codings that are decoded, as a header's value.
+/// The codings that Nebula decodes, as the value of a header.
 const ACCEPTED: &str = "br, deflate, gzip, zstd";
 
-/// How many codings a body may have, one around the other. Each costs as much time as the limit of a request allows.
-const MOST: usize = 2;
+/// How many codings may be applied to a body, one after the other. Each may take as much time as a body of the largest
+/// size.
+const MAX_CODINGS: usize = 2;
 
-/// How many bytes are decoded before other tasks have their turn.
-const STEP: u64 = 64 << 10;
+/// How many bytes are decoded before other tasks may run.
+const DECODE_STEP: u64 = 64 << 10;
 
-/// All bytes of an event, or why there are none.
+/// All bytes of an event.
 type Collected = Result<Bytes, InvokeError>;
 
-/// One way to write fewer octets.
+/// A content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Brotli,
@@ -36,13 +38,13 @@ enum Coding {
     Zstd,
 }
 
-/// All bytes of an event, without the content codings of a request.
+/// Collects all bytes of an event, and decodes them if the event is a request with content codings.
 ///
 /// # Errors
-/// - [`ErrorKind::PayloadTooLarge`] past `limit` bytes, before or after decoding;
-/// - [`ErrorKind::InvalidInput`] where the body has a coding that is not decoded, or is not what its coding says, and
-///   whatever the body itself ends with.
-pub(super) fn whole(input: Input, limit: u64) -> Either<Ready<Collected>, BoxFuture<'static, Collected>> {
+/// - [`ErrorKind::PayloadTooLarge`] if the body has more than `limit` bytes before or after decoding;
+/// - [`ErrorKind::InvalidInput`] if the body has an unknown coding or cannot be decoded;
+/// - the body's own error if it breaks off.
+pub(super) fn decoded_body(input: Input, limit: u64) -> Either<Ready<Collected>, BoxFuture<'static, Collected>> {
     let codings = match &input {
         Input::Http(request) if !request.body().is_known_empty() => codings(request.headers()),
         _ => Ok(Vec::new()),
@@ -52,7 +54,7 @@ pub(super) fn whole(input: Input, limit: u64) -> Either<Ready<Collected>, BoxFut
         Err(refusal) => return Either::Left(ready(Err(refusal))),
     };
     match input.into_body().limited(limit).into_whole() {
-        // Most bodies are short, plain and here: they need no future of their own.
+        // Most bodies are short, complete and without a coding. They need no boxed future.
         Ok(bytes) if codings.is_empty() => Either::Left(ready(Ok(bytes))),
         Ok(bytes) => Either::Right(Box::pin(decode(codings, bytes, limit))),
         Err(body) => Either::Right(Box::pin(async move {
@@ -71,17 +73,17 @@ fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, InvokeError> {
             codings.extend(Coding::named(name)?);
         }
     }
-    if codings.len() > MOST {
+    if codings.len() > MAX_CODINGS {
         return Err(InvokeError::unsupported_coding(
             ACCEPTED,
-            format!("the body has more than {MOST} content codings"),
+            format!("the body has more than {MAX_CODINGS} content codings"),
         ));
     }
     Ok(codings)
 }
 
 async fn decode(codings: Vec<Coding>, mut body: Bytes, limit: u64) -> Collected {
-    // No octets are no body, in whatever coding.
+    // An empty body is empty in every coding.
     if body.is_empty() {
         return Ok(body);
     }
@@ -92,7 +94,7 @@ async fn decode(codings: Vec<Coding>, mut body: Bytes, limit: u64) -> Collected 
 }
 
 impl Coding {
-    /// The coding of this name (RFC 9110, section 8.4.1); `None` of the one that changes nothing.
+    /// The coding of this name (RFC 9110, section 8.4.1). `None` for `identity`, which changes nothing.
     fn named(name: &[u8]) -> Result<Option<Self>, InvokeError> {
         Ok(Some(match name.to_ascii_lowercase().as_slice() {
             b"identity" => return Ok(None),
@@ -119,18 +121,18 @@ impl Coding {
         }
     }
 
-    /// What was encoded. It takes little more memory than `limit`, however much that would be.
+    /// Decodes a body. It stops soon after `limit` bytes, so that a small body cannot fill the memory.
     async fn decode(self, encoded: &[u8], limit: u64) -> Result<Bytes, InvokeError> {
         let (mut rest, mut decoded) = (encoded, Vec::new());
         let mut decoder = self.decoder(&mut rest);
-        while decoder.by_ref().take(STEP).read_to_end(&mut decoded).map_err(|error| self.broken(error))? > 0 {
+        while decoder.by_ref().take(DECODE_STEP).read_to_end(&mut decoded).map_err(|error| self.broken(error))? > 0 {
             if decoded.len() as u64 > limit {
                 return Err(too_large(limit));
             }
             yield_now().await;
         }
         drop(decoder);
-        if rest.is_empty() { Ok(decoded.into()) } else { Err(self.broken(io::Error::other("octets behind the end"))) }
+        if rest.is_empty() { Ok(decoded.into()) } else { Err(self.broken(io::Error::other("octets after the end"))) }
     }
 
     fn decoder<'a>(self, encoded: &'a mut &[u8]) -> Box<dyn Read + Send + 'a> {
@@ -156,17 +158,17 @@ fn has_zlib_header(encoded: &[u8]) -> bool {
     first.is_some_and(|octets| octets % 31 == 0 && (octets >> 8) & 0xf == 8)
 }
 
-/// Reads one frame of Zstandard after the other.
+/// Reads the frames of a Zstandard body, one after the other.
 struct ZstdDecoder<'a, 'b> {
     encoded: &'a mut &'b [u8],
     frame: Option<FrameDecoder>,
 }
 
 impl ZstdDecoder<'_, '_> {
-    /// The largest window that a decoder of HTTP has to have (RFC 9659, section 3).
+    /// The largest window that a decoder for HTTP must support (RFC 9659, section 3).
     const WINDOW: u64 = 8 << 20;
 
-    /// Begins the next frame, or skips it where it is not of data.
+    /// Begins the next frame, or skips it if it holds no data.
     fn next_frame(&mut self) -> io::Result<()> {
         let mut frame = FrameDecoder::new();
         frame.set_max_window_size(Self::WINDOW);
@@ -200,7 +202,7 @@ impl Read for ZstdDecoder<'_, '_> {
     }
 }
 
-/// Reads what one frame holds; nothing at its end.
+/// Reads from one frame. Returns 0 at its end.
 fn read_frame(frame: &mut FrameDecoder, encoded: &mut &[u8], buffer: &mut [u8]) -> io::Result<usize> {
     while frame.can_collect() == 0 && !frame.is_finished() {
         frame.decode_blocks(&mut *encoded, BlockDecodingStrategy::UptoBlocks(1)).map_err(io::Error::other)?;
@@ -208,7 +210,7 @@ fn read_frame(frame: &mut FrameDecoder, encoded: &mut &[u8], buffer: &mut [u8]) 
     let read = frame.read(buffer)?;
     let stated = frame.get_checksum_from_data().filter(|_| read == 0 && !buffer.is_empty());
     if stated.is_some() && stated != frame.get_calculated_checksum() {
-        return Err(io::Error::other("the checksum is not that of the content"));
+        return Err(io::Error::other("the checksum does not match the content"));
     }
     Ok(read)
 }
@@ -227,7 +229,7 @@ mod tests {
         (Coding::Zstd, b"\x28\xb5\x2f\xfd\x24\x06\x31\0\0[2, 3]\xe0\xd7\x2c\xbf"),
     ];
 
-    /// As many bytes as the largest body of the tests.
+    /// The largest body of the tests, in bytes.
     const LIMIT: u64 = 1 << 16;
 
     fn decode(coding: Coding, encoded: &[u8], limit: u64) -> Result<Bytes, ErrorKind> {
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_that_of_what_was_encoded() {
+    fn the_limit_holds_for_the_decoded_body() {
         for (coding, encoded) in ENCODED {
             assert_eq!(decode(coding, encoded, 6), Ok(Bytes::from_static(b"[2, 3]")), "{coding:?}");
             assert_eq!(decode(coding, encoded, 5), Err(ErrorKind::PayloadTooLarge), "{coding:?}");
@@ -244,9 +246,9 @@ mod tests {
     }
 
     proptest! {
-        /// A decoder that panicked would end more than the one request.
+        /// A decoder must not panic.
         #[test]
-        fn what_is_damaged_is_decoded_or_refused(
+        fn a_damaged_body_is_decoded_or_refused(
             of in any::<Index>(), changes in vec((any::<Index>(), any::<u8>()), 0..4), behind in vec(any::<u8>(), 0..64),
         ) {
             let (coding, encoded) = *of.get(&ENCODED);

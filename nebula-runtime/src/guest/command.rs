@@ -1,4 +1,4 @@
-//! WASI commands: the event on stdin, the result on stdout.
+//! WASI commands: they read the event on stdin and write the result to stdout.
 
 use std::{
     future::{Future as _, poll_fn, ready},
@@ -17,11 +17,11 @@ use wasmtime::{InstancePre, Module, Store};
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, p1::WasiP1Ctx, p2, p3};
 
 use super::{
-    call::{Answer, Call, Held},
+    call::{Call, CallFuture, Held},
     cgi,
     core::Core,
     deployment::Deployment,
-    streaming::{self, Work},
+    streaming::{self, GuestBody},
     unlinkable::unlinkable,
 };
 #[cfg(feature = "compiler")]
@@ -37,7 +37,8 @@ use crate::{
 pub(crate) struct Command {
     engine: Arc<Engine>,
     instance: Instance,
-    /// Its functions of numbers, which are called where they are named: only a module can have some.
+    /// The command's numeric functions, which are called if the caller or the configuration names one. Only a module
+    /// has them.
     functions: Option<Arc<Core>>,
 }
 
@@ -75,8 +76,8 @@ impl Command {
         Self { engine, instance: Instance::Component(Arc::new(component)), functions: None }
     }
 
-    /// Runs the command; or one of its functions, where the caller or the configuration names one.
-    pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
+    /// Runs the command, or one of its functions if the caller or the configuration names one.
+    pub(super) fn call(self: Arc<Self>, call: Call) -> CallFuture {
         let config = &call.deployment.resolved.config;
         let Some(export) = call.invocation.function.export().or(config.export.as_deref()) else {
             return Box::pin(async move { self.start(call).await });
@@ -85,13 +86,13 @@ impl Command {
             Some(functions) => Arc::clone(functions).call(call),
             None => {
                 let name = call.invocation.function.name();
-                let detail = format!("function {name} is a command and has no export {export:?}: leave it out");
+                let detail = format!("function {name} is a command and has no export {export:?}; leave the export out");
                 Box::pin(ready(Err(InvokeError::new(ErrorKind::NotFound, detail))))
             }
         }
     }
 
-    /// Its functions of numbers, as a caller may name them.
+    /// The command's numeric functions.
     #[cfg(feature = "compiler")]
     pub(super) fn exports(&self) -> &[Export] {
         self.functions.as_ref().map_or(&[], |functions| &functions.exports)
@@ -121,7 +122,7 @@ impl Command {
         running.respond(immediate, config, time_limit.due(began)).await
     }
 
-    fn run(&self, mut wasi: WasiCtxBuilder, deployment: &Deployment, caller: Caller, began: Instant) -> Run {
+    fn run(&self, mut wasi: WasiCtxBuilder, deployment: &Deployment, caller: Caller, began: Instant) -> CommandFuture {
         let memory = deployment.resolved.limits.memory;
         match &self.instance {
             Instance::Module(pre) => {
@@ -129,7 +130,7 @@ impl Command {
                 let mut store = self.engine.store(wasi.build_p1(), memory, caller);
                 Box::pin(async move {
                     let ran = run_module(&pre, &mut store, began).await;
-                    ran.or_else(exited_well).map_err(|error| fault(error, &store))
+                    ran.or_else(success_if_exit_zero).map_err(|error| fault(error, &store))
                 })
             }
             Instance::Component(component) => {
@@ -138,15 +139,15 @@ impl Command {
                 let mut store = self.engine.store(system, memory, caller);
                 Box::pin(async move {
                     let ran = component.run(&mut store, began).await;
-                    ran.or_else(exited_well).map_err(|error| fault(error, &store))
+                    ran.or_else(success_if_exit_zero).map_err(|error| fault(error, &store))
                 })
             }
         }
     }
 }
 
-/// A command's whole run.
-type Run = BoxFuture<'static, Result<(), InvokeError>>;
+/// A running command. It is ready when the command has ended.
+type CommandFuture = BoxFuture<'static, Result<(), InvokeError>>;
 
 async fn run_module(
     pre: &InstancePre<Host<WasiP1Ctx>>,
@@ -173,29 +174,29 @@ impl Component {
                 store.run_concurrent(async move |accessor| command.wasi_cli_run().call_run(accessor).await).await??
             }
         };
-        // `run` returns a result without a payload: all it can say is that it failed.
+        // `run` returns a result without a payload, so the exit code is not known.
         ran.map_err(|()| I32Exit(1).into())
     }
 }
 
-fn exited_well(error: wasmtime::Error) -> wasmtime::Result<()> {
+fn success_if_exit_zero(error: wasmtime::Error) -> wasmtime::Result<()> {
     match error.downcast_ref() {
         Some(I32Exit(0)) => Ok(()),
         _ => Err(error),
     }
 }
 
-/// A command at work. What it read and wrote is noted in the report when it is dropped.
+/// A running command. When it is dropped, it notes in the report how many bytes the guest read and wrote.
 struct Running {
-    /// And what is kept for it; `None` once it has ended.
-    guest: Option<(Supervised<Run>, Held)>,
+    /// The guest, and the values that are kept for it. `None` when the guest has ended.
+    guest: Option<(Supervised<CommandFuture>, Held)>,
     stdin: Stdin,
     stdout: Stdout,
     report: ReportHandle,
 }
 
 impl Running {
-    /// Runs the guest until its response can begin: at its end, or once it has written enough.
+    /// Runs the guest until its response can begin: when the guest has ended or has written enough.
     async fn respond(
         mut self,
         immediate: bool,
@@ -206,7 +207,8 @@ impl Running {
         let failure = poll_fn(|context| self.poll_output(context, enough)).await.err();
         let report = self.report.clone();
         let output = self.stdout.take();
-        // A guest that wrote before it failed: whether the response had begun by then must not depend on the time between.
+        // If an `immediate` guest wrote before it failed, its response begins and then breaks off. Otherwise timing would
+        // decide whether the caller gets a response or an error.
         let failure = match failure {
             Some(failure) if output.is_empty() || !immediate => return Err(failure),
             failure => failure,
@@ -215,12 +217,12 @@ impl Running {
         let media_type = media_type(config, &output, whole);
         let body = match whole {
             true => Body::from(output),
-            false => streaming::body(Output { bytes: output, running: self, failure }, due, report.clone()),
+            false => streaming::body(OutputBody { bytes: output, running: self, failure }, due, report.clone()),
         };
         Ok(Response::new(media_type, body, report))
     }
 
-    /// Runs the guest until it has ended or `enough` bytes of output are there.
+    /// Runs the guest until it has ended or has written at least `enough` bytes that nobody has taken.
     fn poll_output(&mut self, context: &mut Context<'_>, enough: usize) -> Poll<Result<(), InvokeError>> {
         let Some((guest, _)) = &mut self.guest else {
             return Poll::Ready(Ok(()));
@@ -230,7 +232,7 @@ impl Running {
             Poll::Pending => Poll::Pending,
             Poll::Ready(ended) => {
                 self.guest = None;
-                // A guest whose event broke off, or whose output is too much, failed because of that.
+                // If the event broke off or the output was too large, that is why the guest failed.
                 let cause = self.stdin.take_failure().or_else(|| self.stdout.take_failure());
                 Poll::Ready(cause.map_or(ended, Err))
             }
@@ -247,14 +249,15 @@ impl Drop for Running {
     }
 }
 
-/// The output of a guest that had not ended when its response began.
-struct Output {
+/// The response's body of a guest that had not ended when its response began.
+struct OutputBody {
+    /// Output that was taken and not read yet.
     bytes: Bytes,
     failure: Option<InvokeError>,
     running: Running,
 }
 
-impl Work for Output {
+impl GuestBody for OutputBody {
     fn held(&self) -> Option<&Held> {
         self.running.guest.as_ref().map(|(_, held)| held)
     }
@@ -268,7 +271,7 @@ impl Work for Output {
     fn stop(self: Box<Self>) {}
 }
 
-impl http_body::Body for Output {
+impl http_body::Body for OutputBody {
     type Data = Bytes;
     type Error = InvokeError;
 
@@ -291,8 +294,8 @@ impl http_body::Body for Output {
     }
 }
 
-/// The configured media type, or the one that the output shows: JSON, other text, or octets. Of output that goes on, the
-/// beginning decides.
+/// The configured media type, or else the one that fits the output: JSON, other text, or octets. If the output is not
+/// `whole`, its beginning decides.
 fn media_type(config: &FunctionConfig, output: &[u8], whole: bool) -> HeaderValue {
     if let Some(Ok(configured)) = config.content_type.as_deref().map(HeaderValue::from_str) {
         return configured;
@@ -316,7 +319,7 @@ fn is_json(output: &[u8], whole: bool) -> bool {
 fn is_text(output: &[u8], whole: bool) -> bool {
     match std::str::from_utf8(output) {
         Ok(_) => true,
-        // A character that the end cuts in two.
+        // The output ends within a character.
         Err(error) => !whole && error.error_len().is_none(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::idle::Idle;
+use super::idle::IdleInstances;
 use crate::{
     call::{Caller, Deployed, Gate, Overload, Resolved},
     engine::TimeLimit,
@@ -11,17 +11,17 @@ use crate::{
     store::Manifest,
 };
 
-/// One version of a function, ready to be called.
+/// One version of a function, with all that is set up once to call it.
 pub(crate) struct Deployment {
     pub(crate) resolved: Resolved,
     pub(crate) manifest: Manifest,
     pub(crate) manifest_digest: Digest,
-    /// The function's own places.
+    /// The gate of the function's own `concurrency`.
     pub(crate) gate: Gate,
-    /// What its guests may reach.
+    /// The host services that the function is granted.
     pub(crate) services: Services,
-    /// Its instances that wait for their next request.
-    pub(crate) idle: OnceLock<Arc<Idle>>,
+    /// The instances that wait for their next request.
+    pub(crate) idle: OnceLock<Arc<IdleInstances>>,
 }
 
 impl Deployment {

@@ -1,10 +1,9 @@
-//! What a publish asks a guest.
+//! Describes a guest, for a publish.
 
 use super::recognise::Guest;
 use crate::function::{Export, Kind};
 
 impl Guest {
-    /// How it is called.
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Core(_) => Kind::Core,
@@ -14,7 +13,7 @@ impl Guest {
         }
     }
 
-    /// What can be called. `binary` is what the guest was loaded from.
+    /// The functions that can be called. `binary` is the module that the guest was loaded from.
     pub(crate) fn describe(&self, binary: &[u8]) -> Vec<Export> {
         match self {
             Self::Core(core) => core.exports.to_vec(),
@@ -34,7 +33,7 @@ impl Guest {
         }
     }
 
-    /// Why an export that is there cannot be called, if there is a reason.
+    /// Why an export that exists cannot be called. `None` if it can be called or does not exist.
     pub(crate) fn uncallable(&self, export: &str) -> Option<String> {
         match self {
             Self::Core(core) => core.uncallable(export),
@@ -42,7 +41,7 @@ impl Guest {
         }
     }
 
-    /// Whether its own standard lets an instance serve more than one call.
+    /// Whether an instance may serve more than one call. The standard that the guest implements decides that.
     pub(crate) fn is_reusable(&self) -> bool {
         matches!(self, Self::Http(http) if http.is_reusable())
     }

@@ -1,4 +1,4 @@
-//! Brings guests into memory: each once, off the async workers.
+//! Loads guests into memory. Each is loaded once, on a blocking thread.
 
 use std::{future::Future, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     store::{cache::cache, flight::SingleFlight},
 };
 
-/// The guests in memory: those used most recently stay.
+/// The guests in memory. The least recently used ones are dropped.
 pub(crate) struct Loader {
     source: Arc<Source>,
     loading: SingleFlight<Digest, Result<Guest, Arc<InvokeError>>>,
@@ -39,10 +39,11 @@ impl Loader {
         self.source.loaded.get(digest)
     }
 
-    /// The guest `digest`, from memory, or from where code comes from. `wasm` is asked for only where it is to be compiled.
+    /// The guest `digest`, from memory or else from the code source. `wasm` is awaited only if the module must be
+    /// compiled.
     ///
-    /// All callers that ask while it is being loaded wait for the same load, which goes on when they leave. A load that fails
-    /// is told to them, and the next caller begins another.
+    /// All callers that come while the guest is being loaded wait for the same load, which goes on when they leave. If
+    /// it fails, all of them get the error, and the next caller begins a new load.
     pub(crate) async fn load(
         &self,
         digest: Digest,
@@ -66,7 +67,7 @@ impl Source {
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<Guest, InvokeError> {
         let (engine, code) = self.code.load(Arc::clone(&self.engines), digest, wasm).await?;
-        // Linking a large component takes its time.
+        // Linking a large component takes too long for an async worker.
         let recognised = spawn_blocking(move || Guest::recognise(engine, code)).await;
         let guest = recognised.map_err(|panic| internal("linking the module failed", panic))??;
         self.loaded.insert(digest, guest.clone());

@@ -1,4 +1,4 @@
-//! The kinds of guests: how each is recognised, and how an event reaches it.
+//! The kinds of guests: how each is recognised and called.
 //!
 //! A kind is one file or folder with a type, its variant of [`Guest`], and one arm in `recognise.rs`.
 
@@ -12,6 +12,7 @@ mod deployment;
 mod describe;
 mod http;
 mod idle;
+mod idle_pool;
 mod loader;
 mod methods;
 mod number;
@@ -20,10 +21,9 @@ mod streaming;
 mod toolchain;
 mod typed;
 mod unlinkable;
-mod waiting;
 
 pub(crate) use self::{
-    call::{Answer, Call, Held},
+    call::{Call, CallFuture, Held},
     deployment::Deployment,
     loader::Loader,
     recognise::Guest,

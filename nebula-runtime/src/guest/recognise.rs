@@ -1,11 +1,11 @@
-//! Tells what kind of guest some code is.
+//! Recognises the kind of guest that loaded code is.
 
 use std::{future::ready, sync::Arc};
 
 use wasmtime::component::Component;
 
 use super::{
-    call::{Answer, Call},
+    call::{Call, CallFuture},
     command::Command,
     core::Core,
     http::Http,
@@ -19,7 +19,7 @@ use crate::{
     host,
 };
 
-/// Loaded code that can be called: one for each module, shared by all its invocations. Cheap to clone.
+/// A module that is loaded and can be called. All invocations of the module share it. Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Guest {
     Core(Arc<Core>),
@@ -29,10 +29,10 @@ pub(crate) enum Guest {
 }
 
 impl Guest {
-    /// Tells what kind of guest `code` is and makes it ready to be called.
+    /// Recognises the kind of guest that `code` is, and links it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidModule`] where it is of no kind, or imports what is not granted.
+    /// [`ErrorKind::InvalidModule`] if it is no kind of guest, or has an import that Nebula does not provide.
     pub(crate) fn recognise(engine: Arc<Engine>, code: Code) -> Result<Self, InvokeError> {
         Ok(match code {
             Code::Module(module) if module.get_export("_start").is_some() => {
@@ -43,14 +43,14 @@ impl Guest {
         })
     }
 
-    /// Calls it.
+    /// Calls the guest.
     ///
     /// # Contract, for each kind
-    /// - A fresh instance serves each call.
-    /// - What the call [holds](Held) is dropped when the guest has ended, and not before its instance is free.
+    /// - A fresh instance serves each call, unless an HTTP handler's configuration reuses instances.
+    /// - `Call::held` is dropped when the guest has ended, after its instance is freed.
     /// - Dropping the future, or the response's body, stops the guest and frees its instance.
-    /// - The call notes in the invocation's report what it measures.
-    pub(crate) fn call(self, call: Call) -> Answer {
+    /// - The call writes its measurements into the invocation's report.
+    pub(crate) fn call(self, call: Call) -> CallFuture {
         match self {
             Self::Core(core) => core.call(call),
             Self::Typed(typed) => Box::pin(async move { typed.call(call).await }),
@@ -63,7 +63,7 @@ impl Guest {
     }
 }
 
-/// Tells what kind of guest a component is by what it exports.
+/// Recognises the kind of guest that a component is by its exports.
 fn recognise_component(engine: Arc<Engine>, component: &Component) -> Result<Guest, InvokeError> {
     let pre = host::component_linker(&engine)?.instantiate_pre(component).map_err(unlinkable)?;
     let ty = component.component_type();
@@ -80,7 +80,7 @@ fn recognise_component(engine: Arc<Engine>, component: &Component) -> Result<Gue
         return Typed::new(engine, component, pre).map(Arc::new).map(Guest::Typed);
     };
     recognised.map_err(|error| {
-        let detail = "the component's export is not what its name and version stand for";
+        let detail = "the component's export does not have the type that its name and version stand for";
         InvokeError::new(ErrorKind::InvalidModule, detail).with_source(error)
     })
 }

@@ -1,7 +1,8 @@
-//! The body of a response that began before its guest had ended: reading it is what runs the guest.
+//! The body of a response that begins before its guest has ended. Reading the body runs the guest.
 //!
-//! Between two reads nobody runs the guest, and it may wait for its reader beyond its own timeout. Then a caller who
-//! queues for its place may end it, so it lives in a slot that both can reach.
+//! Between two reads nothing runs the guest, so a slow reader can keep it beyond its timeout. A caller who queues for
+//! the guest's place may then end the guest. So the guest is kept in a slot that both the reader and the caller can
+//! reach.
 
 use std::{
     pin::Pin,
@@ -16,26 +17,32 @@ use tokio::time::Instant;
 use super::Held;
 use crate::call::{Body, ErrorKind, Evictable, InvokeError, Outcome, Registration, ReportHandle};
 
-/// A response's body and the guest that makes it.
+/// A response's body that runs its guest.
 ///
 /// # Contract
-/// - Polling it runs the guest. Dropping it stops the guest, or lets it go on by itself where its reader has all of it.
-/// - What [`Work::held`] gives is dropped as soon as the guest has ended.
-pub(super) trait Work: http_body::Body<Data = Bytes, Error = InvokeError> + Send + Unpin + 'static {
-    /// What is kept for the guest; `None` once it has ended.
+/// - Polling it runs the guest. Dropping it stops the guest; if the reader has the whole response, the guest may go on
+///   in a task of its own.
+/// - The value of [`GuestBody::held`] is dropped as soon as the guest has ended.
+pub(super) trait GuestBody: http_body::Body<Data = Bytes, Error = InvokeError> + Send + Unpin + 'static {
+    /// The values that are kept for the guest. `None` when the guest has ended.
     fn held(&self) -> Option<&Held>;
 
     /// Notes that the guest waits for its reader until the next poll.
     fn pause(&mut self);
 
-    /// Stops the guest, whatever its reader has.
+    /// Stops the guest, even if the reader has the whole response.
     fn stop(self: Box<Self>);
 }
 
-/// The body of `work`, whose guest is past its time from `due` on, if that ever comes.
-pub(super) fn body(work: impl Work, due: Option<Instant>, report: ReportHandle) -> Body {
-    let state = Mutex::new(State::Waiting(Box::new(work), None));
-    Body::stream(Streaming { slot: Arc::new(Slot { state, report }), due, registrations: Vec::new(), is_over: false })
+/// The response's body that polls `body`. The guest's time is over at `due`; `None` means never.
+pub(super) fn body(body: impl GuestBody, due: Option<Instant>, report: ReportHandle) -> Body {
+    let state = Mutex::new(State::Waiting(Box::new(body), None));
+    Body::stream(StreamingBody {
+        slot: Arc::new(Slot { state, report }),
+        due,
+        registrations: Vec::new(),
+        is_over: false,
+    })
 }
 
 /// Why a guest was ended for another call.
@@ -43,36 +50,37 @@ const EVICTED: &str = "the function was past its timeout, waiting for its reader
 
 type FrameResult = Result<Frame<Bytes>, InvokeError>;
 
-struct Streaming<W: Work> {
-    slot: Arc<Slot<W>>,
+struct StreamingBody<B: GuestBody> {
+    slot: Arc<Slot<B>>,
     due: Option<Instant>,
-    /// With the gates whose places the guest holds. Made when it first waits for its reader.
+    /// The registrations with the gates whose places the guest holds. Made when the guest first waits for its reader.
     registrations: Vec<Registration>,
+    /// Whether the reader has the body's end or its error.
     is_over: bool,
 }
 
-struct Slot<W> {
-    state: Mutex<State<W>>,
+struct Slot<B> {
+    state: Mutex<State<B>>,
     report: ReportHandle,
 }
 
-enum State<W> {
-    /// Nobody runs the guest. The reader is woken when the guest is ended, if the reader waits for it.
-    Waiting(Box<W>, Option<Waker>),
-    /// Its reader runs it.
+enum State<B> {
+    /// Nothing runs the guest. If the reader waits for it, the waker wakes the reader when the guest is ended.
+    Waiting(Box<B>, Option<Waker>),
+    /// The reader runs the guest.
     Running,
-    /// Its reader runs it, and is to end it afterwards.
-    Unwanted,
-    /// It is gone.
+    /// The reader runs the guest, and must end it afterwards.
+    MarkedForEviction,
+    /// The guest is stopped: its place was needed, or its reader has left.
     Ended,
 }
 
-impl<W: Work> Slot<W> {
-    /// Takes the work out, to run it.
-    fn take(&self) -> Option<Box<W>> {
+impl<B: GuestBody> Slot<B> {
+    /// Takes the body out of the slot, to run it.
+    fn take(&self) -> Option<Box<B>> {
         let mut state = self.lock();
         match std::mem::replace(&mut *state, State::Running) {
-            State::Waiting(work, _) => Some(work),
+            State::Waiting(body, _) => Some(body),
             other => {
                 *state = other;
                 None
@@ -80,47 +88,47 @@ impl<W: Work> Slot<W> {
         }
     }
 
-    /// Puts the work back; gives it back where it is to be ended.
-    fn put(&self, work: Box<W>, reader: Option<Waker>) -> Result<(), Box<W>> {
+    /// Puts the body back into the slot. An error returns it to the reader, who must end it.
+    fn put(&self, body: Box<B>, reader: Option<Waker>) -> Result<(), Box<B>> {
         let mut state = self.lock();
-        // A guest that has ended by itself has no place any more: its reader may have what it has written.
-        if matches!(*state, State::Unwanted) && work.held().is_some() {
+        // A guest that has ended by itself holds no place any more, so the reader may read the rest of its output.
+        if matches!(*state, State::MarkedForEviction) && body.held().is_some() {
             *state = State::Ended;
-            return Err(work);
+            return Err(body);
         }
-        *state = State::Waiting(work, reader);
+        *state = State::Waiting(body, reader);
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<W>> {
-        // Every write is whole: there is nothing that a panic could break.
+    fn lock(&self) -> MutexGuard<'_, State<B>> {
+        // Every write replaces the whole state, so a poisoned lock is usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stops the guest for another call, and says so.
-    fn stop(&self, work: Box<W>) {
-        work.stop();
+    /// Stops the guest for another call, and logs it.
+    fn stop(&self, body: Box<B>) {
+        body.stop();
         let id = self.report.update(|report| report.id.clone());
         self.report.finish(Outcome::Failed(ErrorKind::Timeout));
-        // Its reader may never come back to be told.
+        // The log says it because the reader may never read again.
         tracing::warn!(%id, "{EVICTED}");
     }
 }
 
-impl<W: Work> Evictable for Slot<W> {
+impl<B: GuestBody> Evictable for Slot<B> {
     fn evict(&self) -> bool {
         let mut state = self.lock();
-        let (work, reader) = match std::mem::replace(&mut *state, State::Ended) {
-            State::Waiting(work, reader) => (work, reader),
-            State::Running | State::Unwanted => {
-                *state = State::Unwanted;
+        let (body, reader) = match std::mem::replace(&mut *state, State::Ended) {
+            State::Waiting(body, reader) => (body, reader),
+            State::Running | State::MarkedForEviction => {
+                *state = State::MarkedForEviction;
                 return false;
             }
             State::Ended => return true,
         };
-        // Ending a guest takes too long to be done under a lock.
+        // Ending a guest takes too long to do it under the lock.
         drop(state);
-        self.stop(work);
+        self.stop(body);
         if let Some(reader) = reader {
             reader.wake();
         }
@@ -128,77 +136,78 @@ impl<W: Work> Evictable for Slot<W> {
     }
 }
 
-impl<W: Work> Streaming<W> {
-    /// Notes that the guest waits for its reader now, if it has not ended.
-    fn pause(&mut self, work: &mut W) {
-        let Some(held) = work.held() else { return };
+impl<B: GuestBody> StreamingBody<B> {
+    /// Notes that the guest waits for its reader now, unless it has ended.
+    fn pause(&mut self, body: &mut B) {
+        let Some(held) = body.held() else { return };
         if let Some(due) = self.due.filter(|_| self.registrations.is_empty()) {
             let guest: Arc<dyn Evictable> = Arc::clone(&self.slot) as _;
             self.registrations = held.register(due, &guest);
         }
-        work.pause();
+        body.pause();
     }
 
-    /// Ends a guest whose place another call needed while the guest ran. What it has written by then is still read, and
-    /// if it has just ended by itself, that is its end.
-    fn end(&mut self, work: Box<W>, polled: Poll<Option<FrameResult>>) -> Poll<Option<FrameResult>> {
+    /// Ends a guest whose place another call needed while the guest ran. The reader still gets the output that the
+    /// guest has just written. If the guest has just ended by itself, the reader gets that end.
+    fn end(&mut self, body: Box<B>, polled: Poll<Option<FrameResult>>) -> Poll<Option<FrameResult>> {
         self.registrations.clear();
         match polled {
             Poll::Ready(None | Some(Err(_))) => {
                 self.is_over = true;
-                drop(work);
+                drop(body);
                 polled
             }
             Poll::Ready(Some(Ok(_))) => {
-                self.slot.stop(work);
+                self.slot.stop(body);
                 polled
             }
             Poll::Pending => {
-                self.slot.stop(work);
+                self.slot.stop(body);
                 Poll::Ready(self.evicted())
             }
         }
     }
 
-    /// What there is to read once the guest was ended for another call.
+    /// The next item of the body after the guest was ended for another call: the error once, and then the end.
     fn evicted(&mut self) -> Option<FrameResult> {
-        let is_told = std::mem::replace(&mut self.is_over, true);
+        let has_error = std::mem::replace(&mut self.is_over, true);
         self.registrations.clear();
-        (!is_told).then(|| Err(InvokeError::new(ErrorKind::Timeout, EVICTED)))
+        (!has_error).then(|| Err(InvokeError::new(ErrorKind::Timeout, EVICTED)))
     }
 }
 
-impl<W: Work> http_body::Body for Streaming<W> {
+impl<B: GuestBody> http_body::Body for StreamingBody<B> {
     type Data = Bytes;
     type Error = InvokeError;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<FrameResult>> {
-        let Some(mut work) = self.slot.take() else {
+        let Some(mut body) = self.slot.take() else {
             return Poll::Ready(self.evicted());
         };
-        let polled = Pin::new(&mut *work).poll_frame(context);
+        let polled = Pin::new(&mut *body).poll_frame(context);
         if let Poll::Ready(Some(Ok(_))) = polled {
-            self.pause(&mut work);
+            self.pause(&mut body);
         }
-        if work.held().is_none() {
+        if body.held().is_none() {
             self.registrations.clear();
         }
-        // A reader who waits for a guest that nobody can end needs no waking for that.
+        // Only a registered guest can be ended for another call, so only its reader must be woken for that.
         let reader = (polled.is_pending() && !self.registrations.is_empty()).then(|| context.waker().clone());
-        match self.slot.put(work, reader) {
+        match self.slot.put(body, reader) {
             Ok(()) => polled,
-            Err(unwanted) => self.end(unwanted, polled),
+            Err(marked) => self.end(marked, polled),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&*self.slot.lock(), State::Waiting(work, _) if work.is_end_stream())
+        matches!(&*self.slot.lock(), State::Waiting(body, _) if body.is_end_stream())
     }
 }
 
-impl<W: Work> Drop for Streaming<W> {
+impl<B: GuestBody> Drop for StreamingBody<B> {
     fn drop(&mut self) {
-        // Not with the last reference to the slot, which a caller that queues for its place may have for a moment.
+        // Drops the guest now. Otherwise it would live until the last reference to the slot is dropped, and a caller
+        // that queues for its place may hold one for a moment.
         let state = std::mem::replace(&mut *self.slot.lock(), State::Ended);
         drop(state);
     }

@@ -1,10 +1,10 @@
-//! The failure of code that imports more than it is given.
+//! The error for code whose imports Nebula does not provide.
 
 use wasmtime::UnknownImportError;
 
 use crate::call::{ErrorKind, InvokeError};
 
-/// The failure of a module that cannot be linked: it names what the module wants and does not get.
+/// The error for a module that cannot be linked. It names the import that Nebula does not provide.
 pub(super) fn unlinkable(error: wasmtime::Error) -> InvokeError {
     let detail = match error.downcast_ref::<UnknownImportError>() {
         Some(import) => format!(

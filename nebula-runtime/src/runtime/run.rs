@@ -11,7 +11,7 @@ use super::resolve::{no_answer, store_failure};
 use crate::{
     call::{ErrorKind, Invocation, InvokeError, Invoker, Place, Response, Start, too_large},
     function::{Digest, InvalidFunctionRef},
-    guest::{Answer, Call, Deployment, Guest, Held, Loader},
+    guest::{Call, CallFuture, Deployment, Guest, Held, Loader},
     host::GuestStderr,
     store::Store,
 };
@@ -101,7 +101,7 @@ impl Run {
         Ok(Ready { guest, place, began })
     }
 
-    fn call(&self, mut invocation: Invocation, deployment: Arc<Deployment>, ready: Ready) -> Answer {
+    fn call(&self, mut invocation: Invocation, deployment: Arc<Deployment>, ready: Ready) -> CallFuture {
         let Ready { guest, place, began } = ready;
         let resolved = &deployment.resolved;
         let own = resolved.config.limits.max_response.map(|_| resolved.limits.max_response);

@@ -8,8 +8,8 @@
 
 mod clock;
 mod flight;
+mod idle_pool;
 mod sync;
-mod waiting;
 
 /// How many orders of steps are tried for each test.
 const RUNS: usize = 5_000;

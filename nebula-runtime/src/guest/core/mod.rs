@@ -16,7 +16,7 @@ use wasmtime::{InstancePre, Linker, Module, ModuleExport, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use super::{
-    call::{Answer, Call},
+    call::{Call, CallFuture},
     methods,
     unlinkable::unlinkable,
 };
@@ -66,7 +66,7 @@ impl Core {
     }
 
     /// Not an `async fn`: that would carry the whole of `call`, which is large, beside the parts of it that are needed.
-    pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
+    pub(super) fn call(self: Arc<Self>, call: Call) -> CallFuture {
         if let Some(answer) = methods::instead_of_call(&call.invocation) {
             return Box::pin(ready(answer));
         }

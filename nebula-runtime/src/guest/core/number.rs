@@ -6,13 +6,13 @@ use bytes::Bytes;
 use wasmtime::{Val, ValType};
 
 use crate::function::quoted;
-use crate::guest::number::{Integer, Unfit, expected_float, read_float, read_float_name, write_float};
+use crate::guest::number::{Integer, NumberError, expected_float, read_float, read_float_name, write_float};
 
 /// A text that is not a number of the wanted type.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotANumber {
     expected: Number,
-    unfit: Unfit,
+    unfit: NumberError,
     got: String,
 }
 
@@ -37,10 +37,10 @@ impl Number {
         }
     }
 
-    fn read(self, text: &str) -> Result<Val, Unfit> {
+    fn read(self, text: &str) -> Result<Val, NumberError> {
         match self {
-            Self::I32 => Integer::S32.read(text).and_then(i32_of).ok_or(Unfit::OutOfRange),
-            Self::I64 => Integer::S64.read(text).and_then(i64_of).ok_or(Unfit::OutOfRange),
+            Self::I32 => Integer::S32.read(text).and_then(i32_of).ok_or(NumberError::OutOfRange),
+            Self::I64 => Integer::S64.read(text).and_then(i64_of).ok_or(NumberError::OutOfRange),
             Self::F32 => read_float(text).map(f32_of),
             Self::F64 => read_float(text).map(f64_of),
         }
@@ -113,7 +113,7 @@ pub(super) fn parse_json(json: &str, ty: Number) -> Result<Val, NotANumber> {
         true => serde_json::from_str::<String>(json).ok().and_then(|content| ty.read_string(&content)),
         false => return ty.read(json).map_err(|unfit| NotANumber { expected: ty, unfit, got: quoted(json) }),
     };
-    read.ok_or_else(|| NotANumber { expected: ty, unfit: Unfit::NotANumber, got: quoted(json) })
+    read.ok_or_else(|| NotANumber { expected: ty, unfit: NumberError::NotANumber, got: quoted(json) })
 }
 
 /// A number as JSON.

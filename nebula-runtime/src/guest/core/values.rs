@@ -20,7 +20,7 @@ pub(super) async fn params(
 ) -> Result<(Vec<Val>, u64), InvokeError> {
     let (input, arguments) = event.into_parts();
     if arguments.is_empty() {
-        let body = coding::whole(input, max_request).await?;
+        let body = coding::decoded_body(input, max_request).await?;
         return Ok((params_of_body(function, &body)?, body.len() as u64));
     }
     if !input.into_body().is_known_empty() {

@@ -1,5 +1,5 @@
-//! The rules of HTTP that Wasmtime does not check: a response has a final status, a body as long as it announces, and no
-//! body where its status allows none.
+//! Checks the rules of HTTP that Wasmtime does not check: a response has a final status, its body is as long as its
+//! `content-length` says, and it has no body if its status allows none.
 
 use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH, response::Parts};
 use wasmtime_wasi_http::Error;
@@ -9,32 +9,33 @@ use crate::call::{ErrorKind, InvokeError, ReportHandle};
 /// The rules that a response's head sets for its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Framing {
-    /// How long the body has to be, in bytes.
+    /// How many bytes the body must have.
     length: Option<u64>,
-    /// Whether nobody reads the body: the answer to HEAD has none, and some statuses allow none.
+    /// Whether the body is not sent: the response to HEAD has none, and some statuses allow none.
     pub(super) is_unread: bool,
 }
 
 impl Framing {
-    /// Takes the framing out of a response's head, whose request was one of HEAD or not.
+    /// Reads the framing from a response's head, and removes a `content-length` that its status does not allow.
+    /// `is_head` says whether the request's method is HEAD.
     ///
     /// # Errors
-    /// [`ErrorKind::GuestFault`] where the head is none that a response can have.
+    /// [`ErrorKind::GuestFault`] if the head breaks a rule of HTTP.
     pub(super) fn take(head: &mut Parts, is_head: bool) -> Result<Self, InvokeError> {
         let status = head.status;
         check_status(status)?;
         let announced = content_length(&head.headers)?;
         let is_unread = is_head || !allows_body(status);
-        // Both say how long the body of the answer to a GET would be (RFC 9110, section 8.6).
+        // In both cases, the field says how long the body of the response to a GET would be (RFC 9110, section 8.6).
         let is_exempt = is_head || status == StatusCode::NOT_MODIFIED;
         if matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) {
-            // The same section: a 204 must not have it. That of a 205 would be 0.
+            // The same section: a 204 must not have the field. In a 205, it could only be 0.
             head.headers.remove(CONTENT_LENGTH);
         }
         Ok(Self { length: announced.filter(|_| !is_exempt), is_unread })
     }
 
-    /// Whether a body of `written` bytes is as long as it has to be, so that more of it would be too much.
+    /// Whether a body of `written` bytes has exactly the length that it must have.
     pub(super) fn is_full(self, written: u64) -> bool {
         self.length == Some(written)
     }
@@ -50,36 +51,36 @@ impl Framing {
         self.length.filter(|length| written < *length).map_or(Ok(()), |length| Err(wrong_length(length, "shorter")))
     }
 
-    /// The fault behind `error`, with which Wasmtime ends a body of `written` bytes, where the fault is the body's length.
-    /// Wasmtime compares lengths too: it keeps excess bytes back, and ends a short body with an error.
+    /// The guest's fault if Wasmtime ends a body of `written` bytes with `error` because its length is wrong. Wasmtime
+    /// compares lengths, too: it keeps excess bytes back, and ends a short body with an error.
     ///
-    /// A short body is no fault of its own where the guest `has_failed`: it could not write the rest.
+    /// If the guest `has_failed`, a short body is no fault, because the guest could not write the rest.
     pub(super) fn failure(self, error: &Error, written: u64, has_failed: bool) -> Option<InvokeError> {
         match error {
             Error::HttpResponseBodySize(Some(tried)) if has_failed => self.check_part(*tried).err(),
             Error::HttpResponseBodySize(Some(tried)) => self.check_whole(*tried).err(),
-            // The guest said that the body was whole, or gave it up.
+            // The guest ended the body, or gave it up.
             Error::HttpProtocolError => self.check_whole(written).err(),
             _ => None,
         }
     }
 
-    /// Whether `error` is of no account: nobody reads the body, and its length is not held against the guest.
-    pub(super) fn forgives(self, error: &Error) -> bool {
+    /// Whether to ignore `error`: it is about the length of a body that is not sent and whose length does not count.
+    pub(super) fn ignores(self, error: &Error) -> bool {
         let is_of_length = matches!(error, Error::HttpResponseBodySize(_) | Error::HttpProtocolError);
         self.is_unread && self.length.is_none() && is_of_length
     }
 }
 
-/// Notes in the log that a guest broke the rules of HTTP: its client may not be there to be told, or have had the head of
-/// the response already.
+/// Logs that a guest broke the rules of HTTP. The log says it because the client may have gone, or may already have the
+/// head of the response.
 pub(super) fn logged(failure: InvokeError, report: &ReportHandle) -> InvokeError {
     let id = report.update(|report| report.id.clone());
     tracing::warn!(%id, "{failure}");
     failure
 }
 
-/// Anything below 200 announces a further response, and 600 and above mean nothing (RFC 9110, section 15).
+/// A status below 200 announces a further response, and one above 599 has no meaning (RFC 9110, section 15).
 fn check_status(status: StatusCode) -> Result<(), InvokeError> {
     if (200..=599).contains(&status.as_u16()) {
         return Ok(());
@@ -129,14 +130,14 @@ mod tests {
 
     #[test]
     fn the_status_and_the_method_decide_whether_there_is_a_body_and_whether_its_length_counts() {
-        let (held, exempt) = (Some(9), None);
+        let (checked, exempt) = (Some(9), None);
         let cases = [
-            ((200, false), (held, false, true)),
-            ((599, false), (held, false, true)),
+            ((200, false), (checked, false, true)),
+            ((599, false), (checked, false, true)),
             ((200, true), (exempt, true, true)),
-            ((204, false), (held, true, false)),
+            ((204, false), (checked, true, false)),
             ((204, true), (exempt, true, false)),
-            ((205, false), (held, true, false)),
+            ((205, false), (checked, true, false)),
             ((304, false), (exempt, true, true)),
         ];
         for ((status, is_head), (length, is_unread, is_kept)) in cases {
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_is_not_final_and_a_length_that_is_no_number_are_named() {
+    fn an_error_names_a_status_that_is_not_final_and_a_length_that_is_not_a_number() {
         for status in [100, 101, 103, 199, 600, 999] {
             let expected = format!("the function answered with the status {status}; expected one from 200 to 599");
             assert_eq!(framing(status, &[], false), Err(expected));

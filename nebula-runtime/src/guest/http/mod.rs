@@ -1,9 +1,9 @@
-//! HTTP handlers: `wasi:http/incoming-handler` 0.2 and `wasi:http/handler` 0.3. The request goes in as it came, the
-//! response comes out as the guest makes it, and both bodies stream.
+//! HTTP handlers: `wasi:http/incoming-handler` 0.2 and `wasi:http/handler` 0.3. The guest gets the request as it came,
+//! and the caller gets the response as the guest makes it. Both bodies are streamed.
 
-mod answer;
 mod framing;
 mod request;
+mod response;
 mod running;
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use running::{Head, Running, Terms};
+use running::{HeadResult, ResponseRules, Running};
 use tokio::{sync::oneshot, time::Instant};
 use wasmtime::Store;
 use wasmtime_wasi_http::{
@@ -26,9 +26,9 @@ use wasmtime_wasi_http::{
 };
 
 use super::{
-    call::{Answer, Call},
+    call::{Call, CallFuture},
     deployment::Deployment,
-    idle::{Idle, Instance},
+    idle::{IdleInstances, Instance},
 };
 use crate::{
     call::{Caller, ErrorKind, Invocation, InvokeError},
@@ -50,8 +50,8 @@ enum Handler {
     Concurrent(ServicePre<Host<System>>),
 }
 
-/// No instance waits for longer, and a clock can still tell when that is.
-const FOREVER: Duration = Duration::from_hours(24 * 365);
+/// The longest time for which an instance waits for its next request. A longer `idle` may be too long for a clock.
+const MAX_IDLE: Duration = Duration::from_hours(24 * 365);
 
 impl Http {
     pub(super) fn plain(engine: Arc<Engine>, pre: ComponentPre) -> wasmtime::Result<Self> {
@@ -62,8 +62,8 @@ impl Http {
         Ok(Self { engine, handler: Arc::new(Handler::Concurrent(ServicePre::new(pre)?)) })
     }
 
-    /// Not an `async fn`: that would carry the whole of `call`, which is large, and the futures of both ways.
-    pub(super) fn call(self: Arc<Self>, call: Call) -> Answer {
+    /// Not an `async fn`, because its future would hold all of `call`, which is large.
+    pub(super) fn call(self: Arc<Self>, call: Call) -> CallFuture {
         let caller = Caller::of(&call.invocation);
         let time_limit = call.deployment.time_limit(&caller);
         let Call { invocation, deployment, max_stream, began, stderr, held } = call;
@@ -78,8 +78,12 @@ impl Http {
             Err(error) => return Box::pin(ready(Err(error))),
         };
         let is_head = request.method() == http::Method::HEAD;
-        let terms =
-            Terms { is_head, max: max_stream.map(|max| max.as_u64()), due: time_limit.due(began), after_response };
+        let rules = ResponseRules {
+            is_head,
+            max: max_stream.map(|max| max.as_u64()),
+            due: time_limit.due(began),
+            after_response,
+        };
         let idle = self.idle(&deployment);
         Box::pin(async move {
             let mut instance = match idle.as_ref().and_then(|idle| idle.take(began, &caller)) {
@@ -102,41 +106,42 @@ impl Http {
                 Ok(())
             });
             let guest = supervise(guest, began, time_limit, report.clone()).with_reader(waits);
-            let mut running = Running::new((guest, reading), held, upload, terms, report);
+            let mut running = Running::new((guest, reading), held, upload, rules, report);
             let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
-            answer::respond(running, head).await
+            response::respond(running, head).await
         })
     }
 
-    /// Whether its standard lets an instance serve more than one request.
+    /// Whether an instance may serve more than one request. The version of WASI decides that.
     #[cfg(feature = "compiler")]
     pub(super) fn is_reusable(&self) -> bool {
         matches!(&*self.handler, Handler::Concurrent(_))
     }
 
-    /// The waiting instances of a deployment that reuses them.
-    fn idle(&self, deployment: &Deployment) -> Option<Arc<Idle>> {
+    /// The waiting instances of a deployment, if its configuration reuses instances.
+    fn idle(&self, deployment: &Deployment) -> Option<Arc<IdleInstances>> {
         let (Some(reuse), Handler::Concurrent(_)) = (deployment.resolved.config.reuse, &*self.handler) else {
             return None;
         };
         let idle = deployment.idle.get_or_init(|| {
-            let reuse = Reuse { idle: reuse.idle.min(FOREVER), ..reuse };
-            Arc::new(Idle::new(Arc::clone(&self.engine), reuse))
+            let reuse = Reuse { idle: reuse.idle.min(MAX_IDLE), ..reuse };
+            Arc::new(IdleInstances::new(Arc::clone(&self.engine), reuse))
         });
         Some(Arc::clone(idle))
     }
 }
 
-/// A request on its way to a guest, and what comes back.
+/// A request for a guest, and the channels for its response.
 struct Exchange {
     request: http::Request<WasiBody>,
-    answer: oneshot::Sender<Head>,
-    /// Ends when the response has been read, or its reader has gone.
+    /// Takes the response.
+    answer: oneshot::Sender<HeadResult>,
+    /// Closes when the response has been read, or its reader has gone.
     read: oneshot::Receiver<()>,
 }
 
 impl Handler {
-    /// Runs the guest to its end, which may be long after it has answered.
+    /// Runs the guest until it ends, which may be long after its response.
     async fn run(&self, instance: &mut Instance, exchange: Exchange, began: Instant) -> wasmtime::Result<()> {
         match self {
             Self::Plain(pre) => run_plain(pre, &mut instance.store, exchange, began).await,
@@ -169,13 +174,13 @@ async fn run_plain(
     let is_secure = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
     let request = view.new_incoming_request(if is_secure { Scheme::Https } else { Scheme::Http }, request)?;
     let answer = view.new_response_outparam_from_callback(move |head| {
-        // Whoever waited for it may be gone.
-        drop(answer.send(head.map_err(|code| refused(&code))));
+        // The caller may be gone.
+        drop(answer.send(head.map_err(|code| answered_with_error(&code))));
     })?;
     proxy.wasi_http_incoming_handler().call_handle(store, request, answer).await
 }
 
-/// Gives back whether the guest takes a further call.
+/// Returns whether the guest can take a further call.
 async fn run_concurrent(
     service: &Service,
     store: &mut Store<Host<System>>,
@@ -189,21 +194,21 @@ async fn run_concurrent(
         });
         let head = match service.handle(accessor, request).await? {
             Ok(response) => Ok(accessor.with(|host| response.into_http(host, sent))?),
-            Err(code) => Err(refused(&code)),
+            Err(code) => Err(answered_with_error(&code)),
         };
         drop(answer.send(head));
-        // The tasks that write the body, and what else the guest has to do.
+        // Waits for the guest's tasks: those that write the body, and others.
         poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-        // Trailers that nobody but the host holds any more still pass through the store.
+        // The response's trailers pass through the store even after the guest's tasks have ended.
         let _ = read.await;
-        // A guest that takes no call now never will, for nothing of it goes on.
+        // None of the guest's tasks is left, so a guest that cannot take a call now never can.
         let takes_more = poll_fn(|context| accessor.poll_ready_for_concurrent_call(handler, context));
         Ok(takes_more.now_or_never().is_some())
     });
     ran.await?
 }
 
-/// The failure of a guest that answered with an error code instead of a response.
-fn refused(code: &impl std::fmt::Debug) -> InvokeError {
+/// The error for a guest that answered with an error code instead of a response.
+fn answered_with_error(code: &impl std::fmt::Debug) -> InvokeError {
     InvokeError::new(ErrorKind::GuestFault, format!("the function answered with an error and no response: {code:?}"))
 }

@@ -1,4 +1,4 @@
-//! An event as the request that a guest sees.
+//! Turns an event into the request that a guest gets.
 
 use std::{
     net::IpAddr,
@@ -23,18 +23,18 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::call::{Body, ErrorKind, Event, Input, InvokeError};
 
-/// What a path's segment need not escape (RFC 3986, section 2.3).
+/// The characters to escape in a path's segment: all but the unreserved ones (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// How far a request's body was read, and whether it broke off.
+/// How many bytes of a request's body were read, and whether the body broke off.
 #[derive(Default)]
-pub(super) struct Upload {
+pub(super) struct UploadProgress {
     read: AtomicU64,
     failure: Mutex<Option<InvokeError>>,
 }
 
-/// The request of an event, with a body of at most `limit` bytes, and what becomes of that.
-pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBody>, Arc<Upload>), InvokeError> {
+/// The request of an event, and the progress of its body, which may have at most `limit` bytes.
+pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBody>, Arc<UploadProgress>), InvokeError> {
     let (mount, client) = (event.mount().to_owned(), event.client());
     let (input, arguments) = event.into_parts();
     let request = match input {
@@ -49,20 +49,21 @@ pub(super) fn request(event: Event, limit: u64) -> Result<(http::Request<WasiBod
             request
         }
     };
-    let upload = Arc::<Upload>::default();
+    let upload = Arc::<UploadProgress>::default();
     let (mut parts, body) = request.into_parts();
     parts.uri = absolute(parts.uri, parts.headers.get(HOST));
-    let body = Intake { body: body.limited(limit), upload: Arc::clone(&upload) };
+    let body = RequestBody { body: body.limited(limit), upload: Arc::clone(&upload) };
     Ok((http::Request::from_parts(parts, body.boxed_unsync()), upload))
 }
 
-/// A bare event as a request: what has a body is posted, what has only arguments is asked for.
+/// The request for an event that is not an HTTP request. The method is GET if the event has only arguments, and POST
+/// otherwise.
 fn bare(body: Body, media_type: Option<HeaderValue>, arguments: &[String]) -> Result<http::Request<Body>, InvokeError> {
     let asked = body.is_known_empty() && !arguments.is_empty();
     let segments = arguments.iter().map(|argument| utf8_percent_encode(argument, ESCAPED).to_string());
     let path = "/".to_owned() + &segments.collect::<Vec<_>>().join("/");
     let path: PathAndQuery = path.parse().map_err(|error| {
-        InvokeError::new(ErrorKind::InvalidInput, "the arguments make no path of a request").with_source(error)
+        InvokeError::new(ErrorKind::InvalidInput, "the arguments cannot be the path of a request").with_source(error)
     })?;
     let mut request = http::Request::new(body);
     *request.method_mut() = if asked { Method::GET } else { Method::POST };
@@ -73,8 +74,8 @@ fn bare(body: Body, media_type: Option<HeaderValue>, arguments: &[String]) -> Re
     Ok(request)
 }
 
-/// Makes the request that of a function mounted there. It has the rest of the path, and a field with the prefix that was
-/// taken off. That begins with the prefix of a proxy `before` this server.
+/// Takes the prefix `mount` off the request's path, and adds it to the field `x-forwarded-prefix`. If a proxy stands
+/// `before` this server, the field begins with the prefix that the proxy has taken off.
 fn mount_below(mount: &str, before: bool, request: &mut http::Request<Body>) -> Result<(), InvokeError> {
     const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
@@ -99,15 +100,15 @@ fn mount_below(mount: &str, before: bool, request: &mut http::Request<Body>) -> 
     Ok(())
 }
 
-/// The same address with another path. A whole URL stays one.
+/// The URI with another path.
 fn with_path(uri: &Uri, path: PathAndQuery) -> Uri {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(path);
-    // A path can replace a path.
+    // This cannot fail, because a path replaces a path.
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-/// Adds what the server knows of the request's way: from whom, to which host and by which scheme it came.
+/// Adds the forwarding fields: the client's address, the host and the scheme of the request.
 fn forward(client: Option<IpAddr>, request: &mut http::Request<Body>) {
     const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
     const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -116,9 +117,9 @@ fn forward(client: Option<IpAddr>, request: &mut http::Request<Body>) {
     let Some(client) = client else { return };
     let is_secure = request.uri().scheme() == Some(&Scheme::HTTPS);
     let headers = request.headers_mut();
-    // These and the prefix.
+    // Room for these three fields and the prefix.
     headers.reserve(4);
-    // A proxy before this server has begun the list.
+    // A proxy before this server may have begun the list.
     let before = headers.get(FOR).and_then(|list| list.to_str().ok());
     let list = before.map_or_else(|| client.to_string(), |before| format!("{before}, {client}"));
     if let Ok(list) = HeaderValue::try_from(list) {
@@ -130,7 +131,7 @@ fn forward(client: Option<IpAddr>, request: &mut http::Request<Body>) {
     }
 }
 
-/// The same address with a scheme and an authority, which `wasi:http` wants to be there.
+/// The URI with a scheme and an authority, which `wasi:http` requires.
 fn absolute(uri: Uri, host: Option<&HeaderValue>) -> Uri {
     if uri.authority().is_some() && uri.scheme().is_some() {
         return uri;
@@ -140,12 +141,12 @@ fn absolute(uri: Uri, host: Option<&HeaderValue>) -> Uri {
     parts.scheme = Some(Scheme::HTTP);
     parts.authority = parts.authority.or(host).or_else(|| Some(Authority::from_static("localhost")));
     parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
-    // With all three parts there is nothing to refuse.
+    // This cannot fail, because the URI has all three parts.
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-impl Upload {
-    /// How many bytes the guest was given.
+impl UploadProgress {
+    /// How many bytes the guest has read.
     pub(super) fn read(&self) -> u64 {
         self.read.load(Relaxed)
     }
@@ -156,18 +157,18 @@ impl Upload {
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<InvokeError>> {
-        // One whole value: there is nothing that a panic could break.
+        // Every write replaces the whole value, so a poisoned lock is usable.
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request's body on its way to the guest.
-struct Intake {
+/// The request's body that the guest reads.
+struct RequestBody {
     body: Body,
-    upload: Arc<Upload>,
+    upload: Arc<UploadProgress>,
 }
 
-impl http_body::Body for Intake {
+impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -200,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mounted_function_sees_the_rest_of_the_path_and_what_was_taken_off() {
+    fn a_mounted_function_sees_the_rest_of_the_path_and_the_prefix() {
         let cases = [
             ("/api/f", "/api/f", "/"),
             ("/api/f", "/api/f/", "/"),

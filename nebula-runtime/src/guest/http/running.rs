@@ -1,4 +1,4 @@
-//! A guest at work on a request, and after it.
+//! A guest that serves a request, or goes on after its response.
 
 use std::{
     future::Future as _,
@@ -12,72 +12,78 @@ use http_body_util::BodyExt as _;
 use tokio::{runtime::Handle, sync::oneshot, time::Instant};
 use wasmtime_wasi_http::WasiBody;
 
-use super::request::Upload;
+use super::request::UploadProgress;
 use crate::{
     call::{AfterResponse, ErrorKind, Evictable, InvokeError, ReportHandle},
     engine::Supervised,
     guest::Held,
 };
 
-/// A response's head, and its body on its way; or why the guest made none.
-pub(super) type Head = Result<http::Response<WasiBody>, InvokeError>;
+/// A response with a body that is still being written, or the reason why the guest made no response.
+pub(super) type HeadResult = Result<http::Response<WasiBody>, InvokeError>;
 
-/// A guest at work. What it read and wrote is noted in the report when it is dropped.
+/// A running guest. When it is dropped, it notes in the report how many bytes the guest read and wrote.
 ///
-/// It is run by whoever waits for its response, and then by whoever reads that: it needs no task of its own, and stops
-/// when nobody wants its response any more.
+/// The caller that waits for the response runs the guest, and then the reader of the response does. So the guest needs
+/// no task of its own, and it stops when its caller or reader leaves.
 pub(super) struct Running {
-    /// And what is kept for it; `None` once it has ended.
+    /// The guest, and the values that are kept for it. `None` when the guest has ended.
     pub(super) guest: Option<(Guest, Held)>,
-    /// Dropped when the response has been read: the guest's store waits for that.
+    /// Dropped when the response has been read. The guest's future waits for that.
     pub(super) reading: Option<oneshot::Sender<()>>,
+    /// Why the guest failed.
     pub(super) failure: Option<InvokeError>,
-    pub(super) terms: Terms,
-    pub(super) upload: Arc<Upload>,
+    pub(super) rules: ResponseRules,
+    pub(super) upload: Arc<UploadProgress>,
+    /// How many bytes of the response's body the guest has written.
     pub(super) written: u64,
     pub(super) report: ReportHandle,
 }
 
 pub(super) type Guest = Supervised<BoxFuture<'static, Result<(), InvokeError>>>;
 
-/// What a response is held to, and its guest.
+/// The rules for a response and its guest.
 #[derive(Clone, Copy)]
-pub(super) struct Terms {
-    /// Whether it answers a request of HEAD.
+pub(super) struct ResponseRules {
+    /// Whether the request's method is HEAD.
     pub(super) is_head: bool,
-    /// How large it may be, in bytes.
+    /// How many bytes the body may have.
     pub(super) max: Option<u64>,
-    /// When its guest is past its time.
+    /// When the guest's time is over.
     pub(super) due: Option<Instant>,
-    /// What becomes of the guest if it goes on after the response.
+    /// How a guest is run that goes on after its response.
     pub(super) after_response: AfterResponse,
 }
 
 impl Running {
-    /// A guest, and what ends when its response has been read.
+    /// A guest, and the sender to drop when its response has been read.
     pub(super) fn new(
         (guest, reading): (Guest, oneshot::Sender<()>),
         held: Held,
-        upload: Arc<Upload>,
-        terms: Terms,
+        upload: Arc<UploadProgress>,
+        rules: ResponseRules,
         report: ReportHandle,
     ) -> Self {
         let (guest, reading) = (Some((guest, held)), Some(reading));
-        Self { guest, reading, failure: None, terms, upload, written: 0, report }
+        Self { guest, reading, failure: None, rules, upload, written: 0, report }
     }
 
-    /// Runs the guest until it has answered.
-    pub(super) fn poll_head(&mut self, head: &mut oneshot::Receiver<Head>, context: &mut Context<'_>) -> Poll<Head> {
+    /// Runs the guest until its response's head is there.
+    pub(super) fn poll_head(
+        &mut self,
+        head: &mut oneshot::Receiver<HeadResult>,
+        context: &mut Context<'_>,
+    ) -> Poll<HeadResult> {
         self.poll_guest(context);
         let polled = Pin::new(head).poll(context);
         if let Some(broken) = self.upload.take_failure() {
-            // Whatever the guest makes of half a request is not the answer to it.
+            // A guest that has only a part of the request must not answer it.
             return Poll::Ready(Err(broken));
         }
         polled.map(|head| head.unwrap_or_else(|_| Err(self.failure.take().unwrap_or_else(no_response))))
     }
 
-    /// Runs the guest for as long as it does not wait.
+    /// Runs the guest until it ends or waits.
     pub(super) fn poll_guest(&mut self, context: &mut Context<'_>) {
         if let Some((guest, _)) = &mut self.guest
             && let Poll::Ready(ended) = Pin::new(guest).poll(context)
@@ -87,22 +93,23 @@ impl Running {
         }
     }
 
-    /// Lets the guest go on without a reader: its response is out, and it has what is left of its time for the rest. The
-    /// bytes that it still writes into an `unread` body are thrown away.
+    /// Lets the guest go on in a task of its own, because its reader has the whole response. The guest has the rest of
+    /// its time. The bytes that it writes into an `unread` body are discarded.
     pub(super) fn detach(&mut self, unread: Option<WasiBody>) {
         self.reading = None;
         if let (Some((guest, held)), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
-            runtime.spawn(go_on((guest, unread), held, self.terms.due, self.report.clone()));
+            runtime.spawn(run_detached((guest, unread), held, self.rules.due, self.report.clone()));
         }
         if let Some(error) = self.failure.take() {
             log_late(&self.report, &error);
         }
     }
 
-    /// What there is to wait for once the response is out.
+    /// Waits for the rest of the guest after the reader has the whole response. A guest that may go on by itself is
+    /// detached.
     pub(super) fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.reading = None;
-        if self.terms.after_response == AfterResponse::Detach {
+        if self.rules.after_response == AfterResponse::Detach {
             self.detach(None);
         }
         self.poll_guest(context);
@@ -125,9 +132,14 @@ impl Drop for Running {
     }
 }
 
-/// Runs a guest whose response is out to its end. Its reader may have taken so long that it is past its time by then:
-/// it goes on for what is its own, unless another call needs its place.
-async fn go_on((guest, unread): (Guest, Option<WasiBody>), held: Held, due: Option<Instant>, report: ReportHandle) {
+/// Runs a guest to its end after its response. Its reader may have taken so long that `due` has already passed. The
+/// guest still has the rest of its own timeout, unless another call needs its place.
+async fn run_detached(
+    (guest, unread): (Guest, Option<WasiBody>),
+    held: Held,
+    due: Option<Instant>,
+    report: ReportHandle,
+) {
     let (abort, aborted) = AbortHandle::new_pair();
     let overdue: Arc<dyn Evictable> = Arc::new(Detached(abort));
     let registrations = due.map(|due| held.register(due, &overdue));
@@ -146,24 +158,24 @@ async fn go_on((guest, unread): (Guest, Option<WasiBody>), held: Held, due: Opti
     drop((held, registrations));
 }
 
-/// Throws a body away as it comes.
+/// Reads a body and discards its bytes.
 async fn discard(body: Option<WasiBody>) {
     let Some(mut body) = body else { return };
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-/// A guest in a task of its own.
+/// A guest that runs in a task of its own.
 struct Detached(AbortHandle);
 
 impl Evictable for Detached {
     fn evict(&self) -> bool {
         self.0.abort();
-        // Its task ends it.
+        // The guest's task ends it.
         false
     }
 }
 
-/// The response is out, whatever comes of the rest.
+/// Logs a failure after the response, because it can no longer be reported to the caller.
 fn log_late(report: &ReportHandle, error: &InvokeError) {
     let id = report.update(|report| report.id.clone());
     tracing::warn!(%id, %error, "the function failed after its response");
@@ -187,7 +199,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn a_guest_that_goes_on_past_its_time_does_so_while_nobody_needs_its_place() {
+    async fn a_guest_that_goes_on_past_its_time_is_ended_when_another_call_needs_its_place() {
         let gate = Gate::new(1, Overload::Function);
         let held = Held { guards: Guards::default(), place: gate.try_enter().unwrap() };
         let Invocation { function, report, .. } =
@@ -197,8 +209,8 @@ mod tests {
         assert!(futures_util::poll!(&mut guest).is_pending());
         guest.pause();
         tokio::time::advance(10 * SECOND).await;
-        let going_on = tokio::spawn(go_on((guest, None), held, time_limit.due(began), report.clone()));
-        // Less than what it has left.
+        let going_on = tokio::spawn(run_detached((guest, None), held, time_limit.due(began), report.clone()));
+        // Less than the time that the guest has left.
         tokio::time::sleep(SECOND).await;
         assert!(!going_on.is_finished() && gate.try_enter().is_none());
         assert!(gate.wait(&function, None, &report).await.is_ok());

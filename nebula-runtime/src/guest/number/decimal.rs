@@ -1,4 +1,4 @@
-//! A decimal number, as it is written: nothing is rounded, and nothing grows with its exponent.
+//! A decimal number as it is written. Nothing is rounded, and a large exponent costs no time or memory.
 
 use std::str::FromStr;
 
@@ -8,7 +8,8 @@ pub(super) struct Decimal<'t> {
     is_negative: bool,
     whole: &'t [u8],
     fraction: &'t [u8],
-    /// The power of ten. One beyond 64 bits is the nearest that these hold, which no text is long enough to make up for.
+    /// The power of ten. One that does not fit 64 bits becomes the nearest that does; no text has enough digits for
+    /// this to change the value that is read.
     exponent: i64,
 }
 
@@ -31,9 +32,9 @@ impl<'t> Decimal<'t> {
         Some(Self { text, is_negative: unsigned.is_some(), whole, fraction, exponent })
     }
 
-    /// The value, if it is an integer of at most 20 digits: more than 64 bits hold.
+    /// The value, if it is an integer of at most 20 digits. Every integer of 64 bits is one.
     pub(super) fn integer(&self) -> Option<i128> {
-        const MOST_DIGITS: i64 = 20;
+        const MAX_DIGITS: i64 = 20;
 
         let leading = self.digits().take_while(is_zero).count();
         if leading == self.whole.len() + self.fraction.len() {
@@ -42,26 +43,28 @@ impl<'t> Decimal<'t> {
         let trailing = self.digits().rev().take_while(is_zero).count();
         let significant = self.whole.len() + self.fraction.len() - leading - trailing;
         let zeros = self.exponent.saturating_sub(count(self.fraction.len())).saturating_add(count(trailing));
-        // With a power below zero, the last digit that is not a zero stands behind the point.
-        let zeros = u32::try_from(zeros).ok().filter(|zeros| count(significant) + i64::from(*zeros) <= MOST_DIGITS)?;
+        // With a power below zero, a digit other than zero stands after the decimal point, so the value is not an
+        // integer.
+        let zeros = u32::try_from(zeros).ok().filter(|zeros| count(significant) + i64::from(*zeros) <= MAX_DIGITS)?;
         let digits = self.digits().skip(leading).take(significant);
         let value = digits.fold(0, |value: i128, digit| value * 10 + i128::from(digit - b'0')) * 10_i128.pow(zeros);
         Some(if self.is_negative { -value } else { value })
     }
 
-    /// The nearest float of a type, which is infinite where the value is beyond its greatest.
+    /// The nearest float of a type. It is infinite if the value is greater than the type's greatest.
     pub(super) fn float<F: FromStr>(&self) -> Option<F> {
-        /// The standard library reads a power of ten exactly up to five digits.
+        /// The standard library reads exponents of up to four digits exactly.
         const EXACT: i64 = 9_999;
 
         let text = if self.exponent.unsigned_abs() > EXACT.unsigned_abs() { &self.normalized() } else { self.text };
         text.parse().ok()
     }
 
-    /// The same value with a power of ten that is not far from zero, or one that is as far from all floats; and with a digit
-    /// for all those that only tell on which side of the middle between two floats it is.
+    /// A text that the standard library reads as the same float. Its exponent is limited: beyond the limit, every value
+    /// is zero or infinite as a float. Its digits are limited, too: all further digits only decide on which side of the
+    /// middle between two floats the value is, so one digit stands for them.
     fn normalized(&self) -> String {
-        /// More than any middle between two floats has: 767.
+        /// More than the 767 digits that the middle between two floats has at most.
         const DIGITS: usize = 800;
         const BEYOND_FLOATS: i64 = 1_000;
 
@@ -87,7 +90,7 @@ fn count(digits: usize) -> i64 {
     i64::try_from(digits).unwrap_or(i64::MAX)
 }
 
-/// The digits that a text begins with, of which there must be one, and the rest.
+/// Splits a text after the digits that it begins with. `None` if it begins with none.
 fn leading_digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     text.split_at_checked(end).filter(|(digits, _)| !digits.is_empty())

@@ -1,11 +1,11 @@
-//! Numbers as text: the one rule of all functions, whether they are core or typed, and whether the text is an argument, a
-//! line, a path's part or a part of a body.
+//! Reads and writes numbers. One rule holds for core and typed functions, and for arguments, lines, parts of a path and
+//! bodies:
 //!
-//! - A number is what JSON's grammar says (RFC 8259, section 6). Its value is exact, however it is written: `1e3` and
-//!   `1000.0` are the integer 1000 (JSON Schema, "integer"), and `0.5` is none.
-//! - A float is the nearest to that value, rounded once. One beyond the greatest of its type is refused.
-//! - What JSON has no number for is spelled as in the JSON mapping of Protocol Buffers: `"NaN"`, `"Infinity"`,
-//!   `"-Infinity"`. Integers of 64 bits are taken as strings as well, for callers whose own numbers cannot hold them.
+//! - A number follows JSON's grammar (RFC 8259, section 6). Its value is read exactly: `1e3` and `1000.0` are the
+//!   integer 1000 (JSON Schema, "integer"), and `0.5` is not an integer.
+//! - A float is the nearest one to that value, rounded once. A value that is too great for its type is refused.
+//! - Floats for which JSON has no number are written as in the JSON mapping of Protocol Buffers: `"NaN"`, `"Infinity"`,
+//!   `"-Infinity"`. Integers of 64 bits are also read from strings, for callers whose numbers are too small for them.
 
 mod decimal;
 #[cfg(test)]
@@ -32,19 +32,19 @@ pub(crate) enum Integer {
 pub(crate) trait Float: FromStr + Into<f64> + serde::Serialize + Copy {
     /// The type's name in WIT.
     const NAME: &'static str;
-    /// The greatest value.
+    /// The greatest finite value, as text.
     const GREATEST: &'static str;
 
-    /// The value that JSON has no number for.
-    fn of_special(special: f64) -> Self;
+    /// Converts NaN or an infinity to this type.
+    fn from_special(special: f64) -> Self;
 }
 
-/// Why a text is no number of a type.
+/// Why a text cannot be read as a number of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    /// It is none of the type, whatever its size.
+pub(crate) enum NumberError {
+    /// The text is not a number.
     NotANumber,
-    /// It is a number beyond the type's range.
+    /// The number is outside the type's range.
     OutOfRange,
 }
 
@@ -77,18 +77,18 @@ impl Integer {
         }
     }
 
-    /// Whether callers' own numbers may be too small for it.
+    /// Whether a caller's own numbers may be too small for this type: those of JavaScript hold 53 bits.
     pub(crate) fn is_wide(self) -> bool {
         matches!(self, Self::S64 | Self::U64)
     }
 
-    /// Reads a number.
+    /// Reads a JSON number as an integer of this type.
     pub(crate) fn read(self, text: &str) -> Option<i128> {
         let (least, greatest) = self.range();
         Decimal::parse(text)?.integer().filter(|value| (least..=greatest).contains(value))
     }
 
-    /// Reads the content of a JSON string.
+    /// Reads the content of a JSON string as an integer of this type.
     pub(crate) fn read_string(self, content: &str) -> Option<i128> {
         if self.is_wide() { self.read(content) } else { None }
     }
@@ -98,7 +98,7 @@ impl Float for f32 {
     const NAME: &'static str = "f32";
     const GREATEST: &'static str = "3.4028235e38";
 
-    fn of_special(special: f64) -> Self {
+    fn from_special(special: f64) -> Self {
         special as Self
     }
 }
@@ -107,18 +107,18 @@ impl Float for f64 {
     const NAME: &'static str = "f64";
     const GREATEST: &'static str = "1.7976931348623157e308";
 
-    fn of_special(special: f64) -> Self {
+    fn from_special(special: f64) -> Self {
         special
     }
 }
 
-/// Reads a number as a float.
-pub(crate) fn read_float<F: Float>(text: &str) -> Result<F, Unfit> {
-    let value = Decimal::parse(text).and_then(|decimal| decimal.float::<F>()).ok_or(Unfit::NotANumber)?;
-    if value.into().is_finite() { Ok(value) } else { Err(Unfit::OutOfRange) }
+/// Reads a JSON number as a float.
+pub(crate) fn read_float<F: Float>(text: &str) -> Result<F, NumberError> {
+    let value = Decimal::parse(text).and_then(|decimal| decimal.float::<F>()).ok_or(NumberError::NotANumber)?;
+    if value.into().is_finite() { Ok(value) } else { Err(NumberError::OutOfRange) }
 }
 
-/// Reads the content of a JSON string as a float: the name of a value that JSON has no number for.
+/// Reads the content of a JSON string as a float: the name of NaN or of an infinity.
 pub(crate) fn read_float_name<F: Float>(content: &str) -> Option<F> {
     let special = match content {
         "NaN" => f64::NAN,
@@ -126,10 +126,10 @@ pub(crate) fn read_float_name<F: Float>(content: &str) -> Option<F> {
         "-Infinity" => f64::NEG_INFINITY,
         _ => return None,
     };
-    Some(F::of_special(special))
+    Some(F::from_special(special))
 }
 
-/// Writes a float as JSON: in the shortest text that reads back as the same number of its own width.
+/// Writes a float as JSON: as the shortest text that is read back as the same float of this type.
 pub(crate) fn write_float<F: Float>(value: F, out: impl io::Write) -> io::Result<()> {
     match value.into() {
         wide if wide.is_finite() => Ok(serde_json::to_writer(out, &value)?),
@@ -143,10 +143,11 @@ fn write_all(mut out: impl io::Write, text: &[u8]) -> io::Result<()> {
     out.write_all(text)
 }
 
-/// What values of a float's type look like, for an error; with their range where that is what the error is about.
-pub(crate) fn expected_float<F: Float>(unfit: Unfit) -> String {
-    match unfit {
-        Unfit::NotANumber => F::NAME.to_owned(),
-        Unfit::OutOfRange => format!("{} (-{} to {})", F::NAME, F::GREATEST, F::GREATEST),
+/// The part of an error that says which values are expected: the float's type, and its range if the number is out of
+/// range.
+pub(crate) fn expected_float<F: Float>(error: NumberError) -> String {
+    match error {
+        NumberError::NotANumber => F::NAME.to_owned(),
+        NumberError::OutOfRange => format!("{} (-{} to {})", F::NAME, F::GREATEST, F::GREATEST),
     }
 }

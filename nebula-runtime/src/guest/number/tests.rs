@@ -1,4 +1,4 @@
-//! Numbers against an exact reference: the same value, written out as plain digits.
+//! Compares numbers with an exact reference: the same value as plain digits, without an exponent.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use super::*;
 const INTEGERS: [Integer; 8] =
     [Integer::S8, Integer::U8, Integer::S16, Integer::U16, Integer::S32, Integer::U32, Integer::S64, Integer::U64];
 
-/// A number as it is written, and without its power of ten: the digits before the point and those behind it.
+/// A number as it is written, and the same number without an exponent: its digits before and after the decimal point.
 #[derive(Debug)]
 struct Written {
     text: String,
@@ -39,7 +39,7 @@ impl Written {
         format!("{}{}.{}0", self.sign, self.whole, self.fraction)
     }
 
-    /// The integer of a type that it is, if it is one.
+    /// The number as an integer of a type, if it is one.
     fn integer(&self, of: Integer) -> Option<i128> {
         if self.fraction.contains(|digit| digit != '0') {
             return None;
@@ -58,7 +58,7 @@ fn written() -> impl Strategy<Value = Written> {
         .prop_map(|(sign, whole, fraction, exponent, form)| Written::of(sign, &whole, &fraction, exponent, &form))
 }
 
-/// The middle between two floats of 32 bits, or a hair above it, where rounding more than once shows.
+/// The middle between two floats of 32 bits, or a number just above it. Rounding twice would give wrong results there.
 fn close() -> impl Strategy<Value = Written> {
     (0..f32::MAX.to_bits(), any::<bool>(), "|0{0,900}1").prop_map(|(bits, is_negative, more)| {
         let (float, next) = (f32::from_bits(bits), f32::from_bits(bits + 1));
@@ -72,7 +72,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn an_integer_is_the_exact_value_in_whatever_form_it_is_written(number in written()) {
+    fn an_integer_is_read_exactly_in_every_notation(number in written()) {
         for of in INTEGERS {
             prop_assert_eq!(of.read(&number.text), number.integer(of), "{:?} of {}", of, number.text);
         }
@@ -81,7 +81,7 @@ proptest! {
     #[test]
     fn a_float_is_the_nearest_to_the_exact_value(number in prop_oneof![written(), close()]) {
         let (wide, narrow) = (number.plain().parse::<f64>().unwrap(), number.plain().parse::<f32>().unwrap());
-        let finite = |is_finite| if is_finite { Ok(()) } else { Err(Unfit::OutOfRange) };
+        let finite = |is_finite| if is_finite { Ok(()) } else { Err(NumberError::OutOfRange) };
         prop_assert_eq!(read_float(&number.text).map(f64::to_bits), finite(wide.is_finite()).map(|()| wide.to_bits()));
         prop_assert_eq!(read_float(&number.text).map(f32::to_bits), finite(narrow.is_finite()).map(|()| narrow.to_bits()));
     }
@@ -107,11 +107,11 @@ proptest! {
 }
 
 proptest! {
-    // Each of these reads long texts.
+    // Few cases, because each reads long texts.
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn a_power_of_ten_of_any_size_is_made_up_for_by_zeros(zeros in 9_990_usize..12_000, digits in "[1-9][0-9]{0,30}") {
+    fn a_large_exponent_and_as_many_zeros_cancel_each_other(zeros in 9_990_usize..12_000, digits in "[1-9][0-9]{0,30}") {
         let (small, large) = (format!("0.{}{digits}e{zeros}", "0".repeat(zeros)), format!("{digits}{}e-{zeros}", "0".repeat(zeros)));
         prop_assert_eq!(read_float(&small).map(f64::to_bits), Ok(format!("0.{digits}").parse::<f64>().unwrap().to_bits()));
         prop_assert_eq!(read_float(&large).map(f32::to_bits), Ok(digits.parse::<f32>().unwrap().to_bits()));
@@ -125,7 +125,7 @@ fn a_long_exponent_takes_no_time_and_no_memory() {
     let (large, small) = (format!("1e{nines}"), format!("-1e-{nines}"));
     for text in ["1e999999999", &large] {
         assert_eq!(Integer::S64.read(text), None);
-        assert_eq!(read_float::<f64>(text), Err(Unfit::OutOfRange));
+        assert_eq!(read_float::<f64>(text), Err(NumberError::OutOfRange));
     }
     for text in ["-1e-999999999", &small] {
         assert_eq!(Integer::S64.read(text), None);
@@ -139,14 +139,14 @@ fn a_long_exponent_takes_no_time_and_no_memory() {
 
 #[test]
 fn a_float_of_32_bits_is_not_rounded_by_way_of_64() {
-    // A hair above the middle between 1 and the next float: of 64 bits, it is the middle.
+    // Just above the middle between 1 and the next float of 32 bits. As a float of 64 bits, it is exactly the middle.
     let text = "1.000000059604644775390625000000000000000001";
     assert_eq!(read_float(text), Ok(1.000_000_1_f32));
     assert_eq!(text.parse::<f64>().unwrap() as f32, 1.0);
 }
 
 #[test]
-fn the_greatest_float_of_each_type_is_what_an_error_says() {
+fn the_greatest_float_in_an_error_is_the_greatest_of_its_type() {
     assert_eq!(f32::GREATEST.parse(), Ok(f32::MAX));
     assert_eq!(f64::GREATEST.parse(), Ok(f64::MAX));
 }

@@ -1,19 +1,20 @@
-//! An event as a function's arguments.
+//! Reads a function's arguments from an event.
 //!
-//! A body is an array of the arguments in order, an object of them by name, or the one argument itself. With one parameter
-//! these could be mistaken for each other, and its type decides:
+//! A body is an array of the arguments in order, an object with the arguments by name, or the only argument itself. If
+//! the function has one parameter, these may look the same. Then the parameter's type decides:
 //!
-//! - an array is the argument itself where values of the type are written as arrays (`list`, `tuple`, `flags`), and holds
-//!   the argument where they are not;
-//! - an object is the argument itself where values of the type are written as objects (`record`, `variant`, `result`, an
-//!   option of an option), unless its first key is the parameter's name and no key of the type: then it holds the argument;
-//! - whatever else is the argument itself.
+//! - An array is the argument itself if values of the type are written as arrays (`list`, `tuple`, `flags`). Otherwise
+//!   it contains the argument.
+//! - An object is the argument itself if values of the type are written as objects (`record`, `variant`, `result`, an
+//!   option of an option). But if its first key is the parameter's name and not a key of the type, it contains the
+//!   argument.
+//! - Any other value is the argument itself.
 //!
-//! So the argument itself is always understood, and the other two wherever they can mean nothing else. An argument that is
-//! left out is none, where it is an option.
+//! So the argument itself is always understood, and an array or object around it if that can mean nothing else. An
+//! argument of an option type may be left out: it is then `none`.
 //!
-//! A path's part is JSON where that fits its parameter's type, and else the text that it is: `10` is a number for a
-//! parameter that is one, and a text for a `string`.
+//! A part of a path is read as JSON if that fits its parameter's type, and otherwise as a text: `10` is a number for a
+//! `u8`, and a text for a `string`.
 
 use std::fmt;
 
@@ -24,22 +25,22 @@ use serde::{
 use wasmtime::component::Val;
 
 use super::{
-    decode::{Decoder, Entry, JsonText, Step, Unread},
+    decode::{DecodeError, Decoder, EntryKind, JsonText, PathStep},
     shape::{Field, Form, Shape},
 };
 use crate::function::without_byte_order_mark;
 
-/// Why an event holds no arguments of a function.
+/// Why an event's arguments cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// What is wrong with it.
+pub(super) enum ArgumentError {
+    /// They do not fit the function, for this reason.
     Invalid(String),
-    /// The arguments would take more memory than they may.
+    /// They would take more memory than is allowed.
     TooLarge,
 }
 
-/// The arguments that a body holds, which may take `budget` bytes of memory.
-pub(super) fn of_body(params: &[Field], body: &[u8], budget: usize) -> Result<Vec<Val>, Unfit> {
+/// Reads the arguments from a body. They may take `budget` bytes of memory.
+pub(super) fn of_body(params: &[Field], body: &[u8], budget: usize) -> Result<Vec<Val>, ArgumentError> {
     let body = without_byte_order_mark(body).trim_ascii();
     let mut decoder = Decoder::new(budget);
     let first = body.first().copied();
@@ -49,61 +50,62 @@ pub(super) fn of_body(params: &[Field], body: &[u8], budget: usize) -> Result<Ve
         ([only], Some(b'[')) if is_array(&only.shape) => alone(&mut decoder, only, body),
         ([only], Some(b'{')) if is_object(&only.shape) && !names(only, body) => alone(&mut decoder, only, body),
         (params, Some(b'[')) => {
-            decoder.read(body, |decoder, json| json.deserialize_seq(Positional { decoder, params }))
+            decoder.read(body, |decoder, json| json.deserialize_seq(ByPosition { decoder, params }))
         }
-        (params, Some(b'{')) => decoder.read(body, |decoder, json| json.deserialize_map(Named { decoder, params })),
+        (params, Some(b'{')) => decoder.read(body, |decoder, json| json.deserialize_map(ByName { decoder, params })),
         ([only], Some(_)) => alone(&mut decoder, only, body),
         (params, Some(_)) => {
             return Err(match decoder.read(body, |_, json: &mut JsonText<'_>| IgnoredAny::deserialize(json)) {
-                Ok(_) => {
-                    Unfit::Invalid(format!("{}; give an array of them, or an object by their names", takes(params)))
-                }
-                Err(unread) => unfit(unread),
+                Ok(_) => ArgumentError::Invalid(format!(
+                    "{}; give an array of them, or an object by their names",
+                    takes(params)
+                )),
+                Err(decode_error) => argument_error(decode_error),
             });
         }
     };
-    read.map_err(unfit)
+    read.map_err(argument_error)
 }
 
-/// The arguments that a path's parts are, which may take `budget` bytes of memory.
-pub(super) fn of_texts(params: &[Field], texts: &[String], budget: usize) -> Result<Vec<Val>, Unfit> {
+/// Reads the arguments from the parts of a path. They may take `budget` bytes of memory.
+pub(super) fn of_texts(params: &[Field], texts: &[String], budget: usize) -> Result<Vec<Val>, ArgumentError> {
     if texts.len() > params.len() {
-        return Err(Unfit::Invalid(format!("{}, got {}", takes(params), texts.len())));
+        return Err(ArgumentError::Invalid(format!("{}, got {}", takes(params), texts.len())));
     }
     let mut decoder = Decoder::new(budget);
     let pairs = params.iter().enumerate().map(|(index, param)| (index, param, texts.get(index)));
     let values = pairs.map(|(index, param, text)| match text {
-        Some(text) => of_text(&mut decoder, index, &param.shape, text).map_err(unfit),
+        Some(text) => of_text(&mut decoder, index, &param.shape, text).map_err(argument_error),
         None if param.shape.is_option() => Ok(Val::Option(None)),
-        None => Err(Unfit::Invalid(format!("{}, got {}", takes(params), texts.len()))),
+        None => Err(ArgumentError::Invalid(format!("{}, got {}", takes(params), texts.len()))),
     });
     values.collect()
 }
 
-fn of_text<'t>(decoder: &mut Decoder<'t>, index: usize, shape: &'t Shape, text: &str) -> Result<Val, Unread> {
+fn of_text<'t>(decoder: &mut Decoder<'t>, index: usize, shape: &'t Shape, text: &str) -> Result<Val, DecodeError> {
     let json = without_byte_order_mark(text.as_bytes());
     let as_json = match decoder.decode(index, shape, json) {
-        Err(Unread::TooLarge) => return Err(Unread::TooLarge),
+        Err(DecodeError::TooLarge) => return Err(DecodeError::TooLarge),
         Ok(value) => return Ok(value),
-        Err(unread) => unread,
+        Err(decode_error) => decode_error,
     };
     let quoted = serde_json::to_string(text).unwrap_or_default();
     decoder.decode(index, shape, quoted.as_bytes()).map_err(|as_text| match as_json {
-        // It is no JSON: it can only have been meant as a text.
-        Unread::Syntax(_) => as_text,
-        meant => meant,
+        // The text is not JSON, so the caller did not mean it as JSON.
+        DecodeError::Syntax(_) => as_text,
+        as_json => as_json,
     })
 }
 
-fn alone<'t>(decoder: &mut Decoder<'t>, param: &'t Field, body: &[u8]) -> Result<Vec<Val>, Unread> {
+fn alone<'t>(decoder: &mut Decoder<'t>, param: &'t Field, body: &[u8]) -> Result<Vec<Val>, DecodeError> {
     decoder.decode(0, &param.shape, body).map(|value| vec![value])
 }
 
-fn unfit(unread: Unread) -> Unfit {
-    match unread {
-        Unread::Syntax(error) => Unfit::Invalid(format!("expected JSON: {error}")),
-        Unread::Mismatch(failure) => Unfit::Invalid(failure),
-        Unread::TooLarge => Unfit::TooLarge,
+fn argument_error(decode_error: DecodeError) -> ArgumentError {
+    match decode_error {
+        DecodeError::Syntax(error) => ArgumentError::Invalid(format!("expected JSON: {error}")),
+        DecodeError::Mismatch(failure) => ArgumentError::Invalid(failure),
+        DecodeError::TooLarge => ArgumentError::TooLarge,
     }
 }
 
@@ -116,7 +118,7 @@ fn takes(params: &[Field]) -> String {
     }
 }
 
-/// Whether values of this type may be written as arrays.
+/// Whether values of this type can be written as arrays.
 fn is_array(shape: &Shape) -> bool {
     match &shape.form {
         Form::Bytes | Form::List(_) | Form::Tuple(_) | Form::Flags(_) => true,
@@ -125,7 +127,7 @@ fn is_array(shape: &Shape) -> bool {
     }
 }
 
-/// Whether values of this type may be written as objects.
+/// Whether values of this type can be written as objects.
 fn is_object(shape: &Shape) -> bool {
     match &shape.form {
         Form::Record(_) | Form::Variant(_) | Form::Result(..) => true,
@@ -134,10 +136,11 @@ fn is_object(shape: &Shape) -> bool {
     }
 }
 
-/// Whether an object begins with the parameter's name, and that is no key of its type.
+/// Whether an object contains the argument by its name: the object's first key is the parameter's name, and not a key
+/// of the parameter's type.
 fn names(param: &Field, body: &[u8]) -> bool {
     let mut found = false;
-    // It stops at the first key, so that this is no second reading of it all.
+    // This reads only the first key, and not the whole body a second time.
     let _ = serde_json::Deserializer::from_slice(body).deserialize_map(FirstKey(|key: &str| found = key == param.name));
     found && !has_key(&param.shape, &param.name)
 }
@@ -170,13 +173,13 @@ impl<'de, F: FnMut(&str)> Visitor<'de> for FirstKey<F> {
     }
 }
 
-/// Reads an array of arguments in order.
-struct Positional<'d, 't> {
+/// Reads arguments from an array, in order.
+struct ByPosition<'d, 't> {
     decoder: &'d mut Decoder<'t>,
     params: &'t [Field],
 }
 
-impl<'de> Visitor<'de> for Positional<'_, '_> {
+impl<'de> Visitor<'de> for ByPosition<'_, '_> {
     type Value = Vec<Val>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,7 +190,7 @@ impl<'de> Visitor<'de> for Positional<'_, '_> {
         let Self { decoder, params } = self;
         let mut values = Vec::with_capacity(params.len());
         for param in params {
-            let step = Step::Argument(values.len());
+            let step = PathStep::Argument(values.len());
             let value = decoder.within(step, |decoder| items.next_element_seed(decoder.seed(&param.shape)))?;
             match value {
                 Some(value) => values.push(value),
@@ -202,13 +205,13 @@ impl<'de> Visitor<'de> for Positional<'_, '_> {
     }
 }
 
-/// Reads an object of arguments by their names.
-struct Named<'d, 't> {
+/// Reads arguments from an object, by their names.
+struct ByName<'d, 't> {
     decoder: &'d mut Decoder<'t>,
     params: &'t [Field],
 }
 
-impl<'de> Visitor<'de> for Named<'_, '_> {
+impl<'de> Visitor<'de> for ByName<'_, '_> {
     type Value = Vec<Val>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -216,6 +219,6 @@ impl<'de> Visitor<'de> for Named<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Vec<Val>, A::Error> {
-        self.decoder.fields(self.params, entries, Entry::Argument)
+        self.decoder.fields(self.params, entries, EntryKind::Argument)
     }
 }

@@ -1,4 +1,4 @@
-//! Values of WIT types, written as JSON.
+//! Writes values of WIT types as JSON.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
@@ -7,17 +7,17 @@ use wasmtime::component::Val;
 use super::shape::{Case, Field, Form, Shape};
 use crate::guest::number::{Float, write_float};
 
-/// Why a value was not written.
+/// Why a value cannot be written as JSON.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unwritten {
-    /// Its text would be longer than is allowed.
+pub(super) enum EncodeError {
+    /// The JSON would be longer than is allowed.
     TooLarge,
-    /// It is not of its type, which Wasmtime rules out.
+    /// The value is not of its type. Wasmtime guarantees that it is.
     Mismatch,
 }
 
-/// Writes a value of type `shape`, or `null` for none, in at most `max` bytes.
-pub(super) fn encode(shape: Option<&Shape>, value: Option<&Val>, max: u64) -> Result<Vec<u8>, Unwritten> {
+/// Writes a value of the type `shape` as at most `max` bytes of JSON. Without a type and a value, it writes `null`.
+pub(super) fn encode(shape: Option<&Shape>, value: Option<&Val>, max: u64) -> Result<Vec<u8>, EncodeError> {
     let mut encoder = Encoder { out: Vec::with_capacity(128), max: usize::try_from(max).unwrap_or(usize::MAX) };
     encoder.optional(shape, value)?;
     Ok(encoder.out)
@@ -29,7 +29,7 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn value(&mut self, shape: &Shape, value: &Val) -> Result<(), Unwritten> {
+    fn value(&mut self, shape: &Shape, value: &Val) -> Result<(), EncodeError> {
         match (&shape.form, value) {
             (Form::Bool, Val::Bool(value)) => self.json(value),
             (Form::Integer(_), value) => self.integer(value),
@@ -40,7 +40,7 @@ impl Encoder {
             (Form::Bytes, Val::List(bytes)) => self.bytes(bytes),
             (Form::List(of), Val::List(items)) => self.array(items, |this, _, item| this.value(of, item)),
             (Form::Tuple(types), Val::Tuple(items)) => self.array(items, |this, index, item| {
-                let ty = types.get(index).ok_or(Unwritten::Mismatch)?;
+                let ty = types.get(index).ok_or(EncodeError::Mismatch)?;
                 this.value(ty, item)
             }),
             (Form::Option(of), Val::Option(value)) => self.option(of, value.as_deref()),
@@ -52,19 +52,19 @@ impl Encoder {
             (Form::Variant(cases), Val::Variant(name, payload)) => self.variant(cases, name, payload.as_deref()),
             (Form::Enum(_), Val::Enum(name)) => self.json(name),
             (Form::Flags(_), Val::Flags(names)) => self.json(names),
-            _ => Err(Unwritten::Mismatch),
+            _ => Err(EncodeError::Mismatch),
         }
     }
 
-    fn optional(&mut self, shape: Option<&Shape>, value: Option<&Val>) -> Result<(), Unwritten> {
+    fn optional(&mut self, shape: Option<&Shape>, value: Option<&Val>) -> Result<(), EncodeError> {
         match (shape, value) {
             (Some(shape), Some(value)) => self.value(shape, value),
             (None, None) => self.push(b"null"),
-            _ => Err(Unwritten::Mismatch),
+            _ => Err(EncodeError::Mismatch),
         }
     }
 
-    fn integer(&mut self, value: &Val) -> Result<(), Unwritten> {
+    fn integer(&mut self, value: &Val) -> Result<(), EncodeError> {
         match value {
             Val::S8(value) => self.json(value),
             Val::U8(value) => self.json(value),
@@ -74,30 +74,30 @@ impl Encoder {
             Val::U32(value) => self.json(value),
             Val::S64(value) => self.json(value),
             Val::U64(value) => self.json(value),
-            _ => Err(Unwritten::Mismatch),
+            _ => Err(EncodeError::Mismatch),
         }
     }
 
-    fn float(&mut self, value: impl Float) -> Result<(), Unwritten> {
-        write_float(value, &mut self.out).map_err(|_| Unwritten::Mismatch)?;
+    fn float(&mut self, value: impl Float) -> Result<(), EncodeError> {
+        write_float(value, &mut self.out).map_err(|_| EncodeError::Mismatch)?;
         self.check()
     }
 
-    fn bytes(&mut self, bytes: &[Val]) -> Result<(), Unwritten> {
-        // Of what is too large, not even a copy is made.
+    fn bytes(&mut self, bytes: &[Val]) -> Result<(), EncodeError> {
+        // Checked first, so that a value which is too large is not copied.
         if bytes.len() > self.max {
-            return Err(Unwritten::TooLarge);
+            return Err(EncodeError::TooLarge);
         }
         let byte = |value: &Val| match value {
             Val::U8(byte) => Ok(*byte),
-            _ => Err(Unwritten::Mismatch),
+            _ => Err(EncodeError::Mismatch),
         };
         let bytes = bytes.iter().map(byte).collect::<Result<Vec<_>, _>>()?;
         self.json(&STANDARD.encode(bytes))
     }
 
-    /// `null` or the value. Where the value may itself be `null`, it is wrapped: `{"some": null}`.
-    fn option(&mut self, of: &Shape, value: Option<&Val>) -> Result<(), Unwritten> {
+    /// Writes `null` or the value. A value that may itself be `null` is wrapped: `{"some": null}`.
+    fn option(&mut self, of: &Shape, value: Option<&Val>) -> Result<(), EncodeError> {
         match value {
             None => self.push(b"null"),
             Some(value) if of.is_option() => self.tagged("some", Some(of), Some(value)),
@@ -105,9 +105,9 @@ impl Encoder {
         }
     }
 
-    fn record(&mut self, fields: &[Field], values: &[(String, Val)]) -> Result<(), Unwritten> {
+    fn record(&mut self, fields: &[Field], values: &[(String, Val)]) -> Result<(), EncodeError> {
         if fields.len() != values.len() {
-            return Err(Unwritten::Mismatch);
+            return Err(EncodeError::Mismatch);
         }
         self.push(b"{")?;
         for (index, (field, (_, value))) in fields.iter().zip(values).enumerate() {
@@ -119,16 +119,16 @@ impl Encoder {
         self.push(b"}")
     }
 
-    fn variant(&mut self, cases: &[Case], name: &str, payload: Option<&Val>) -> Result<(), Unwritten> {
-        let case = cases.iter().find(|case| case.name == name).ok_or(Unwritten::Mismatch)?;
+    fn variant(&mut self, cases: &[Case], name: &str, payload: Option<&Val>) -> Result<(), EncodeError> {
+        let case = cases.iter().find(|case| case.name == name).ok_or(EncodeError::Mismatch)?;
         match &case.shape {
             None => self.json(name),
             shape => self.tagged(name, shape.as_ref(), payload),
         }
     }
 
-    /// `{"tag": value}`.
-    fn tagged(&mut self, tag: &str, shape: Option<&Shape>, value: Option<&Val>) -> Result<(), Unwritten> {
+    /// Writes `{"tag": value}`.
+    fn tagged(&mut self, tag: &str, shape: Option<&Shape>, value: Option<&Val>) -> Result<(), EncodeError> {
         self.push(b"{")?;
         self.json(tag)?;
         self.push(b":")?;
@@ -139,8 +139,8 @@ impl Encoder {
     fn array(
         &mut self,
         items: &[Val],
-        mut write: impl FnMut(&mut Self, usize, &Val) -> Result<(), Unwritten>,
-    ) -> Result<(), Unwritten> {
+        mut write: impl FnMut(&mut Self, usize, &Val) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
         self.push(b"[")?;
         for (index, item) in items.iter().enumerate() {
             self.separate(index)?;
@@ -149,22 +149,23 @@ impl Encoder {
         self.push(b"]")
     }
 
-    fn separate(&mut self, index: usize) -> Result<(), Unwritten> {
+    fn separate(&mut self, index: usize) -> Result<(), EncodeError> {
         if index == 0 { Ok(()) } else { self.push(b",") }
     }
 
-    fn push(&mut self, text: &[u8]) -> Result<(), Unwritten> {
+    fn push(&mut self, text: &[u8]) -> Result<(), EncodeError> {
         self.out.extend_from_slice(text);
         self.check()
     }
 
-    /// Writes what is no more than a few times larger as JSON than it is in memory.
-    fn json(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Unwritten> {
-        serde_json::to_writer(&mut self.out, value).map_err(|_| Unwritten::Mismatch)?;
+    /// Writes a value with Serde. The length is checked only afterwards, so this is for values whose JSON is at most a few
+    /// times as large as the value in memory.
+    fn json(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), EncodeError> {
+        serde_json::to_writer(&mut self.out, value).map_err(|_| EncodeError::Mismatch)?;
         self.check()
     }
 
-    fn check(&self) -> Result<(), Unwritten> {
-        if self.out.len() > self.max { Err(Unwritten::TooLarge) } else { Ok(()) }
+    fn check(&self) -> Result<(), EncodeError> {
+        if self.out.len() > self.max { Err(EncodeError::TooLarge) } else { Ok(()) }
     }
 }

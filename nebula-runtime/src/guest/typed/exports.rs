@@ -1,4 +1,4 @@
-//! A component's functions, and the names by which a caller may mean them.
+//! A component's functions, and the names by which a caller may call them.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use wasmtime::component::{
 };
 
 use super::super::toolchain;
-use super::shape::{MAX_PARTS_OF_ALL, Refusal, Signature};
+use super::shape::{MAX_PARTS_OF_ALL, NotCallable, Signature};
 use crate::{
     call::{ErrorKind, InvokeError},
     function::{FunctionConfig, FunctionRef, default_export, list_of},
@@ -22,16 +22,17 @@ pub(super) struct Exports {
 
 /// One function that a component exports.
 pub(super) struct Function {
-    /// The shortest name by which it is meant.
+    /// The shortest name that means only this function.
     pub(super) name: String,
-    /// The interface that it is exported in: `nebula:shop/cart@1.0.0`.
+    /// The interface that exports the function, such as `nebula:shop/cart@1.0.0`. `None` for a function of the root.
     pub(super) interface: Option<String>,
-    /// Its name in there.
+    /// The function's name within its interface.
     pub(super) own_name: String,
     pub(super) index: ComponentExportIndex,
-    pub(super) signature: Result<Signature, Refusal>,
+    pub(super) signature: Result<Signature, NotCallable>,
 }
 
+/// The functions that a name can mean, as indices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Meaning {
     One(usize),
@@ -39,7 +40,7 @@ enum Meaning {
 }
 
 impl Exports {
-    /// The functions of a component, in its order: those of its root, and those of the interfaces it exports.
+    /// The functions of a component in the order in which it exports them, including those of its interfaces.
     pub(super) fn of(component: &Component, engine: &wasmtime::Engine) -> Self {
         let (mut functions, mut left) = (Vec::new(), MAX_PARTS_OF_ALL);
         let ty = component.component_type();
@@ -70,16 +71,16 @@ impl Exports {
         Self { functions, names }
     }
 
-    /// Why nothing of it can be called, where that is so.
+    /// The error for a component of which no function can be called. `None` if one can be called.
     pub(super) fn refusal(&self) -> Option<InvokeError> {
         let detail = match self.functions.first() {
             None => {
-                "the component exports no function: neither wasi:http/handler, nor wasi:cli/run in a version that Nebula \
-                 knows, nor one of its own; there is nothing to call"
+                "the component exports no function that Nebula can call: no wasi:http/handler or wasi:cli/run in a version \
+                 that Nebula knows, and no function of its own; there is nothing to call"
                     .to_owned()
             }
             Some(first) => {
-                let Refusal(why) = first.signature.as_ref().err()?;
+                let NotCallable(why) = first.signature.as_ref().err()?;
                 if self.functions.iter().any(|function| function.signature.is_ok()) {
                     return None;
                 }
@@ -89,7 +90,7 @@ impl Exports {
         Some(InvokeError::new(ErrorKind::InvalidModule, detail))
     }
 
-    /// The function that a call names, or the one that it means without naming it.
+    /// The function that a call names, or the default one if it names none.
     pub(super) fn find(
         &self,
         reference: &FunctionRef,
@@ -102,14 +103,14 @@ impl Exports {
             export.and_then(|export| self.named(export)).ok_or_else(|| self.no_such_export(reference, config))?;
         match &function.signature {
             Ok(signature) => Ok((function, signature)),
-            Err(Refusal(why)) => {
+            Err(NotCallable(why)) => {
                 let detail = format!("{} cannot be called with JSON: {why}", function.name);
                 Err(InvokeError::new(ErrorKind::NotFound, detail))
             }
         }
     }
 
-    /// The function that is meant by a name, where it is the only one.
+    /// The function that a name means. `None` if it means none or several.
     pub(super) fn named(&self, name: &str) -> Option<&Function> {
         match self.names.get(name)? {
             Meaning::One(index) => self.functions.get(*index),
@@ -153,20 +154,21 @@ impl Function {
         let index = component.get_export_index(instance.as_ref(), name)?;
         // `[constructor]cart`, `[method]cart.add`, `[static]cart.merge`.
         let signature = match name.starts_with('[') {
-            true => Err(Refusal("it belongs to a resource, which no JSON value can stand for".to_owned())),
+            true => Err(NotCallable("it belongs to a resource, which no JSON value can stand for".to_owned())),
             false => Signature::reflect(ty, left),
         };
         let interface = interface.map(str::to_owned);
         Some(Self { name: name.to_owned(), interface, own_name: name.to_owned(), index, signature })
     }
 
-    /// The names that it may be called by, the shortest first.
+    /// All names by which the function may be called, the shortest first.
     fn names(&self) -> Vec<String> {
         let name = &self.own_name;
         let Some(interface) = &self.interface else {
             return vec![name.clone()];
         };
-        // A reference to a function has no second `@`, so that the name without the version is the longest it can hold.
+        // A function reference cannot have a second `@`, so a caller cannot use the names with an interface's version.
+        // But the configuration can.
         let unversioned = interface.split('@').next().unwrap_or(interface);
         let short = unversioned.rsplit('/').next().unwrap_or(unversioned);
         let mut names = vec![name.clone(), format!("{short}.{name}")];
@@ -188,7 +190,8 @@ fn names(functions: &[Function]) -> HashMap<String, Meaning> {
     let is_root = |index: &usize| functions.get(*index).is_some_and(|function| function.interface.is_none());
     let meaning = |meant: Vec<usize>| match meant.as_slice() {
         [only] => Meaning::One(*only),
-        // At the root there is only one of a name, and it has no longer one.
+        // A function of the root has no longer name, so the short one means that function. The root has at most one of
+        // a name.
         several => several.iter().copied().find(is_root).map_or(Meaning::Several(meant.clone()), Meaning::One),
     };
     meanings.into_iter().map(|(name, meant)| (name, meaning(meant))).collect()

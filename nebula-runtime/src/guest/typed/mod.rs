@@ -1,4 +1,4 @@
-//! Components that export functions of their own: any of them, called with JSON by its own WIT types.
+//! Components that export functions of their own. These are called with JSON, according to their WIT types.
 //!
 //! | WIT | JSON |
 //! |---|---|
@@ -13,8 +13,8 @@
 //! | `option` | `null` or the value; of an option of an option, `{"some": …}` |
 //! | `result` | `{"ok": …}` or `{"err": …}`; as a function's own result, the value or a failure |
 //!
-//! Resources, futures, streams, error contexts, maps and lists of fixed length have no form in JSON: a function whose types
-//! hold one is listed and cannot be called.
+//! Resources, futures, streams, error contexts, maps and lists of fixed length cannot be written as JSON. A function
+//! whose types contain one is listed, but cannot be called.
 
 mod arguments;
 mod decode;
@@ -30,8 +30,8 @@ mod shape;
 
 use std::{pin::pin, sync::Arc};
 
-use arguments::Unfit;
-use encode::Unwritten;
+use arguments::ArgumentError;
+use encode::EncodeError;
 use exports::{Exports, Function};
 use http::HeaderValue;
 use serde_json::value::RawValue;
@@ -56,8 +56,9 @@ pub(crate) struct Typed {
     exports: Exports,
 }
 
-/// How much larger than its JSON a value may be in memory. An array of bytes in base64, the densest there is, takes 24.
-const SPREAD: usize = 32;
+/// How many times as large as its JSON a value may be in memory. A base64 string, which is the densest JSON, takes 24
+/// times as much.
+const MEMORY_FACTOR: usize = 32;
 
 impl Typed {
     pub(super) fn new(engine: Arc<Engine>, component: &Component, pre: ComponentPre) -> Result<Self, InvokeError> {
@@ -83,8 +84,8 @@ impl Typed {
         let stderr = Stderr::new(&invocation.id, stderr);
         let system = System::without_input(&deployment.services, &stderr, &caller)?;
         let mut store = self.engine.store(system, limits.memory, caller);
-        store.set_hostcall_fuel(spread(limits.max_response.as_u64()));
-        // Pinned where it is made: it is large, and handing it on would copy it.
+        store.set_hostcall_fuel(memory_for(limits.max_response.as_u64()));
+        // Pinned here, because it is large and moving it would copy it.
         let guest = pin!(async {
             let ran = self.run(&mut store, began, function, signature, &params).await;
             ran.map_err(|error| fault(error, &store))
@@ -108,19 +109,19 @@ impl Typed {
         let callee = instance.get_func(&mut *store, function.index);
         let callee = callee.ok_or_else(|| wasmtime::format_err!("export {:?} is gone", function.name))?;
         let mut results = vec![Val::Bool(false); usize::from(signature.result.is_some())];
-        // An async function too: on an engine for these, this waits for its tasks until it has returned, and traps where
-        // none of them can go on.
+        // Async functions are called in the same way: the call runs the guest's tasks until the function has returned,
+        // and traps if none of them can go on.
         callee.call_async(store, params, &mut results).await?;
         Ok(results.pop())
     }
 }
 
-/// The call's arguments, and how many bytes they came in.
+/// The call's arguments, and how many bytes their JSON has.
 async fn params(signature: &Signature, event: Event, max_request: u64) -> Result<(Vec<Val>, u64), InvokeError> {
     let (input, arguments) = event.into_parts();
-    let budget = spread(max_request);
+    let budget = memory_for(max_request);
     let (params, size) = if arguments.is_empty() {
-        let body = coding::whole(input, max_request).await?;
+        let body = coding::decoded_body(input, max_request).await?;
         (arguments::of_body(&signature.params, &body, budget), body.len() as u64)
     } else if input.into_body().is_known_empty() {
         let size = arguments.iter().map(|argument| argument.len() as u64).sum();
@@ -129,36 +130,36 @@ async fn params(signature: &Signature, event: Event, max_request: u64) -> Result
         let detail = "the event has arguments both in its path and in its body; give them in one of the two";
         return Err(InvokeError::new(ErrorKind::InvalidInput, detail));
     };
-    let params = params.map_err(|unfit| match unfit {
-        Unfit::Invalid(detail) => InvokeError::new(ErrorKind::InvalidInput, detail),
-        Unfit::TooLarge => {
+    let params = params.map_err(|argument_error| match argument_error {
+        ArgumentError::Invalid(detail) => InvokeError::new(ErrorKind::InvalidInput, detail),
+        ArgumentError::TooLarge => {
             let detail =
-                format!("the arguments take more memory than {SPREAD} times max_request ({max_request} bytes)");
+                format!("the arguments take more memory than {MEMORY_FACTOR} times max_request ({max_request} bytes)");
             InvokeError::new(ErrorKind::PayloadTooLarge, detail)
         }
     });
     Ok((params?, size))
 }
 
-fn spread(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(SPREAD)
+fn memory_for(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(MEMORY_FACTOR)
 }
 
-/// The result as JSON; or the failure, where it is one.
+/// The result as JSON. An `err` of the function becomes an error.
 fn answer(signature: &Signature, result: Option<&Val>, max: u64) -> Result<Vec<u8>, InvokeError> {
     let is_outcome = matches!(signature.result.as_ref().map(|shape| &shape.form), Some(Form::Result(..)));
     let written = match result {
         Some(Val::Result(Ok(value))) if is_outcome => encode::encode(signature.success(), value.as_deref(), max),
         Some(Val::Result(Err(error))) if is_outcome => {
             let json = encode::encode(signature.failure(), error.as_deref(), max);
-            return Err(json.map_or_else(unwritten, guest_error));
+            return Err(json.map_or_else(encode_error, guest_error));
         }
         result => encode::encode(signature.result.as_ref(), result, max),
     };
-    written.map_err(unwritten)
+    written.map_err(encode_error)
 }
 
-/// The failure that the function returned.
+/// The error for an `err` that the function returned.
 fn guest_error(json: Vec<u8>) -> InvokeError {
     const SHOWN: usize = 200;
 
@@ -175,12 +176,12 @@ fn guest_error(json: Vec<u8>) -> InvokeError {
     }
 }
 
-fn unwritten(unwritten: Unwritten) -> InvokeError {
-    match unwritten {
-        Unwritten::TooLarge => {
+fn encode_error(encode_error: EncodeError) -> InvokeError {
+    match encode_error {
+        EncodeError::TooLarge => {
             InvokeError::new(ErrorKind::LimitExceeded, "the function returned more than its limit (max_response)")
         }
-        Unwritten::Mismatch => InvokeError::new(ErrorKind::Internal, "the result is not of the function's type"),
+        EncodeError::Mismatch => InvokeError::new(ErrorKind::Internal, "the result is not of the function's type"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The WIT types of values that can be written as JSON.
+//! The WIT types whose values can be written as JSON.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use wasmtime::component::{Type, types::ComponentFunc};
 
 use crate::guest::number::Integer;
 
-/// What can be called, and with what.
+/// A function's parameters and result.
 #[derive(Debug, Clone)]
 pub(super) struct Signature {
     pub(super) params: Vec<Field>,
@@ -15,20 +15,22 @@ pub(super) struct Signature {
     pub(super) docs: Option<String>,
 }
 
-/// A type, and its name where that is known: a component's code tells none, only its description does.
+/// A type, and its name if that is known. Wasmtime does not tell the names of types; they are read from the component's
+/// WIT.
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
     pub(super) form: Form,
-    pub(super) named: Option<Arc<Named>>,
+    pub(super) named: Option<Arc<TypeName>>,
 }
 
+/// The name of a type, and its author's documentation.
 #[derive(Debug, Clone)]
-pub(super) struct Named {
+pub(super) struct TypeName {
     pub(super) name: String,
     pub(super) docs: Option<String>,
 }
 
-/// How values of a type are made up.
+/// The kind of a type, with the types of its parts.
 #[derive(Debug, Clone)]
 pub(super) enum Form {
     Bool,
@@ -49,7 +51,7 @@ pub(super) enum Form {
     Flags(Vec<Case>),
 }
 
-/// A record's field, or a parameter.
+/// A record's field, or a function's parameter.
 #[derive(Debug, Clone)]
 pub(super) struct Field {
     pub(super) name: String,
@@ -57,7 +59,7 @@ pub(super) struct Field {
     pub(super) docs: Option<String>,
 }
 
-/// A case of a variant or an enum, or a flag.
+/// A case of a variant or an enum, or a flag. Only a variant's case can have a `shape`.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) name: String,
@@ -67,20 +69,22 @@ pub(super) struct Case {
 
 /// Why a function cannot be called with JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal(pub(super) String);
+pub(super) struct NotCallable(pub(super) String);
 
-/// How many types one function's may be made of, and those of all functions of a component. In its binary they share
-/// their parts, and here they do not: a few hundred bytes of it could take gigabytes.
+/// The most parts that the types of one function may have. In a component's binary, types share their parts. Here they
+/// do not, so a few hundred bytes of a binary could take gigabytes.
 const MAX_PARTS: usize = 10_000;
+
+/// The most parts that the types of all functions of a component may have.
 pub(super) const MAX_PARTS_OF_ALL: usize = 100_000;
 
-/// How deep types may lie in each other: values are read and written recursively.
+/// How deep types may be nested. Values are read and written recursively, so this bounds the stack.
 const MAX_DEPTH: usize = 64;
 
 impl Signature {
-    /// The signature of a function of a component, without the names of its types. It may be made of as many parts as are
-    /// `left`, from which they are then taken.
-    pub(super) fn reflect(ty: &ComponentFunc, left: &mut usize) -> Result<Self, Refusal> {
+    /// The signature of a component's function, without the names of its types. It may have at most `left` parts, and
+    /// reduces `left` by those that it has.
+    pub(super) fn reflect(ty: &ComponentFunc, left: &mut usize) -> Result<Self, NotCallable> {
         let room = MAX_PARTS.min(*left);
         let mut reflection = Reflection { room, depth: 0 };
         let reflected = reflection.signature(ty);
@@ -88,7 +92,7 @@ impl Signature {
         reflected
     }
 
-    /// What the caller is given: the result, or what is in it where it is one of success and failure.
+    /// The type that the caller gets: the result's, or that of `ok` if the result is a `result`.
     pub(super) fn success(&self) -> Option<&Shape> {
         match self.result.as_ref().map(|shape| &shape.form) {
             Some(Form::Result(ok, _)) => ok.as_deref(),
@@ -96,7 +100,7 @@ impl Signature {
         }
     }
 
-    /// What the caller is told of a failure.
+    /// The type of the error that the caller gets, if the result is a `result`.
     pub(super) fn failure(&self) -> Option<&Shape> {
         match self.result.as_ref().map(|shape| &shape.form) {
             Some(Form::Result(_, err)) => err.as_deref(),
@@ -121,28 +125,30 @@ impl Case {
     }
 }
 
+/// Reads types from Wasmtime.
 struct Reflection {
-    /// How many parts there may be yet.
+    /// How many more parts the types may have.
     room: usize,
     depth: usize,
 }
 
 impl Reflection {
-    fn signature(&mut self, ty: &ComponentFunc) -> Result<Signature, Refusal> {
+    fn signature(&mut self, ty: &ComponentFunc) -> Result<Signature, NotCallable> {
         let mut params = Vec::new();
         for (name, ty) in ty.params() {
-            let shape = self.shape(&ty).map_err(|Refusal(why)| Refusal(format!("its parameter {name} {why}")))?;
+            let shape =
+                self.shape(&ty).map_err(|NotCallable(why)| NotCallable(format!("its parameter {name} {why}")))?;
             params.push(Field { name: name.to_owned(), shape, docs: None });
         }
         let result = ty.results().next().map(|ty| self.shape(&ty)).transpose();
-        let result = result.map_err(|Refusal(why)| Refusal(format!("its result {why}")))?;
+        let result = result.map_err(|NotCallable(why)| NotCallable(format!("its result {why}")))?;
         Ok(Signature { params, result, is_async: ty.async_(), docs: None })
     }
 
-    fn shape(&mut self, ty: &Type) -> Result<Shape, Refusal> {
+    fn shape(&mut self, ty: &Type) -> Result<Shape, NotCallable> {
         self.count(1)?;
         if self.depth == MAX_DEPTH {
-            return Err(Refusal("has a type that is nested too deeply".to_owned()));
+            return Err(NotCallable("has a type that is nested too deeply".to_owned()));
         }
         self.depth += 1;
         let form = self.form(ty)?;
@@ -150,7 +156,7 @@ impl Reflection {
         Ok(Shape::anonymous(form))
     }
 
-    fn form(&mut self, ty: &Type) -> Result<Form, Refusal> {
+    fn form(&mut self, ty: &Type) -> Result<Form, NotCallable> {
         Ok(match ty {
             Type::Bool => Form::Bool,
             Type::S8 => Form::Integer(Integer::S8),
@@ -185,25 +191,28 @@ impl Reflection {
             }
             Type::Enum(cases) => Form::Enum(self.labels(cases.names())?),
             Type::Flags(flags) => Form::Flags(self.labels(flags.names())?),
-            other => return Err(Refusal(format!("holds {}, which no JSON value can stand for", unwritable(other)))),
+            other => {
+                return Err(NotCallable(format!("holds {}, which no JSON value can stand for", unwritable(other))));
+            }
         })
     }
 
-    fn boxed(&mut self, ty: &Type) -> Result<Box<Shape>, Refusal> {
+    fn boxed(&mut self, ty: &Type) -> Result<Box<Shape>, NotCallable> {
         self.shape(ty).map(Box::new)
     }
 
-    fn optional(&mut self, ty: Option<Type>) -> Result<Option<Box<Shape>>, Refusal> {
+    fn optional(&mut self, ty: Option<Type>) -> Result<Option<Box<Shape>>, NotCallable> {
         ty.map(|ty| self.boxed(&ty)).transpose()
     }
 
-    fn labels<'a>(&mut self, names: impl ExactSizeIterator<Item = &'a str>) -> Result<Vec<Case>, Refusal> {
+    fn labels<'a>(&mut self, names: impl ExactSizeIterator<Item = &'a str>) -> Result<Vec<Case>, NotCallable> {
         self.count(names.len())?;
         Ok(names.map(Case::label).collect())
     }
 
-    fn count(&mut self, parts: usize) -> Result<(), Refusal> {
-        let left = self.room.checked_sub(parts).ok_or_else(|| Refusal("has a type of too many parts".to_owned()))?;
+    fn count(&mut self, parts: usize) -> Result<(), NotCallable> {
+        let left =
+            self.room.checked_sub(parts).ok_or_else(|| NotCallable("has a type of too many parts".to_owned()))?;
         self.room = left;
         Ok(())
     }

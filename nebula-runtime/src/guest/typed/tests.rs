@@ -1,4 +1,4 @@
-//! Calls of components that are written here.
+//! Tests that call components in the text format.
 
 mod arguments;
 mod calls;
@@ -19,7 +19,7 @@ const ITEM: &str = r#"
     (export $access "access" (type $f))"#;
 
 #[tokio::test]
-async fn values_of_every_type_come_back_as_they_went() {
+async fn a_value_of_every_type_is_read_and_written() {
     type Bodies = [(&'static str, &'static str)];
 
     let cases: &[(&str, &str, &Bodies)] = &[

@@ -1,4 +1,4 @@
-//! Arrays and objects.
+//! Reads arrays and objects.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{
 };
 use wasmtime::component::Val;
 
-use super::decoder::{Decoder, Seed, Step};
+use super::decoder::{Decoder, PathStep, Seed};
 use crate::function::{nearest, quoted};
 use crate::guest::{
     number::Integer,
@@ -16,7 +16,7 @@ use crate::guest::{
 };
 
 impl<'t> Seed<'_, 't> {
-    /// A value that is not `null`, of an option.
+    /// Reads an option's value, which is not `null`.
     pub(super) fn some<'de, D: Deserializer<'de>>(self, json: D) -> Result<Val, D::Error> {
         match &self.shape.form {
             Form::Option(of) if of.is_option() => json.deserialize_any(self),
@@ -43,12 +43,12 @@ impl<'t> Seed<'_, 't> {
         let Self { decoder, shape } = self;
         match &shape.form {
             Form::Record(fields) => {
-                let values = decoder.fields(fields, entries, Entry::Field)?;
+                let values = decoder.fields(fields, entries, EntryKind::Field)?;
                 decoder.charge(fields.iter().map(|field| size_of::<String>() + field.name.len()).sum())?;
                 Ok(Val::Record(fields.iter().map(|field| field.name.clone()).zip(values).collect()))
             }
             Form::Variant(cases) => {
-                let case = decoder.tag(shape, &mut entries, |name| Name::find(cases, name))?;
+                let case = decoder.tag(shape, &mut entries, |name| NameSeed::find(cases, name))?;
                 let value = decoder.tagged(&case.name, case.shape.as_ref(), &mut entries)?;
                 Ok(Val::Variant(case.name.clone(), value))
             }
@@ -67,14 +67,14 @@ impl<'t> Seed<'_, 't> {
     }
 }
 
-/// What an object's entries are.
+/// The meaning of an object's entries: fields of a record, or arguments.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) enum Entry {
+pub(in super::super) enum EntryKind {
     Field,
     Argument,
 }
 
-impl Entry {
+impl EntryKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Field => "field",
@@ -82,10 +82,10 @@ impl Entry {
         }
     }
 
-    fn step(self, index: usize, field: &Field) -> Step<'_> {
+    fn step(self, index: usize, field: &Field) -> PathStep<'_> {
         match self {
-            Self::Field => Step::Key(&field.name),
-            Self::Argument => Step::Argument(index),
+            Self::Field => PathStep::Key(&field.name),
+            Self::Argument => PathStep::Argument(index),
         }
     }
 }
@@ -94,7 +94,7 @@ impl<'t> Decoder<'t> {
     fn list<'de, A: SeqAccess<'de>>(&mut self, of: &'t Shape, mut items: A) -> Result<Vec<Val>, A::Error> {
         let mut values = Vec::new();
         while let Some(value) =
-            self.within(Step::Index(values.len()), |decoder| items.next_element_seed(decoder.seed(of)))?
+            self.within(PathStep::Index(values.len()), |decoder| items.next_element_seed(decoder.seed(of)))?
         {
             values.push(value);
         }
@@ -104,7 +104,7 @@ impl<'t> Decoder<'t> {
     fn tuple<'de, A: SeqAccess<'de>>(&mut self, types: &'t [Shape], mut items: A) -> Result<Vec<Val>, A::Error> {
         let mut values = Vec::with_capacity(types.len());
         for (index, ty) in types.iter().enumerate() {
-            let value = self.within(Step::Index(index), |decoder| items.next_element_seed(decoder.seed(ty)))?;
+            let value = self.within(PathStep::Index(index), |decoder| items.next_element_seed(decoder.seed(ty)))?;
             let Some(value) = value else {
                 return Err(self.fail(format_args!("expected an array of {}, got one of {index}", types.len())));
             };
@@ -119,14 +119,14 @@ impl<'t> Decoder<'t> {
     fn flags<'de, A: SeqAccess<'de>>(&mut self, flags: &'t [Case], items: &mut A) -> Result<Vec<String>, A::Error> {
         let mut set = vec![false; flags.len()];
         let mut count = 0;
-        while let Some(found) = self.within(Step::Index(count), |decoder| {
-            let found = items.next_element_seed(Name::new(flags))?;
+        while let Some(found) = self.within(PathStep::Index(count), |decoder| {
+            let found = items.next_element_seed(NameSeed::new(flags))?;
             found.map(|found| found.map_err(|unknown| decoder.fail(unknown.of("flag")))).transpose()
         })? {
             match set.get_mut(found) {
                 Some(set) if !*set => *set = true,
                 _ => {
-                    self.path.push(Step::Index(count));
+                    self.path.push(PathStep::Index(count));
                     return Err(self.fail("the flag is there twice"));
                 }
             }
@@ -137,17 +137,17 @@ impl<'t> Decoder<'t> {
         Ok(named)
     }
 
-    /// The values of an object's entries, in the order of `fields`. What may be missing is none.
+    /// Reads the values of an object's entries, in the order of `fields`. A missing option is `none`.
     pub(in super::super) fn fields<'de, A: MapAccess<'de>>(
         &mut self,
         fields: &'t [Field],
         mut entries: A,
-        what: Entry,
+        what: EntryKind,
     ) -> Result<Vec<Val>, A::Error> {
         let mut values: Vec<Option<Val>> = Vec::new();
         values.resize_with(fields.len(), || None);
         let mut expected = 0;
-        while let Some(found) = entries.next_key_seed(Name { expected, ..Name::new(fields) })? {
+        while let Some(found) = entries.next_key_seed(NameSeed { expected, ..NameSeed::new(fields) })? {
             let index = found.map_err(|unknown| self.fail(unknown.of(what.as_str())))?;
             let (Some(field), Some(value)) = (fields.get(index), values.get_mut(index)) else { continue };
             if value.is_some() {
@@ -165,7 +165,7 @@ impl<'t> Decoder<'t> {
         &mut self,
         fields: &'t [Field],
         values: Vec<Option<Val>>,
-        what: Entry,
+        what: EntryKind,
     ) -> Result<Vec<Val>, E> {
         let pairs = fields.iter().zip(values);
         let complete = pairs.map(|(field, value)| match value {
@@ -176,27 +176,27 @@ impl<'t> Decoder<'t> {
         complete.collect()
     }
 
-    /// The one key of an object, as `find` knows it.
+    /// Reads the only key of an object with `find`.
     fn tag<'de, A: MapAccess<'de>, T>(
         &mut self,
         shape: &Shape,
         entries: &mut A,
-        find: impl FnOnce(&str) -> Result<T, Unknown>,
+        find: impl FnOnce(&str) -> Result<T, UnknownName>,
     ) -> Result<T, A::Error> {
-        match entries.next_key_seed(Found(find))? {
+        match entries.next_key_seed(LookupSeed(find))? {
             Some(found) => found.map_err(|unknown| self.fail(unknown.of("case"))),
             None => Err(self.unexpected(shape, "{}")),
         }
     }
 
-    /// The value of an object's one key, and the object's end.
+    /// Reads the value of an object's only key, and the object's end.
     fn tagged<'de, A: MapAccess<'de>>(
         &mut self,
         tag: &'t str,
         shape: Option<&'t Shape>,
         entries: &mut A,
     ) -> Result<Option<Box<Val>>, A::Error> {
-        let value = self.within(Step::Key(tag), |decoder| match shape {
+        let value = self.within(PathStep::Key(tag), |decoder| match shape {
             Some(shape) => entries.next_value_seed(decoder.seed(shape)).map(Some),
             None => {
                 let null = entries.next_value::<Option<IgnoredAny>>()?.is_none();
@@ -212,21 +212,21 @@ impl<'t> Decoder<'t> {
 
 static BYTE: Shape = Shape { form: Form::Integer(Integer::U8), named: None };
 
-fn either(name: &str, yes: &str, no: &str) -> Result<bool, Unknown> {
+fn either(name: &str, yes: &str, no: &str) -> Result<bool, UnknownName> {
     match name {
         name if name == yes => Ok(true),
         name if name == no => Ok(false),
-        _ => Err(Unknown::new(name, [yes, no].into_iter())),
+        _ => Err(UnknownName::new(name, [yes, no].into_iter())),
     }
 }
 
-/// A name that a type does not know.
-pub(super) struct Unknown {
+/// A name that a type does not have, and the most similar name that it has.
+pub(super) struct UnknownName {
     name: String,
     nearest: Option<String>,
 }
 
-impl Unknown {
+impl UnknownName {
     fn new<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Self {
         Self { name: quoted(name), nearest: nearest(name, known).map(str::to_owned) }
     }
@@ -238,70 +238,70 @@ impl Unknown {
     }
 }
 
-/// Something with a name.
-pub(super) trait Named {
+/// A field or a case.
+pub(super) trait HasName {
     fn name(&self) -> &str;
 }
 
-impl Named for Field {
+impl HasName for Field {
     fn name(&self) -> &str {
         &self.name
     }
 }
 
-impl Named for Case {
+impl HasName for Case {
     fn name(&self) -> &str {
         &self.name
     }
 }
 
 /// Reads the next string as one of these names.
-pub(super) struct Name<'t, N> {
+pub(super) struct NameSeed<'t, N> {
     names: &'t [N],
-    /// The one that most likely comes: objects are mostly written in the order of their type.
+    /// The index of the name that is checked first. Most objects have their keys in the order of the type.
     expected: usize,
 }
 
-impl<'t, N: Named> Name<'t, N> {
+impl<'t, N: HasName> NameSeed<'t, N> {
     fn new(names: &'t [N]) -> Self {
         Self { names, expected: 0 }
     }
 
-    fn index(&self, name: &str) -> Result<usize, Unknown> {
+    fn index(&self, name: &str) -> Result<usize, UnknownName> {
         let is_named = |named: &N| named.name() == name;
         let expected = self.names.get(self.expected).filter(|named| is_named(named)).map(|_| self.expected);
         expected
             .or_else(|| self.names.iter().position(is_named))
-            .ok_or_else(|| Unknown::new(name, self.names.iter().map(Named::name)))
+            .ok_or_else(|| UnknownName::new(name, self.names.iter().map(HasName::name)))
     }
 
-    pub(super) fn find(names: &'t [N], name: &str) -> Result<&'t N, Unknown> {
-        let unknown = || Unknown::new(name, names.iter().map(Named::name));
+    pub(super) fn find(names: &'t [N], name: &str) -> Result<&'t N, UnknownName> {
+        let unknown = || UnknownName::new(name, names.iter().map(HasName::name));
         names.iter().find(|named| named.name() == name).ok_or_else(unknown)
     }
 }
 
-impl<'de, N: Named> DeserializeSeed<'de> for Name<'_, N> {
-    type Value = Result<usize, Unknown>;
+impl<'de, N: HasName> DeserializeSeed<'de> for NameSeed<'_, N> {
+    type Value = Result<usize, UnknownName>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        Found(|name: &str| self.index(name)).deserialize(json)
+        LookupSeed(|name: &str| self.index(name)).deserialize(json)
     }
 }
 
-/// Reads the next string as what it finds.
-struct Found<F>(F);
+/// Reads the next string, and looks it up with a function.
+struct LookupSeed<F>(F);
 
-impl<'de, T, F: FnOnce(&str) -> Result<T, Unknown>> DeserializeSeed<'de> for Found<F> {
-    type Value = Result<T, Unknown>;
+impl<'de, T, F: FnOnce(&str) -> Result<T, UnknownName>> DeserializeSeed<'de> for LookupSeed<F> {
+    type Value = Result<T, UnknownName>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_str(self)
     }
 }
 
-impl<T, F: FnOnce(&str) -> Result<T, Unknown>> Visitor<'_> for Found<F> {
-    type Value = Result<T, Unknown>;
+impl<T, F: FnOnce(&str) -> Result<T, UnknownName>> Visitor<'_> for LookupSeed<F> {
+    type Value = Result<T, UnknownName>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")

@@ -1,4 +1,4 @@
-//! What reads values: the way to the value that is being read, and the budget of memory.
+//! The state of reading values: the path to the value that is being read, and the budget of memory.
 
 use std::fmt::{self, Display};
 
@@ -7,30 +7,33 @@ use wasmtime::component::Val;
 
 use super::super::shape::{Form, Shape};
 
-/// Reads values, and remembers where it is.
+/// Reads values, and keeps the path to the value that it reads.
 pub(in super::super) struct Decoder<'t> {
-    pub(super) path: Vec<Step<'t>>,
+    pub(super) path: Vec<PathStep<'t>>,
+    /// Why the value at `path` cannot be read.
     failure: Option<String>,
+    /// How many more bytes the values may take.
     budget: usize,
+    /// Whether the values would take more than that.
     exhausted: bool,
 }
 
-/// A step from a value to one that is part of it.
+/// A step of a path: from a value to one of its parts.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) enum Step<'t> {
+pub(in super::super) enum PathStep<'t> {
     Argument(usize),
     Key(&'t str),
     Index(usize),
 }
 
-/// Why a text was not read as a value.
+/// Why a text cannot be read as a value.
 #[derive(Debug, PartialEq, Eq)]
-pub(in super::super) enum Unread {
-    /// It is not JSON.
+pub(in super::super) enum DecodeError {
+    /// The text is not JSON.
     Syntax(String),
-    /// It is not of the type; with the path of the part that is not.
+    /// The value, or a part of it, is not of its type. The message begins with the path of the part.
     Mismatch(String),
-    /// Its values would take more memory than they may.
+    /// The value would take more memory than is allowed.
     TooLarge,
 }
 
@@ -40,53 +43,60 @@ impl<'t> Decoder<'t> {
         Self { path: Vec::new(), failure: None, budget, exhausted: false }
     }
 
-    /// Reads a whole text as the argument of this index.
-    pub(in super::super) fn decode(&mut self, argument: usize, shape: &'t Shape, json: &[u8]) -> Result<Val, Unread> {
+    /// Reads a text as one value: the argument with this index.
+    pub(in super::super) fn decode(
+        &mut self,
+        argument: usize,
+        shape: &'t Shape,
+        json: &[u8],
+    ) -> Result<Val, DecodeError> {
         self.read(json, |decoder, json| {
-            decoder.within(Step::Argument(argument), |decoder| decoder.seed(shape).deserialize(json))
+            decoder.within(PathStep::Argument(argument), |decoder| decoder.seed(shape).deserialize(json))
         })
     }
 
-    /// Reads a whole text as `read` does.
+    /// Reads a text with `read`, and refuses the text if anything follows.
     pub(in super::super) fn read<'j, T>(
         &mut self,
         json: &'j [u8],
         read: impl FnOnce(&mut Self, &mut JsonText<'j>) -> Result<T, serde_json::Error>,
-    ) -> Result<T, Unread> {
+    ) -> Result<T, DecodeError> {
         self.path.clear();
         let mut text = serde_json::Deserializer::from_slice(json);
         let value = read(self, &mut text).and_then(|value| text.end().map(|()| value));
-        value.map_err(|error| self.unread(&error))
+        value.map_err(|error| self.decode_error(&error))
     }
 
     pub(in super::super) fn seed<'d>(&'d mut self, shape: &'t Shape) -> Seed<'d, 't> {
         Seed { decoder: self, shape }
     }
 
-    fn unread(&mut self, error: &serde_json::Error) -> Unread {
+    fn decode_error(&mut self, error: &serde_json::Error) -> DecodeError {
         let failure = match self.failure.take() {
-            _ if self.exhausted => return Unread::TooLarge,
+            _ if self.exhausted => return DecodeError::TooLarge,
             Some(failure) => failure,
-            None if !error.is_data() => return Unread::Syntax(error.to_string()),
+            None if !error.is_data() => return DecodeError::Syntax(error.to_string()),
             None => {
                 let failure = error.to_string();
                 failure.split(" at line ").next().unwrap_or_default().to_owned()
             }
         };
-        Unread::Mismatch(format!("{}{failure}", Path(&self.path)))
+        DecodeError::Mismatch(format!("{}{failure}", Path(&self.path)))
     }
 
-    /// Fails at the place where it is. The message stays here: an error of the JSON reader would add lines and columns.
+    /// Makes reading fail at the current path. The message is kept here, because the JSON reader would add a line and a
+    /// column to it.
     pub(in super::super) fn fail<E: Error>(&mut self, failure: impl Display) -> E {
         self.failure.get_or_insert_with(|| failure.to_string());
         E::custom("")
     }
 
+    /// Makes reading fail because the JSON is not of the type `shape`.
     pub(in super::super) fn unexpected<E: Error>(&mut self, shape: &Shape, got: impl Display) -> E {
         self.fail(format_args!("expected {}, got {got}", Expected(shape)))
     }
 
-    /// Takes what a value is about to allocate from the budget.
+    /// Takes the bytes that a value is about to allocate from the budget.
     pub(in super::super) fn charge<E: Error>(&mut self, bytes: usize) -> Result<(), E> {
         match self.budget.checked_sub(bytes) {
             Some(left) => {
@@ -100,10 +110,10 @@ impl<'t> Decoder<'t> {
         }
     }
 
-    /// Reads a part of a value. The path is left as it is where that fails: it then says where.
+    /// Reads a part of a value. If that fails, the path stays as it is, so that the error can name it.
     pub(in super::super) fn within<T, E>(
         &mut self,
-        step: Step<'t>,
+        step: PathStep<'t>,
         read: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         self.path.push(step);
@@ -113,35 +123,35 @@ impl<'t> Decoder<'t> {
     }
 }
 
-/// A text of JSON that is being read.
+/// A JSON text that is being read.
 pub(in super::super) type JsonText<'j> = serde_json::Deserializer<serde_json::de::SliceRead<'j>>;
 
-/// Where something is, in front of what is said of it: `arg 0: .items[2].price: `.
-struct Path<'p, 't>(&'p [Step<'t>]);
+/// A path as an error's message begins with it: `arg 0: .items[2].price: `.
+struct Path<'p, 't>(&'p [PathStep<'t>]);
 
 impl Display for Path<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for step in self.0 {
             match step {
-                Step::Argument(index) => write!(f, "arg {index}: ")?,
-                Step::Key(key) => write!(f, ".{key}")?,
-                Step::Index(index) => write!(f, "[{index}]")?,
+                PathStep::Argument(index) => write!(f, "arg {index}: ")?,
+                PathStep::Key(key) => write!(f, ".{key}")?,
+                PathStep::Index(index) => write!(f, "[{index}]")?,
             }
         }
         match self.0 {
-            [] | [Step::Argument(_)] => Ok(()),
+            [] | [PathStep::Argument(_)] => Ok(()),
             _ => f.write_str(": "),
         }
     }
 }
 
-/// Reads the next value as one of a type.
+/// Reads the next JSON value as a value of a type.
 pub(in super::super) struct Seed<'d, 't> {
     pub(in super::super) decoder: &'d mut Decoder<'t>,
     pub(in super::super) shape: &'t Shape,
 }
 
-/// What a type's values look like, for an error.
+/// Says how a type's values are written, for an error's message.
 pub(in super::super) struct Expected<'t>(pub(in super::super) &'t Shape);
 
 impl fmt::Display for Expected<'_> {

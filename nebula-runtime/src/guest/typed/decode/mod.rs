@@ -1,7 +1,8 @@
-//! JSON, read as values of WIT types: straight from its text, led by the type, without a tree of JSON in between.
+//! Reads JSON as values of WIT types. The text is read straight into values, according to the type, without a tree of
+//! JSON.
 //!
-//! The type bounds how deep values nest, and a budget bounds what they allocate: a record of a hundred options is two
-//! bytes of JSON, and kilobytes as a value.
+//! The type limits how deep values are nested, and a budget limits how much memory they take: a record of a hundred
+//! options may be two bytes of JSON, and takes kilobytes as a value.
 
 mod compound;
 mod decoder;
@@ -18,8 +19,8 @@ use wasmtime::component::Val;
 
 use self::decoder::{Expected, Seed};
 pub(super) use self::{
-    compound::Entry,
-    decoder::{Decoder, JsonText, Step, Unread},
+    compound::EntryKind,
+    decoder::{DecodeError, Decoder, JsonText, PathStep},
 };
 use super::shape::Form;
 
@@ -29,7 +30,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Val, D::Error> {
         self.decoder.charge(size_of::<Val>())?;
         match &self.shape.form {
-            // Not as the JSON reader's number, which is rounded to 64 bits.
+            // The number's text, because the JSON reader rounds numbers to 64 bits.
             Form::Integer(_) | Form::F32 | Form::F64 => self.number(<&RawValue>::deserialize(json)?.get()),
             Form::Option(_) => json.deserialize_option(self),
             _ => json.deserialize_any(self),

@@ -1,17 +1,17 @@
-//! Numbers and texts.
+//! Reads numbers and texts.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserializer as _, de::Error};
 use wasmtime::component::Val;
 
-use super::{compound::Name, decoder::Seed};
+use super::{compound::NameSeed, decoder::Seed};
 use crate::function::{QUOTED, quoted, shortened};
 use crate::guest::{
     number::{Float, Integer, expected_float, read_float, read_float_name},
     typed::shape::{Case, Form},
 };
 
-/// An integer as a value of its type.
+/// An integer as a value of its WIT type.
 fn integer(of: Integer, value: i128) -> Option<Val> {
     Some(match of {
         Integer::S8 => Val::S8(value.try_into().ok()?),
@@ -26,10 +26,10 @@ fn integer(of: Integer, value: i128) -> Option<Val> {
 }
 
 impl Seed<'_, '_> {
-    /// A number out of the text of a JSON value.
+    /// Reads a number from the text of a JSON value.
     pub(super) fn number<E: Error>(self, json: &str) -> Result<Val, E> {
         if !json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-            // A string, or nothing that fits.
+            // Not a number: a string may fit, and any other value is refused.
             return serde_json::Deserializer::from_str(json).deserialize_any(self).map_err(E::custom);
         }
         match self.shape.form {
@@ -44,8 +44,8 @@ impl Seed<'_, '_> {
     }
 
     fn float<F: Float, E: Error>(self, json: &str) -> Result<F, E> {
-        read_float(json).map_err(|unfit| {
-            self.decoder.fail(format_args!("expected {}, got {}", expected_float::<F>(unfit), shortened(json, QUOTED)))
+        read_float(json).map_err(|error| {
+            self.decoder.fail(format_args!("expected {}, got {}", expected_float::<F>(error), shortened(json, QUOTED)))
         })
     }
 
@@ -66,11 +66,11 @@ impl Seed<'_, '_> {
                 bytes.map(|bytes| Val::List(bytes.into_iter().map(Val::U8).collect()))
             }
             Form::Enum(cases) => {
-                let case = Name::find(cases, text).map_err(|unknown| decoder.fail(unknown.of("case")))?;
+                let case = NameSeed::find(cases, text).map_err(|unknown| decoder.fail(unknown.of("case")))?;
                 Some(Val::Enum(case.name.clone()))
             }
             Form::Variant(cases) => {
-                let case = Name::find(cases, text).map_err(|unknown| decoder.fail(unknown.of("case")))?;
+                let case = NameSeed::find(cases, text).map_err(|unknown| decoder.fail(unknown.of("case")))?;
                 if case.shape.is_some() {
                     return Err(decoder.fail(needs_payload(case)));
                 }

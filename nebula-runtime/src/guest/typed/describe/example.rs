@@ -1,10 +1,10 @@
-//! A value of a type, for people to begin with.
+//! Makes an example value of a type.
 
 use serde_json::{Value, json};
 
 use crate::guest::typed::shape::{Case, Form, Shape};
 
-/// A value of this type as JSON, that the function will take.
+/// An example value of this type as JSON. A function accepts it as an argument.
 pub(super) fn of(shape: &Shape) -> Value {
     match &shape.form {
         Form::Bool => json!(true),

@@ -1,7 +1,7 @@
-//! A component's functions as a person or a program wants to know them before calling one: their WIT signatures, an example
-//! of each argument, and JSON Schemas of all that goes in and comes out.
+//! Describes a component's functions for people and programs that want to call them: their WIT signatures, an example
+//! of each argument, and JSON Schemas of arguments and results.
 //!
-//! Made once, when a component is published, and kept with it.
+//! The descriptions are made when a component is published, and kept in its manifest.
 
 mod example;
 mod schema;
@@ -22,14 +22,14 @@ use super::{
 use crate::function::{Export, TypedExport, TypedParam};
 
 impl Typed {
-    /// What can be called. `binary` is the component: it has the names of types and, where its tools left them in, what its
-    /// author wrote about them.
+    /// The component's functions. `binary` is the component itself: it has the names of types and, unless its tools
+    /// removed it, its author's documentation.
     pub(in crate::guest) fn describe(&self, binary: &[u8]) -> Vec<Export> {
         let wit = Wit::decode(binary);
         self.exports.functions.iter().map(|function| described(function, wit.as_ref())).collect()
     }
 
-    /// Whether there is a function of this name that can be called.
+    /// Whether a function can be called by this name.
     pub(in crate::guest) fn has_export(&self, name: &str) -> bool {
         self.exports.named(name).is_some_and(|function| function.signature.is_ok())
     }

@@ -1,4 +1,4 @@
-//! WIT types as JSON Schemas (2020-12).
+//! Writes WIT types as JSON Schemas (2020-12).
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::{
     },
 };
 
-/// The schemas of types. Those of named ones stand for themselves, and others refer to them as `#/$defs/NAME`.
+/// Collects the schemas of named types. Other schemas refer to these as `#/$defs/NAME`.
 #[derive(Default)]
 pub(super) struct Schemas {
     pub(super) named: BTreeMap<String, Value>,
 }
 
-/// Adds what its author wrote about something to its schema.
+/// Adds the author's documentation to a schema.
 pub(super) fn describe(schema: &mut Value, docs: Option<&str>) {
     if let (Some(docs), Some(schema)) = (docs, schema.as_object_mut()) {
         schema.insert("description".to_owned(), docs.into());
@@ -39,7 +39,7 @@ impl Schemas {
         json!({"$ref": format!("#/$defs/{}", named.name)})
     }
 
-    /// The schema of a type, or of `null`.
+    /// The schema of a type, or of `null` if there is no type.
     pub(super) fn of_optional(&mut self, shape: Option<&Shape>) -> Value {
         shape.map_or_else(|| json!({"type": "null"}), |shape| self.of(shape))
     }
@@ -91,7 +91,7 @@ impl Schemas {
     }
 }
 
-/// What the standard alphabet writes, padded, with no bits left over (RFC 4648, section 4).
+/// Base64 of the standard alphabet, with padding and without left-over bits (RFC 4648, section 4).
 const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
 fn integer(of: Integer) -> Value {
@@ -106,7 +106,7 @@ fn integer(of: Integer) -> Value {
         Integer::U64 => "uint64",
     };
     let (least, greatest) = of.range();
-    // Both are numbers of JSON: `json!` takes no integers of 128 bits.
+    // Converted, because `json!` does not take integers of 128 bits.
     let bound = |bound: i128| i64::try_from(bound).map_or_else(|_| json!(u64::MAX), |bound| json!(bound));
     json!({"type": "integer", "format": format, "minimum": bound(least), "maximum": bound(greatest)})
 }

@@ -1,4 +1,4 @@
-//! Types and signatures as WIT writes them.
+//! Writes types and signatures as WIT.
 
 use std::{
     collections::BTreeSet,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::guest::typed::shape::{Case, Field, Form, Shape, Signature};
 
-/// A function's signature, and below it the named types that it is made of, each once:
+/// A function's signature, followed by the definitions of the named types that it uses, each once:
 ///
 /// ```text
 /// add-item: func(item: item, n: option<u32>) -> result<cart, error>
@@ -27,7 +27,7 @@ pub(super) fn signature(name: &str, signature: &Signature) -> String {
     text
 }
 
-/// Adds the definitions of the named types that a type is made of, the outer ones first.
+/// Adds the definitions of the named types that a type uses, the outer ones first.
 fn define<'s>(shape: &'s Shape, known: &mut BTreeSet<&'s str>, text: &mut String) {
     if let Some(named) = &shape.named {
         if !known.insert(&named.name) {
@@ -54,7 +54,7 @@ fn define<'s>(shape: &'s Shape, known: &mut BTreeSet<&'s str>, text: &mut String
     }
 }
 
-/// A type where it is used: its name, or what it is made of.
+/// A type as it is written where it is used: its name, or its parts if it has no name.
 pub(super) struct TypeText<'s>(pub(super) &'s Shape);
 
 impl Display for TypeText<'_> {
@@ -95,14 +95,14 @@ impl Display for FormText<'_> {
     }
 }
 
-/// A named type where it is defined.
+/// The definition of a named type.
 struct Definition<'s>(&'s str, &'s Form);
 
 impl Display for Definition<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let text = FormText(self.1).to_string();
         match self.1 {
-            // "record" and the like go in front of the name.
+            // A keyword such as "record" stands before the name.
             Form::Record(_) | Form::Variant(_) | Form::Enum(_) | Form::Flags(_) => {
                 let (keyword, body) = text.split_once(' ').unwrap_or((&text, ""));
                 write!(f, "{keyword} {} {body}", self.0)

@@ -1,5 +1,5 @@
-//! What a component's binary says about its functions besides their types: the types' names, and what was written about
-//! them.
+//! Reads a component's WIT from its binary: besides the types of functions, it has the types' names and their authors'
+//! documentation.
 
 use std::{
     cell::RefCell,
@@ -14,22 +14,22 @@ use wit_parser::{
 
 use crate::guest::{
     number::Integer,
-    typed::shape::{Case, Field, Form, Named, Shape, Signature},
+    typed::shape::{Case, Field, Form, Shape, Signature, TypeName},
 };
 
 /// The WIT of a component.
 pub(super) struct Wit {
     resolve: Resolve,
     world: WorldId,
-    /// Names that several types have, each in an interface of its own.
+    /// Names that several types have, each in another interface.
     shared: BTreeSet<String>,
-    /// Types that were read before: they are named the same wherever they are met.
-    known: RefCell<BTreeMap<usize, Arc<Named>>>,
+    /// The names of types that were read before, by the types' indices.
+    known: RefCell<BTreeMap<usize, Arc<TypeName>>>,
 }
 
 impl Wit {
-    /// Reads a component's WIT. There is none where its exports are not as WIT would have them, which a component that was
-    /// made by hand may well do without.
+    /// Reads a component's WIT. `None` if the component's exports cannot be described as WIT: a component that was
+    /// written by hand may have such exports.
     pub(super) fn decode(binary: &[u8]) -> Option<Self> {
         let decoded = decode(binary);
         let decoded =
@@ -45,7 +45,7 @@ impl Wit {
         Some(Self { resolve, world, shared, known: RefCell::default() })
     }
 
-    /// The signature of a function of the world's own, or of an interface.
+    /// The signature of a function of the world, or of an interface.
     pub(super) fn signature(&self, interface: Option<&str>, name: &str) -> Option<Signature> {
         let exports = &self.resolve.worlds.get(self.world)?.exports;
         let mut items = exports.iter().map(|(key, item)| (self.resolve.name_world_key(key), item));
@@ -71,7 +71,7 @@ impl Wit {
         })
     }
 
-    /// `None` for what has no form in JSON: such a function was refused before.
+    /// `None` for a type that cannot be written as JSON. A function with such a type was refused before.
     fn shape(&self, ty: &Type) -> Option<Shape> {
         let form = match ty {
             Type::Bool => Form::Bool,
@@ -143,7 +143,7 @@ impl Wit {
         Some(Case { name: name.to_owned(), shape: self.optional(ty)?, docs: text(docs) })
     }
 
-    fn named(&self, id: TypeId, definition: &TypeDef) -> Option<Arc<Named>> {
+    fn named(&self, id: TypeId, definition: &TypeDef) -> Option<Arc<TypeName>> {
         let name = definition.name.as_ref()?;
         let named = || {
             let owner = match definition.owner {
@@ -152,13 +152,13 @@ impl Wit {
             };
             let short = owner.as_deref().and_then(|owner| owner.split('@').next()?.rsplit('/').next());
             let name = short.map_or_else(|| name.clone(), |owner| format!("{owner}.{name}"));
-            Arc::new(Named { name, docs: text(&definition.docs) })
+            Arc::new(TypeName { name, docs: text(&definition.docs) })
         };
         Some(Arc::clone(self.known.borrow_mut().entry(id.index()).or_insert_with(named)))
     }
 }
 
-/// The type that a name means: what is used from another interface has the same name there.
+/// The type that another type is an alias of under the same name. This follows each `use` of another interface's type.
 fn origin(resolve: &Resolve, id: TypeId) -> TypeId {
     let next = |id: &TypeId| match resolve.types.get(*id) {
         Some(TypeDef { name, kind: TypeDefKind::Type(Type::Id(of)), .. }) => {

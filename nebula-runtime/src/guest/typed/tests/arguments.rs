@@ -1,11 +1,11 @@
-//! What of an event becomes which argument.
+//! Tests how an event becomes arguments.
 
 use wasmtime::component::Val;
 
 use crate::guest::{
     number::Integer,
     typed::{
-        arguments::{Unfit, of_body, of_texts},
+        arguments::{ArgumentError, of_body, of_texts},
         shape::{Case, Field, Form, Shape},
     },
 };
@@ -36,25 +36,25 @@ fn order() -> Form {
     Form::Record(vec![field("items", Form::List(boxed(item())))])
 }
 
-/// What of a body becomes the arguments, as Rust shows it; or why none.
+/// The arguments of a body as Rust shows them, or the reason why it has none.
 fn body(params: &[Field], json: &str) -> String {
-    told(of_body(params, json.as_bytes(), BUDGET))
+    shown(of_body(params, json.as_bytes(), BUDGET))
 }
 
 fn texts(params: &[Field], texts: &[&str]) -> String {
-    told(of_texts(params, &texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), BUDGET))
+    shown(of_texts(params, &texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), BUDGET))
 }
 
-fn told(arguments: Result<Vec<Val>, Unfit>) -> String {
+fn shown(arguments: Result<Vec<Val>, ArgumentError>) -> String {
     match arguments {
         Ok(values) => values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" "),
-        Err(Unfit::Invalid(why)) => why,
-        Err(Unfit::TooLarge) => "too large".to_owned(),
+        Err(ArgumentError::Invalid(why)) => why,
+        Err(ArgumentError::TooLarge) => "too large".to_owned(),
     }
 }
 
 #[test]
-fn with_one_parameter_its_type_decides_what_a_body_is() {
+fn the_type_of_the_only_parameter_decides_whether_the_body_is_or_contains_the_argument() {
     let list = Form::List(boxed(u8()));
     let variant = Form::Variant(vec![Case { shape: Some(Shape::anonymous(u8())), ..Case::label("v") }]);
     let cases = [
@@ -72,7 +72,7 @@ fn with_one_parameter_its_type_decides_what_a_body_is() {
         (order(), r#"{"v":{"items":[]}}"#, r#"Record([("items", List([]))])"#),
         (order(), r#"[{"items":[]}]"#, r#"Record([("items", List([]))])"#),
         (order(), r#"{"item":[]}"#, r#"arg 0: there is no field "item"; did you mean "items"?"#),
-        // The case, and not the parameter.
+        // The key is the variant's case, and not the parameter's name.
         (variant, r#"{"v":7}"#, r#"Variant("v", Some(U8(7)))"#),
         (Form::Option(boxed(u8())), "", "Option(None)"),
         (Form::Option(boxed(u8())), "[]", "Option(None)"),
@@ -123,7 +123,7 @@ fn a_function_without_parameters_takes_nothing() {
 }
 
 #[test]
-fn a_part_of_a_path_is_json_where_that_fits_and_else_a_text() {
+fn a_part_of_a_path_is_read_as_json_if_that_fits_and_otherwise_as_a_text() {
     let option = Form::Option(boxed(Form::String));
     let cases = [
         (Form::String, "10", r#"String("10")"#),
@@ -153,7 +153,7 @@ fn a_part_of_a_path_is_json_where_that_fits_and_else_a_text() {
 }
 
 #[test]
-fn what_does_not_fit_is_named_by_its_path() {
+fn an_error_names_the_path_of_the_value_that_does_not_fit() {
     let cases = [
         (r#"{"items":[{"sku":"a","price":1},{"sku":"b","price":"x"}]}"#, r#".items[1].price: expected f64, got "x""#),
         (r#"{"items":[{"sku":"a","price":[]}]}"#, ".items[0].price: expected f64, got an array"),
@@ -169,12 +169,12 @@ fn what_does_not_fit_is_named_by_its_path() {
 }
 
 #[test]
-fn a_hostile_value_is_neither_repeated_whole_nor_made() {
+fn a_hostile_value_is_refused_and_not_repeated_in_the_error() {
     let megabyte = "x".repeat(1 << 20);
     let shown = body(&[field("v", u8())], &format!("\"{megabyte}\""));
     assert!(shown.len() < 200, "{shown}");
     assert_eq!(body(&[field("v", Form::String)], &format!("\"{megabyte}\"")), "too large");
-    // Two bytes of JSON for each, and kilobytes here.
+    // Each record is two bytes of JSON, and takes kilobytes as a value.
     let sparse = Form::Record((0..100).map(|index| field(&format!("f{index}"), Form::Option(boxed(u8())))).collect());
     let many = format!("[{}]", vec!["{}"; 10_000].join(","));
     assert_eq!(body(&[field("v", Form::List(boxed(sparse)))], &many), "too large");

@@ -1,9 +1,10 @@
-//! Which function a call means, and how its result is told.
+//! Tests which function a call means, and how its result is written.
 
 use super::components::{call, runtime_with};
 use crate::function::RegistryErrorKind;
 
-/// A component of functions that return numbers, by the interface they are exported in; an empty one is the root.
+/// A component of functions that return numbers. Each is an interface, a name and the number; an empty interface is the
+/// root.
 fn numbers(functions: &[(&str, &str, u32)]) -> String {
     let core: String = functions
         .iter()
@@ -35,7 +36,7 @@ fn numbers(functions: &[(&str, &str, u32)]) -> String {
 }
 
 #[tokio::test]
-async fn a_function_is_named_as_shortly_as_it_is_unambiguous() {
+async fn a_function_is_named_by_its_shortest_unambiguous_name() {
     let functions = [
         ("", "root", 1),
         ("a:shop/cart@1.0.0", "add", 2),
@@ -88,7 +89,7 @@ async fn a_function_of_a_resource_is_listed_and_refused() {
 
     let seven = r#"(func (export "seven") (result u32) (canon lift (core func $i "seven")))"#;
     let mixed = runtime_with("f", &format!("(component {RESOURCE} {seven})")).await.unwrap();
-    // The only one that can be called.
+    // `seven` is the only function that can be called, so the call need not name it.
     assert_eq!(call(&mixed, "f", "").await, "7");
     assert_eq!(call(&mixed, "f:open", "").await, format!("not_found: open cannot be called with JSON: {why}"));
     let info = mixed.inspect(&"f".parse().unwrap()).await.unwrap();
@@ -102,7 +103,7 @@ async fn a_component_without_functions_is_refused() {
     assert!(error.detail().contains("there is nothing to call"), "{error}");
 }
 
-/// A component whose one function returns the value that its code leaves in memory: a `result`'s case, and its payload.
+/// A component whose only function returns a value of the type `result`, which `code` writes at the address 0.
 fn returning(result: &str, code: &str) -> String {
     format!(
         r#"(component
@@ -114,7 +115,7 @@ fn returning(result: &str, code: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_result_of_a_result_is_its_value_or_a_failure() {
+async fn a_function_that_returns_a_result_answers_with_its_value_or_an_error() {
     const FAILED: &str = "(i32.store8 (i32.const 0) (i32.const 1))";
     const TEXT: &str = "(i32.store (i32.const 4) (i32.const 64)) (i32.store (i32.const 8) (i32.const 8))";
 
@@ -140,8 +141,8 @@ async fn the_result_of_a_result_is_its_value_or_a_failure() {
 }
 
 #[tokio::test]
-async fn a_result_that_is_too_large_is_the_functions_own_fault() {
-    // A string of a gigabyte that is not there, and one of 60 KiB of zeros, each of which takes six bytes as JSON.
+async fn a_result_outside_of_the_guests_memory_is_its_fault() {
+    // A string whose gigabyte is not in the guest's memory, and a list of 62 KiB that is.
     let size =
         |size: u32| format!("(i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const {size}))");
     let outside = runtime_with("f", &returning("string", &size(1 << 30))).await.unwrap();

@@ -1,4 +1,4 @@
-//! Components in the text format.
+//! Makes components in the text format, and calls them.
 
 use crate::{
     call::{Event, Invocation, InvokeError, Invoker as _},
@@ -7,7 +7,7 @@ use crate::{
     store::Store,
 };
 
-/// A runtime with this component under this name.
+/// A runtime in which this component is published under this name.
 pub(super) async fn runtime_with(name: &str, component: &str) -> Result<Runtime, RegistryError> {
     let runtime = Runtime::builder(Store::memory()).concurrency(2).build().unwrap();
     let wat = component.to_owned();
@@ -15,9 +15,9 @@ pub(super) async fn runtime_with(name: &str, component: &str) -> Result<Runtime,
     Ok(runtime)
 }
 
-/// A component whose function `same` returns its parameter: a value of the type `ty`, for which it has `types`, and 17
-/// numbers beside it. So many values do not fit what the canonical ABI passes one by one, so that parameter and result are
-/// both a pointer to the same layout, and the function is the same for each type.
+/// A component whose function `same` returns its parameter: a value of the type `ty`, which uses the definitions
+/// `types`, and 17 numbers. The canonical ABI passes so many values by a pointer and not one by one. So parameter and
+/// result are pointers to the same layout, and the function's code is the same for each type.
 pub(super) fn identity(types: &str, ty: &str) -> String {
     format!(
         r#"(component
@@ -43,7 +43,7 @@ pub(super) fn identity(types: &str, ty: &str) -> String {
     )
 }
 
-/// What [`identity`] makes of a value.
+/// Calls the function of [`identity`] with a value, and returns its result.
 pub(super) async fn same(runtime: &Runtime, value: &str) -> Result<String, InvokeError> {
     const PADDING: &str = ",[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]]";
 
@@ -54,7 +54,7 @@ pub(super) async fn same(runtime: &Runtime, value: &str) -> Result<String, Invok
     Ok(body.strip_prefix('[').unwrap().strip_suffix(PADDING).unwrap().to_owned())
 }
 
-/// What a call answers: the body; or the failure's kind and detail, and the error that the function returned.
+/// The response's body; or the error's kind and detail, and the error that the function returned.
 pub(super) async fn call(runtime: &Runtime, function: &str, body: &str) -> String {
     let function: FunctionRef = function.parse().unwrap();
     match runtime.invoke(Invocation::new(function, Event::json(body.to_owned()))).await {

@@ -1,4 +1,4 @@
-//! What is told of functions before they are called.
+//! Tests the descriptions of functions.
 
 use serde_json::json;
 
@@ -70,7 +70,7 @@ async fn a_function_is_described_by_its_wit_examples_and_schemas() {
 }
 
 #[tokio::test]
-async fn what_a_components_author_wrote_is_told_where_it_is_in_there() {
+async fn a_description_has_the_authors_documentation_if_the_component_has_it() {
     let docs = r#"{\"worlds\":{\"root\":{\"func_exports\":{\"f\":{\"docs\":\"Gives nothing.\"}}}}}"#;
     let component = format!(
         r#"(component

@@ -1,4 +1,4 @@
-//! A guest's response on its way out.
+//! Takes a guest's response, checks it, and makes its body.
 
 use std::{
     collections::VecDeque,
@@ -24,68 +24,70 @@ use crate::{
     call::{AfterResponse, Body, ErrorKind, InvokeError, Response},
     guest::{
         Held,
-        streaming::{self, Work},
+        streaming::{self, GuestBody},
     },
 };
 
-/// The response of a guest whose head is there.
+/// The response of a guest that has made the response's head.
 ///
 /// # Errors
-/// [`ErrorKind::GuestFault`] where it is none that HTTP allows, as far as that is known before it begins.
+/// [`ErrorKind::GuestFault`] if the response breaks a rule of HTTP, as far as that is known before the response begins.
 pub(super) async fn respond(running: Running, head: http::Response<WasiBody>) -> Result<Response, InvokeError> {
     let (mut head, body) = head.into_parts();
     let report = running.report.clone();
-    let framing = Framing::take(&mut head, running.terms.is_head).map_err(|failure| logged(failure, &report))?;
-    let limit = running.terms.max.unwrap_or(u64::MAX);
-    let (early, heard) = (VecDeque::new(), framing.is_unread);
-    let answer = Answer { body, early, last: None, running, limit, framing, written: 0, heard, over: false };
-    Ok(Response::of_parts(head.status, head.headers, answer.into_body().await?, report))
+    let framing = Framing::take(&mut head, running.rules.is_head).map_err(|failure| logged(failure, &report))?;
+    let limit = running.rules.max.unwrap_or(u64::MAX);
+    let (early, is_complete) = (VecDeque::new(), framing.is_unread);
+    let body =
+        ResponseBody { body, early, last: None, running, limit, framing, written: 0, is_complete, has_ended: false };
+    Ok(Response::of_parts(head.status, head.headers, body.into_body().await?, report))
 }
 
-/// How many parts of a body are waited for before the response begins, as long as the guest makes them without waiting.
-const EARLY: usize = 4;
+/// How many frames of a body are collected before the response begins, as long as the guest makes them without waiting.
+const MAX_EARLY_FRAMES: usize = 4;
 
-/// How many turns of its guest a response is given to become whole, before it begins without.
-const TURNS: usize = 8;
+/// How often the guest is run again to complete its body before the response begins, if only a tick has interrupted the
+/// guest.
+const MAX_TURNS: usize = 8;
 
-/// Whether a guest can go on at once.
+/// A waker that notes that it was called: the guest can go on at once.
 #[derive(Default)]
-struct Woken(AtomicBool);
+struct WakeFlag(AtomicBool);
 
-impl Woken {
+impl WakeFlag {
     fn take(&self) -> bool {
         self.0.swap(false, Relaxed)
     }
 }
 
-impl Wake for Woken {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Relaxed);
     }
 }
 
 /// A response's body. Polling it runs the guest.
-struct Answer {
+struct ResponseBody {
     body: WasiBody,
-    /// What was taken out of the body already.
+    /// Frames that were taken out of the body and not read yet.
     early: VecDeque<Frame<Bytes>>,
-    /// The last of the bytes that the guest announced. The reader has them once the guest has written no more: with
-    /// them, its client has a whole response.
+    /// The frame that completes the length that the guest has announced. The reader gets it when the guest has ended
+    /// the body: with this frame, the client has a whole response.
     last: Option<Frame<Bytes>>,
     running: Running,
     limit: u64,
     framing: Framing,
-    /// How many bytes the guest has written, of which nobody reads those of an unread body.
+    /// How many bytes the guest has written, including those of a body that is not sent.
     written: u64,
-    /// Whether the guest has said all that its client will hear.
-    heard: bool,
+    /// Whether the client gets the whole response, even if the guest is stopped now.
+    is_complete: bool,
     /// Whether the body has ended.
-    over: bool,
+    has_ended: bool,
 }
 
-impl Answer {
-    /// The body, whole where the guest makes all of it without waiting: then its length is known, and it costs its reader
-    /// nothing. A guest that waits is not waited for.
+impl ResponseBody {
+    /// The body. If the guest makes all of it without waiting, the body is a block of bytes: its length is known, and
+    /// reading it is cheap. Otherwise the body is streamed.
     async fn into_body(mut self) -> Result<Body, InvokeError> {
         let mut made = self.poll_whole(Waker::noop());
         if made.is_pending() {
@@ -93,34 +95,35 @@ impl Answer {
         }
         match made {
             Poll::Ready(Ok(Some(bytes))) => {
-                self.heard = true;
-                let heard = if self.framing.is_unread { Bytes::new() } else { bytes };
-                self.running.written = heard.len() as u64;
-                Ok(Body::from(heard))
+                self.is_complete = true;
+                let sent = if self.framing.is_unread { Bytes::new() } else { bytes };
+                self.running.written = sent.len() as u64;
+                Ok(Body::from(sent))
             }
             Poll::Ready(Err(failure)) => {
-                self.heard = false;
+                self.is_complete = false;
                 Err(failure)
             }
-            // The caller need not wait for a body that nobody reads. The guest goes on with it when this is dropped.
-            _ if self.framing.is_unread && self.running.terms.after_response == AfterResponse::Detach => {
+            // The caller need not wait for a body that is not sent. Dropping `self` lets the guest go on with it.
+            _ if self.framing.is_unread && self.running.rules.after_response == AfterResponse::Detach => {
                 Ok(Body::empty())
             }
             _ => {
-                let (due, report) = (self.running.terms.due, self.running.report.clone());
+                let (due, report) = (self.running.rules.due, self.running.report.clone());
                 Ok(streaming::body(self, due, report))
             }
         }
     }
 
-    /// The same, after a few turns of the guest. Without them, more responses would leave in two pieces, and more faults
-    /// would be found after the response has begun.
+    /// Runs the guest a few times more, as long as only ticks interrupt it, and then does as [`Self::poll_whole`] does.
+    /// Without this, more responses would be sent in two pieces, and more faults would be found only after the response
+    /// has begun.
     async fn poll_longer(&mut self) -> Poll<Result<Option<Bytes>, InvokeError>> {
-        let woken = Arc::<Woken>::default();
+        let woken = Arc::<WakeFlag>::default();
         let waker = Waker::from(Arc::clone(&woken));
         let mut made = self.poll_whole(&waker);
-        for _ in 0..TURNS {
-            // A tick has interrupted the guest, which does not wait for anything.
+        for _ in 0..MAX_TURNS {
+            // A guest that is woken at once was interrupted by a tick. Any other pending guest waits.
             if !(made.is_pending() && woken.take()) {
                 break;
             }
@@ -130,10 +133,10 @@ impl Answer {
         made
     }
 
-    /// All of the body, if it is here and well; pending where the guest has to go on for it.
+    /// All bytes of the body, or `None` if it must be streamed. Pending while the guest must run to make more of it.
     fn poll_whole(&mut self, waker: &Waker) -> Poll<Result<Option<Bytes>, InvokeError>> {
         let mut context = Context::from_waker(waker);
-        for _ in 0..EARLY {
+        for _ in 0..MAX_EARLY_FRAMES {
             let mut polled = Pin::new(&mut self.body).poll_frame(&mut context);
             if polled.is_pending() {
                 self.running.poll_guest(&mut context);
@@ -144,7 +147,7 @@ impl Answer {
                     self.early.push_back(frame);
                     self.framing.check_part(self.early_size()).map_err(|failure| self.logged(failure))?;
                 }
-                Some(Err(error)) if !self.framing.forgives(&error) => {
+                Some(Err(error)) if !self.framing.ignores(&error) => {
                     if let Some(refusal) = self.refusal(&error, self.early_size()) {
                         return Poll::Ready(Err(refusal));
                     }
@@ -161,18 +164,18 @@ impl Answer {
         Poll::Ready(Ok(None))
     }
 
-    /// The body, which has ended.
+    /// All bytes of a body that has ended, or `None` if it must be streamed.
     fn take_whole(&self) -> Result<Option<Bytes>, InvokeError> {
         if self.running.failure.is_none() {
             self.framing.check_whole(self.early_size()).map_err(|failure| self.logged(failure))?;
         }
-        Ok(whole(&self.early).filter(|bytes| self.is_fine(bytes)))
+        Ok(whole(&self.early).filter(|bytes| self.can_send_whole(bytes)))
     }
 
-    fn is_fine(&self, whole: &Bytes) -> bool {
+    fn can_send_whole(&self, whole: &Bytes) -> bool {
         let running = &self.running;
-        let over = running.guest.is_none() || running.terms.after_response == AfterResponse::Detach;
-        over && self.running.failure.is_none() && (self.framing.is_unread || whole.len() as u64 <= self.limit)
+        let has_ended = running.guest.is_none() || running.rules.after_response == AfterResponse::Detach;
+        has_ended && self.running.failure.is_none() && (self.framing.is_unread || whole.len() as u64 <= self.limit)
     }
 
     fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
@@ -181,10 +184,10 @@ impl Answer {
         }
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.count(&frame).map(|()| frame))),
-            Poll::Ready(Some(Err(error))) if !self.framing.forgives(&error) => {
+            Poll::Ready(Some(Err(error))) if !self.framing.ignores(&error) => {
                 Poll::Ready(Some(Err(self.failure(&error))))
             }
-            // Without its guest, a body looks as if it had ended well.
+            // The body of a guest that has failed ends as if all were well, so `end` looks for the failure.
             Poll::Ready(None | Some(Err(_))) => Poll::Ready(self.end().err().map(Err)),
             Poll::Pending => match self.running.failure.take() {
                 Some(failure) => Poll::Ready(Some(Err(self.running.upload.take_failure().unwrap_or(failure)))),
@@ -213,12 +216,12 @@ impl Answer {
         }
     }
 
-    /// Why a body has ended with `error`.
+    /// The error of a response whose body has ended with `error`.
     fn failure(&mut self, error: &wasmtime_wasi_http::Error) -> InvokeError {
         self.refusal(error, self.written).or_else(|| self.running.failure.take()).unwrap_or_else(|| broken(error))
     }
 
-    /// The same, where it is a reason to withhold the part of the body that came before.
+    /// The error of a response whose body has ended with `error`, if none of the body may be sent because of it.
     fn refusal(&self, error: &wasmtime_wasi_http::Error, written: u64) -> Option<InvokeError> {
         let length =
             || self.framing.failure(error, written, self.running.failure.is_some()).map(|failure| self.logged(failure));
@@ -233,8 +236,8 @@ impl Answer {
         self.early.iter().map(size).sum()
     }
 
-    /// The frame that is next for the reader, where there is one.
-    fn pass(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+    /// The next frame for the reader, if there is one after the guest has made `frame`.
+    fn next_for_reader(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
         if self.framing.is_unread {
             return None;
         }
@@ -248,7 +251,7 @@ impl Answer {
     }
 }
 
-impl Work for Answer {
+impl GuestBody for ResponseBody {
     fn held(&self) -> Option<&Held> {
         self.running.guest.as_ref().map(|(_, held)| held)
     }
@@ -260,11 +263,12 @@ impl Work for Answer {
     }
 
     fn stop(mut self: Box<Self>) {
-        self.heard = false;
+        // So that dropping it does not let the guest go on.
+        self.is_complete = false;
     }
 }
 
-impl http_body::Body for Answer {
+impl http_body::Body for ResponseBody {
     type Data = Bytes;
     type Error = InvokeError;
 
@@ -273,22 +277,22 @@ impl http_body::Body for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
         loop {
-            if self.over {
+            if self.has_ended {
                 return self.running.poll_rest(context).map(|()| None);
             }
             self.running.poll_guest(context);
             match ready!(self.poll_body(context)) {
-                Some(Ok(frame)) => match self.pass(frame) {
+                Some(Ok(frame)) => match self.next_for_reader(frame) {
                     Some(frame) => return Poll::Ready(Some(Ok(frame))),
                     None if self.framing.is_unread => {
-                        // A guest that writes without end must not keep the thread for itself.
+                        // Yields, so that a guest that writes without end does not keep the thread for itself.
                         context.waker().wake_by_ref();
                         return Poll::Pending;
                     }
                     None => {}
                 },
                 None => {
-                    (self.heard, self.over) = (true, true);
+                    (self.is_complete, self.has_ended) = (true, true);
                     if let Some(last) = self.last.take() {
                         return Poll::Ready(Some(Ok(last)));
                     }
@@ -299,21 +303,21 @@ impl http_body::Body for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over && (self.running.guest.is_none() || self.running.terms.after_response == AfterResponse::Detach)
+        self.has_ended && (self.running.guest.is_none() || self.running.rules.after_response == AfterResponse::Detach)
     }
 }
 
-impl Drop for Answer {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
-        // A reader who leaves before the end stops the guest. One who has it all does not.
-        if self.heard {
+        // A reader that leaves before it has the whole response stops the guest. Otherwise the guest goes on.
+        if self.is_complete {
             let unread = self.framing.is_unread.then(|| mem::take(&mut self.body));
             self.running.detach(unread);
         }
     }
 }
 
-/// The bytes of a body's frames, where there are only bytes.
+/// The bytes of a body's frames. `None` if one of the frames is not of bytes.
 fn whole(frames: &VecDeque<Frame<Bytes>>) -> Option<Bytes> {
     let mut parts = frames.iter().map(Frame::data_ref);
     match frames.len() {
