@@ -19,7 +19,7 @@ pub(crate) struct Deployment {
     /// The gate of the function's own `concurrency`.
     pub(crate) gate: Gate,
     /// The host services that the function is granted.
-    pub(crate) services: Services,
+    pub(crate) services: Arc<Services>,
     /// The instances that wait for their next request.
     pub(crate) idle: OnceLock<Arc<IdleInstances>>,
 }
@@ -41,7 +41,7 @@ impl Deployment {
             config: config.clone(),
             limits,
         };
-        let services = Services::set_up(name, &resolved.config);
+        let services = Arc::new(Services::set_up(name, &resolved.config));
         let gate = Gate::new(limits.concurrency, Overload::Function);
         Self { resolved, manifest, manifest_digest, gate, services, idle: OnceLock::new() }
     }

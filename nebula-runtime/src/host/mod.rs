@@ -18,7 +18,7 @@ mod system;
 
 pub use self::stdio::GuestStderr;
 pub(crate) use self::{
-    modules::{imports_wasi, module_linker},
+    modules::module_linker,
     services::Services,
     stdio::{Stderr, Stdin, Stdout, WINDOW, give_output},
     system::{ComponentPre, System, component_linker},

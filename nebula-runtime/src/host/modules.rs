@@ -1,6 +1,6 @@
 //! The system interface of a core module.
 
-use wasmtime::{Linker, Module};
+use wasmtime::Linker;
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use crate::{
@@ -15,9 +15,4 @@ pub(crate) fn module_linker(engine: &Engine) -> Result<Linker<Host<WasiP1Ctx>>, 
         .and_then(|()| wasmtime_wasi::p0::add_to_linker_async(&mut linker, |host: &mut Host<WasiP1Ctx>| &mut host.wasi))
         .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to set up WASI").with_source(error))?;
     Ok(linker)
-}
-
-/// Whether a module imports functions of WASI.
-pub(crate) fn imports_wasi(module: &Module) -> bool {
-    module.imports().any(|import| matches!(import.module(), "wasi_snapshot_preview1" | "wasi_unstable"))
 }

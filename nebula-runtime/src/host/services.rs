@@ -4,7 +4,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 
 use super::{environment::Environment, files::Files, outgoing::Outgoing};
 use crate::{
-    call::InvokeError,
+    call::{Caller, InvokeError},
     function::{FunctionConfig, FunctionName},
 };
 
@@ -13,6 +13,11 @@ use crate::{
 pub(crate) struct Services {
     environment: Environment,
     files: Files,
+    outgoing: Outgoing,
+}
+
+/// The services of an instance, for the invocation that it serves.
+pub(super) struct Given {
     pub(super) outgoing: Outgoing,
 }
 
@@ -35,5 +40,10 @@ impl Services {
         self.environment.give(&mut wasi);
         self.files.give(&mut wasi)?;
         Ok(wasi)
+    }
+
+    /// The services of an instance that serves `caller`.
+    pub(super) fn give(&self, caller: &Caller) -> Given {
+        Given { outgoing: self.outgoing.give(caller) }
     }
 }

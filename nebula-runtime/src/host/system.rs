@@ -1,12 +1,14 @@
 //! The system interface of a component.
 
+use std::sync::Arc;
+
 use wasmtime::component::{InstancePre, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
-    outgoing::{self, Outgoing},
-    services::Services,
+    outgoing,
+    services::{Given, Services},
     stdio::{self, Stderr},
 };
 use crate::{
@@ -20,26 +22,31 @@ pub(crate) struct System {
     wasi: WasiCtx,
     table: ResourceTable,
     http: WasiHttpCtx,
-    pub(super) outgoing: Outgoing,
+    services: Arc<Services>,
+    given: Given,
 }
 
 impl System {
     /// The interface of an instance that reads no stdin and serves `caller`.
-    pub(crate) fn without_input(services: &Services, stderr: &Stderr, caller: &Caller) -> Result<Self, InvokeError> {
+    pub(crate) fn without_input(
+        services: &Arc<Services>,
+        stderr: &Stderr,
+        caller: &Caller,
+    ) -> Result<Self, InvokeError> {
         let mut wasi = services.wasi()?;
         stdio::give_output(&mut wasi, stderr);
         Ok(Self::new(wasi, services, caller))
     }
 
     /// The interface of an instance that serves `caller`, with the standard streams that `wasi` has.
-    pub(crate) fn new(mut wasi: WasiCtxBuilder, services: &Services, caller: &Caller) -> Self {
-        let outgoing = services.outgoing.give(caller);
-        Self { wasi: wasi.build(), table: ResourceTable::new(), http: WasiHttpCtx::new(), outgoing }
+    pub(crate) fn new(mut wasi: WasiCtxBuilder, services: &Arc<Services>, caller: &Caller) -> Self {
+        let (services, given) = (Arc::clone(services), services.give(caller));
+        Self { wasi: wasi.build(), table: ResourceTable::new(), http: WasiHttpCtx::new(), services, given }
     }
 
     /// Makes the interface serve `caller`, the next invocation of the instance.
     pub(crate) fn pass_to(&mut self, caller: &Caller) {
-        self.outgoing = self.outgoing.give(caller);
+        self.given = self.services.give(caller);
     }
 }
 
@@ -51,8 +58,8 @@ impl WasiView for Host<System> {
 
 impl WasiHttpView for Host<System> {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        let System { table, http, outgoing, .. } = &mut self.wasi;
-        WasiHttpCtxView { ctx: http, table, hooks: outgoing }
+        let System { table, http, given, .. } = &mut self.wasi;
+        WasiHttpCtxView { ctx: http, table, hooks: &mut given.outgoing }
     }
 }
 

@@ -54,10 +54,9 @@ impl Core {
 
     /// The same of a module that need not export any.
     pub(super) fn functions_of(engine: Arc<Engine>, module: &Module) -> Result<Self, InvokeError> {
-        let instance = if host::imports_wasi(module) {
-            Instance::Wasi(host::module_linker(&engine)?.instantiate_pre(module).map_err(unlinkable)?)
-        } else {
-            Instance::Pure(Linker::new(engine.wasmtime()).instantiate_pre(module).map_err(unlinkable)?)
+        let instance = match module.imports().len() {
+            0 => Instance::Pure(Linker::new(engine.wasmtime()).instantiate_pre(module).map_err(unlinkable)?),
+            _ => Instance::Wasi(host::module_linker(&engine)?.instantiate_pre(module).map_err(unlinkable)?),
         };
         let functions: Vec<_> =
             module.exports().filter_map(|export| Function::new(module, export.name(), &export.ty())).collect();
