@@ -1,6 +1,6 @@
 //! Publishing a function to a runtime in this process.
 
-use nebula_runtime::{FunctionConfig, FunctionName, Runtime};
+use nebula_runtime::{FunctionConfig, FunctionName, LimitSettings, Runtime};
 use serde::Deserialize as _;
 use toml::{Table, Value};
 
@@ -16,8 +16,11 @@ pub(crate) async fn publish(runtime: &Runtime, function: &Function, project: &Pr
 
 /// Converts an entry of `nebula.toml` to the configuration of the library.
 fn config(entry: &Table, project: &Project) -> FunctionConfig {
-    let is_limit = |key: &str| matches!(key, "memory" | "timeout" | "max_request" | "max_response" | "concurrency");
-    let (limits, mut rest): (Table, Table) = entry.clone().into_iter().partition(|(key, _)| is_limit(key));
+    let is_limit = |key: &String, value: &Value| {
+        let alone = Table::from_iter([(key.clone(), value.clone())]);
+        LimitSettings::deserialize(alone).is_ok()
+    };
+    let (limits, mut rest): (Table, Table) = entry.clone().into_iter().partition(|(key, value)| is_limit(key, value));
     for dir in rest.get_mut("dirs").and_then(Value::as_array_mut).into_iter().flatten() {
         let host = project.join(dir["host"].as_str().unwrap());
         dir["host"] = host.to_str().unwrap().into();
