@@ -9,7 +9,7 @@ fn parse(text: &str) -> Result<Config, String> {
 }
 
 /// A file with every key that there is.
-const EVERY_KEY: &str = r#"
+pub(super) const EVERY_KEY: &str = r#"
 [server]
 concurrency = 64
 trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]
