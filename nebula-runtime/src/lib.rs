@@ -25,7 +25,7 @@
 //! # Features
 //! - `compiler` (on by default): publishes, compiles and packages functions. Without it, a runtime only runs the functions of
 //!   a [`Package`], which come compiled.
-//! - `test-support`: `store::conformance`, the tests that every backend of a store must pass.
+//! - `test-kit`: what tests of frontends, layers and stores need.
 
 /// The examples of README.md, which are tested with those of this documentation.
 #[cfg(doctest)]
