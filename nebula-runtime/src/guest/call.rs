@@ -25,18 +25,18 @@ pub(crate) struct Call {
     pub(crate) began: Instant,
     pub(crate) stderr: GuestStderr,
     /// Kept until the guest has ended.
-    pub(crate) held: Held,
+    pub(crate) guards: CallGuards,
 }
 
 /// The values that are kept until a guest has ended.
-pub(crate) struct Held {
+pub(crate) struct CallGuards {
     /// The values that layers attached to the invocation.
     pub(crate) guards: Guards,
     /// The place that the invocation has at the function's gate.
     pub(crate) place: Place,
 }
 
-impl Held {
+impl CallGuards {
     /// Lets a caller who queues for one of these places end `guest`, once `due` has passed.
     pub(super) fn register(&self, due: Instant, guest: &Arc<dyn Evictable>) -> Vec<Registration> {
         let mut registrations = vec![self.place.register(due, guest)];

@@ -17,7 +17,7 @@ use wasmtime::{InstancePre, Module, Store};
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, p1::WasiP1Ctx, p2, p3};
 
 use super::{
-    call::{Call, CallFuture, Held},
+    call::{Call, CallFuture, CallGuards},
     cgi,
     core::Core,
     deployment::Deployment,
@@ -101,7 +101,7 @@ impl Command {
     async fn start(&self, call: Call) -> Result<Response, InvokeError> {
         let caller = Caller::of(&call.invocation);
         let time_limit = call.deployment.time_limit(&caller);
-        let Call { invocation, deployment, began, stderr, held, .. } = call;
+        let Call { invocation, deployment, began, stderr, guards, .. } = call;
         let Resolved { config, limits, .. } = &deployment.resolved;
         let variables = cgi::variables(&invocation.event, &invocation.id);
         let (input, arguments) = invocation.event.into_parts();
@@ -118,7 +118,7 @@ impl Command {
         let guest = self.run(wasi, &deployment, caller, began);
         let guest = supervise(guest, began, time_limit, invocation.report.clone()).with_reader(stderr.waits());
         let immediate = invocation.buffering == Buffering::Off || config.content_type.is_some();
-        let running = Running { guest: Some((guest, held)), stdin, stdout, report: invocation.report };
+        let running = Running { guest: Some((guest, guards)), stdin, stdout, report: invocation.report };
         running.respond(immediate, config, time_limit.due(began)).await
     }
 
@@ -189,7 +189,7 @@ fn success_if_exit_zero(error: wasmtime::Error) -> wasmtime::Result<()> {
 /// A running command. When it is dropped, it notes in the report how many bytes the guest read and wrote.
 struct Running {
     /// The guest, and the values that are kept for it. `None` when the guest has ended.
-    guest: Option<(Supervised<CommandFuture>, Held)>,
+    guest: Option<(Supervised<CommandFuture>, CallGuards)>,
     stdin: Stdin,
     stdout: Stdout,
     report: ReportHandle,
@@ -258,8 +258,8 @@ struct OutputBody {
 }
 
 impl GuestBody for OutputBody {
-    fn held(&self) -> Option<&Held> {
-        self.running.guest.as_ref().map(|(_, held)| held)
+    fn guards(&self) -> Option<&CallGuards> {
+        self.running.guest.as_ref().map(|(_, guards)| guards)
     }
 
     fn pause(&mut self) {

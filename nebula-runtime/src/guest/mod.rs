@@ -23,7 +23,7 @@ mod typed;
 mod unlinkable;
 
 pub(crate) use self::{
-    call::{Call, CallFuture, Held},
+    call::{Call, CallFuture, CallGuards},
     deployment::Deployment,
     loader::Loader,
     recognise::Guest,

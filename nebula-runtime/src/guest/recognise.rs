@@ -47,7 +47,7 @@ impl Guest {
     ///
     /// # Contract, for each kind
     /// - A fresh instance serves each call, unless an HTTP handler's configuration reuses instances.
-    /// - `Call::held` is dropped when the guest has ended, after its instance is freed.
+    /// - `Call::guards` is dropped when the guest has ended, after its instance is freed.
     /// - Dropping the future, or the response's body, stops the guest and frees its instance.
     /// - The call writes its measurements into the invocation's report.
     pub(crate) fn call(self, call: Call) -> CallFuture {

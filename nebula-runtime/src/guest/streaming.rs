@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use tokio::time::Instant;
 
-use super::Held;
+use super::CallGuards;
 use crate::call::{Body, ErrorKind, Evictable, InvokeError, Outcome, Registration, ReportHandle};
 
 /// A response's body that runs its guest.
@@ -22,10 +22,10 @@ use crate::call::{Body, ErrorKind, Evictable, InvokeError, Outcome, Registration
 /// # Contract
 /// - Polling it runs the guest. Dropping it stops the guest; if the reader has the whole response, the guest may go on
 ///   in a task of its own.
-/// - The value of [`GuestBody::held`] is dropped as soon as the guest has ended.
+/// - The value of [`GuestBody::guards`] is dropped as soon as the guest has ended.
 pub(super) trait GuestBody: http_body::Body<Data = Bytes, Error = InvokeError> + Send + Unpin + 'static {
     /// The values that are kept for the guest. `None` when the guest has ended.
-    fn held(&self) -> Option<&Held>;
+    fn guards(&self) -> Option<&CallGuards>;
 
     /// Notes that the guest waits for its reader until the next poll.
     fn pause(&mut self);
@@ -92,7 +92,7 @@ impl<B: GuestBody> Slot<B> {
     fn put(&self, body: Box<B>, reader: Option<Waker>) -> Result<(), Box<B>> {
         let mut state = self.lock();
         // A guest that has ended by itself holds no place any more, so the reader may read the rest of its output.
-        if matches!(*state, State::MarkedForEviction) && body.held().is_some() {
+        if matches!(*state, State::MarkedForEviction) && body.guards().is_some() {
             *state = State::Ended;
             return Err(body);
         }
@@ -139,10 +139,10 @@ impl<B: GuestBody> Evictable for Slot<B> {
 impl<B: GuestBody> StreamingBody<B> {
     /// Notes that the guest waits for its reader now, unless it has ended.
     fn pause(&mut self, body: &mut B) {
-        let Some(held) = body.held() else { return };
+        let Some(guards) = body.guards() else { return };
         if let Some(due) = self.due.filter(|_| self.registrations.is_empty()) {
             let guest: Arc<dyn Evictable> = Arc::clone(&self.slot) as _;
-            self.registrations = held.register(due, &guest);
+            self.registrations = guards.register(due, &guest);
         }
         body.pause();
     }
@@ -188,7 +188,7 @@ impl<B: GuestBody> http_body::Body for StreamingBody<B> {
         if let Poll::Ready(Some(Ok(_))) = polled {
             self.pause(&mut body);
         }
-        if body.held().is_none() {
+        if body.guards().is_none() {
             self.registrations.clear();
         }
         // Only a registered guest can be ended for another call, so only its reader must be woken for that.

@@ -11,7 +11,7 @@ use super::resolve::{no_answer, store_failure};
 use crate::{
     call::{ErrorKind, Invocation, InvokeError, Invoker, Place, Response, Start, too_large},
     function::{Digest, InvalidFunctionRef},
-    guest::{Call, CallFuture, Deployment, Guest, Held, Loader},
+    guest::{Call, CallFuture, CallGuards, Deployment, Guest, Loader},
     host::GuestStderr,
     store::Store,
 };
@@ -106,8 +106,8 @@ impl Run {
         let resolved = &deployment.resolved;
         let own = resolved.config.limits.max_response.map(|_| resolved.limits.max_response);
         let (max_stream, stderr) = (own.or(self.max_stream), self.stderr);
-        let held = Held { guards: std::mem::take(&mut invocation.guards), place };
-        guest.call(Call { invocation, deployment, max_stream, began, stderr, held })
+        let guards = CallGuards { guards: std::mem::take(&mut invocation.guards), place };
+        guest.call(Call { invocation, deployment, max_stream, began, stderr, guards })
     }
 }
 

@@ -69,12 +69,12 @@ impl Core {
         if let Some(answer) = methods::instead_of_call(&call.invocation) {
             return Box::pin(ready(answer));
         }
-        let Call { invocation, deployment, began, stderr, held, .. } = call;
+        let Call { invocation, deployment, began, stderr, guards, .. } = call;
         let Invocation { function: reference, event, id, trace, deadline, report, .. } = invocation;
         let caller = Caller { id, trace, deadline, report: report.clone() };
         let time_limit = deployment.time_limit(&caller);
         Box::pin(async move {
-            let _held = held;
+            let _guards = guards;
             let Resolved { config, limits, .. } = &deployment.resolved;
             let function = self.function(&reference, config)?;
             let (mut values, bytes_in) = values::params(function, event, limits.max_request.as_u64()).await?;

@@ -66,7 +66,7 @@ impl Http {
     pub(super) fn call(self: Arc<Self>, call: Call) -> CallFuture {
         let caller = Caller::of(&call.invocation);
         let time_limit = call.deployment.time_limit(&caller);
-        let Call { invocation, deployment, max_stream, began, stderr, held } = call;
+        let Call { invocation, deployment, max_stream, began, stderr, guards } = call;
         let Invocation { function, event, after_response, report, .. } = invocation;
         let limits = deployment.resolved.limits;
         if let Some(export) = function.export() {
@@ -106,7 +106,7 @@ impl Http {
                 Ok(())
             });
             let guest = supervise(guest, began, time_limit, report.clone()).with_reader(waits);
-            let mut running = Running::new((guest, reading), held, upload, rules, report);
+            let mut running = Running::new((guest, reading), guards, upload, rules, report);
             let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
             response::respond(running, head).await
         })

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     call::{AfterResponse, Body, ErrorKind, InvokeError, Response},
     guest::{
-        Held,
+        CallGuards,
         streaming::{self, GuestBody},
     },
 };
@@ -252,8 +252,8 @@ impl ResponseBody {
 }
 
 impl GuestBody for ResponseBody {
-    fn held(&self) -> Option<&Held> {
-        self.running.guest.as_ref().map(|(_, held)| held)
+    fn guards(&self) -> Option<&CallGuards> {
+        self.running.guest.as_ref().map(|(_, guards)| guards)
     }
 
     fn pause(&mut self) {

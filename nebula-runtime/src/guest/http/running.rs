@@ -16,7 +16,7 @@ use super::request::UploadProgress;
 use crate::{
     call::{AfterResponse, ErrorKind, Evictable, InvokeError, ReportHandle},
     engine::Supervised,
-    guest::Held,
+    guest::CallGuards,
 };
 
 /// A response with a body that is still being written, or the reason why the guest made no response.
@@ -28,7 +28,7 @@ pub(super) type HeadResult = Result<http::Response<WasiBody>, InvokeError>;
 /// no task of its own, and it stops when its caller or reader leaves.
 pub(super) struct Running {
     /// The guest, and the values that are kept for it. `None` when the guest has ended.
-    pub(super) guest: Option<(Guest, Held)>,
+    pub(super) guest: Option<(Guest, CallGuards)>,
     /// Dropped when the response has been read. The guest's future waits for that.
     pub(super) reading: Option<oneshot::Sender<()>>,
     /// Why the guest failed.
@@ -59,12 +59,12 @@ impl Running {
     /// A guest, and the sender to drop when its response has been read.
     pub(super) fn new(
         (guest, reading): (Guest, oneshot::Sender<()>),
-        held: Held,
+        guards: CallGuards,
         upload: Arc<UploadProgress>,
         rules: ResponseRules,
         report: ReportHandle,
     ) -> Self {
-        let (guest, reading) = (Some((guest, held)), Some(reading));
+        let (guest, reading) = (Some((guest, guards)), Some(reading));
         Self { guest, reading, failure: None, rules, upload, written: 0, report }
     }
 
@@ -97,8 +97,8 @@ impl Running {
     /// its time. The bytes that it writes into an `unread` body are discarded.
     pub(super) fn detach(&mut self, unread: Option<WasiBody>) {
         self.reading = None;
-        if let (Some((guest, held)), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
-            runtime.spawn(run_detached((guest, unread), held, self.rules.due, self.report.clone()));
+        if let (Some((guest, guards)), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
+            runtime.spawn(run_detached((guest, unread), guards, self.rules.due, self.report.clone()));
         }
         if let Some(error) = self.failure.take() {
             log_late(&self.report, &error);
@@ -136,13 +136,13 @@ impl Drop for Running {
 /// guest still has the rest of its own timeout, unless another call needs its place.
 async fn run_detached(
     (guest, unread): (Guest, Option<WasiBody>),
-    held: Held,
+    guards: CallGuards,
     due: Option<Instant>,
     report: ReportHandle,
 ) {
     let (abort, aborted) = AbortHandle::new_pair();
     let overdue: Arc<dyn Evictable> = Arc::new(Detached(abort));
-    let registrations = due.map(|due| held.register(due, &overdue));
+    let registrations = due.map(|due| guards.register(due, &overdue));
     let ended = match select(Abortable::new(guest, aborted), pin!(discard(unread))).await {
         Either::Left((ended, _)) => ended,
         Either::Right(((), guest)) => guest.await,
@@ -155,7 +155,7 @@ async fn run_detached(
             log_late(&report, &InvokeError::new(ErrorKind::Timeout, detail));
         }
     }
-    drop((held, registrations));
+    drop((guards, registrations));
 }
 
 /// Reads a body and discards its bytes.
@@ -201,7 +201,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_guest_that_goes_on_past_its_time_is_ended_when_another_call_needs_its_place() {
         let gate = Gate::new(1, Overload::Function);
-        let held = Held { guards: Guards::default(), place: gate.try_enter().unwrap() };
+        let guards = CallGuards { guards: Guards::default(), place: gate.try_enter().unwrap() };
         let Invocation { function, report, .. } =
             Invocation::new("f".parse::<FunctionName>().unwrap(), Event::default());
         let (began, time_limit) = (Instant::now(), TimeLimit { timeout: 5 * SECOND, deadline: None });
@@ -209,7 +209,7 @@ mod tests {
         assert!(futures_util::poll!(&mut guest).is_pending());
         guest.pause();
         tokio::time::advance(10 * SECOND).await;
-        let going_on = tokio::spawn(run_detached((guest, None), held, time_limit.due(began), report.clone()));
+        let going_on = tokio::spawn(run_detached((guest, None), guards, time_limit.due(began), report.clone()));
         // Less than the time that the guest has left.
         tokio::time::sleep(SECOND).await;
         assert!(!going_on.is_finished() && gate.try_enter().is_none());

@@ -75,7 +75,7 @@ impl Typed {
         }
         let caller = Caller::of(&call.invocation);
         let time_limit = call.deployment.time_limit(&caller);
-        let Call { invocation, deployment, began, stderr, held: _held, .. } = call;
+        let Call { invocation, deployment, began, stderr, guards: _guards, .. } = call;
         let Resolved { config, limits, .. } = &deployment.resolved;
         let (function, signature) = self.exports.find(&invocation.function, config)?;
         let report = invocation.report;
