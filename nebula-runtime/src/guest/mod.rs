@@ -1,6 +1,6 @@
 //! The kinds of guests: how each is recognised and called.
 //!
-//! A kind is one file or folder with a type, its variant of [`Guest`], and one arm in `recognise.rs`.
+//! A kind is one file or folder with a type. ARCHITECTURE.md lists what else it needs.
 
 mod call;
 mod cgi;
