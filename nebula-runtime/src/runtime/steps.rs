@@ -17,8 +17,11 @@ use crate::{
 pub(super) enum Layer {
     Admission(u32),
     /// An embedder's own.
-    Custom(Box<dyn FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send>),
+    Custom(Box<Wrap>),
 }
+
+/// Puts an invoker around another one.
+pub(super) type Wrap = dyn FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send;
 
 /// All that an invocation passes, from the outside in: the observers, resolving, the layers in their order, and `run`.
 pub(super) fn put_together(
