@@ -58,6 +58,10 @@ test: guests
     if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests --examples; fi
     cargo test --workspace --doc
 
+# Install moto (PyPI), the S3 server of the tests of shared stores, unless it is installed
+moto:
+    ci/moto.sh
+
 # Test the projects of `nebula new` in every language: takes minutes, and downloads from npm and PyPI
 guests-all:
     cargo build --package nebula-cli
@@ -69,7 +73,7 @@ bench *groups: guests
     cargo build --profile bootstrap --package nebula-lambda --package nebula-bench-hello
     target/release/nebula-bench {{ groups }}
 
-# Load a server while its store hangs (store), while its log cannot be written (log), and while watched files change (watch); the last argument may be the seconds of each run
+# Load a server while its store hangs (store), while its log cannot be written (log), and while watched files change (watch); kill some of a thousand publishes, in a folder and in S3 (publishers); the last argument may be the seconds of each run
 soak *runs:
     cargo build --release --package nebula-cli --package nebula-bench
     target/release/nebula-bench soak {{ runs }}

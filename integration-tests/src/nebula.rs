@@ -15,6 +15,7 @@ use crate::project::Project;
 pub struct Nebula {
     binary: PathBuf,
     cache: PathBuf,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// The exit code and the output of a process that has ended.
@@ -37,7 +38,7 @@ impl Nebula {
         let folder = program.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).unwrap();
         let binary = folder.join(format!("nebula{}", std::env::consts::EXE_SUFFIX));
         assert!(binary.exists(), "{} does not exist: `cargo build --package nebula-cli` builds it", binary.display());
-        Self { cache: folder.join("nebula-code-cache"), binary }
+        Self { cache: folder.join("nebula-code-cache"), binary, environment: Vec::new() }
     }
 
     /// The path of another program that was built with these tests.
@@ -58,11 +59,18 @@ impl Nebula {
         Self { cache, ..self }
     }
 
+    /// The same command with these variables.
+    #[must_use]
+    pub fn with_environment(self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        Self { environment: variables.into_iter().collect(), ..self }
+    }
+
     /// A `nebula` command in the folder of `project`, which also holds its store. It inherits no environment variables.
     pub fn command(&self, project: &Project, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).current_dir(project.path()).env_clear();
         command.env("NEBULA_STORE", project.join("store")).env("NEBULA_CACHE", &self.cache);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

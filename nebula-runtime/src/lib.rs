@@ -69,4 +69,4 @@ pub use registry::{NewPackage, PackagedFunction, Published};
 #[cfg(feature = "compiler")]
 pub use runtime::Publication;
 pub use runtime::{Runtime, RuntimeBuilder};
-pub use store::{Store, StoreError, StoreUrl};
+pub use store::{Store, StoreAccess, StoreError, StoreHealth, StoreUrl};

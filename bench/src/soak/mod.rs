@@ -3,6 +3,7 @@
 
 mod client;
 mod log;
+mod publishers;
 mod store;
 mod watch;
 
@@ -13,7 +14,8 @@ const SECONDS: u64 = 60;
 
 type Run = fn(u64) -> Result<()>;
 
-const RUNS: [(&str, Run); 3] = [("store", store::run), ("log", log::run), ("watch", watch::run)];
+const RUNS: [(&str, Run); 4] =
+    [("store", store::run), ("log", log::run), ("watch", watch::run), ("publishers", publishers::run)];
 
 /// Takes `[RUN...] [SECONDS]`: makes these runs, or all runs, each for this time.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
@@ -22,7 +24,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         _ => (arguments, SECONDS),
     };
     if let Some(unknown) = names.iter().find(|name| RUNS.iter().all(|(known, _)| known != *name)) {
-        bail!("there is no run {unknown:?}: the runs are store, log and watch");
+        bail!("there is no run {unknown:?}: the runs are store, log, watch and publishers");
     }
     ensure!(seconds >= 20, "a run takes 20 seconds at least");
     for (name, run) in RUNS {

@@ -11,7 +11,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser as _},
 };
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
-use nebula_runtime::{FunctionRef, Runtime, Store, StoreError, StoreUrl, store::InvalidStoreUrl};
+use nebula_runtime::{FunctionRef, Runtime, Store, StoreAccess, StoreError, StoreUrl, store::InvalidStoreUrl};
 
 use crate::failure::Failure;
 
@@ -19,7 +19,8 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct PlaceOptions {
-    /// The store of published functions: a folder, file:///…, or memory:// [default: the user's data folder]
+    /// The store of published functions: a folder, file:///…, memory://, or a store that machines share:
+    /// s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX [default: the user's data folder]
     #[arg(long, global = true, value_name = "URL", env = "NEBULA_STORE", hide_env_values = true)]
     #[arg(value_parser = OsStringValueParser::new().try_map(store_url))]
     store: Option<StoreUrl>,
@@ -35,7 +36,7 @@ impl PlaceOptions {
     /// [`Failure::NoStore`] if it does not exist.
     pub(crate) async fn open_store(&self) -> Result<(Store, StoreUrl), Failure> {
         let url = self.store_url()?;
-        match Store::open_existing(&url).await {
+        match Store::open_existing(&url, &access()).await {
             Ok(store) => Ok((store, url)),
             Err(StoreError::Gone { .. }) => Err(Failure::NoStore(url)),
             Err(error) => Err(error.into()),
@@ -59,7 +60,7 @@ impl PlaceOptions {
     /// Opens the store, and creates it if it does not exist.
     pub(crate) async fn open_or_make_store(&self) -> Result<(Store, StoreUrl), Failure> {
         let url = self.store_url()?;
-        Ok((Store::open(&url).await?, url))
+        Ok((Store::open_with(&url, &access()).await?, url))
     }
 
     fn store_url(&self) -> Result<StoreUrl, Failure> {
@@ -71,6 +72,11 @@ impl PlaceOptions {
         let default = || Some(choose_native_strategy().ok()?.cache_dir().join("nebula/code"));
         self.cache.clone().or_else(default)
     }
+}
+
+/// How shared stores are reached, as the environment says.
+fn access() -> StoreAccess {
+    StoreAccess::of(std::env::vars_os())
 }
 
 /// `~/.local/share/nebula/store` on Linux (XDG Base Directory Specification), `~/Library/Application Support/…` on

@@ -13,7 +13,9 @@ mod log;
 #[cfg(target_os = "linux")]
 mod memory;
 mod parts;
+mod publishers;
 mod readers;
+mod shared;
 mod shutdown;
 mod spinners;
 mod store;

@@ -28,7 +28,7 @@ use crate::registry::Registry;
 use crate::{
     call::{Event, Invocation, InvokeError, Invoker, Response},
     function::{Catalog, FunctionInfo, FunctionName, FunctionRef, Limits, RegistryError, RegistryErrorKind},
-    store::{Store, StoreError},
+    store::{Store, StoreError, StoreHealth},
 };
 
 /// Runs the functions of a store.
@@ -63,6 +63,11 @@ impl Runtime {
     /// [`RegistryErrorKind::NotFound`] where there is none, and what the store fails with.
     pub async fn inspect(&self, function: &FunctionRef) -> Result<FunctionInfo, RegistryError> {
         Ok(self.deployments.info(function).await?)
+    }
+
+    /// Whether the store can be read.
+    pub fn store_health(&self) -> StoreHealth {
+        self.deployments.health()
     }
 
     /// Brings a function's code into memory, as its first invocation would otherwise have to.
@@ -110,6 +115,7 @@ fn not_ready(error: StoreError) -> RegistryError {
         | StoreError::Folder { .. }
         | StoreError::Missing { .. }
         | StoreError::Corrupt { .. }
+        | StoreError::NeitherWrittenNorThere { .. }
         | StoreError::NoCompareAndSwap { .. }
         | StoreError::NoVersion { .. }
         | StoreError::Unwritable { .. }

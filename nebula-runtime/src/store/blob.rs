@@ -5,7 +5,7 @@ use object_store::path::Path;
 use tokio::task;
 
 use super::{
-    backend::{Backend, Put},
+    backend::{Backend, Object},
     error::StoreError,
     layout::{self, BLOBS},
 };
@@ -52,15 +52,19 @@ impl Blob {
 
     /// Reads a blob and verifies it.
     pub(super) async fn read(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
-        let store = || backend.name();
-        let Some(object) = backend.get(&layout::blob(digest)).await? else {
-            return Err(StoreError::Missing { digest, store: store() });
-        };
+        match backend.get(&layout::blob(digest)).await? {
+            Some(object) => Self::verified(object, digest, backend).await,
+            None => Err(StoreError::Missing { digest, store: backend.name() }),
+        }
+    }
+
+    /// The blob of an object that was read under the name of `digest`.
+    async fn verified(object: Object, digest: Digest, backend: &Backend) -> Result<Self, StoreError> {
         let blob = Self::of(object.bytes, backend).await?;
         if blob.digest == digest {
             Ok(blob)
         } else {
-            Err(StoreError::Corrupt { digest, found: blob.digest, store: store() })
+            Err(StoreError::Corrupt { digest, found: blob.digest, store: backend.name() })
         }
     }
 
@@ -71,9 +75,9 @@ impl Blob {
         match Self::read(backend, self.digest).await {
             Ok(_) => Ok(()),
             Err(StoreError::Missing { .. }) => match backend.create(&path, self.bytes.clone()).await? {
-                Put::Written => Ok(()),
+                None => Ok(()),
                 // Another publisher has written this blob meanwhile. Its bytes should be the same.
-                Put::Conflict => Self::read(backend, self.digest).await.map(drop),
+                Some(another) => Self::verified(another, self.digest, backend).await.map(drop),
             },
             Err(StoreError::Corrupt { digest, .. }) => {
                 tracing::warn!(%digest, store = backend.name(), "a blob was corrupt and is written again");

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
+use super::shared::Service;
 use crate::function::{AliasName, Digest, FunctionName};
 
 /// Why a store failed.
@@ -108,6 +109,16 @@ pub enum StoreError {
         /// The alias.
         alias: AliasName,
     },
+    /// The service says that an object is there, and does not have it.
+    #[error(
+        "failed to write {object} in store {store}: the service says that it is there, and does not have it; try again"
+    )]
+    NeitherWrittenNorThere {
+        /// The object's path in the store.
+        object: String,
+        /// The store.
+        store: String,
+    },
     /// Others changed a function's record each time this writer tried to.
     #[error(
         "failed to change function {function} in store {store}: others changed it {attempts} times meanwhile; try again"
@@ -122,35 +133,57 @@ pub enum StoreError {
     },
 }
 
-/// The error of a store's backend. Its message includes those of its causes.
-pub struct BackendError(Box<object_store::Error>);
-
-impl From<object_store::Error> for BackendError {
-    fn from(error: object_store::Error) -> Self {
-        Self(Box::new(error))
-    }
+/// The error of a store's backend. Its message includes those of its causes, and says what to do where a service of a
+/// shared store fails.
+pub struct BackendError {
+    error: Box<object_store::Error>,
+    service: Option<Service>,
 }
 
 impl BackendError {
+    /// An error of a service, or of another backend.
+    pub(super) fn of(error: object_store::Error, service: Option<Service>) -> Self {
+        Self { error: Box::new(error), service }
+    }
+
     /// Whether the backend has no such operation.
     pub(super) fn is_not_implemented(&self) -> bool {
-        matches!(*self.0, object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. })
+        matches!(*self.error, object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. })
     }
 }
 
 impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
+        match (&*self.error, self.service) {
+            (error, Some(service)) => {
+                let reason = reason(error);
+                write!(f, "{reason}; {}", service.advice(error, &reason))
+            }
             // Its own message only puts "Generic LocalFileSystem error" in front.
-            object_store::Error::Generic { source, .. } => source.fmt(f),
-            error => error.fmt(f),
+            (object_store::Error::Generic { source, .. }, None) => source.fmt(f),
+            (error, None) => error.fmt(f),
         }
+    }
+}
+
+/// The reason in an error of a service: the innermost cause; the code and the message of an answer in XML. What is around it
+/// counts tries.
+fn reason(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    let told = innermost.to_string();
+    let part = |name: &str| Some(told.split_once(&format!("<{name}>"))?.1.split_once(&format!("</{name}>"))?.0);
+    match (part("Code"), part("Message")) {
+        (Some(code), Some(message)) => format!("{code}: {}", message.trim_end_matches('.')),
+        _ => told.lines().next().unwrap_or_default().trim_end_matches([' ', ':']).to_owned(),
     }
 }
 
 impl fmt::Debug for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.error.fmt(f)
     }
 }
 

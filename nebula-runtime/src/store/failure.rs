@@ -12,7 +12,7 @@ const NEWER: &str = "a newer Nebula published the function; use a newer Nebula h
 impl From<StoreError> for RegistryError {
     fn from(error: StoreError) -> Self {
         let (kind, detail) = match &error {
-            StoreError::Unavailable { .. } | StoreError::Folder { .. } => {
+            StoreError::Unavailable { .. } | StoreError::Folder { .. } | StoreError::NeitherWrittenNorThere { .. } => {
                 (RegistryErrorKind::Unavailable, "the store is out of reach".to_owned())
             }
             StoreError::Gone { .. } => (RegistryErrorKind::Unavailable, "the store is gone from its place".to_owned()),

@@ -124,6 +124,11 @@ impl ObjectStore for Faulty {
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         self.reads.lock().unwrap().push(path.to_string());
         let fault = self.before(path).await?;
+        let mut options = options;
+        if matches!(fault, Fault::Tears | Fault::Halves | Fault::Empties) {
+            // A damaged object is another one than the reader knows.
+            options.if_none_match = None;
+        }
         let whole = self.objects.get_opts(path, options.clone()).await?.bytes().await?;
         let found = self.objects.get_opts(path, options).await?;
         let payload = GetResultPayload::Stream(stream::iter(damage(fault, path, &whole)).boxed());

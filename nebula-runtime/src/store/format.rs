@@ -4,11 +4,7 @@ use bytes::Bytes;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    backend::{Backend, Put},
-    error::StoreError,
-    layout::MARKER,
-};
+use super::{backend::Backend, error::StoreError, layout::MARKER};
 
 /// The format of stores that this build makes, and the newest that it reads. Records have a format of their own.
 const FORMAT: u64 = 1;
@@ -26,14 +22,10 @@ pub(super) async fn check(backend: &Backend) -> Result<(), StoreError> {
     if found.is_none() {
         let marker =
             serde_json::to_vec(&Marker { format: FORMAT }).map_err(|source| backend.malformed(&path, source))?;
-        match backend.create(&path, Bytes::from(marker)).await? {
-            Put::Written => return Ok(()),
-            // Another process makes the new store at the same time, and may be a newer Nebula.
-            Put::Conflict => found = backend.get(&path).await?,
-        }
+        // Another process may make the new store at the same time, and may be a newer Nebula.
+        found = backend.create(&path, Bytes::from(marker)).await?;
     }
-    let bytes = found.map(|object| object.bytes).unwrap_or_default();
-    read(backend, &path, &bytes)
+    found.map_or(Ok(()), |object| read(backend, &path, &object.bytes))
 }
 
 /// Refuses a store that is gone, or was replaced by one of a newer format.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use object_store::path::Path;
 
 use super::{
-    backend::{Backend, Object, Put, Replacement},
+    backend::{Backend, Found, Object, Put, Replacement},
     damage::DamagedRecord,
     document,
     error::StoreError,
@@ -31,6 +31,37 @@ pub(super) async fn read(backend: &Backend, name: &FunctionName) -> Result<Optio
     let path = layout::record(name);
     let object = backend.get(&path).await?;
     object.map(|object| document::read(backend, &path, &object.bytes)).transpose()
+}
+
+/// What a reader finds of a record who has read it before.
+#[derive(Debug)]
+pub(crate) enum Reread {
+    /// The record is the one that was read.
+    Unchanged,
+    /// The record as it is now, and what it is known by when it is read again.
+    Record(FunctionRecord, Option<RecordTag>),
+    /// The function was never published.
+    Absent,
+}
+
+/// What a record is known by that was read: [`reread`] then does not send it again.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordTag(String);
+
+/// The record of one function, unless it is still the one with the tag `seen`.
+pub(super) async fn reread(
+    backend: &Backend,
+    name: &FunctionName,
+    seen: Option<RecordTag>,
+) -> Result<Reread, StoreError> {
+    let path = layout::record(name);
+    Ok(match backend.get_unless(&path, seen.map(|tag| tag.0)).await? {
+        Found::Unchanged => Reread::Unchanged,
+        Found::Nothing => Reread::Absent,
+        Found::Object(Object { bytes, version }) => {
+            Reread::Record(document::read(backend, &path, &bytes)?, backend.tag(&version).map(RecordTag))
+        }
+    })
 }
 
 /// What a change to a record did.
@@ -63,6 +94,7 @@ where
     T: Send + 'static,
     C: Fn(&mut FunctionRecord) -> Result<Changed<T>, StoreError> + Send + Sync + 'static,
 {
+    backend.prove().await?;
     let writer = Writer { backend: Arc::clone(backend), name: name.clone(), if_damaged, change };
     match backend.replacement() {
         Replacement::CompareAndSwap => writer.run().await,

@@ -12,9 +12,10 @@ use super::{
     blob::Blob,
     error::StoreError,
     format,
-    functions::{self, Changed, IfDamaged},
+    functions::{self, Changed, IfDamaged, RecordTag, Reread},
     manifest::{Documents, Manifest},
     record::{FunctionRecord, Publication},
+    shared::StoreAccess,
     stamp::{Clock, Stamp},
     url::StoreUrl,
     version::{NewVersion, PublishedVersion},
@@ -39,20 +40,29 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens a store, or makes a new one where there is none. `memory://` always makes a new one.
+    /// Opens a store, or makes a new one where there is none. `memory://` always makes a new one. A shared store is reached
+    /// as its service says: [`Store::open_with`] takes credentials and addresses.
     ///
     /// # Errors
-    /// The folder cannot be made or read, or a newer Nebula made the store.
+    /// The folder cannot be made or read, the service cannot be reached, or a newer Nebula made the store.
     pub async fn open(url: &StoreUrl) -> Result<Self, StoreError> {
-        Self::with_backend(Backend::connect(url, IfMissing::Make).await?).await
+        Self::open_with(url, &StoreAccess::default()).await
+    }
+
+    /// As [`Store::open`], with what a shared store is reached by.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_with(url: &StoreUrl, access: &StoreAccess) -> Result<Self, StoreError> {
+        Self::with_backend(Backend::connect(url, access, IfMissing::Make).await?).await
     }
 
     /// Opens a store that exists, and makes nothing else. `memory://` always makes a new one.
     ///
     /// # Errors
     /// [`StoreError::Gone`] where there is none, and as [`Store::open`].
-    pub async fn open_existing(url: &StoreUrl) -> Result<Self, StoreError> {
-        let backend = Backend::connect(url, IfMissing::Fail).await?;
+    pub async fn open_existing(url: &StoreUrl, access: &StoreAccess) -> Result<Self, StoreError> {
+        let backend = Backend::connect(url, access, IfMissing::Fail).await?;
         format::recheck(&backend).await?;
         Ok(Self::of(backend))
     }
@@ -83,6 +93,7 @@ impl Store {
     ///   `Precondition`. Reading an object tells one of the two.
     /// - Each write is atomic: a reader gets the old object or the new one, whole.
     /// - A read or a list that begins after a write has ended sees it. What was written stays.
+    /// - The attributes of an object are kept, or ignored: they tell a write that was sent twice from another writer's.
     ///
     /// A backend that ignores the conditions, or has none, is refused here: its writers would undo each other's work. A
     /// local folder has none; [`Store::open`] uses a lock there instead. The conformance suite of the feature
@@ -177,6 +188,11 @@ impl Store {
     /// The store is out of reach, or the record cannot be understood.
     pub async fn record(&self, name: &FunctionName) -> Result<Option<FunctionRecord>, StoreError> {
         functions::read(&self.backend, name).await
+    }
+
+    /// The record of a function, unless it is still the one with the tag `seen`.
+    pub(crate) async fn reread(&self, name: &FunctionName, seen: Option<RecordTag>) -> Result<Reread, StoreError> {
+        functions::reread(&self.backend, name, seen).await
     }
 
     /// The names of all functions, in alphabetical order.

@@ -15,6 +15,7 @@ mod alias;
 mod backend;
 mod blob;
 pub(crate) mod cache;
+mod cloud;
 #[cfg(any(test, feature = "test-kit"))]
 pub mod conformance;
 mod damage;
@@ -28,12 +29,14 @@ mod folder;
 mod format;
 mod functions;
 mod handle;
+mod health;
 mod layout;
 mod lock;
 mod manifest;
 pub(crate) mod obstacle;
 mod packaged;
 mod record;
+mod shared;
 mod stamp;
 #[cfg(test)]
 mod tests;
@@ -42,13 +45,16 @@ mod version;
 
 pub use object_store;
 
+pub(crate) use self::functions::{RecordTag, Reread};
 pub use self::{
     alias::{Alias, AliasChange, AliasTarget, InvalidAliasTarget},
     error::{BackendError, StoreError},
     handle::Store,
+    health::StoreHealth,
     manifest::Manifest,
     packaged::PackagedStore,
     record::{FunctionRecord, VersionEntry},
+    shared::StoreAccess,
     url::{InvalidStoreUrl, StoreUrl},
     version::{NewVersion, PublishedVersion},
 };

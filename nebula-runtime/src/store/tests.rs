@@ -4,6 +4,8 @@ mod crash;
 mod flaky;
 mod model;
 mod nth_call;
+#[cfg(feature = "s3")]
+mod s3;
 
 use std::{
     ffi::OsStr,
@@ -14,6 +16,8 @@ use std::{
 
 use tempfile::TempDir;
 
+#[cfg(feature = "s3")]
+use super::cloud;
 use super::{
     AliasTarget, Store, StoreError, StoreUrl,
     conformance::{self, has_all_versions, publish_at_once, sample},

@@ -79,6 +79,7 @@ impl Serve {
         let (store, url) = global.places.open_or_make_store().await?;
         let metrics = Metrics::new();
         let runtime = Arc::new(runtime(store.clone(), &global.places, &config, metrics.clone(), self.reports)?);
+        metrics.show_store(runtime.store_health());
         let routes = Routes::default();
         routes.replace(config.routes.clone());
         match path.filter(|_| self.watch) {

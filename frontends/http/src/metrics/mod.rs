@@ -2,17 +2,19 @@
 
 mod log;
 mod series;
+mod store;
 
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use log::LinesLost;
-use nebula_runtime::{FunctionName, Observer, Report};
+use nebula_runtime::{FunctionName, Observer, Report, StoreHealth};
 use prometheus_client::{encoding::text, metrics::gauge::Gauge, registry::Registry};
 use series::{Families, Series};
+use store::StoreReads;
 
 /// The media type of [`Metrics::encode`]'s text.
 pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,6 +34,7 @@ struct Inner {
     /// The series of all functions that do not exist.
     unknown: Series,
     in_flight: Gauge,
+    store: Arc<OnceLock<StoreHealth>>,
 }
 
 impl Metrics {
@@ -46,8 +49,15 @@ impl Metrics {
             in_flight.clone(),
         );
         registry.register_collector(Box::new(LinesLost));
+        let store = Arc::new(OnceLock::new());
+        registry.register_collector(Box::new(StoreReads(Arc::clone(&store))));
         let unknown = families.series(String::new());
-        Self(Arc::new(Inner { registry, families, functions: RwLock::default(), unknown, in_flight }))
+        Self(Arc::new(Inner { registry, families, functions: RwLock::default(), unknown, in_flight, store }))
+    }
+
+    /// Shows from now on whether the store can be read. A second store is not shown.
+    pub fn show_store(&self, health: StoreHealth) {
+        let _ = self.0.store.set(health);
     }
 
     /// Counts one invocation that has ended.

@@ -26,6 +26,11 @@ impl Server {
         Self::spawn(serve(project))
     }
 
+    /// Starts a server of another command, as its environment says.
+    pub(crate) fn start_as(nebula: &Nebula, project: &Project) -> Self {
+        Self::spawn(nebula.command(project, SERVE))
+    }
+
     /// Starts a server, and reads its log until it listens. The test may read the rest.
     pub(crate) fn start_unread(project: &Project, options: &[&str]) -> (Self, Log) {
         let (process, log) = Process::start_unread(serve(project).args(options).stderr(Stdio::piped()));
@@ -174,6 +179,9 @@ fn with_context_of(original: &Command, mut command: Command) -> Command {
     command
 }
 
+/// Serves on a free port.
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+
 fn serve(project: &Project) -> Command {
-    Nebula::built().command(project, ["serve", "--listen", "127.0.0.1:0"])
+    Nebula::built().command(project, SERVE)
 }

@@ -19,12 +19,12 @@ use super::{
     reading::{PATIENCE, PATIENCES, Reader, Shared, in_time, no_answer},
 };
 use crate::{
-    call::{ErrorKind, Invocation, InvokeError},
+    call::{ErrorKind, Invocation, InvokeError, causes},
     function::{Digest, FunctionInfo, FunctionName, FunctionRef, Limits},
     guest::Deployment,
     registry::no_such_function,
     store::{
-        AliasTarget, Store,
+        AliasTarget, Reread, Store, StoreHealth,
         cache::cache,
         flight::{Flight, SingleFlight},
     },
@@ -53,6 +53,7 @@ pub(crate) struct Deployments(Arc<Inner>);
 
 struct Inner {
     reader: Reader,
+    health: StoreHealth,
     epoch: Instant,
     known: Cache<FunctionName, Arc<Function>>,
     /// Names that no function has, and when that was seen: milliseconds since the epoch.
@@ -65,12 +66,18 @@ impl Deployments {
     pub(crate) fn new(store: Store, defaults: Limits, ceilings: Limits) -> Self {
         Self(Arc::new(Inner {
             reader: Reader::new(store, defaults, ceilings),
+            health: StoreHealth::default(),
             epoch: Instant::now(),
             known: cache(REMEMBERED),
             absent: cache(REMEMBERED_ABSENT),
             reading: SingleFlight::new(),
             deploying: SingleFlight::new(),
         }))
+    }
+
+    /// Whether the store can be read.
+    pub(crate) fn health(&self) -> StoreHealth {
+        self.0.health.clone()
     }
 
     /// The version that `reference` means, at most [`STALE`] ago: the heaviest version of an alias.
@@ -214,6 +221,7 @@ impl Inner {
                 Err(_) => drop(known.as_ref().map(|known| self.go_on(&name, known, &no_answer()))),
             }
         }
+        self.health.count_failed();
         Err(Arc::new(no_answer()))
     }
 
@@ -225,9 +233,14 @@ impl Inner {
         known: Option<&Arc<Function>>,
         began: u64,
     ) -> Result<Arc<Function>, InvokeError> {
-        let record = self.reader.record(name).await?;
+        let read = self.reader.record(name, known.and_then(|known| known.tag.clone())).await?;
+        let (record, tag) = match (read, known) {
+            (Reread::Record(record, tag), _) => (record, tag),
+            (Reread::Unchanged, Some(known)) => return Ok(Arc::clone(known)),
+            (Reread::Unchanged | Reread::Absent, _) => return Err(no_such_function(name).into()),
+        };
         let Some(known) = known else {
-            return Ok(Arc::new(Function::new(record, began, None)));
+            return Ok(Arc::new(Function::new(record, tag, began, None)));
         };
         if known.record == record {
             return Ok(Arc::clone(known));
@@ -237,7 +250,7 @@ impl Inner {
                 known.deploy(self.reader.deployment(name, version, manifest).await?);
             }
         }
-        Ok(Arc::new(Function::new(record, began, Some(known))))
+        Ok(Arc::new(Function::new(record, tag, began, Some(known))))
     }
 
     fn keep(
@@ -247,6 +260,11 @@ impl Inner {
         began: u64,
         read: Result<Arc<Function>, InvokeError>,
     ) -> Shared<Arc<Function>> {
+        match read.as_ref().err().map(InvokeError::kind) {
+            Some(ErrorKind::Unavailable) => self.health.count_failed(),
+            _ if self.health.end_away() => tracing::info!("the store can be read again"),
+            _ => {}
+        }
         match (&read, known) {
             (Ok(function), known) => {
                 // An answer that is late counts from when its callers went on without it: they are not to wait for the next.
@@ -266,9 +284,15 @@ impl Inner {
         read.map_err(Arc::new)
     }
 
-    /// Serves a function as it is known, until it can be read again.
+    /// Serves a function as it is known, until it can be read again. The log says once of a store that is out of reach that it
+    /// is, whatever functions there are.
     fn go_on(&self, name: &FunctionName, known: &Function, error: &InvokeError) {
-        known.is_troubled(name, error);
+        if error.kind() != ErrorKind::Unavailable {
+            known.is_troubled(name, error);
+        } else if self.health.begin_away() {
+            let causes = causes(error);
+            tracing::warn!(%error, causes, "of each function the last known version is served until the store can be read again");
+        }
         known.seen.store(self.millis(Instant::now()), Relaxed);
     }
 

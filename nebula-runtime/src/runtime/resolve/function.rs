@@ -13,17 +13,19 @@ use crate::{
     function::{AliasName, Digest, FunctionName, FunctionRef, VersionRef},
     guest::Deployment,
     registry::no_such_version,
-    store::{AliasTarget, FunctionRecord},
+    store::{AliasTarget, FunctionRecord, RecordTag},
 };
 
 /// A function as its record was when it was read last.
 pub(super) struct Function {
     pub(super) record: FunctionRecord,
+    /// What the record is known by when it is read again.
+    pub(super) tag: Option<RecordTag>,
     /// When the record was last seen to be so: milliseconds since the epoch of [`Deployments`](super::Deployments).
     pub(super) seen: AtomicU64,
     /// Whether a task reads the record again.
     pub(super) refreshing: AtomicBool,
-    /// Whether the record could not be read again, which is said once.
+    /// Whether the record could not be understood, which is said once.
     troubled: AtomicBool,
     /// The latest of the versions, which most references mean: found without a lock.
     latest: OnceLock<Arc<Deployment>>,
@@ -33,10 +35,11 @@ pub(super) struct Function {
 }
 
 impl Function {
-    /// The function with this record, seen `seen` milliseconds after the epoch. `before` is what was known of it.
-    pub(super) fn new(record: FunctionRecord, seen: u64, before: Option<&Self>) -> Self {
+    /// The function with this record and its tag, seen `seen` milliseconds after the epoch. `before` is what was known of it.
+    pub(super) fn new(record: FunctionRecord, tag: Option<RecordTag>, seen: u64, before: Option<&Self>) -> Self {
         Self {
             record,
+            tag,
             seen: seen.into(),
             refreshing: AtomicBool::new(false),
             troubled: AtomicBool::new(false),
@@ -106,18 +109,18 @@ impl Function {
         self.record.aliases_of(deployment.resolved.version)
     }
 
-    /// Notes that the record cannot be read again, and says so the first time.
+    /// Notes that the record cannot be understood, and says so the first time.
     pub(super) fn is_troubled(&self, name: &FunctionName, error: &InvokeError) {
         if !self.troubled.swap(true, Relaxed) {
             let causes = causes(error);
-            tracing::warn!(function = %name, %error, causes, "the last known version is served until the store can be read again");
+            tracing::warn!(function = %name, %error, causes, "the last known version is served until the record can be read again");
         }
     }
 
     /// Notes that the record was read again.
     pub(super) fn is_well(&self, name: &FunctionName) {
         if self.troubled.swap(false, Relaxed) {
-            tracing::info!(function = %name, "the store can be read again");
+            tracing::info!(function = %name, "the record can be read again");
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     function::{Digest, FunctionName, Limits, RegistryError},
     guest::Deployment,
     registry::no_such_function,
-    store::{FunctionRecord, Manifest, Store, StoreError, flight::Flight},
+    store::{Manifest, RecordTag, Reread, Store, StoreError, flight::Flight},
 };
 
 /// How long a caller waits for the store. With [`FRESH`](super::deployments::FRESH) it is less than [`STALE`](super::deployments::STALE): a function
@@ -39,21 +39,24 @@ impl Reader {
         Self { store, defaults, ceilings, places: Arc::new(Semaphore::new(READS)) }
     }
 
-    /// The record of a function. That there is none is believed only of a store that is there: what an unmounted disk leaves
-    /// behind is an empty folder.
-    pub(super) async fn record(&self, name: &FunctionName) -> Result<FunctionRecord, InvokeError> {
+    /// The record of a function, unless it is still the one with the tag `seen`. It is never [`Reread::Absent`]: that there is
+    /// none is an error, and is believed only of a store that is there. What an unmounted disk leaves behind is an empty folder.
+    pub(super) async fn record(&self, name: &FunctionName, seen: Option<RecordTag>) -> Result<Reread, InvokeError> {
         let store = self.store.clone();
         let read = {
             let name = name.clone();
             async move {
-                let record = store.record(&name).await?;
-                if record.is_none() {
+                let record = store.reread(&name, seen).await?;
+                if matches!(record, Reread::Absent) {
                     store.ready().await?;
                 }
                 Ok(record)
             }
         };
-        self.read(read).await?.ok_or_else(|| no_such_function(name).into())
+        match self.read(read).await? {
+            Reread::Absent => Err(no_such_function(name).into()),
+            read => Ok(read),
+        }
     }
 
     async fn manifest(&self, digest: &Digest) -> Result<Manifest, InvokeError> {

@@ -21,6 +21,15 @@ use object_store::{
     path::Path,
 };
 use tempfile::TempDir;
+#[cfg(feature = "s3")]
+use {
+    crate::store::{
+        StoreAccess, cloud,
+        shared::{Bucket, Service},
+    },
+    nebula_s3_server::S3Server,
+    std::sync::OnceLock,
+};
 
 use super::name;
 use crate::{
@@ -57,6 +66,17 @@ pub(super) enum How {
     Before,
     /// A write or a list is done, and answered with an error; a read breaks off in the middle.
     After,
+    /// A write is done twice: a client sends it again whose answer was lost.
+    Twice,
+    /// A write is not done, and answered with a conflict: another writer seemed to be first, and then wrote nothing.
+    Conflict,
+}
+
+impl How {
+    /// An operation fails.
+    pub(super) const FAILURES: [Self; 2] = [Self::Before, Self::After];
+    /// An operation succeeds all the same.
+    pub(super) const HARMLESS: [Self; 2] = [Self::Twice, Self::Conflict];
 }
 
 /// A place for a store: what is there stays there when a handle fails.
@@ -73,6 +93,17 @@ impl Place {
     pub(super) fn folder() -> Self {
         let folder = TempDir::new().unwrap();
         Self { objects: Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()), folder: Some(folder) }
+    }
+
+    /// A place in S3 where nothing is yet; `None` where there is no server to test with.
+    #[cfg(feature = "s3")]
+    pub(super) fn s3() -> Option<Self> {
+        static PLACES: AtomicUsize = AtomicUsize::new(0);
+
+        let prefix = format!("place-{}", PLACES.fetch_add(1, Ordering::Relaxed));
+        let bucket = Bucket { service: Service::S3, name: "bucket".to_owned(), prefix };
+        let variables = server()?.variables().map(|(name, value)| (name.into(), value.into()));
+        Some(Self { objects: cloud::objects(&bucket, &StoreAccess::of(variables)).unwrap(), folder: None })
     }
 
     /// Opens the store as a new process does.
@@ -101,6 +132,14 @@ impl Place {
             }
         }
     }
+}
+
+/// The server of all tests of this process that do not break it. It ends with the process.
+#[cfg(feature = "s3")]
+pub(super) fn server() -> Option<&'static S3Server> {
+    static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
+
+    SERVER.get_or_init(|| S3Server::start("bucket")).as_ref()
 }
 
 /// A backend of one's own that does this.
@@ -140,11 +179,19 @@ impl Flaky {
 
     async fn fail<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         match self.call() {
-            None => work.await,
+            None | Some(How::Twice | How::Conflict) => work.await,
             Some(How::Before) => Err(broken()),
             Some(How::After) => work.await.and(Err(broken())),
         }
     }
+}
+
+fn changed(path: &Path) -> Error {
+    Error::Precondition { path: path.to_string(), source: "it is another one".into() }
+}
+
+fn exists(path: &Path) -> Error {
+    Error::AlreadyExists { path: path.to_string(), source: "another writer is at work".into() }
 }
 
 fn broken() -> Error {
@@ -170,10 +217,23 @@ impl fmt::Display for Flaky {
 impl ObjectStore for Flaky {
     async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         if matches!((self.fault, &options.mode), (Fault::AlwaysLate, PutMode::Update(_))) {
-            return Err(Error::Precondition { path: path.to_string(), source: "it is another one".into() });
+            return Err(changed(path));
         }
         let options = if self.fault == Fault::Careless { PutOptions::default() } else { options };
-        self.fail(self.objects.put_opts(path, payload, options)).await
+        let put = |options| self.objects.put_opts(path, payload.clone(), options);
+        match (self.call(), &options.mode) {
+            (None, _) => put(options).await,
+            (Some(How::Before), _) => Err(broken()),
+            (Some(How::After), _) => put(options).await.and(Err(broken())),
+            (Some(How::Conflict), PutMode::Create) => Err(exists(path)),
+            (Some(How::Conflict), PutMode::Update(_)) => Err(changed(path)),
+            // Such a write meets no conflict.
+            (Some(How::Conflict), PutMode::Overwrite) => put(options).await,
+            (Some(How::Twice), _) => {
+                put(options.clone()).await?;
+                put(options).await
+            }
+        }
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
@@ -186,7 +246,7 @@ impl ObjectStore for Flaky {
             (found.meta.e_tag, found.meta.version) = (None, None);
         }
         match how {
-            None | Some(How::Before) => found,
+            None | Some(How::Before | How::Twice | How::Conflict) => found,
             // That there is no such object is an answer of one piece.
             Some(How::After) => torn(found.map_err(|_| broken())?).await,
         }

@@ -167,6 +167,19 @@ impl ReferenceStateMachine for Record {
     }
 }
 
+/// Where the store is. Without a server, the one in S3 is in memory.
+const PLACES: [fn() -> Place; 3] = [Place::memory, Place::folder, in_s3];
+
+#[cfg(feature = "s3")]
+fn in_s3() -> Place {
+    Place::s3().unwrap_or_else(Place::memory)
+}
+
+#[cfg(not(feature = "s3"))]
+fn in_s3() -> Place {
+    Place::memory()
+}
+
 /// A store, wherever it is.
 struct Tested {
     tokio: Runtime,
@@ -243,16 +256,18 @@ impl Tested {
     }
 }
 
-struct In<const FOLDER: bool>;
-type InMemory = In<false>;
-type InFolder = In<true>;
+struct In<const PLACE: usize>;
+type InMemory = In<0>;
+type InFolder = In<1>;
+#[cfg(feature = "s3")]
+type InS3 = In<2>;
 
-impl<const FOLDER: bool> StateMachineTest for In<FOLDER> {
+impl<const PLACE: usize> StateMachineTest for In<PLACE> {
     type SystemUnderTest = Tested;
     type Reference = Record;
 
     fn init_test(_: &Model) -> Tested {
-        Tested::new(if FOLDER { Place::folder() } else { Place::memory() })
+        Tested::new(PLACES[PLACE]())
     }
 
     fn apply(tested: Tested, _: &Model, transition: Transition) -> Tested {
@@ -276,4 +291,12 @@ prop_state_machine! {
 
     #[test]
     fn a_store_in_a_folder_is_what_its_model_says(sequential 1..24 => InFolder);
+}
+
+#[cfg(feature = "s3")]
+prop_state_machine! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(8) })]
+
+    #[test]
+    fn a_store_in_s3_is_what_its_model_says(sequential 1..24 => InS3);
 }

@@ -1,0 +1,27 @@
+//! Amazon S3, and servers that speak its protocol: MinIO, Ceph, R2 and others.
+
+use std::sync::Arc;
+
+use object_store::{
+    ObjectStore, Result,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey},
+};
+
+use super::client;
+use crate::store::shared::StoreAccess;
+
+/// The objects of a bucket.
+pub(super) fn objects(bucket: &str, access: &StoreAccess) -> Result<Arc<dyn ObjectStore>> {
+    let mut options = client::options(access.get(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]));
+    if access.get(&["AWS_WEB_IDENTITY_TOKEN_FILE"]).is_some() {
+        // It is exchanged for credentials at a service that has TLS, whatever the store has.
+        options = options.with_no_system_certificates(false);
+    }
+    let mut builder = AmazonS3Builder::new().with_client_options(options).with_retry(client::retry());
+    for (name, value) in access.variables("AWS_") {
+        if let Ok(key) = name.parse::<AmazonS3ConfigKey>() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    Ok(Arc::new(builder.with_bucket_name(bucket).build()?))
+}
