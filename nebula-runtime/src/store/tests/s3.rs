@@ -146,7 +146,7 @@ async fn people_are_told_what_to_do_where_the_service_cannot_be_used() {
     );
     let with = |name: &str, value: &str| {
         let others = server.variables().into_iter().filter(|(other, _)| *other != name);
-        let all = others.chain([(name, value.to_owned())].map(|(name, value)| (&*name, value)));
+        let all = others.chain([(name, value.to_owned())]);
         StoreAccess::of(all.map(|(name, value)| (name.into(), value.into())).collect::<Vec<_>>())
     };
     let error = told("s3://bucket", &with("AWS_ENDPOINT_URL", "http://127.0.0.1:1")).await;
