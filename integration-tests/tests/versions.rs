@@ -11,7 +11,7 @@ use std::{
 
 use http::Request;
 use nebula_integration_tests::{Nebula, ProcessOutput, Project, Server};
-use nebula_runtime::{Store, StoreUrl, store::AliasTarget};
+use nebula_runtime::{AliasTarget, Store, StoreUrl};
 use serde_json::{Value, json};
 
 /// A store with a function `scale`, each version of which multiplies by its own factor.
@@ -133,7 +133,7 @@ async fn a_sticky_weighted_alias_always_gives_a_user_the_same_version() {
     let store = Store::open(&StoreUrl::folder(&scale.project.join("store")).unwrap()).await.unwrap();
     let target = AliasTarget::weighted([(1, 1), (2, 1)]).unwrap().sticky("x-user".parse().unwrap());
     let (function, prod) = ("scale".parse().unwrap(), "prod".parse().unwrap());
-    assert!(store.set_alias(&function, &prod, Some(target), None).await.unwrap());
+    assert!(store.set_alias(&function, &prod, Some(target), None).await.unwrap().changed());
     let server = scale.server();
     let result = |user: &str| {
         let request = Request::get("/api/scale@prod/1").header("x-user", user).body(()).unwrap();

@@ -53,10 +53,11 @@ pub use call::{
 };
 pub use engine::EngineError;
 pub use function::{
-    AliasName, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig, FunctionInfo, FunctionName,
-    FunctionRef, HostPattern, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidTimestamp, Kind, LimitSettings,
-    Limits, LinkedImport, ListedFunction, RegistryError, RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam,
-    UnreadableFunction, VersionRef, default_export, nearest, schema, shortened, without_byte_order_mark,
+    AliasName, AliasTarget, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig, FunctionInfo,
+    FunctionName, FunctionRef, HostPattern, InvalidAliasTarget, InvalidDigest, InvalidFunctionRef, InvalidHost,
+    InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction, RegistryError, RegistryErrorKind,
+    Reuse, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export, nearest, schema,
+    shortened, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    alias::AliasTarget,
     composition::Composition,
     config::FunctionConfig,
     digest::Digest,
@@ -87,6 +88,9 @@ pub struct FunctionInfo {
     pub version: u64,
     /// The aliases that point to this version, to it alone or to it among others.
     pub aliases: Vec<AliasName>,
+    /// All aliases of the function, and what each points to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<AliasName, AliasTarget>,
     /// The module's digest.
     pub digest: Digest,
     /// The module's size, in bytes.

@@ -1,5 +1,6 @@
 //! What a function is: its name, the digest of its code, its limits, its configuration, and what a catalog shows of it.
 
+mod alias;
 mod catalog;
 mod composition;
 mod config;
@@ -14,6 +15,7 @@ mod text;
 mod timestamp;
 
 pub use self::{
+    alias::{AliasTarget, InvalidAliasTarget},
     catalog::{
         Catalog, Export, FunctionInfo, ListedFunction, TypedExport, TypedParam, UnreadableFunction, default_export,
     },

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::missing::{no_such_function, no_such_version};
 use crate::{
-    function::{FunctionInfo, FunctionRef, RegistryError},
+    function::{AliasTarget, FunctionInfo, FunctionRef, RegistryError},
     guest::Loader,
-    store::{AliasTarget, Store},
+    store::Store,
 };
 
 /// The functions of a store, for all that changes them. It keeps nothing of what it reads: a change that is decided by memory
@@ -28,6 +28,6 @@ impl Registry {
         let (number, entry) =
             record.resolve(reference.version(), AliasTarget::heaviest).ok_or_else(|| no_such_version(reference))?;
         let manifest = self.store.manifest(&entry.manifest).await?;
-        Ok(manifest.info(name, number, record.aliases_of(number)))
+        Ok(manifest.info(name, number, &record))
     }
 }

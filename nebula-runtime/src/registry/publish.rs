@@ -7,11 +7,11 @@ use super::{binary::binary, compose::compose, lookup::Registry};
 use crate::{
     call::InvokeError,
     function::{
-        AliasName, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, LinkedImport,
+        AliasName, AliasTarget, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, LinkedImport,
         RegistryError, RegistryErrorKind, some_of,
     },
     guest::Guest,
-    store::{AliasTarget, NewVersion},
+    store::NewVersion,
 };
 
 /// What a publish did.

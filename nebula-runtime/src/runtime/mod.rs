@@ -118,6 +118,9 @@ fn not_ready(error: StoreError) -> RegistryError {
         | StoreError::NeitherWrittenNorThere { .. }
         | StoreError::NoCompareAndSwap { .. }
         | StoreError::NoVersion { .. }
+        | StoreError::NoAlias { .. }
+        | StoreError::NotPublished { .. }
+        | StoreError::PointedTo { .. }
         | StoreError::Unwritable { .. }
         | StoreError::Contended { .. } => "the store is out of reach",
     };

@@ -7,7 +7,7 @@ use futures_util::future::{join_all, try_join_all};
 use object_store::path::Path;
 
 use super::{
-    alias::{AliasChange, AliasTarget},
+    alias::{AliasChange, AliasMove},
     blob::Blob,
     error::StoreError,
     handle::Store,
@@ -15,7 +15,9 @@ use super::{
     manifest::{Documents, Manifest},
     version::NewVersion,
 };
-use crate::function::{AliasName, Digest, Export, FunctionConfig, FunctionName, Kind, Timestamp, VersionRef};
+use crate::function::{
+    AliasName, AliasTarget, Digest, Export, FunctionConfig, FunctionName, Kind, Timestamp, VersionRef,
+};
 
 /// Why a backend does not conform, where that is not a panic.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -146,7 +148,7 @@ async fn an_alias_keeps_its_weights_and_its_history(store: &Store) -> Verdict {
     store.publish(&name, sample("two"), None).await?;
     let weighted = AliasTarget::weighted([(1, 95), (2, 5)])?.sticky("x-user".parse()?);
     for changed in [true, false] {
-        assert_eq!(store.set_alias(&name, &prod, Some(weighted.clone()), Some("ada")).await?, changed);
+        assert_eq!(store.set_alias(&name, &prod, Some(weighted.clone()), Some("ada")).await?.changed(), changed);
     }
     let missing = store.set_alias(&name, &prod, Some(AliasTarget::version(3)), None).await;
     assert!(matches!(missing, Err(StoreError::NoVersion { version: 3, .. })), "{missing:?}");

@@ -3,7 +3,8 @@
 //! ```text
 //! {"format":2,"next":4,
 //!  "versions":{"3":{"manifest":"sha256:…","module":"sha256:…","published_at":"2026-01-31T12:00:00Z","published_by":"ada@laptop"}},
-//!  "aliases":{"prod":{"target":{"weights":{"2":95,"3":5},"sticky":"x-user"},"past":[…],"history":[{"at":"…","by":"…","from":…,"to":…}]}}}
+//!  "aliases":{"prod":{"target":{"weights":{"2":95,"3":5},"sticky":"x-user"},"past":[…],"history":[{"at":"…","by":"…","from":…,"to":…}]}},
+//!  "removed":{"1":{"version":{"manifest":"sha256:…","module":"sha256:…"},"at":"…","by":"…"}}}
 //! ```
 //!
 //! Format 1 had neither `next` nor times nor names, and an alias was the number of its version. A record of format 1 is
@@ -20,7 +21,7 @@ use super::{
     backend::Backend,
     error::StoreError,
     format,
-    record::{FunctionRecord, VersionEntry},
+    record::{FunctionRecord, RemovedVersion, VersionEntry},
 };
 use crate::function::AliasName;
 
@@ -51,6 +52,8 @@ struct Format2 {
     next: u64,
     versions: BTreeMap<u64, VersionEntry>,
     aliases: BTreeMap<AliasName, Alias>,
+    #[serde(default)]
+    removed: BTreeMap<u64, RemovedVersion>,
 }
 
 /// The current format, with borrowed parts.
@@ -60,6 +63,8 @@ struct Written<'a> {
     next: u64,
     versions: BTreeMap<u64, &'a VersionEntry>,
     aliases: BTreeMap<&'a AliasName, &'a Alias>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    removed: BTreeMap<u64, &'a RemovedVersion>,
 }
 
 /// Reads a record of any format up to [`FORMAT`].
@@ -73,18 +78,19 @@ pub(super) fn read(backend: &Backend, path: &Path, bytes: &[u8]) -> Result<Funct
 fn read_1(bytes: &[u8]) -> Result<FunctionRecord, serde_json::Error> {
     let Format1 { versions, aliases, .. } = serde_json::from_slice(bytes)?;
     let aliases = aliases.into_iter().map(|(name, version)| (name, Alias::without_history(version)));
-    FunctionRecord::of(None, versions, aliases.collect()).map_err(serde_json::Error::custom)
+    FunctionRecord::of(None, versions, aliases.collect(), BTreeMap::new()).map_err(serde_json::Error::custom)
 }
 
 fn read_2(bytes: &[u8]) -> Result<FunctionRecord, serde_json::Error> {
-    let Format2 { next, versions, aliases, .. } = serde_json::from_slice(bytes)?;
-    FunctionRecord::of(Some(next), versions, aliases).map_err(serde_json::Error::custom)
+    let Format2 { next, versions, aliases, removed, .. } = serde_json::from_slice(bytes)?;
+    FunctionRecord::of(Some(next), versions, aliases, removed).map_err(serde_json::Error::custom)
 }
 
 /// Writes a record.
 pub(super) fn write(backend: &Backend, path: &Path, record: &FunctionRecord) -> Result<Bytes, StoreError> {
     let (versions, aliases) = (record.versions().collect(), record.aliases().collect());
-    let written = Written { format: FORMAT, next: record.next_number(), versions, aliases };
+    let (next, removed) = (record.next_number(), record.removed().collect());
+    let written = Written { format: FORMAT, next, versions, aliases, removed };
     serde_json::to_vec(&written).map(Bytes::from).map_err(|source| backend.malformed(path, source))
 }
 
@@ -117,7 +123,8 @@ mod tests {
             r#""3":{VERSION,"published_at":"2026-01-31T12:00:00Z","published_by":"ada@laptop"}},"aliases":{"#,
             r#""old":{"history":[{"at":"2026-01-31T12:00:00Z","from":{"weights":{"2":1}}}]},"#,
             r#""prod":{"target":{"weights":{"1":95,"3":5},"sticky":"x-user"},"past":[{"weights":{"1":1}}],"#,
-            r#""history":[{"at":"2026-01-31T12:00:00Z","by":"ada","to":{"weights":{"1":1}}}]}}}"#,
+            r#""history":[{"at":"2026-01-31T12:00:00Z","by":"ada","to":{"weights":{"1":1}}}]}},"#,
+            r#""removed":{"2":{"version":{VERSION},"at":"2026-01-31T12:00:00Z","by":"ada"}}}"#,
         );
         let text = filled(text);
         assert_eq!(written(&read(&text).unwrap()), text);
@@ -147,6 +154,10 @@ mod tests {
             (
                 r#"{"format":2,"next":1,"versions":{"1":{VERSION}},"aliases":{}}"#,
                 "the next version is 1, and version 1 exists",
+            ),
+            (
+                r#"{"format":2,"next":2,"versions":{"1":{VERSION}},"aliases":{},"removed":{"1":{"version":{VERSION},"at":"2026-01-31T12:00:00Z"}}}"#,
+                "version 1 was removed, and exists",
             ),
             (r#"{"format":2,"next":18446744073709551615,"versions":{},"aliases":{}}"#, "is not between 1"),
             (

@@ -119,6 +119,35 @@ pub enum StoreError {
         /// The store.
         store: String,
     },
+    /// There never was such an alias.
+    #[error("function {function} has no alias {alias}; `nebula alias {function}` shows those it has")]
+    NoAlias {
+        /// The function.
+        function: FunctionName,
+        /// The alias.
+        alias: AliasName,
+    },
+    /// What was to be removed does not exist.
+    #[error("{}; `nebula inspect {function}` shows what there is", not_published(function, *version))]
+    NotPublished {
+        /// The function.
+        function: FunctionName,
+        /// The version's number; `None` where the function has no version at all.
+        version: Option<u64>,
+    },
+    /// A version cannot be removed, because aliases point to it.
+    #[error(
+        "{} because of {}: move the aliases first (nebula alias {function} ALIAS VERSION), or take it from them (--force)",
+        not_removed(function, *version), listed(aliases)
+    )]
+    PointedTo {
+        /// The function.
+        function: FunctionName,
+        /// The version's number; `None` where all versions were to be removed.
+        version: Option<u64>,
+        /// The aliases that point to it.
+        aliases: Vec<AliasName>,
+    },
     /// Others changed a function's record each time this writer tried to.
     #[error(
         "failed to change function {function} in store {store}: others changed it {attempts} times meanwhile; try again"
@@ -131,6 +160,28 @@ pub enum StoreError {
         /// How often it was tried.
         attempts: u32,
     },
+}
+
+fn not_published(function: &FunctionName, version: Option<u64>) -> String {
+    match version {
+        Some(version) => format!("function {function} has no version {version}"),
+        None => format!("there is no function {function}"),
+    }
+}
+
+fn not_removed(function: &FunctionName, version: Option<u64>) -> String {
+    match version {
+        Some(version) => format!("version {version} of function {function} is not removed"),
+        None => format!("function {function} is not removed"),
+    }
+}
+
+fn listed(aliases: &[AliasName]) -> String {
+    let names: Vec<_> = aliases.iter().map(AliasName::as_str).collect();
+    match names.as_slice() {
+        [only] => format!("the alias {only}, which points to it"),
+        several => format!("the aliases {}, which point to it", several.join(", ")),
+    }
 }
 
 /// The error of a store's backend. Its message includes those of its causes, and says what to do where a service of a

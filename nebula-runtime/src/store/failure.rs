@@ -17,7 +17,10 @@ impl From<StoreError> for RegistryError {
             }
             StoreError::Gone { .. } => (RegistryErrorKind::Unavailable, "the store is gone from its place".to_owned()),
             StoreError::Contended { .. } => (RegistryErrorKind::Conflict, error.to_string()),
-            StoreError::NoVersion { .. } => (RegistryErrorKind::NotFound, error.to_string()),
+            StoreError::NoVersion { .. } | StoreError::NoAlias { .. } | StoreError::NotPublished { .. } => {
+                (RegistryErrorKind::NotFound, error.to_string())
+            }
+            StoreError::PointedTo { .. } => (RegistryErrorKind::Invalid, error.to_string()),
             StoreError::NoCompareAndSwap { .. } => (RegistryErrorKind::Internal, error.to_string()),
             StoreError::NewerFormat { .. } => (RegistryErrorKind::Internal, NEWER.to_owned()),
             StoreError::Missing { .. }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use object_store::path::Path;
 
 use super::{
+    alias::AliasMove,
     backend::{Backend, Found, Object, Put, Replacement},
     damage::DamagedRecord,
     document,
@@ -70,6 +71,12 @@ pub(super) struct Changed<T> {
     pub(super) result: T,
     /// Whether the record is another one than before, and is to be written.
     pub(super) changed: bool,
+}
+
+impl Changed<AliasMove> {
+    pub(super) fn of_alias(moved: AliasMove) -> Self {
+        Self { changed: moved.changed(), result: moved }
+    }
 }
 
 /// What to do with a record that cannot be understood.

@@ -7,7 +7,7 @@ use futures_util::{FutureExt as _, future::try_join};
 use object_store::ObjectStore;
 
 use super::{
-    alias::AliasTarget,
+    alias::AliasMove,
     backend::{Backend, IfMissing, Replacement},
     blob::Blob,
     error::StoreError,
@@ -15,12 +15,13 @@ use super::{
     functions::{self, Changed, IfDamaged, RecordTag, Reread},
     manifest::{Documents, Manifest},
     record::{FunctionRecord, Publication},
+    removal::{IfPointedTo, Removal, Unremovable},
     shared::StoreAccess,
     stamp::{Clock, Stamp},
     url::StoreUrl,
     version::{NewVersion, PublishedVersion},
 };
-use crate::function::{AliasName, Digest, FunctionName, Timestamp};
+use crate::function::{AliasName, AliasTarget, Digest, FunctionName, Timestamp};
 
 /// Published functions, in memory, in a folder, or in any object store.
 ///
@@ -158,8 +159,7 @@ impl Store {
         Ok(PublishedVersion { number: published.number, manifest, module, changed: published.changed })
     }
 
-    /// Points an alias to `target`, or removes it where that is `None`, and notes who did so. Returns whether that
-    /// changed anything.
+    /// Points an alias to `target`, or removes it where that is `None`, and notes who did so.
     ///
     /// # Errors
     /// [`StoreError::NoVersion`] where the function has no such version, and as [`Store::publish`]. A record that
@@ -170,16 +170,61 @@ impl Store {
         alias: &AliasName,
         target: Option<AliasTarget>,
         by: Option<&str>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<AliasMove, StoreError> {
         let (function, alias, stamp) = (name.clone(), alias.clone(), Stamp::new(self.clock.now(), by));
         let set = move |record: &mut FunctionRecord| {
             if let Some(version) = target.as_ref().and_then(|target| record.missing(target)) {
                 return Err(StoreError::NoVersion { function: function.clone(), version, alias: alias.clone() });
             }
-            let changed = record.set_alias(&alias, target.as_ref(), &stamp);
-            Ok(Changed { result: changed, changed })
+            Ok(Changed::of_alias(record.set_alias(&alias, target.as_ref(), &stamp)))
         };
         functions::change(&self.backend, name, IfDamaged::Fail, set).await
+    }
+
+    /// Takes back the last move of an alias, also its removal, and notes who did so. Each further call takes back the move
+    /// before. Nothing changes where no earlier target is left. Targets with a version that was removed are skipped.
+    ///
+    /// # Errors
+    /// [`StoreError::NoAlias`] where there never was such an alias, and as [`Store::set_alias`].
+    pub async fn roll_back(
+        &self,
+        name: &FunctionName,
+        alias: &AliasName,
+        by: Option<&str>,
+    ) -> Result<AliasMove, StoreError> {
+        let (function, alias, stamp) = (name.clone(), alias.clone(), Stamp::new(self.clock.now(), by));
+        let roll_back = move |record: &mut FunctionRecord| match record.roll_back(&alias, &stamp) {
+            Some(moved) => Ok(Changed::of_alias(moved)),
+            None => Err(StoreError::NoAlias { function: function.clone(), alias: alias.clone() }),
+        };
+        functions::change(&self.backend, name, IfDamaged::Fail, roll_back).await
+    }
+
+    /// Removes one version of a function, or all of them, and notes who did so. The numbers are never used again, and the
+    /// record stays, with its history. The blobs stay as well.
+    ///
+    /// # Errors
+    /// [`StoreError::NotPublished`] where there is no such version, [`StoreError::PointedTo`] where an alias points to it
+    /// and is not to be released, and as [`Store::set_alias`].
+    pub async fn remove(
+        &self,
+        name: &FunctionName,
+        version: Option<u64>,
+        if_pointed_to: IfPointedTo,
+        by: Option<&str>,
+    ) -> Result<Removal, StoreError> {
+        let (function, stamp) = (name.clone(), Stamp::new(self.clock.now(), by));
+        let remove = move |record: &mut FunctionRecord| {
+            let function = || function.clone();
+            match record.remove(version, if_pointed_to, &stamp) {
+                Ok(removal) => Ok(Changed { result: removal, changed: true }),
+                Err(Unremovable::NotThere) => Err(StoreError::NotPublished { function: function(), version }),
+                Err(Unremovable::PointedTo(aliases)) => {
+                    Err(StoreError::PointedTo { function: function(), version, aliases })
+                }
+            }
+        };
+        functions::change(&self.backend, name, IfDamaged::Fail, remove).await
     }
 
     /// The record of a function; `None` if it was never published.
@@ -195,7 +240,8 @@ impl Store {
         functions::reread(&self.backend, name, seen).await
     }
 
-    /// The names of all functions, in alphabetical order.
+    /// The names of all functions, in alphabetical order. A function whose versions are all removed is among them: only
+    /// its record tells that.
     ///
     /// # Errors
     /// The store is out of reach.

@@ -7,8 +7,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::Error as _};
 
-use super::{backend::Backend, blob::Blob, error::StoreError, layout, version::NewVersion};
-use crate::function::{AliasName, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, Kind};
+use super::{backend::Backend, blob::Blob, error::StoreError, layout, record::FunctionRecord, version::NewVersion};
+use crate::function::{Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, Kind};
 
 /// A published version of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +30,11 @@ pub struct Manifest {
 
 impl Manifest {
     /// What a catalog shows of the version `number` of a function.
-    pub(crate) fn info(&self, name: &FunctionName, number: u64, aliases: Vec<AliasName>) -> FunctionInfo {
+    pub(crate) fn info(&self, name: &FunctionName, number: u64, record: &FunctionRecord) -> FunctionInfo {
         let Self { module, size, kind, exports, config, composition } = self.clone();
         let (name, version, digest) = (name.clone(), number, module);
-        FunctionInfo { name, version, aliases, digest, size, kind, exports, config, composition }
+        let (aliases, targets) = (record.aliases_of(number), record.targets());
+        FunctionInfo { name, version, aliases, targets, digest, size, kind, exports, config, composition }
     }
 }
 

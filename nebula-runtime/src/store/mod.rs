@@ -3,7 +3,8 @@
 //! ```text
 //! nebula-store.json      {"format":1}: the format of the store; in a folder also the lock of its writers
 //! blobs/sha256/<hex>     modules, configurations, manifests: immutable
-//! functions/<name>.json  the next number, versions (manifest, when, by whom), aliases and their history: replaced as a whole
+//! functions/<name>.json  the next number, versions (manifest, when, by whom), aliases and their history, and which
+//!                        versions were removed: replaced as a whole
 //! functions/<name>.json.damaged-<hex>   a record that could not be understood when the function was published again
 //! ```
 //!
@@ -36,6 +37,7 @@ mod manifest;
 pub(crate) mod obstacle;
 mod packaged;
 mod record;
+mod removal;
 mod shared;
 mod stamp;
 #[cfg(test)]
@@ -47,13 +49,14 @@ pub use object_store;
 
 pub(crate) use self::functions::{RecordTag, Reread};
 pub use self::{
-    alias::{Alias, AliasChange, AliasTarget, InvalidAliasTarget},
+    alias::{Alias, AliasChange, AliasMove},
     error::{BackendError, StoreError},
     handle::Store,
     health::StoreHealth,
     manifest::Manifest,
     packaged::PackagedStore,
-    record::{FunctionRecord, VersionEntry},
+    record::{FunctionRecord, RemovedVersion, VersionEntry},
+    removal::{IfPointedTo, Removal},
     shared::StoreAccess,
     url::{InvalidStoreUrl, StoreUrl},
     version::{NewVersion, PublishedVersion},

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    alias::{Alias, AliasTarget},
+    alias::{Alias, AliasMove},
     stamp::Stamp,
 };
-use crate::function::{AliasName, Digest, Timestamp, VersionRef};
+use crate::function::{AliasName, AliasTarget, Digest, Timestamp, VersionRef};
 
 /// What is published under one name: versions by their numbers, and aliases for some of them.
 ///
@@ -17,8 +17,9 @@ use crate::function::{AliasName, Digest, Timestamp, VersionRef};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionRecord {
     next: u64,
-    versions: BTreeMap<u64, VersionEntry>,
+    pub(super) versions: BTreeMap<u64, VersionEntry>,
     aliases: BTreeMap<AliasName, Alias>,
+    pub(super) removed: BTreeMap<u64, RemovedVersion>,
 }
 
 /// Which blobs a version is made of, and who published it.
@@ -38,6 +39,20 @@ pub struct VersionEntry {
     pub published_by: Option<String>,
 }
 
+/// A version that was removed. Its blobs are still in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RemovedVersion {
+    /// The version as it was published.
+    pub version: VersionEntry,
+    /// When it was removed.
+    pub at: Timestamp,
+    /// Who removed it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
 /// What a publish did to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Publication {
@@ -52,6 +67,8 @@ pub(super) enum InvalidRecord {
     Number(u64),
     #[error("the next version is {next}, and version {number} exists")]
     Next { next: u64, number: u64 },
+    #[error("version {0} was removed, and exists or is still to come")]
+    Removed(u64),
     #[error("alias {alias} points to version {number}, which does not exist")]
     Alias { alias: AliasName, number: u64 },
 }
@@ -61,7 +78,7 @@ pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 impl Default for FunctionRecord {
     fn default() -> Self {
-        Self { next: 1, versions: BTreeMap::new(), aliases: BTreeMap::new() }
+        Self { next: 1, versions: BTreeMap::new(), aliases: BTreeMap::new(), removed: BTreeMap::new() }
     }
 }
 
@@ -71,17 +88,22 @@ impl FunctionRecord {
         next: Option<u64>,
         versions: BTreeMap<u64, VersionEntry>,
         aliases: BTreeMap<AliasName, Alias>,
+        removed: BTreeMap<u64, RemovedVersion>,
     ) -> Result<Self, InvalidRecord> {
         if let Some(&number) = versions.keys().find(|number| !(1..=MAX_NUMBER).contains(*number)) {
             return Err(InvalidRecord::Number(number));
         }
         let highest = versions.last_key_value().map_or(0, |(&number, _)| number);
-        let record = Self { next: next.unwrap_or(highest + 1), versions, aliases };
+        let record = Self { next: next.unwrap_or(highest + 1), versions, aliases, removed };
         match record.next {
             next if next <= highest => Err(InvalidRecord::Next { next, number: highest }),
             next if next > MAX_NUMBER + 1 => Err(InvalidRecord::Number(next)),
             _ => Ok(()),
         }?;
+        let is_past = |number: &u64| (1..record.next).contains(number) && !record.versions.contains_key(number);
+        if let Some(&number) = record.removed.keys().find(|number| !is_past(number)) {
+            return Err(InvalidRecord::Removed(number));
+        }
         let mut missing =
             record.aliases().filter_map(|(name, alias)| Some((name, record.missing(alias.target.as_ref()?)?)));
         match missing.next() {
@@ -107,6 +129,11 @@ impl FunctionRecord {
         self.versions.iter().map(|(&number, entry)| (number, entry))
     }
 
+    /// The versions that were removed, by their numbers.
+    pub fn removed(&self) -> impl Iterator<Item = (u64, &RemovedVersion)> {
+        self.removed.iter().map(|(&number, removed)| (number, removed))
+    }
+
     /// The number that the next new version gets.
     pub fn next_number(&self) -> u64 {
         self.next
@@ -120,6 +147,11 @@ impl FunctionRecord {
     /// What an alias points to, if there is such an alias.
     pub fn target(&self, alias: &AliasName) -> Option<&AliasTarget> {
         self.aliases.get(alias)?.target.as_ref()
+    }
+
+    /// What the aliases point to.
+    pub fn targets(&self) -> BTreeMap<AliasName, AliasTarget> {
+        self.aliases().filter_map(|(name, alias)| Some((name.clone(), alias.target.clone()?))).collect()
     }
 
     /// The version that a reference means. A digest means the newest version of that module. `choose` decides for an
@@ -159,7 +191,7 @@ impl FunctionRecord {
             Some((name, Alias { target: Some(target), ..Alias::default() }))
         });
         let next = kept.last_key_value().map_or(0, |(&number, _)| number) + 1;
-        Self { next, aliases: aliases.collect(), versions: kept }
+        Self { next, aliases: aliases.collect(), versions: kept, removed: BTreeMap::new() }
     }
 
     /// Makes these blobs the latest version, if they are not yet, and points `alias` to it.
@@ -187,10 +219,22 @@ impl FunctionRecord {
         number
     }
 
-    /// Points an alias to `target`, whose versions exist, or removes it. Returns whether that changed anything.
-    pub(super) fn set_alias(&mut self, alias: &AliasName, target: Option<&AliasTarget>, stamp: &Stamp) -> bool {
-        (target.is_some() || self.aliases.contains_key(alias))
-            && self.aliases.entry(alias.clone()).or_default().set(target.cloned(), stamp)
+    /// Points an alias to `target`, whose versions exist, or removes it.
+    pub(super) fn set_alias(&mut self, alias: &AliasName, target: Option<&AliasTarget>, stamp: &Stamp) -> AliasMove {
+        let from = self.target(alias).cloned();
+        if target.is_some() || from.is_some() {
+            self.aliases.entry(alias.clone()).or_default().set(target.cloned(), stamp);
+        }
+        AliasMove { alias: alias.clone(), from, to: target.cloned() }
+    }
+
+    /// Takes back the last move of an alias, also its removal. `None` where there never was such an alias.
+    pub(super) fn roll_back(&mut self, alias: &AliasName, stamp: &Stamp) -> Option<AliasMove> {
+        let (rolled, versions) = (self.aliases.get_mut(alias)?, &self.versions);
+        let from = rolled.target.clone();
+        let exists = |target: &AliasTarget| target.weights().all(|(number, _)| versions.contains_key(&number));
+        rolled.roll_back(exists, stamp);
+        Some(AliasMove { alias: alias.clone(), from, to: rolled.target.clone() })
     }
 
     /// A version of `target` that does not exist, if there is one.
@@ -234,6 +278,10 @@ mod tests {
         record
     }
 
+    fn record_with(next: u64, versions: BTreeMap<u64, VersionEntry>) -> FunctionRecord {
+        FunctionRecord::of(Some(next), versions, BTreeMap::new(), BTreeMap::new()).unwrap()
+    }
+
     #[test]
     fn versions_are_found_by_number_alias_and_module() {
         let mut record = record_of(&["a", "b", "a"]);
@@ -272,12 +320,9 @@ mod tests {
     #[test]
     fn a_number_is_not_used_again_after_its_version_was_removed() {
         let version = |number, seed: &str| (number, entry(seed, number));
-        let mut record = FunctionRecord::of(Some(4), [version(1, "a")].into(), BTreeMap::new()).unwrap();
+        let mut record = record_with(4, [version(1, "a")].into());
         assert_eq!(publish(&mut record, "b", None, 4), (4, true));
-        assert_eq!(
-            record,
-            FunctionRecord::of(Some(5), [version(1, "a"), version(4, "b")].into(), BTreeMap::new()).unwrap()
-        );
+        assert_eq!(record, record_with(5, [version(1, "a"), version(4, "b")].into()));
         let mut empty = FunctionRecord::after(7);
         assert_eq!(publish(&mut empty, "a", None, 1), (8, true));
     }
@@ -293,9 +338,9 @@ mod tests {
         for (target, at, changed) in
             [(Some(&weighted), 5, true), (Some(&weighted), 6, false), (None, 7, true), (None, 8, false)]
         {
-            assert_eq!(record.set_alias(&prod, target, &stamp(at)), changed, "{at}");
+            assert_eq!(record.set_alias(&prod, target, &stamp(at)).changed(), changed, "{at}");
         }
-        assert!(!record.set_alias(&"beta".parse().unwrap(), None, &stamp(9)));
+        assert!(!record.set_alias(&"beta".parse().unwrap(), None, &stamp(9)).changed());
 
         let (one, by) = (AliasTarget::version(1), Some("ada".to_owned()));
         let change = |at, from: Option<&AliasTarget>, to: Option<&AliasTarget>| AliasChange {
@@ -309,5 +354,37 @@ mod tests {
         let expected = Alias { target: None, past: vec![one, weighted], history };
         assert_eq!(record.aliases().collect::<Vec<_>>(), [(&prod, &expected)]);
         assert_eq!((record.aliases_of(1), record.target(&prod)), (vec![], None));
+    }
+
+    #[test]
+    fn each_rollback_takes_back_one_move_and_the_last_one_changes_nothing() {
+        let prod: AliasName = "prod".parse().unwrap();
+        let mut record = record_of(&["a", "b", "c"]);
+        assert_eq!(record.roll_back(&prod, &stamp(4)), None);
+        let targets = [Some(1), Some(2), None, Some(2), Some(3)].map(|number| number.map(AliasTarget::version));
+        for target in &targets {
+            record.set_alias(&prod, target.as_ref(), &stamp(4));
+        }
+        let mut rolled = Vec::new();
+        for at in 5..9 {
+            let moved = record.roll_back(&prod, &stamp(at)).unwrap();
+            rolled.push((moved.to.map(|to| to.heaviest()), moved.from != record.target(&prod).cloned()));
+        }
+        assert_eq!(rolled, [(Some(2), true), (Some(1), true), (Some(1), false), (Some(1), false)]);
+        let (_, alias) = record.aliases().next().unwrap();
+        assert_eq!((alias.history.len(), alias.past.len()), (targets.len() + 2, 0));
+    }
+
+    #[test]
+    fn a_rollback_skips_versions_that_were_removed_and_brings_a_removed_alias_back() {
+        let prod: AliasName = "prod".parse().unwrap();
+        let mut record = record_of(&["a", "b", "c"]);
+        for number in 1..=3 {
+            record.set_alias(&prod, Some(&AliasTarget::version(number)), &stamp(4));
+        }
+        record.remove(Some(2), Default::default(), &stamp(5)).unwrap();
+        assert_eq!(record.roll_back(&prod, &stamp(6)).unwrap().to, Some(AliasTarget::version(1)));
+        record.set_alias(&prod, None, &stamp(7));
+        assert_eq!(record.roll_back(&prod, &stamp(8)).unwrap().to, Some(AliasTarget::version(1)));
     }
 }

@@ -19,10 +19,10 @@ use tempfile::TempDir;
 #[cfg(feature = "s3")]
 use super::cloud;
 use super::{
-    AliasTarget, Store, StoreError, StoreUrl,
+    Store, StoreError, StoreUrl,
     conformance::{self, has_all_versions, publish_at_once, sample},
 };
-use crate::function::FunctionName;
+use crate::function::{AliasTarget, FunctionName};
 
 fn name(text: &str) -> FunctionName {
     text.parse().unwrap()

@@ -20,11 +20,11 @@ use super::{
 };
 use crate::{
     call::{ErrorKind, Invocation, InvokeError, causes},
-    function::{Digest, FunctionInfo, FunctionName, FunctionRef, Limits},
+    function::{AliasTarget, Digest, FunctionInfo, FunctionName, FunctionRef, Limits},
     guest::Deployment,
     registry::no_such_function,
     store::{
-        AliasTarget, Reread, Store, StoreHealth,
+        Reread, Store, StoreHealth,
         cache::cache,
         flight::{Flight, SingleFlight},
     },
@@ -109,7 +109,7 @@ impl Deployments {
         let function = self.function(reference.name(), Instant::now()).await?;
         let meant = function.meant(reference, AliasTarget::heaviest)?;
         let deployment = self.0.version(&function, reference.name(), meant).await?;
-        Ok(deployment.manifest.info(reference.name(), deployment.resolved.version, function.aliases(&deployment)))
+        Ok(deployment.manifest.info(reference.name(), deployment.resolved.version, &function.record))
     }
 
     /// Reads a function again, after this process has published a version of it, and makes that version ready for calls.

@@ -10,10 +10,10 @@ use std::{
 
 use crate::{
     call::{InvokeError, causes},
-    function::{AliasName, Digest, FunctionName, FunctionRef, VersionRef},
+    function::{AliasTarget, Digest, FunctionName, FunctionRef, VersionRef},
     guest::Deployment,
     registry::no_such_version,
-    store::{AliasTarget, FunctionRecord, RecordTag},
+    store::{FunctionRecord, RecordTag},
 };
 
 /// A function as its record was when it was read last.
@@ -102,11 +102,6 @@ impl Function {
         let weighted = targets.flat_map(AliasTarget::weights).filter_map(|(number, _)| record.version(number));
         let latest = record.latest().filter(|_| latest.is_some_and(|latest| asked_for.contains(&latest)));
         latest.into_iter().chain(weighted).map(|(number, entry)| (number, entry.manifest)).collect()
-    }
-
-    /// The aliases that point to a version.
-    pub(super) fn aliases(&self, deployment: &Deployment) -> Vec<AliasName> {
-        self.record.aliases_of(deployment.resolved.version)
     }
 
     /// Notes that the record cannot be understood, and says so the first time.

@@ -1,5 +1,6 @@
 //! The first step of a call: which version the function's reference means just now, as far as this process knows.
 
+mod choice;
 mod deployments;
 mod function;
 mod reading;

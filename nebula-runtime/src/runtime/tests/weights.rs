@@ -7,7 +7,8 @@ use http::{HeaderName, Request};
 use super::*;
 use crate::{
     call::{Body, InvocationId},
-    store::{AliasTarget, faulty::Faulty},
+    function::AliasTarget,
+    store::faulty::Faulty,
 };
 
 const USER: HeaderName = HeaderName::from_static("x-user");
@@ -35,7 +36,7 @@ async fn shares(runtime: &Runtime, user: Option<&str>) -> BTreeMap<(String, Opti
 async fn two_versions(runtime: &Runtime, store: &Store) {
     assert_eq!((publish(runtime, "f", 1).await, publish(runtime, "f", 2).await), (1, 2));
     let target = AliasTarget::weighted([(1, 3), (2, 1)]).unwrap().sticky(USER);
-    assert!(store.set_alias(&name("f"), &"prod".parse().unwrap(), Some(target), None).await.unwrap());
+    assert!(store.set_alias(&name("f"), &"prod".parse().unwrap(), Some(target), None).await.unwrap().changed());
 }
 
 #[tokio::test(start_paused = true)]

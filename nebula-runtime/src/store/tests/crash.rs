@@ -13,9 +13,12 @@ use std::{
 use tempfile::TempDir;
 
 use super::{name, open};
-use crate::store::{
-    AliasTarget, Store,
-    conformance::{read_version, sample},
+use crate::{
+    function::AliasTarget,
+    store::{
+        Store,
+        conformance::{read_version, sample},
+    },
 };
 
 const FUNCTIONS: [&str; 3] = ["one", "two", "three"];

@@ -11,9 +11,9 @@ use super::{
     name,
 };
 use crate::{
-    function::Digest,
+    function::{AliasTarget, Digest},
     store::{
-        AliasTarget, FunctionRecord, NewVersion, Store,
+        FunctionRecord, IfPointedTo, NewVersion, Store, StoreError,
         conformance::{read_version, sample},
     },
 };
@@ -22,14 +22,22 @@ const FUNCTIONS: [&str; 3] = ["one", "two", "three"];
 const ALIASES: [&str; 2] = ["beta", "prod"];
 const MODULES: [&str; 3] = ["a", "b", "c"];
 
-/// What is published under a name: the module of each version, from version 1 on, and all targets that an alias ever
-/// had, the last one last. A target is the weights of its versions, and none if the alias was removed.
+/// What is published under a name: the module of each version, from version 1 on, and none for a version that was
+/// removed; and its aliases.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Record {
-    versions: Vec<&'static str>,
-    aliases: BTreeMap<&'static str, Vec<Weights>>,
+    versions: Vec<Option<&'static str>>,
+    aliases: BTreeMap<&'static str, Pointed>,
 }
 
+/// All targets that an alias ever had, and those that rollbacks go back to, the last one last.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Pointed {
+    ever: Vec<Weights>,
+    past: Vec<Weights>,
+}
+
+/// A target: the weights of its versions, and none if the alias was removed.
 type Weights = Vec<(u64, u32)>;
 
 /// For each name, what may be published under it: a publisher that crashed leaves the record as it was or as it was to
@@ -52,9 +60,25 @@ struct Move {
 }
 
 #[derive(Debug, Clone, Copy)]
+struct RollBack {
+    function: &'static str,
+    alias: &'static str,
+}
+
+/// Removes one of the versions that exist, or all of them.
+#[derive(Debug, Clone, Copy)]
+struct Remove {
+    function: &'static str,
+    version: Option<usize>,
+    if_pointed_to: IfPointedTo,
+}
+
+#[derive(Debug, Clone, Copy)]
 enum Edit {
     Publish(Publish),
     Move(Move),
+    RollBack(RollBack),
+    Remove(Remove),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,17 +93,50 @@ enum Transition {
 impl Edit {
     fn function(self) -> &'static str {
         match self {
-            Self::Publish(Publish { function, .. }) | Self::Move(Move { function, .. }) => function,
+            Self::Publish(Publish { function, .. })
+            | Self::Move(Move { function, .. })
+            | Self::RollBack(RollBack { function, .. })
+            | Self::Remove(Remove { function, .. }) => function,
         }
     }
 }
 
 impl Move {
-    /// The weights of the versions that the alias is to point to, where there are `versions` of them.
-    fn target(self, versions: u64) -> Weights {
+    /// The weights of the versions that the alias is to point to, where these exist.
+    fn target(self, numbers: &[u64]) -> Weights {
         let Some((latest, before)) = self.weights else { return Vec::new() };
-        let weights = [(versions.saturating_sub(1), before), (versions, latest)];
-        weights.into_iter().filter(|(number, _)| *number > 0).collect()
+        let last_two = numbers.iter().rev().copied().zip([latest, before]);
+        last_two.collect::<BTreeMap<_, _>>().into_iter().collect()
+    }
+}
+
+impl Remove {
+    /// The number of the version that is to be removed, where these exist; `None` for all.
+    fn number(self, numbers: &[u64]) -> Option<u64> {
+        self.version.map(|version| numbers.get(version % numbers.len().max(1)).copied().unwrap_or(1))
+    }
+}
+
+impl Pointed {
+    fn now(&self) -> Weights {
+        self.ever.last().cloned().unwrap_or_default()
+    }
+
+    fn point(&mut self, target: Weights) {
+        let before = self.now();
+        if before != target {
+            self.past.extend(Some(before).filter(|before| !before.is_empty()));
+            self.ever.push(target);
+        }
+    }
+
+    fn roll_back(&mut self, numbers: &[u64]) {
+        let now = self.now();
+        let is_earlier = |to: &Weights| *to != now && to.iter().all(|(number, _)| numbers.contains(number));
+        if let Some(last) = self.past.iter().rposition(is_earlier) {
+            let targets = self.past.split_off(last);
+            self.ever.extend(targets.into_iter().next());
+        }
     }
 }
 
@@ -87,36 +144,63 @@ impl Record {
     fn edit(mut self, edit: Edit) -> Self {
         match edit {
             Edit::Publish(Publish { module, alias, .. }) => {
-                if self.versions.last() != Some(&module) {
-                    self.versions.push(module);
+                let latest = self.numbers().last().copied();
+                if latest.is_none_or(|latest| self.versions[latest as usize - 1] != Some(module)) {
+                    self.versions.push(Some(module));
                 }
-                let target = vec![(self.versions.len() as u64, 1)];
+                let target = vec![(self.numbers().last().copied().unwrap(), 1)];
                 if let Some(alias) = alias {
-                    self.point(alias, target);
+                    self.aliases.entry(alias).or_default().point(target);
                 }
             }
-            Edit::Move(to) => self.point(to.alias, to.target(self.versions.len() as u64)),
+            Edit::Move(to) => {
+                let target = to.target(&self.numbers());
+                if !target.is_empty() || self.aliases.contains_key(to.alias) {
+                    self.aliases.entry(to.alias).or_default().point(target);
+                }
+            }
+            Edit::RollBack(RollBack { alias, .. }) => {
+                let numbers = self.numbers();
+                self.aliases.get_mut(alias).into_iter().for_each(|pointed| pointed.roll_back(&numbers));
+            }
+            Edit::Remove(remove) => self.remove(remove),
         }
         self
     }
 
-    fn point(&mut self, alias: &'static str, target: Weights) {
-        if self.aliases.get(alias).and_then(|targets| targets.last()).cloned().unwrap_or_default() != target {
-            self.aliases.entry(alias).or_default().push(target);
+    fn numbers(&self) -> Vec<u64> {
+        (1..).zip(&self.versions).filter(|(_, version)| version.is_some()).map(|(number, _)| number).collect()
+    }
+
+    fn remove(&mut self, remove: Remove) {
+        let (numbers, version) = (self.numbers(), remove.number(&self.numbers()));
+        let is_gone = |number: &u64| version.is_none_or(|version| version == *number);
+        let points = |pointed: &Pointed| pointed.now().iter().any(|(number, _)| is_gone(number));
+        if remove.if_pointed_to == IfPointedTo::Refuse && self.aliases.values().any(points) {
+            return;
+        }
+        numbers.iter().filter(|number| is_gone(number)).for_each(|number| self.versions[*number as usize - 1] = None);
+        for pointed in self.aliases.values_mut().filter(|pointed| points(pointed)) {
+            pointed.point(pointed.now().into_iter().filter(|(number, _)| !is_gone(number)).collect());
         }
     }
 
     /// The record as the store has it.
     fn of(record: &FunctionRecord) -> Self {
         let module = |digest| MODULES.into_iter().find(|module| Digest::of(&sample(module).module) == digest).unwrap();
-        let versions: Vec<_> = record.versions().map(|(_, entry)| module(entry.module)).collect();
-        let numbers = record.versions().map(|(number, _)| number);
-        assert!(numbers.eq(1..record.next_number()), "{record:?}");
+        let removed: BTreeSet<_> = record.removed().map(|(number, _)| number).collect();
+        let version = |number| {
+            let version = record.version(number).map(|(_, entry)| module(entry.module));
+            assert_eq!(version.is_none(), removed.contains(&number), "{record:?}");
+            version
+        };
+        let versions = (1..record.next_number()).map(version).collect();
         let aliases = record.aliases().map(|(name, alias)| {
             let weights = |target: Option<&AliasTarget>| target.map(|to| to.weights().collect()).unwrap_or_default();
             let targets: Vec<Weights> = alias.history.iter().map(|change| weights(change.to.as_ref())).collect();
             assert_eq!(targets.last(), Some(&weights(alias.target.as_ref())));
-            (ALIASES.into_iter().find(|known| *known == name.as_str()).unwrap(), targets)
+            let past = alias.past.iter().map(|target| weights(Some(target))).collect();
+            (ALIASES.into_iter().find(|known| *known == name.as_str()).unwrap(), Pointed { ever: targets, past })
         });
         Self { aliases: aliases.collect(), versions }
     }
@@ -129,7 +213,13 @@ fn edit() -> impl Strategy<Value = Edit> {
     let weights = proptest::option::weighted(0.8, (1..3_u32, 1..3_u32));
     let moves = (select(&FUNCTIONS), select(&ALIASES), weights);
     let moves = moves.prop_map(|(function, alias, weights)| Edit::Move(Move { function, alias, weights }));
-    prop_oneof![3 => publish, 1 => moves]
+    let roll_back = (select(&FUNCTIONS), select(&ALIASES));
+    let roll_back = roll_back.prop_map(|(function, alias)| Edit::RollBack(RollBack { function, alias }));
+    let if_pointed_to = prop_oneof![Just(IfPointedTo::Refuse), Just(IfPointedTo::Release)];
+    let remove = (select(&FUNCTIONS), proptest::option::weighted(0.8, 0..8_usize), if_pointed_to);
+    let remove =
+        remove.prop_map(|(function, version, if_pointed_to)| Edit::Remove(Remove { function, version, if_pointed_to }));
+    prop_oneof![6 => publish, 3 => moves, 2 => roll_back, 2 => remove]
 }
 
 impl ReferenceStateMachine for Record {
@@ -211,14 +301,26 @@ impl Tested {
         match edit {
             Edit::Publish(publish) => self.publish(store, publish),
             Edit::Move(to) => self.point(store, to),
+            Edit::RollBack(RollBack { function, alias }) => self.tokio.block_on(async {
+                done(store.roll_back(&name(function), &alias.parse().unwrap(), None).await.map(drop))
+            }),
+            Edit::Remove(remove) => self.tokio.block_on(async {
+                let version = remove.number(&self.numbers(remove.function).await);
+                done(store.remove(&name(remove.function), version, remove.if_pointed_to, None).await.map(drop))
+            }),
         }
+    }
+
+    /// The numbers of the versions that exist now.
+    async fn numbers(&self, function: &str) -> Vec<u64> {
+        let record = self.store.record(&name(function)).await.unwrap().unwrap_or_default();
+        record.versions().map(|(number, _)| number).collect()
     }
 
     /// Moves an alias to what the store has now. Where the function was never published, there is nothing to point to.
     fn point(&self, store: &Store, to: Move) -> Result<(), String> {
         self.tokio.block_on(async {
-            let record = self.store.record(&name(to.function)).await.unwrap().unwrap_or_default();
-            let target = AliasTarget::weighted(to.target(record.next_number() - 1)).ok();
+            let target = AliasTarget::weighted(to.target(&self.numbers(to.function).await)).ok();
             let moved = store.set_alias(&name(to.function), &to.alias.parse().unwrap(), target, None).await;
             moved.map(drop).map_err(|error| error.to_string())
         })
@@ -253,6 +355,15 @@ impl Tested {
         }
         names.sort_unstable();
         assert_eq!(self.store.names().await.unwrap(), names);
+    }
+}
+
+/// A change that is refused, because there is nothing to change or an alias points there, is done: the model knows that
+/// nothing changes.
+fn done(changed: Result<(), StoreError>) -> Result<(), String> {
+    match changed {
+        Err(StoreError::NoAlias { .. } | StoreError::NotPublished { .. } | StoreError::PointedTo { .. }) => Ok(()),
+        changed => changed.map_err(|error| error.to_string()),
     }
 }
 

@@ -9,9 +9,9 @@ use super::{
     name,
 };
 use crate::{
-    function::FunctionName,
+    function::{AliasTarget, FunctionName},
     store::{
-        AliasTarget, FunctionRecord, Store, StoreError,
+        FunctionRecord, IfPointedTo, Store, StoreError,
         conformance::{read_version, sample},
         layout, manifest,
     },
@@ -27,6 +27,8 @@ enum Operation {
     Publish,
     PublishWithAlias,
     SetAlias,
+    RollBack,
+    Remove,
     /// The function's record cannot be understood.
     PublishOverDamage,
     /// The version is published already, and each of its blobs is corrupt.
@@ -36,9 +38,10 @@ enum Operation {
 /// Every operation, and how many calls it makes.
 ///
 /// A version is a manifest, a configuration and a module. A publish reads and writes these three blobs, then it reads
-/// and writes the record; moving an alias does only this. Over damage it writes the damaged record to another place as
+/// and writes the record; moving an alias, rolling it back and removing a version
+/// do only this. Over damage it writes the damaged record to another place as
 /// well, and over corruption it has no record to write.
-const OPERATIONS: [(Operation, usize); 9] = [
+const OPERATIONS: [(Operation, usize); 11] = [
     (Operation::Ready, 1),
     (Operation::List, 1),
     (Operation::ReadRecord, 1),
@@ -46,6 +49,8 @@ const OPERATIONS: [(Operation, usize); 9] = [
     (Operation::Publish, 8),
     (Operation::PublishWithAlias, 8),
     (Operation::SetAlias, 2),
+    (Operation::RollBack, 2),
+    (Operation::Remove, 2),
     (Operation::PublishOverDamage, 9),
     (Operation::PublishOverCorruption, 7),
 ];
@@ -65,6 +70,9 @@ impl Operation {
                 for digest in [new.module, config, new.manifest] {
                     overwrite(&store, layout::blob(digest)).await;
                 }
+            }
+            Self::RollBack => {
+                store.publish(&treats, sample("new"), Some(&"prod".parse().unwrap())).await.unwrap();
             }
             _ => {}
         }
@@ -87,6 +95,12 @@ impl Operation {
                 let target = AliasTarget::version(1);
                 store.set_alias(&treats, &"beta".parse().unwrap(), Some(target), Some("ada")).await.map(drop)
             }
+            Self::RollBack => store.roll_back(&treats, &"prod".parse().unwrap(), Some("ada")).await.map(drop),
+            Self::Remove => match store.remove(&treats, None, IfPointedTo::Release, Some("ada")).await {
+                // It is told to a caller who tries again after a removal whose answer was lost.
+                Err(StoreError::NotPublished { .. }) => Ok(()),
+                removed => removed.map(drop),
+            },
             Self::PublishWithAlias => {
                 store.publish(&treats, sample("new"), Some(&"prod".parse().unwrap())).await.map(drop)
             }
