@@ -54,20 +54,23 @@ pub use call::{
 pub use engine::EngineError;
 pub use function::{
     AliasName, AliasTarget, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig, FunctionInfo,
-    FunctionName, FunctionRef, HostPattern, InvalidAliasTarget, InvalidDigest, InvalidFunctionRef, InvalidHost,
-    InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction, RegistryError, RegistryErrorKind,
-    Reuse, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export, nearest, schema,
-    shortened, without_byte_order_mark,
+    FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget, InvalidDigest, InvalidFunctionRef,
+    InvalidHost, InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction, RegistryError,
+    RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export,
+    nearest, schema, shortened, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr,
     process::{stderr, tokio_start},
 };
 pub use layers::{Admission, Observed, Observer};
+#[cfg(feature = "compiler")]
+pub use registry::{
+    AliasInfo, Difference, HistoryChange, HistoryEntry, NewPackage, PackagedFunction, Parts, Published, Setting,
+    Version,
+};
 pub use registry::{Architecture, InvalidArchitecture, Package, PackageError};
 #[cfg(feature = "compiler")]
-pub use registry::{NewPackage, PackagedFunction, Published};
-#[cfg(feature = "compiler")]
-pub use runtime::Publication;
+pub use runtime::{Change, Publication};
 pub use runtime::{Runtime, RuntimeBuilder};
-pub use store::{Store, StoreAccess, StoreError, StoreHealth, StoreUrl};
+pub use store::{AliasMove, IfPointedTo, Removal, Store, StoreAccess, StoreError, StoreHealth, StoreUrl};

@@ -64,6 +64,9 @@ pub(super) enum Allocation {
     Unreserved,
 }
 
+/// How many instances the pool has room for beside those of invocations: a trial makes one.
+const TRIALS: u32 = 1;
+
 /// How many invocations run at once, and how much memory each may have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Capacity {
@@ -83,7 +86,8 @@ impl Capacity {
     }
 
     fn pool(self, flavour: Flavour) -> wasmtime::Result<PoolingAllocationConfig> {
-        let instances = self.concurrency.saturating_add(self.idle_instances(flavour));
+        let at_work = self.concurrency.saturating_add(TRIALS);
+        let instances = at_work.saturating_add(self.idle_instances(flavour));
         let slots = |each: u32| instances.saturating_mul(each);
         let stacks = if flavour.is_concurrent() { STACKS } else { 1 };
         let idle_stacks = self.idle_instances(flavour).saturating_mul(IDLE_STACKS);
@@ -100,7 +104,7 @@ impl Capacity {
             .total_memories(slots(MEMORY_PLACES))
             .total_gc_heaps(instances)
             .total_tables(slots(TABLES))
-            .total_stacks(self.concurrency.saturating_mul(stacks).saturating_add(idle_stacks))
+            .total_stacks(at_work.saturating_mul(stacks).saturating_add(idle_stacks))
             .max_unused_warm_slots(slots(MEMORIES))
             .max_memory_size(usize::try_from(self.max_memory.as_u64())?)
             .table_elements(MAX_TABLE_ELEMENTS)

@@ -16,6 +16,7 @@ use super::{
     config::FunctionConfig,
     digest::Digest,
     error::{RegistryError, RegistryErrorKind},
+    held::HeldBack,
     kind::Kind,
     reference::{AliasName, FunctionName, FunctionRef},
 };
@@ -33,7 +34,7 @@ pub trait Catalog: Send + Sync {
     /// wrong.
     async fn ready(&self) -> Result<(), RegistryError>;
 
-    /// The names of all functions, in alphabetical order.
+    /// The names of all functions, in alphabetical order. A function whose versions are all removed may be among them.
     ///
     /// # Errors
     /// [`RegistryErrorKind::Unavailable`](crate::RegistryErrorKind::Unavailable) where the store does not answer.
@@ -46,6 +47,12 @@ pub trait Catalog: Send + Sync {
     /// [`RegistryErrorKind::Unavailable`](crate::RegistryErrorKind::Unavailable) where the store does not answer, and
     /// [`RegistryErrorKind::Internal`](crate::RegistryErrorKind::Internal) where what it answers is damaged.
     async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError>;
+
+    /// The aliases and latest versions that this server does not follow, because it cannot serve them. A catalog of a server
+    /// that follows all has none.
+    fn held_back(&self) -> Vec<HeldBack> {
+        Vec::new()
+    }
 
     /// The latest versions of the functions with these names, in their order. Up to 16 are read at once, and only as
     /// many as the reader of the stream asks for. A function that was removed meanwhile is left out.

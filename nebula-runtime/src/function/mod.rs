@@ -6,6 +6,8 @@ mod composition;
 mod config;
 mod digest;
 mod error;
+mod grant;
+mod held;
 mod hosts;
 mod kind;
 mod limits;
@@ -23,6 +25,8 @@ pub use self::{
     config::{Batch, DirGrant, FunctionConfig, Reuse},
     digest::{Digest, InvalidDigest},
     error::{RegistryError, RegistryErrorKind},
+    grant::Grant,
+    held::HeldBack,
     hosts::{HostPattern, InvalidHost},
     kind::Kind,
     limits::{LimitSettings, Limits},

@@ -55,8 +55,14 @@ pub enum InvalidFunctionRef {
     #[error("invalid function name {0:?}: expected 1 to 63 of a-z, 0-9 and -, starting with a letter")]
     Name(String),
     /// The alias is not a name, or is reserved.
-    #[error("invalid alias {0:?}: expected 1 to 63 of a-z, 0-9 and -, starting with a letter, and not \"latest\"")]
+    #[error("invalid alias {0:?}: expected 1 to 63 of a-z, 0-9 and -, starting with a letter")]
     Alias(String),
+    /// `latest` was to be an alias.
+    #[error(
+        "invalid alias \"latest\": it always names the newest version, and cannot be moved or rolled back. To choose the \
+         version that callers get, let them call an alias, as NAME@prod: `nebula alias NAME prod VERSION`"
+    )]
+    Latest,
     /// There is a `:` and no export after it.
     #[error("invalid function reference {0:?}: the export after ':' is empty")]
     Export(String),
@@ -93,6 +99,12 @@ impl FunctionRef {
     /// The version that is wanted.
     pub fn version(&self) -> &VersionRef {
         &self.version
+    }
+
+    /// The same function and export in another version.
+    #[must_use]
+    pub fn with_version(self, version: VersionRef) -> Self {
+        Self { version, ..self }
     }
 }
 
@@ -131,10 +143,10 @@ impl FromStr for AliasName {
     type Err = InvalidFunctionRef;
 
     fn from_str(text: &str) -> Result<Self, InvalidFunctionRef> {
-        if is_name(text) && text != "latest" {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidFunctionRef::Alias(quote(text)))
+        match text {
+            "latest" => Err(InvalidFunctionRef::Latest),
+            text if is_name(text) => Ok(Self(text.into())),
+            text => Err(InvalidFunctionRef::Alias(quote(text))),
         }
     }
 }

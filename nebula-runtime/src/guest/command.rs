@@ -16,6 +16,8 @@ use tokio::time::Instant;
 use wasmtime::{InstancePre, Module, Store};
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, p1::WasiP1Ctx, p2, p3};
 
+#[cfg(feature = "compiler")]
+use super::source::Source;
 use super::{
     call::{Call, CallFuture, CallGuards},
     cgi,
@@ -90,6 +92,19 @@ impl Command {
                 Box::pin(ready(Err(InvokeError::new(ErrorKind::NotFound, detail))))
             }
         }
+    }
+
+    /// The linked code that instances of the command are made from.
+    #[cfg(feature = "compiler")]
+    pub(super) fn source(&self) -> (&Arc<Engine>, Source<'_>) {
+        let source = match &self.instance {
+            Instance::Module(pre) => Source::Module(pre),
+            Instance::Component(component) => Source::Component(match &**component {
+                Component::Plain(pre) => pre.instance_pre(),
+                Component::Concurrent(pre) => pre.instance_pre(),
+            }),
+        };
+        (&self.engine, source)
     }
 
     /// The command's numeric functions.

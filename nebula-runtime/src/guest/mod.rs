@@ -17,8 +17,12 @@ mod loader;
 mod methods;
 mod number;
 mod recognise;
+#[cfg(feature = "compiler")]
+mod source;
 mod streaming;
 mod toolchain;
+#[cfg(feature = "compiler")]
+mod trial;
 mod typed;
 mod unlinkable;
 

@@ -31,6 +31,14 @@ impl Services {
         }
     }
 
+    /// Checks that every folder that the configuration grants can be opened.
+    ///
+    /// # Errors
+    /// A granted folder cannot be opened.
+    pub(crate) fn check(&self) -> Result<(), InvokeError> {
+        self.wasi().map(drop)
+    }
+
     /// The system interface of a new instance, with environment variables and folders, and without standard streams.
     ///
     /// # Errors

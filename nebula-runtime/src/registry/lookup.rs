@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::missing::{no_such_function, no_such_version};
 use crate::{
-    function::{AliasTarget, FunctionInfo, FunctionRef, RegistryError},
+    function::{AliasTarget, FunctionInfo, FunctionName, FunctionRef, RegistryError},
     guest::Loader,
-    store::Store,
+    store::{FunctionRecord, Store},
 };
 
 /// The functions of a store, for all that changes them. It keeps nothing of what it reads: a change that is decided by memory
@@ -14,17 +16,26 @@ use crate::{
 pub(crate) struct Registry {
     pub(super) store: Store,
     pub(super) loader: Arc<Loader>,
+    /// Places for instances that are made to see whether a version runs.
+    pub(super) trials: Semaphore,
 }
+
+/// Instances of trials at once: the engine's pool has room for so many beside the invocations.
+const TRIALS: usize = 1;
 
 impl Registry {
     pub(crate) fn new(store: Store, loader: Arc<Loader>) -> Self {
-        Self { store, loader }
+        Self { store, loader, trials: Semaphore::new(TRIALS) }
+    }
+
+    pub(super) async fn record(&self, name: &FunctionName) -> Result<FunctionRecord, RegistryError> {
+        self.store.record(name).await?.ok_or_else(|| no_such_function(name))
     }
 
     /// What the store says of the version that `reference` means.
     pub(super) async fn stored(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError> {
         let name = reference.name();
-        let record = self.store.record(name).await?.ok_or_else(|| no_such_function(name))?;
+        let record = self.record(name).await?;
         let (number, entry) =
             record.resolve(reference.version(), AliasTarget::heaviest).ok_or_else(|| no_such_version(reference))?;
         let manifest = self.store.manifest(&entry.manifest).await?;

@@ -1,9 +1,18 @@
-//! What is published: publishing, composing and packaging functions, and looking them up in the store.
+//! Published functions: publishing, composing and packaging them, moving their aliases, removing and comparing versions,
+//! and looking them up in the store.
 
+#[cfg(feature = "compiler")]
+mod alias;
 #[cfg(feature = "compiler")]
 mod binary;
 #[cfg(feature = "compiler")]
+mod check;
+#[cfg(feature = "compiler")]
 mod compose;
+#[cfg(feature = "compiler")]
+mod diff;
+#[cfg(feature = "compiler")]
+mod history;
 #[cfg(feature = "compiler")]
 mod lookup;
 mod missing;
@@ -12,6 +21,8 @@ mod package;
 mod packaging;
 #[cfg(feature = "compiler")]
 mod publish;
+#[cfg(feature = "compiler")]
+mod remove;
 
 #[cfg(feature = "compiler")]
 pub(crate) use self::lookup::Registry;
@@ -23,6 +34,9 @@ pub(crate) use self::package::{CODE, DESCRIPTION};
 pub(crate) use self::publish::NewFunction;
 #[cfg(feature = "compiler")]
 pub use self::{
+    alias::AliasInfo,
+    diff::{Difference, Parts, Setting, Version},
+    history::{HistoryChange, HistoryEntry},
     packaging::{NewPackage, PackagedFunction},
     publish::Published,
 };

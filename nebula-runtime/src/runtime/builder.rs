@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::{
     Runtime,
+    code::Code,
     resolve::Deployments,
-    run::{Code, Run},
+    run::Run,
     steps::{self, Layer},
 };
 use crate::{
@@ -152,8 +153,8 @@ impl RuntimeBuilder {
             engines.engine(Flavour::Plain)?;
         }
         let loader = Arc::new(Loader::new(engines, self.code, self.loaded));
-        let deployments = Deployments::new(self.store.clone(), self.defaults, ceilings);
         let code = Code { store: self.store.clone(), loader: Arc::clone(&loader) };
+        let deployments = Deployments::new(code.clone(), self.defaults, ceilings);
         let run = Run { code: code.clone(), stderr: self.stderr, max_stream: self.ceilings.max_response };
         let entry = steps::put_together(run, self.layers, deployments.clone(), self.observers);
         Ok(Runtime {

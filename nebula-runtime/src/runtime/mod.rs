@@ -5,6 +5,9 @@
 
 mod builder;
 #[cfg(feature = "compiler")]
+mod change;
+mod code;
+#[cfg(feature = "compiler")]
 mod publication;
 mod resolve;
 mod run;
@@ -21,13 +24,13 @@ use tokio::time::Instant;
 
 pub use self::builder::RuntimeBuilder;
 #[cfg(feature = "compiler")]
-pub use self::publication::Publication;
-use self::{resolve::Deployments, run::Code};
+pub use self::{change::Change, publication::Publication};
+use self::{code::Code, resolve::Deployments};
 #[cfg(feature = "compiler")]
 use crate::registry::Registry;
 use crate::{
     call::{Event, Invocation, InvokeError, Invoker, Response},
-    function::{Catalog, FunctionInfo, FunctionName, FunctionRef, Limits, RegistryError, RegistryErrorKind},
+    function::{Catalog, FunctionInfo, FunctionName, FunctionRef, HeldBack, Limits, RegistryError, RegistryErrorKind},
     store::{Store, StoreError, StoreHealth},
 };
 
@@ -102,6 +105,10 @@ impl Catalog for Runtime {
 
     async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError> {
         self.inspect(reference).await
+    }
+
+    fn held_back(&self) -> Vec<HeldBack> {
+        self.deployments.held_back()
     }
 }
 

@@ -1,35 +1,18 @@
 //! The last two steps of a call: the code is loaded, and the guest is run.
 
-use std::{any::Any, future::ready, sync::Arc, time::Duration};
+use std::{any::Any, future::ready, sync::Arc};
 
-use bytes::Bytes;
 use bytesize::ByteSize;
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use super::resolve::{no_answer, store_failure};
+use super::code::Code;
 use crate::{
     call::{ErrorKind, Invocation, InvokeError, Invoker, Place, Response, Start, too_large},
-    function::{Digest, InvalidFunctionRef},
-    guest::{Call, CallFuture, CallGuards, Deployment, Guest, Loader},
+    function::InvalidFunctionRef,
+    guest::{Call, CallFuture, CallGuards, Deployment, Guest},
     host::GuestStderr,
-    store::Store,
 };
-
-/// Where the code of deployments comes from.
-#[derive(Clone)]
-pub(super) struct Code {
-    pub(super) store: Store,
-    pub(super) loader: Arc<Loader>,
-}
-
-impl Code {
-    /// The loaded code of a deployment.
-    pub(super) async fn guest(&self, deployment: &Deployment) -> Result<Guest, InvokeError> {
-        let (store, digest) = (self.store.clone(), deployment.resolved.digest);
-        self.loader.load(digest, async move { read_module(&store, &digest).await }).await
-    }
-}
 
 /// The innermost invoker: loads the code of the version that the invocation is resolved to, and calls the guest.
 pub(super) struct Run {
@@ -121,13 +104,6 @@ fn deployment(invocation: &mut Invocation) -> Option<Arc<Deployment>> {
 fn refuse_large(invocation: &Invocation, deployment: &Deployment) -> Result<(), InvokeError> {
     let limit = deployment.resolved.limits.max_request.as_u64();
     if invocation.event.size_hint().lower() > limit { Err(too_large(limit)) } else { Ok(()) }
-}
-
-/// Reads a module to compile it, for as long as a caller can wait: a module is large, and may come from afar.
-async fn read_module(store: &Store, digest: &Digest) -> Result<Bytes, InvokeError> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    timeout(PATIENCE, store.module(digest)).await.map_err(|_| no_answer())?.map_err(store_failure)
 }
 
 async fn within<T>(

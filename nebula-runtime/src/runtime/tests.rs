@@ -6,6 +6,7 @@ mod package;
 mod publishing;
 mod steps;
 mod store;
+mod switch;
 mod weights;
 
 use std::{sync::Arc, time::Duration};

@@ -7,7 +7,7 @@ use futures_util::future::{join_all, try_join_all};
 use object_store::path::Path;
 
 use super::{
-    alias::{AliasChange, AliasMove},
+    alias::AliasChange,
     blob::Blob,
     error::StoreError,
     handle::Store,

@@ -228,6 +228,13 @@ impl FunctionRecord {
         AliasMove { alias: alias.clone(), from, to: target.cloned() }
     }
 
+    /// What a rollback of an alias goes back to, if there is an earlier target.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn earlier_target(&self, alias: &AliasName) -> Option<AliasTarget> {
+        let rolled_back = self.clone().roll_back(alias, &Stamp::new(Timestamp::from_unix(0), None))?;
+        rolled_back.to.filter(|to| rolled_back.from.as_ref() != Some(to))
+    }
+
     /// Takes back the last move of an alias, also its removal. `None` where there never was such an alias.
     pub(super) fn roll_back(&mut self, alias: &AliasName, stamp: &Stamp) -> Option<AliasMove> {
         let (rolled, versions) = (self.aliases.get_mut(alias)?, &self.versions);

@@ -15,6 +15,8 @@ use run::Run;
 use wasmtime::{InstancePre, Linker, Module, ModuleExport, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
+#[cfg(feature = "compiler")]
+use super::source::Source;
 use super::{
     call::{Call, CallFuture},
     methods,
@@ -62,6 +64,16 @@ impl Core {
             module.exports().filter_map(|export| Function::new(module, export.name(), &export.ty())).collect();
         let exports = functions.iter().filter_map(|function| signature(module, &function.name)).collect();
         Ok(Self { engine, instance, initialize: module.get_export_index("_initialize"), functions, exports })
+    }
+
+    /// The linked code that instances of the module are made from.
+    #[cfg(feature = "compiler")]
+    pub(super) fn source(&self) -> (&Arc<Engine>, Source<'_>) {
+        let source = match &self.instance {
+            Instance::Pure(pre) => Source::Pure(pre),
+            Instance::Wasi(pre) => Source::Module(pre),
+        };
+        (&self.engine, source)
     }
 
     /// Not an `async fn`: that would carry the whole of `call`, which is large, beside the parts of it that are needed.

@@ -25,6 +25,8 @@ use wasmtime_wasi_http::{
     },
 };
 
+#[cfg(feature = "compiler")]
+use super::source::Source;
 use super::{
     call::{Call, CallFuture},
     deployment::Deployment,
@@ -110,6 +112,16 @@ impl Http {
             let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
             response::respond(running, head).await
         })
+    }
+
+    /// The linked code that instances of the handler are made from.
+    #[cfg(feature = "compiler")]
+    pub(super) fn source(&self) -> (&Arc<Engine>, Source<'_>) {
+        let pre = match &*self.handler {
+            Handler::Plain(pre) => pre.instance_pre(),
+            Handler::Concurrent(pre) => pre.instance_pre(),
+        };
+        (&self.engine, Source::Component(pre))
     }
 
     /// Whether an instance may serve more than one request. The version of WASI decides that.

@@ -42,6 +42,8 @@ use wasmtime::{
     component::{Component, Val},
 };
 
+#[cfg(feature = "compiler")]
+use super::source::Source;
 use super::{call::Call, coding, methods};
 use crate::{
     call::{Caller, ErrorKind, Event, InvokeError, Resolved, Response},
@@ -67,6 +69,12 @@ impl Typed {
             Some(refusal) => Err(refusal),
             None => Ok(Self { engine, pre, exports }),
         }
+    }
+
+    /// The linked code that instances of the component are made from.
+    #[cfg(feature = "compiler")]
+    pub(super) fn source(&self) -> (&Arc<Engine>, Source<'_>) {
+        (&self.engine, Source::Component(&self.pre))
     }
 
     pub(super) async fn call(&self, call: Call) -> Result<Response, InvokeError> {

@@ -1,30 +1,33 @@
 //! The functions of a store, as this process knows them.
 
 use std::{
+    collections::BTreeMap,
     pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use quick_cache::sync::Cache;
 use tokio::{
     runtime::Handle,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 #[cfg(feature = "compiler")]
 use super::reading::stopped;
 use super::{
+    super::code::{Code, no_answer},
     function::{Function, Refreshing},
-    reading::{PATIENCE, PATIENCES, Reader, Shared, in_time, no_answer},
+    held::Unready,
+    reading::{PATIENCE, PATIENCES, Reader, Shared, in_time},
 };
 use crate::{
     call::{ErrorKind, Invocation, InvokeError, causes},
-    function::{AliasTarget, Digest, FunctionInfo, FunctionName, FunctionRef, Limits},
+    function::{AliasTarget, Digest, FunctionInfo, FunctionName, FunctionRef, HeldBack, Limits},
     guest::Deployment,
     registry::no_such_function,
     store::{
-        Reread, Store, StoreHealth,
+        Reread, StoreHealth,
         cache::cache,
         flight::{Flight, SingleFlight},
     },
@@ -36,6 +39,10 @@ pub(super) const FRESH: Duration = Duration::from_millis(500);
 /// Up to this age it is taken once more, while it is read again. Beyond, it is read again first: so a publish shows within
 /// this time, and a busy function never waits for the store.
 pub(super) const STALE: Duration = Duration::from_millis(1500);
+
+/// How long the reading of a function waits for the code of its new versions. Earlier versions are served meanwhile, and
+/// the code is loaded to its end. With the reading itself, it is less than [`PATIENCE`].
+const PREPARING: Duration = Duration::from_millis(500);
 
 /// How many functions are remembered. Reading one again is cheap.
 const REMEMBERED: usize = 16_384;
@@ -53,6 +60,7 @@ pub(crate) struct Deployments(Arc<Inner>);
 
 struct Inner {
     reader: Reader,
+    code: Code,
     health: StoreHealth,
     epoch: Instant,
     known: Cache<FunctionName, Arc<Function>>,
@@ -60,18 +68,36 @@ struct Inner {
     absent: Cache<FunctionName, u64>,
     reading: SingleFlight<FunctionName, Shared<Arc<Function>>>,
     deploying: SingleFlight<(FunctionName, Digest), Shared<Arc<Deployment>>>,
+    /// What each function holds back, because this process cannot serve it.
+    held_back: Mutex<BTreeMap<FunctionName, Vec<HeldBack>>>,
+}
+
+/// Why a version is not ready.
+enum NotReady {
+    /// The store does not answer, which says nothing about the version.
+    Store(InvokeError),
+    /// The version cannot be served here.
+    Version(InvokeError),
+}
+
+impl NotReady {
+    fn of_reading(error: InvokeError) -> Self {
+        if error.kind() == ErrorKind::Unavailable { Self::Store(error) } else { Self::Version(error) }
+    }
 }
 
 impl Deployments {
-    pub(crate) fn new(store: Store, defaults: Limits, ceilings: Limits) -> Self {
+    pub(crate) fn new(code: Code, defaults: Limits, ceilings: Limits) -> Self {
         Self(Arc::new(Inner {
-            reader: Reader::new(store, defaults, ceilings),
+            reader: Reader::new(code.store.clone(), defaults, ceilings),
+            code,
             health: StoreHealth::default(),
             epoch: Instant::now(),
             known: cache(REMEMBERED),
             absent: cache(REMEMBERED_ABSENT),
             reading: SingleFlight::new(),
             deploying: SingleFlight::new(),
+            held_back: Mutex::default(),
         }))
     }
 
@@ -112,10 +138,15 @@ impl Deployments {
         Ok(deployment.manifest.info(reference.name(), deployment.resolved.version, &function.record))
     }
 
-    /// Reads a function again, after this process has published a version of it, and makes that version ready for calls.
+    /// The references that stay on an earlier version, because this process cannot serve the new one.
+    pub(crate) fn held_back(&self) -> Vec<HeldBack> {
+        self.0.held_back().values().flatten().cloned().collect()
+    }
+
+    /// Reads a function again, after this process has changed it, and makes its latest version ready for calls.
     ///
     /// # Errors
-    /// The store cannot be read just now: the next call reads it.
+    /// The store cannot be read just now: the next call reads it. Or the function has no version any more.
     #[cfg(feature = "compiler")]
     pub(crate) async fn take_up(&self, name: &FunctionName) -> Result<(), InvokeError> {
         let function = self.0.read_anew(name).await?;
@@ -157,11 +188,16 @@ impl Deployments {
 impl Inner {
     /// Milliseconds since the epoch.
     fn millis(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
+        millis(at.saturating_duration_since(self.epoch))
     }
 
     fn age(&self, function: &Function, now: Instant) -> Duration {
         Duration::from_millis(self.millis(now).saturating_sub(function.seen.load(Relaxed)))
+    }
+
+    /// When something was seen that is about to be read again: then its callers do not have to wait for that.
+    fn barely_fresh(&self) -> u64 {
+        self.millis(Instant::now()).saturating_sub(millis(FRESH))
     }
 
     /// What was read of a name less than `limit` ago, or by others after `now`. That there is no such function is remembered
@@ -226,7 +262,7 @@ impl Inner {
     }
 
     /// The function as its record is now. Once it is known in place of what was known before, no caller has to wait for it:
-    /// the versions that its callers will mean are read first.
+    /// the versions that its callers will mean are loaded first. What cannot be loaded is held back.
     async fn read(
         &self,
         name: &FunctionName,
@@ -236,21 +272,48 @@ impl Inner {
         let read = self.reader.record(name, known.and_then(|known| known.tag.clone())).await?;
         let (record, tag) = match (read, known) {
             (Reread::Record(record, tag), _) => (record, tag),
-            (Reread::Unchanged, Some(known)) => return Ok(Arc::clone(known)),
+            (Reread::Unchanged, Some(known)) => (known.record.clone(), known.tag.clone()),
             (Reread::Unchanged | Reread::Absent, _) => return Err(no_such_function(name).into()),
         };
         let Some(known) = known else {
             return Ok(Arc::new(Function::new(record, tag, began, None)));
         };
-        if known.record == record {
+        if known.record == record && !known.held.is_due(Instant::now()) {
             return Ok(Arc::clone(known));
         }
+        let (mut unready, deadline) = (Unready::new(), Instant::now() + PREPARING);
         for (version, manifest) in known.successors(&record) {
-            if known.deployed(version, &manifest).is_none() {
-                known.deploy(self.reader.deployment(name, version, manifest).await?);
+            match timeout_at(deadline, self.prepare(name, known, version, manifest)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(NotReady::Version(error))) => drop(unready.insert(version, Some(Arc::new(error)))),
+                Ok(Err(NotReady::Store(error))) => return Err(error),
+                Err(_) => drop(unready.insert(version, None)),
             }
         }
-        Ok(Arc::new(Function::new(record, tag, began, Some(known))))
+        Ok(Arc::new(known.succeeded_by((record, tag), began, &unready)))
+    }
+
+    /// Makes a version ready: reads it, loads its code, and looks for what it is granted.
+    async fn prepare(
+        &self,
+        name: &FunctionName,
+        known: &Function,
+        version: u64,
+        manifest: Digest,
+    ) -> Result<(), NotReady> {
+        let deployment = match known.deployed(version, &manifest) {
+            Some(deployment) => deployment,
+            None => Arc::new(self.reader.deployment(name, version, manifest).await.map_err(NotReady::of_reading)?),
+        };
+        self.code.guest(&deployment).await.map_err(NotReady::of_reading)?;
+        deployment.services.check().map_err(NotReady::Version)?;
+        known.deploy(deployment);
+        Ok(())
+    }
+
+    fn held_back(&self) -> MutexGuard<'_, BTreeMap<FunctionName, Vec<HeldBack>>> {
+        // No panic can come between two writes.
+        self.held_back.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(
@@ -268,20 +331,34 @@ impl Inner {
         match (&read, known) {
             (Ok(function), known) => {
                 // An answer that is late counts from when its callers went on without it: they are not to wait for the next.
-                let went_on = known.map_or(0, |known| known.seen.load(Relaxed));
+                let went_on = known.map_or(0, |known| known.seen.load(Relaxed).max(self.barely_fresh()));
                 function.seen.store(began.max(went_on), Relaxed);
                 function.is_well(name);
+                if !known.is_some_and(|known| Arc::ptr_eq(known, function)) {
+                    self.note_held_back(name, known, function);
+                }
                 self.absent.remove(name);
                 self.known.insert(name.clone(), Arc::clone(function));
             }
             (Err(error), _) if error.kind() == ErrorKind::NotFound => {
                 self.known.remove(name);
+                self.held_back().remove(name);
                 self.absent.insert(name.clone(), began);
             }
             (Err(error), Some(known)) => self.go_on(name, known, error),
             (Err(_), None) => {}
         }
         read.map_err(Arc::new)
+    }
+
+    fn note_held_back(&self, name: &FunctionName, known: Option<&Arc<Function>>, function: &Function) {
+        function.held.log(name, known.map(|known| &known.held));
+        let failures = function.held.failures(name);
+        let mut held_back = self.held_back();
+        match failures.as_slice() {
+            [] => drop(held_back.remove(name)),
+            _ => drop(held_back.insert(name.clone(), failures)),
+        }
     }
 
     /// Serves a function as it is known, until it can be read again. The log says once of a store that is out of reach that it
@@ -306,6 +383,10 @@ impl Inner {
     ) -> Shared<Arc<Deployment>> {
         let reading = timeout(PATIENCE * PATIENCES, self.reader.deployment(&name, version, manifest)).await;
         let read = reading.unwrap_or_else(|_| Err(no_answer()));
-        read.map(|deployment| function.deploy(deployment)).map_err(Arc::new)
+        read.map(|deployment| function.deploy(Arc::new(deployment))).map_err(Arc::new)
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

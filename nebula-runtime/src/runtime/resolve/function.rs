@@ -8,6 +8,9 @@ use std::{
     },
 };
 
+use tokio::time::Instant;
+
+use super::held::{Held, Meaning, Unready};
 use crate::{
     call::{InvokeError, causes},
     function::{AliasTarget, Digest, FunctionName, FunctionRef, VersionRef},
@@ -27,6 +30,8 @@ pub(super) struct Function {
     pub(super) refreshing: AtomicBool,
     /// Whether the record could not be understood, which is said once.
     troubled: AtomicBool,
+    /// The references that stay on an earlier version.
+    pub(super) held: Held,
     /// The latest of the versions, which most references mean: found without a lock.
     latest: OnceLock<Arc<Deployment>>,
     /// The versions that were asked for. Shared with the function as it is known after its record has changed: a version
@@ -40,12 +45,29 @@ impl Function {
         Self {
             record,
             tag,
+            held: Held::default(),
             seen: seen.into(),
             refreshing: AtomicBool::new(false),
             troubled: AtomicBool::new(false),
             latest: OnceLock::new(),
             versions: before.map(|before| Arc::clone(&before.versions)).unwrap_or_default(),
         }
+    }
+
+    /// The function with this record and its tag, of which this process cannot serve the versions that are `unready`: a
+    /// reference that would mean one of them keeps its earlier meaning.
+    pub(super) fn succeeded_by(
+        &self,
+        (record, tag): (FunctionRecord, Option<RecordTag>),
+        seen: u64,
+        unready: &Unready,
+    ) -> Self {
+        let moves = self.in_use().into_iter().filter_map(|(reference, meaning)| {
+            let wanted = Meaning::of(&record, &reference)?;
+            Some((reference, meaning, wanted))
+        });
+        let held = Held::of(moves, unready, &self.held, Instant::now());
+        Self { held, ..Self::new(record, tag, seen, Some(self)) }
     }
 
     /// The version that `reference` means, if it was asked for before. `choose` decides for an alias.
@@ -58,8 +80,8 @@ impl Function {
         if let Some(latest) = self.latest.get().filter(|_| is_latest) {
             return Some(Arc::clone(latest));
         }
-        let (version, entry) = self.record.resolve(reference.version(), choose)?;
-        let deployment = self.deployed(version, &entry.manifest)?;
+        let (version, manifest) = self.resolve(reference.version(), choose)?;
+        let deployment = self.deployed(version, &manifest)?;
         Some(if is_latest { Arc::clone(self.latest.get_or_init(|| deployment)) } else { deployment })
     }
 
@@ -69,9 +91,15 @@ impl Function {
         reference: &FunctionRef,
         choose: impl FnOnce(&AliasTarget) -> u64,
     ) -> Result<(u64, Digest), InvokeError> {
-        let resolved = self.record.resolve(reference.version(), choose);
-        let (version, entry) = resolved.ok_or_else(|| no_such_version(reference))?;
-        Ok((version, entry.manifest))
+        Ok(self.resolve(reference.version(), choose).ok_or_else(|| no_such_version(reference))?)
+    }
+
+    fn resolve(&self, version: &VersionRef, choose: impl FnOnce(&AliasTarget) -> u64) -> Option<(u64, Digest)> {
+        if let Some(meaning) = self.held.get(version) {
+            return meaning.resolve(choose);
+        }
+        let (number, entry) = self.record.resolve(version, choose)?;
+        Some((number, entry.manifest))
     }
 
     /// The version of this number, if it was asked for before. A name that was removed and published anew may have another
@@ -82,8 +110,7 @@ impl Function {
     }
 
     /// Keeps a version for those who ask for it. Where two callers bring the same one, the first one's gate is kept.
-    pub(super) fn deploy(&self, deployment: Deployment) -> Arc<Deployment> {
-        let deployment = Arc::new(deployment);
+    pub(super) fn deploy(&self, deployment: Arc<Deployment>) -> Arc<Deployment> {
         let mut versions = self.versions();
         let kept = versions.entry(deployment.resolved.version).or_insert_with(|| Arc::clone(&deployment));
         if kept.manifest_digest != deployment.manifest_digest {
@@ -92,16 +119,26 @@ impl Function {
         Arc::clone(kept)
     }
 
-    /// The versions that callers of this function will mean once `record` is known in place of its own: what `latest` and
-    /// the aliases point to that were asked for.
+    /// The versions that callers of this function will mean once `record` is known in place of its own, and the digests of
+    /// their manifests.
     pub(super) fn successors(&self, record: &FunctionRecord) -> BTreeMap<u64, Digest> {
-        let latest = self.record.latest().map(|(number, _)| number);
-        let asked_for = self.versions().keys().copied().collect::<Vec<_>>();
-        let aliases = asked_for.iter().flat_map(|number| self.record.aliases_of(*number));
-        let targets = aliases.filter_map(|alias| record.target(&alias));
-        let weighted = targets.flat_map(AliasTarget::weights).filter_map(|(number, _)| record.version(number));
-        let latest = record.latest().filter(|_| latest.is_some_and(|latest| asked_for.contains(&latest)));
-        latest.into_iter().chain(weighted).map(|(number, entry)| (number, entry.manifest)).collect()
+        let wanted = self.in_use().into_iter().filter_map(|(reference, _)| Meaning::of(record, &reference));
+        wanted.flat_map(|wanted| wanted.manifests).collect()
+    }
+
+    /// `latest` and the aliases whose versions were asked for, with what they mean now.
+    fn in_use(&self) -> Vec<(VersionRef, Meaning)> {
+        let targets = self.record.targets();
+        let references = targets.into_keys().map(VersionRef::Alias).chain([VersionRef::Latest]);
+        let meant = references.filter_map(|reference| {
+            let held = self.held.get(&reference).cloned();
+            let meaning = held.or_else(|| Meaning::of(&self.record, &reference))?;
+            Some((reference, meaning))
+        });
+        let is_asked_for = |meaning: &Meaning| {
+            meaning.manifests.iter().any(|(number, manifest)| self.deployed(*number, manifest).is_some())
+        };
+        meant.filter(|(_, meaning)| is_asked_for(meaning)).collect()
     }
 
     /// Notes that the record cannot be understood, and says so the first time.

@@ -3,13 +3,10 @@
 mod choice;
 mod deployments;
 mod function;
+mod held;
 mod reading;
 mod step;
 
 #[cfg(all(test, feature = "compiler"))]
 pub(crate) use self::step::WAITING;
-pub(crate) use self::{
-    deployments::Deployments,
-    reading::{no_answer, store_failure},
-    step::Resolve,
-};
+pub(crate) use self::{deployments::Deployments, step::Resolve};

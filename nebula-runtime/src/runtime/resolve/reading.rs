@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{spawn, sync::Semaphore, time::timeout};
 
+use super::super::code::{no_answer, store_failure};
 use crate::{
     call::{ErrorKind, InvokeError},
-    function::{Digest, FunctionName, Limits, RegistryError},
+    function::{Digest, FunctionName, Limits},
     guest::Deployment,
     registry::no_such_function,
     store::{Manifest, RecordTag, Reread, Store, StoreError, flight::Flight},
@@ -99,17 +100,7 @@ pub(super) async fn in_time<T: Clone>(work: Flight<Shared<T>>) -> Result<T, Invo
     }
 }
 
-/// The store has not answered for as long as a caller can wait.
-pub(crate) fn no_answer() -> InvokeError {
-    InvokeError::new(ErrorKind::Unavailable, "the store does not answer; try again later")
-}
-
 /// A task ended without a result: with its Tokio runtime.
 pub(super) fn stopped(error: impl std::error::Error + Send + Sync + 'static) -> InvokeError {
     InvokeError::new(ErrorKind::Unavailable, "reading the store was stopped; try again").with_source(error)
-}
-
-/// A store's failure as an invocation's.
-pub(crate) fn store_failure(error: StoreError) -> InvokeError {
-    RegistryError::from(error).into()
 }

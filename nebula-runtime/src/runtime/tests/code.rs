@@ -9,20 +9,20 @@ use super::*;
 use crate::engine::{Compiler, LoadedCode};
 
 /// A compiler that begins when it is let, and fails as often as it is told to.
-struct Slow {
+pub(super) struct Slow {
     compiler: Compiler,
-    may_begin: Semaphore,
+    pub(super) may_begin: Semaphore,
     loads: AtomicUsize,
     failures: AtomicUsize,
 }
 
 impl Slow {
-    fn new(failures: usize) -> Arc<Self> {
+    pub(super) fn new(failures: usize) -> Arc<Self> {
         let (may_begin, failures) = (Semaphore::new(0), AtomicUsize::new(failures));
         Arc::new(Self { compiler: Compiler::new(None), may_begin, loads: AtomicUsize::new(0), failures })
     }
 
-    fn loads(&self) -> usize {
+    pub(super) fn loads(&self) -> usize {
         self.loads.load(SeqCst)
     }
 }

@@ -80,11 +80,15 @@ async fn a_publish_moves_an_alias_that_points_to_the_version_among_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_version_of_a_new_target_is_read_before_calls_reach_it() {
+async fn every_version_of_a_new_target_is_loaded_before_calls_reach_it() {
     let (faulty, store) = Faulty::store().await;
     let (runtime, other) = (runtime(&store), super::runtime(&store));
     for number in 1..=3 {
         publish(&other, "f", number).await;
+    }
+    // So that their code is in memory, and needs no time that is not virtual.
+    for number in [2, 3] {
+        publish(&runtime, &format!("warm-{number}"), number).await;
     }
     let prod = "prod".parse().unwrap();
     store.set_alias(&name("f"), &prod, Some(AliasTarget::version(1)), None).await.unwrap();
@@ -98,6 +102,5 @@ async fn every_version_of_a_new_target_is_read_before_calls_reach_it() {
     faulty.reads("");
     let answers = shares(&runtime, None).await;
     assert_eq!(answers.into_keys().map(|(answer, _)| answer).collect::<Vec<_>>(), ["2", "3"]);
-    let [manifests, records] = faulty.reads_of(["blobs/", "functions/"]);
-    assert_eq!((manifests, records), (2, 0), "their modules alone are read");
+    assert_eq!(faulty.reads_of(["blobs/", "functions/"]), [0, 0]);
 }
