@@ -106,7 +106,8 @@ pub(crate) fn get(address: &str, path: &str) -> (Result<Response>, Duration) {
     (exchange(&mut None, address, path), began.elapsed())
 }
 
-fn exchange(connection: &mut Option<TcpStream>, address: &str, path: &str) -> Result<Response> {
+/// Sends one request on `connection`, which it makes if there is none.
+pub(crate) fn exchange(connection: &mut Option<TcpStream>, address: &str, path: &str) -> Result<Response> {
     let stream = match connection {
         Some(stream) => stream,
         None => connection.insert(connect(address)?),

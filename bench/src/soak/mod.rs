@@ -1,6 +1,7 @@
-//! A server under load while something that it needs fails. Each run ends by itself, prints figures, and fails if the
-//! server does not do what Nebula promises.
+//! A server under load while something that it needs fails or changes. Each run ends by itself, prints figures, and
+//! fails if the server does not do what Nebula promises.
 
+mod alias;
 mod client;
 mod log;
 mod publishers;
@@ -14,8 +15,13 @@ const SECONDS: u64 = 60;
 
 type Run = fn(u64) -> Result<()>;
 
-const RUNS: [(&str, Run); 4] =
-    [("store", store::run), ("log", log::run), ("watch", watch::run), ("publishers", publishers::run)];
+const RUNS: [(&str, Run); 5] = [
+    ("store", store::run),
+    ("log", log::run),
+    ("watch", watch::run),
+    ("alias", alias::run),
+    ("publishers", publishers::run),
+];
 
 /// Takes `[RUN...] [SECONDS]`: makes these runs, or all runs, each for this time.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
@@ -24,7 +30,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         _ => (arguments, SECONDS),
     };
     if let Some(unknown) = names.iter().find(|name| RUNS.iter().all(|(known, _)| known != *name)) {
-        bail!("there is no run {unknown:?}: the runs are store, log, watch and publishers");
+        bail!("there is no run {unknown:?}: the runs are store, log, watch, alias and publishers");
     }
     ensure!(seconds >= 20, "a run takes 20 seconds at least");
     for (name, run) in RUNS {

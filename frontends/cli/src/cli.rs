@@ -4,8 +4,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     command::{
-        completions::Completions, inspect::Inspect, list::List, man::Man, new::New, package::Package, publish::Publish,
-        run::Run, serve::Serve,
+        alias::Alias, completions::Completions, diff::Diff, history::History, inspect::Inspect, list::List, man::Man,
+        new::New, package::Package, publish::Publish, rm::Rm, rollback::Rollback, run::Run, serve::Serve,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -20,6 +20,8 @@ Examples:
   nebula publish treats treats.wat      publish it under a name
   nebula serve                          serve it: curl localhost:8080/api/treats/10
   seq 1000 | nebula run treats          call it for each line of stdin
+  nebula alias treats prod 1            let treats@prod mean version 1
+  nebula rollback treats prod           take the last move of prod back
   nebula package lambda treats -o app.zip
                                         package it for AWS Lambda
 
@@ -53,6 +55,11 @@ pub(crate) enum Command {
     Publish(Publish),
     List(List),
     Inspect(Inspect),
+    Alias(Alias),
+    Rollback(Rollback),
+    History(History),
+    Diff(Diff),
+    Rm(Rm),
     Package(Package),
     Completions(Completions),
     // For people who package Nebula, so it is not in the list of commands.
@@ -71,6 +78,11 @@ impl Command {
             Self::Publish(publish) => publish.execute(global).await,
             Self::List(list) => list.execute(global).await,
             Self::Inspect(inspect) => inspect.execute(global).await,
+            Self::Alias(alias) => alias.execute(global).await,
+            Self::Rollback(rollback) => rollback.execute(global).await,
+            Self::History(history) => history.execute(global).await,
+            Self::Diff(diff) => diff.execute(global).await,
+            Self::Rm(rm) => rm.execute(global).await,
             Self::Package(package) => package.execute(global).await,
             Self::Completions(completions) => completions.execute(Cli::command()),
             Self::Man(man) => man.execute(Cli::command()),

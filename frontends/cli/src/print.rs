@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
 };
 
-use nebula_runtime::{FunctionInfo, stderr};
+use nebula_runtime::{AliasMove, AliasTarget, FunctionInfo, FunctionName, stderr};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -48,6 +48,32 @@ pub(crate) fn exports(info: &FunctionInfo) -> String {
         shown = shown + separator + &export;
     }
     shown
+}
+
+/// Writes what became of an alias. `unchanged` ends the line where it points to the same as before.
+pub(crate) fn alias_move(name: &FunctionName, moved: &AliasMove, unchanged: &str, json: bool) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Object<'a> {
+        #[serde(flatten)]
+        moved: &'a AliasMove,
+        changed: bool,
+    }
+    match (json, moved.changed()) {
+        (true, changed) => self::json(&Object { moved, changed }),
+        (false, true) => result(&alias_line(name, moved)),
+        (false, false) => {
+            result(&format!("unchanged: {name}@{}: {}{unchanged}\n", moved.alias, target(moved.to.as_ref())))
+        }
+    }
+}
+
+/// A line that says what became of an alias: `treats@prod: 2 -> 3`.
+pub(crate) fn alias_line(name: &FunctionName, AliasMove { alias, from, to, .. }: &AliasMove) -> String {
+    format!("{name}@{alias}: {} -> {}\n", target(from.as_ref()), target(to.as_ref()))
+}
+
+fn target(target: Option<&AliasTarget>) -> String {
+    target.map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
 /// A table of these rows, with aligned columns.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
-use nebula_runtime::{Catalog, ErrorKind, FunctionName, InvokeError, ListedFunction};
+use nebula_runtime::{Catalog, ErrorKind, FunctionName, HeldBack, InvokeError, ListedFunction};
 use tokio::{
     sync::Semaphore,
     task::JoinError,
@@ -48,6 +48,11 @@ impl BoundedCatalog {
     pub(crate) async fn ready(&self) -> Result<(), InvokeError> {
         let catalog = Arc::clone(&self.catalog);
         self.readiness.ask(async move { catalog.ready().await.map_err(InvokeError::from) }).await
+    }
+
+    /// What this server does not follow.
+    pub(crate) fn held_back(&self) -> Vec<HeldBack> {
+        self.catalog.held_back()
     }
 
     /// The names of all functions.

@@ -58,7 +58,7 @@ mod upload;
 pub use api::{Api, BODY_STALL, refusal, router};
 pub use app::App;
 pub use context::{ClientAddress, InvocationContext};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, VersionCalls};
 pub use proxies::{InvalidNetwork, Network, TrustedProxies};
 pub use routes::{InvalidRoute, Route, Routes};
 pub use server::{

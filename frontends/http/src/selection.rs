@@ -1,11 +1,13 @@
 //! The functions that a request asks for.
 
+use std::collections::HashMap;
+
 use axum::extract::{FromRequestParts, Query};
 use http::{StatusCode, request::Parts};
-use nebula_runtime::{FunctionName, ListedFunction};
+use nebula_runtime::{FunctionInfo, FunctionName, ListedFunction};
 use serde::Deserialize;
 
-use crate::problem::Problem;
+use crate::{metrics::VersionCalls, problem::Problem};
 
 /// How many functions a page has by default.
 const LIMIT: usize = 100;
@@ -25,10 +27,19 @@ pub(crate) struct Selection {
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) functions: Vec<ListedFunction>,
+    /// The calls of their versions since the server was started, for those that were called.
+    pub(crate) calls: HashMap<FunctionName, Vec<VersionCalls>>,
     /// The number of functions on all pages.
     pub(crate) total: usize,
     /// The query of the next page's address, if there is a next page.
     pub(crate) next: Option<String>,
+}
+
+impl Page {
+    /// The calls of a function's versions.
+    pub(crate) fn calls_of(&self, function: &FunctionInfo) -> &[VersionCalls] {
+        self.calls.get(&function.name).map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 /// A page of names, before the functions are read.

@@ -12,7 +12,7 @@ use http::{
     HeaderMap, Method, StatusCode, Uri,
     header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
 };
-use nebula_runtime::{Catalog, InvokeError, ListedFunction};
+use nebula_runtime::{Catalog, HeldBack, InvokeError, ListedFunction};
 
 use crate::{
     api::Api,
@@ -32,7 +32,7 @@ use crate::{
 /// | `ANY /api/{function}`, `ANY /api/{function}/{*input}` | the function's |
 /// | `GET /` | the list of functions, in pages: HTML for a browser, JSON for other clients |
 /// | `GET /healthz` | `ok` while the process lives |
-/// | `GET /readyz` | `ok` while the server takes requests; 503 and the reason while it drains or cannot reach the store |
+/// | `GET /readyz` | `ok` while the server takes requests, and a line for each alias whose new version cannot be served here; 503 and the reason while it drains or cannot reach the store |
 /// | `GET /metrics` | Prometheus' text format |
 /// | `GET /openapi.json` | a description of all functions, or of those of `?prefix=`, in OpenAPI 3.1 |
 /// | `GET /api/{function}` with `Accept: application/openapi+json` | the description of one function |
@@ -89,7 +89,16 @@ impl Site {
 
     async fn page(&self, selection: &Selection) -> Result<Page, InvokeError> {
         let Names { names, total, next } = selection.page(self.published.names().await?);
-        Ok(Page { functions: self.published.list(names).await?, total, next })
+        let named = names.len();
+        let functions = self.published.list(names).await?;
+        let called = functions.iter().flatten().filter_map(|info| {
+            let calls = self.api.metrics().calls(&info.name);
+            (!calls.is_empty()).then(|| (info.name.clone(), calls))
+        });
+        let calls = called.collect();
+        // A function that was removed still has its name.
+        let total = total - (named - functions.len()).min(total);
+        Ok(Page { functions, calls, total, next })
     }
 
     async fn all(&self, selection: &Selection) -> Result<Vec<ListedFunction>, InvokeError> {
@@ -116,11 +125,21 @@ async fn describe(State(site): State<Arc<Site>>, selection: Selection) -> Result
     Ok(openapi::of_server(&site.all(&selection).await.map_err(failure)?))
 }
 
-async fn ready(State(site): State<Arc<Site>>) -> Result<&'static str, Problem> {
+async fn ready(State(site): State<Arc<Site>>) -> Result<String, Problem> {
     if site.shutdown.is_draining() {
         return Err(Problem::of_status(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down"));
     }
-    site.published.ready().await.map(|()| "ok").map_err(failure)
+    site.published.ready().await.map_err(failure)?;
+    Ok(readiness(&site.published.held_back()))
+}
+
+/// What a server says that is ready. A function whose earlier version is served does not make the server unready: where no
+/// server can serve the new version, none would be left.
+fn readiness(held_back: &[HeldBack]) -> String {
+    let line = |HeldBack { function, version, serves, .. }: &HeldBack| {
+        format!("\n{function} stays on version {serves}: version {version} cannot be served here, as the log says")
+    };
+    std::iter::once("ok".to_owned()).chain(held_back.iter().map(line)).collect()
 }
 
 fn failure(error: InvokeError) -> Problem {
@@ -130,6 +149,7 @@ fn failure(error: InvokeError) -> Problem {
 
 async fn show_metrics(State(site): State<Arc<Site>>) -> Response {
     let headers = [(CONTENT_TYPE, metrics::MEDIA_TYPE), (CACHE_CONTROL, "no-store")];
+    site.api.metrics().hold_back(&site.published.held_back());
     (headers, site.api.metrics().encode()).into_response()
 }
 

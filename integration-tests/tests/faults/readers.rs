@@ -16,7 +16,8 @@ fn functions(concurrency: usize, guests: &[(&str, &str)]) -> Project {
 
 /// Waits until the metrics count `count` invocations with this outcome.
 fn wait_for_outcome(server: &Server, function: &str, outcome: &str, count: usize) {
-    let sample = format!("nebula_invocations_total{{function=\"{function}\",outcome=\"{outcome}\"}} {count}");
+    let sample =
+        format!("nebula_invocations_total{{function=\"{function}\",version=\"1\",outcome=\"{outcome}\"}} {count}");
     eventually(&sample, || server.get("/metrics").summary().1.lines().any(|line| line == sample).then_some(()));
 }
 

@@ -158,7 +158,10 @@ fn a_record_of_a_newer_format_is_listed_as_unreadable_and_not_changed() {
     let newer = r#"{"format":3,"new":true}"#;
     fs::write(&record, newer).unwrap();
     let listed = nebula.run(&project, &["list"], b"").expect_success().text();
-    assert!(listed.contains("treats  -        -     -     cannot be read: a newer Nebula published"), "{listed}");
+    assert!(
+        listed.contains("treats  -        -        -     -     cannot be read: a newer Nebula published"),
+        "{listed}"
+    );
     let output = nebula.publish(&project, "treats", &guest("treats"), &[]);
     assert_eq!((output.exit_code, output.stderr.contains("use a newer Nebula here")), (70, true), "{}", output.stderr);
     assert_eq!(fs::read_to_string(&record).unwrap(), newer);

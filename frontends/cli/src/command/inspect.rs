@@ -152,6 +152,7 @@ impl Inspected {
             ),
             ("limits", self.limits.lines()),
             ("grants", grants(&self.info.config)),
+            ("aliases", self.info.targets.iter().map(|(alias, target)| format!("{alias}: {target}")).collect()),
             ("versions", self.versions.iter().map(Version::line).collect()),
         ];
         let lines = rows.iter().flat_map(|(label, values)| {
@@ -258,13 +259,7 @@ impl Version {
 
 /// What the function is granted. The values of variables are left out, as they may be secrets; `--json` shows them.
 fn grants(config: &FunctionConfig) -> Vec<String> {
-    let dirs = config.dirs.iter().map(|dir| {
-        let access = if dir.writable { "read and write" } else { "read" };
-        format!("folder {} as {}, {access}", dir.host.display(), dir.guest)
-    });
-    let variables = config.env.keys().map(|name| format!("variable {name}"));
-    let hosts = config.allow_hosts.iter().map(|host| format!("requests to {host}"));
-    let grants: Vec<_> = dirs.chain(variables).chain(hosts).collect();
+    let grants: Vec<_> = config.grants().iter().map(ToString::to_string).collect();
     if grants.is_empty() { vec!["none".to_owned()] } else { grants }
 }
 

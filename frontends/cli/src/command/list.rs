@@ -53,6 +53,9 @@ impl List {
                 return Ok(ExitCode::OK);
             }
         }
+        if output.first && !self.json {
+            print::note(format_args!("no functions in {url}: all are removed"));
+        }
         print::result(output.end())?;
         warn(unreadable);
         Ok(ExitCode::OK)
@@ -72,13 +75,13 @@ struct Output {
     json: bool,
     /// Whether nothing is printed yet.
     first: bool,
-    columns: Columns<5>,
+    columns: Columns<6>,
 }
 
 impl Output {
     fn new(json: bool, names: &[FunctionName]) -> Self {
         let name = names.iter().map(|name| name.as_str().len()).max().unwrap_or_default();
-        Self { json, first: true, columns: Columns([name, 0, 0, 0, 0]) }
+        Self { json, first: true, columns: Columns([name, 0, 0, 0, 0, 0]) }
     }
 
     /// The text of the next functions, with the header or the separator before them.
@@ -87,7 +90,7 @@ impl Output {
         if self.json {
             return elements(first, part);
         }
-        let header = first.then(|| ["NAME", "VERSION", "KIND", "SIZE", "EXPORTS"].map(str::to_owned));
+        let header = first.then(|| ["NAME", "VERSION", "ALIASES", "KIND", "SIZE", "EXPORTS"].map(str::to_owned));
         let rows: Vec<_> = header.into_iter().chain(part.iter().map(row)).collect();
         Ok(self.columns.lines(&rows))
     }
@@ -118,20 +121,24 @@ fn elements(first: bool, part: &[ListedFunction]) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn row(listed: &ListedFunction) -> [String; 5] {
+fn row(listed: &ListedFunction) -> [String; 6] {
     let nothing = || "-".to_owned();
     match listed {
         Ok(info) => {
-            let aliases = info.aliases.iter().map(ToString::to_string);
-            let version: Vec<_> = std::iter::once(info.version.to_string()).chain(aliases).collect();
-            let size = ByteSize(info.size).to_string();
-            [info.name.to_string(), version.join(" "), info.kind.to_string(), size, print::exports(info)]
+            let (version, size) = (info.version.to_string(), ByteSize(info.size).to_string());
+            [info.name.to_string(), version, aliases(info), info.kind.to_string(), size, print::exports(info)]
         }
         Err(UnreadableFunction { name, error, .. }) => {
             let reason = format!("cannot be read: {}", error.detail());
-            [name.to_string(), nothing(), nothing(), nothing(), reason]
+            [name.to_string(), nothing(), nothing(), nothing(), nothing(), reason]
         }
     }
+}
+
+/// The aliases, and what each points to.
+fn aliases(info: &FunctionInfo) -> String {
+    let aliases: Vec<_> = info.targets.iter().map(|(alias, target)| format!("{alias}: {target}")).collect();
+    if aliases.is_empty() { "-".to_owned() } else { aliases.join(", ") }
 }
 
 #[cfg(test)]
@@ -142,7 +149,7 @@ mod tests {
         let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let info = serde_json::json!({
             "name": name, "version": 3, "aliases": [], "size": 2_048, "kind": "core", "digest": digest, "exports": [],
-            "config": {"limits": {}},
+            "config": {"limits": {}}, "targets": {"prod": {"weights": {"2": 95, "3": 5}}},
         });
         Ok(serde_json::from_value(info).unwrap())
     }
@@ -160,9 +167,9 @@ mod tests {
 
     #[test]
     fn a_table_in_parts_has_one_header_and_room_for_the_longest_name() {
-        let expected = "NAME    VERSION  KIND  SIZE     EXPORTS\n\
-                        a       3        core  2.0 KiB\n\
-                        longer  3        core  2.0 KiB\n";
+        let expected = "NAME    VERSION  ALIASES         KIND  SIZE     EXPORTS\n\
+                        a       3        prod: 2=95 3=5  core  2.0 KiB\n\
+                        longer  3        prod: 2=95 3=5  core  2.0 KiB\n";
         assert_eq!(printed(false, &[&["a"], &["longer"]]), expected);
     }
 

@@ -1,11 +1,16 @@
 //! The subcommands, a file each.
 
+pub(crate) mod alias;
 pub(crate) mod completions;
+pub(crate) mod diff;
+pub(crate) mod history;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod package;
 pub(crate) mod publish;
+pub(crate) mod rm;
+pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod serve;

@@ -2,7 +2,7 @@
 
 mod page;
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use axum::{
     Json,
@@ -13,10 +13,12 @@ use http::{
     HeaderValue,
     header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LINK, VARY, X_CONTENT_TYPE_OPTIONS},
 };
-use nebula_runtime::{AliasName, Digest, Export, FunctionInfo, FunctionName, Kind, ListedFunction, UnreadableFunction};
+use nebula_runtime::{
+    AliasName, AliasTarget, Digest, Export, FunctionInfo, FunctionName, Kind, ListedFunction, UnreadableFunction,
+};
 use serde::Serialize;
 
-use crate::selection::Page;
+use crate::{metrics::VersionCalls, selection::Page};
 
 /// A page of functions, as JSON.
 pub(crate) fn json(page: &Page) -> Response {
@@ -24,7 +26,7 @@ pub(crate) fn json(page: &Page) -> Response {
     struct List<'a> {
         functions: Vec<Shown<'a>>,
     }
-    let functions = page.functions.iter().map(Shown::of).collect();
+    let functions = page.functions.iter().map(|listed| Shown::of(listed, page)).collect();
     linked(page, ([(VARY, "accept")], Json(List { functions })))
 }
 
@@ -45,9 +47,9 @@ enum Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(listed: &'a ListedFunction) -> Self {
+    fn of(listed: &'a ListedFunction, page: &'a Page) -> Self {
         match listed {
-            Ok(info) => Self::Function(Public::of(info)),
+            Ok(info) => Self::Function(Public::of(info, page.calls_of(info))),
             Err(unreadable) => Self::Unreadable(unreadable),
         }
     }
@@ -60,16 +62,20 @@ struct Public<'a> {
     name: &'a FunctionName,
     version: u64,
     aliases: &'a [AliasName],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    targets: &'a BTreeMap<AliasName, AliasTarget>,
     digest: Digest,
     size: u64,
     kind: Kind,
     exports: &'a [Export],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    calls: &'a [VersionCalls],
 }
 
 impl<'a> Public<'a> {
-    fn of(info: &'a FunctionInfo) -> Self {
-        let FunctionInfo { name, version, aliases, digest, size, kind, exports, .. } = info;
-        Self { name, version: *version, aliases, digest: *digest, size: *size, kind: *kind, exports }
+    fn of(info: &'a FunctionInfo, calls: &'a [VersionCalls]) -> Self {
+        let FunctionInfo { name, version, aliases, targets, digest, size, kind, exports, .. } = info;
+        Self { name, version: *version, aliases, targets, digest: *digest, size: *size, kind: *kind, exports, calls }
     }
 }
 

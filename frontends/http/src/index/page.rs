@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use nebula_runtime::{ByteSize, Export, FunctionInfo, Kind, ListedFunction, UnreadableFunction};
 
-use crate::{paths::segment, selection::Page};
+use crate::{metrics::VersionCalls, paths::segment, selection::Page};
 
 /// The page's own style and script. They are inline, and the content security policy names them by their digests.
 pub(super) const STYLE: &str = include_str!("page.css");
@@ -59,7 +59,7 @@ impl Html<'_> {
     }
 
     fn main(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Page { functions, total, next } = self.0;
+        let Page { functions, total, next, .. } = self.0;
         match (functions.as_slice(), total) {
             ([], 0) => f.write_str(
                 "<p>No function is published yet. Publish one with <code>nebula publish NAME FILE</code>.</p>\n",
@@ -69,7 +69,7 @@ impl Html<'_> {
                 "<noscript><p>The forms on this page need JavaScript. The functions do not.</p></noscript>\n",
             )?,
         }
-        functions.iter().try_for_each(|listed| entry(f, listed))?;
+        functions.iter().try_for_each(|listed| entry(f, listed, self.0))?;
         match next {
             Some(next) => writeln!(f, "<nav><a rel=\"next\" href=\"{}\">Next page</a></nav>", Escaped(next)),
             None => Ok(()),
@@ -77,9 +77,9 @@ impl Html<'_> {
     }
 }
 
-fn entry(f: &mut Formatter<'_>, listed: &ListedFunction) -> fmt::Result {
+fn entry(f: &mut Formatter<'_>, listed: &ListedFunction, page: &Page) -> fmt::Result {
     match listed {
-        Ok(function) => article(f, function),
+        Ok(function) => article(f, function, page.calls_of(function)),
         Err(unreadable) => damaged(f, unreadable),
     }
 }
@@ -93,15 +93,16 @@ fn damaged(f: &mut Formatter<'_>, UnreadableFunction { name, error, .. }: &Unrea
     )
 }
 
-fn article(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
+fn article(f: &mut Formatter<'_>, function: &FunctionInfo, calls: &[VersionCalls]) -> fmt::Result {
     let FunctionInfo { name, version, digest, kind, .. } = function;
     let size = ByteSize::b(function.size);
-    let aliases: String = function.aliases.iter().map(|alias| format!(" · {alias}")).collect();
+    let aliases: String = function.targets.iter().map(|(alias, target)| format!(" · {alias}: {target}")).collect();
     write!(
         f,
         "<article id=\"{name}\">\n<h2><a href=\"#{name}\">{name}</a><span class=\"kind\">{kind}</span></h2>\n\
          <p class=\"soft\">version {version}{aliases} · {size} · <code>{digest}</code></p>\n",
     )?;
+    called(f, calls)?;
     match kind {
         Kind::Core => function.exports.iter().try_for_each(|export| core_form(f, function, export))?,
         Kind::Command => {
@@ -112,6 +113,20 @@ fn article(f: &mut Formatter<'_>, function: &FunctionInfo) -> fmt::Result {
         Kind::Http => stream_form(f, function, "request -> response")?,
     }
     f.write_str("</article>\n")
+}
+
+/// The calls of each version since the server was started.
+fn called(f: &mut Formatter<'_>, calls: &[VersionCalls]) -> fmt::Result {
+    if calls.is_empty() {
+        return Ok(());
+    }
+    let version = |VersionCalls { version, calls, failures, .. }: &VersionCalls| {
+        let failed =
+            if *failures > 0 { format!(", <span class=\"failed\">{failures} failed</span>") } else { String::new() };
+        format!("version {version}: {calls}{failed}")
+    };
+    let versions: Vec<_> = calls.iter().map(version).collect();
+    writeln!(f, "<p class=\"soft\">calls of {}</p>", versions.join(" · "))
 }
 
 /// A field for each parameter.
@@ -208,7 +223,7 @@ mod tests {
 
     fn page(functions: impl IntoIterator<Item = FunctionInfo>) -> Page {
         let functions: Vec<ListedFunction> = functions.into_iter().map(Ok).collect();
-        Page { total: functions.len(), functions, next: None }
+        Page { total: functions.len(), functions, ..Page::default() }
     }
 
     fn html(functions: impl IntoIterator<Item = FunctionInfo>) -> String {
@@ -272,6 +287,19 @@ mod tests {
         for shown in shown {
             assert!(page.contains(shown), "{shown}: {page}");
         }
+    }
+
+    #[test]
+    fn aliases_are_shown_with_their_weights_and_versions_with_their_calls_and_failures() {
+        let calls = json!([{"version": 3, "calls": 95, "failures": 0}, {"version": 4, "calls": 5, "failures": 2}]);
+        let mut shop = function("shop", "command", &json!([]));
+        shop.targets = serde_json::from_value(json!({"prod": {"weights": {"3": 95, "4": 5}}})).unwrap();
+        let calls = serde_json::from_value(calls).unwrap();
+        let called = Page { calls: [(shop.name.clone(), calls)].into(), ..page([shop]) };
+        let shown = Html(&called).to_string();
+        assert!(shown.contains("version 3 · prod: 3=95 4=5 · 2.0 KiB"), "{shown}");
+        let counts = "calls of version 3: 95 · version 4: 5, <span class=\"failed\">2 failed</span>";
+        assert!(shown.contains(counts), "{shown}");
     }
 
     #[test]

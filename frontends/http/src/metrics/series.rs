@@ -5,12 +5,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use nebula_runtime::{ErrorKind, Outcome, Report, Start};
+use nebula_runtime::{HeldBack, Report, Start};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+
+use super::versions::{Invocations, Outcomes, VersionCalls, Versions};
 
 /// The buckets: from a tenth of a millisecond, which a small function takes, to half a minute, the default time-out.
 const SECONDS: [f64; 12] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
@@ -20,13 +22,14 @@ type Seconds = Counter<f64, AtomicU64>;
 /// All metrics of functions.
 #[derive(Clone)]
 pub(super) struct Families {
-    invocations: Family<OutcomeLabels, Counter>,
+    invocations: Invocations,
     duration: Family<FunctionLabel, Histogram, fn() -> Histogram>,
     cold_starts: Family<FunctionLabel, Counter>,
     cpu: Family<FunctionLabel, Seconds>,
     bytes_in: Family<FunctionLabel, Counter>,
     bytes_out: Family<FunctionLabel, Counter>,
     peak_memory: Family<FunctionLabel, Gauge>,
+    held_back: Family<HeldLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,16 +38,17 @@ struct FunctionLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OutcomeLabels {
-    function: Arc<String>,
-    outcome: &'static str,
+struct HeldLabels {
+    function: String,
+    alias: String,
+    version: u64,
 }
 
 /// The metrics of one function. Each series is made with its first value.
 pub(super) struct Series {
     families: Families,
     label: FunctionLabel,
-    outcomes: [OnceLock<Counter>; 2 + ErrorKind::ALL.len()],
+    versions: Versions,
     cold_starts: OnceLock<Counter>,
     usage: OnceLock<Usage>,
 }
@@ -68,23 +72,42 @@ impl Families {
             bytes_in: Family::default(),
             bytes_out: Family::default(),
             peak_memory: Family::default(),
+            held_back: Family::default(),
         };
-        let Self { invocations, duration, cold_starts, cpu, bytes_in, bytes_out, peak_memory } = families.clone();
-        registry.register("invocations", "Invocations that ended, by how they did", invocations);
+        let Self { invocations, duration, cold_starts, cpu, bytes_in, bytes_out, peak_memory, held_back } =
+            families.clone();
+        registry.register("invocations", "Invocations that ended, by version and by how they did", invocations);
         registry.register("cold_starts", "Invocations that had to load their code", cold_starts);
         registry.register_with_unit("duration", "Time from arrival to the end of the answer", Unit::Seconds, duration);
         registry.register_with_unit("cpu", "Time for which guests held a thread", Unit::Seconds, cpu);
         registry.register_with_unit("request", "Size of what guests were given", Unit::Bytes, bytes_in);
         registry.register_with_unit("response", "Size of what guests answered", Unit::Bytes, bytes_out);
         registry.register_with_unit("peak_memory", "The most memory of one invocation", Unit::Bytes, peak_memory);
+        let help = "Versions that an alias names, and that cannot be served here: the earlier version is";
+        registry.register("held_back", help, held_back);
         families
     }
 
+    /// Replaces the series of what is held back.
+    pub(super) fn hold_back(&self, held_back: &[HeldBack]) {
+        self.held_back.clear();
+        for held in held_back {
+            let (function, alias) = (held.function.name().to_string(), held.function.version().to_string());
+            self.held_back.get_or_create_owned(&HeldLabels { function, alias, version: held.version }).set(1);
+        }
+    }
+
+    /// Counts an invocation of a function that does not exist.
+    pub(super) fn count_unknown(&self, unknown: &Outcomes, report: &Report) {
+        unknown.count(&self.invocations, &Arc::default(), report);
+    }
+
     pub(super) fn series(&self, function: String) -> Series {
+        let function = Arc::new(function);
         Series {
             families: self.clone(),
-            label: FunctionLabel { function: Arc::new(function) },
-            outcomes: [const { OnceLock::new() }; _],
+            versions: Versions::new(self.invocations.clone(), Arc::clone(&function)),
+            label: FunctionLabel { function },
             cold_starts: OnceLock::new(),
             usage: OnceLock::new(),
         }
@@ -92,30 +115,26 @@ impl Families {
 }
 
 impl Series {
-    pub(super) fn record(&self, report: &Report) {
-        self.count(report.outcome.unwrap_or(Outcome::Cancelled));
-        if report.version.is_none() {
-            return;
+    /// Counts an invocation, if its version has series. Returns whether it has.
+    pub(super) fn record(&self, report: &Report) -> bool {
+        if !self.versions.record(report) {
+            return false;
         }
         if report.start == Start::Cold {
             self.cold_starts.get_or_init(|| self.families.cold_starts.get_or_create_owned(&self.label)).inc();
         }
         self.usage.get_or_init(|| Usage::of(&self.families, &self.label)).record(report);
+        true
     }
 
-    fn count(&self, outcome: Outcome) {
-        let index = match outcome {
-            Outcome::Ok => 0,
-            Outcome::Cancelled => 1,
-            Outcome::Failed(kind) => 2 + kind as usize,
-        };
-        let make = || {
-            let labels = OutcomeLabels { function: Arc::clone(&self.label.function), outcome: outcome.as_str() };
-            self.families.invocations.get_or_create_owned(&labels)
-        };
-        if let Some(counter) = self.outcomes.get(index) {
-            counter.get_or_init(make).inc();
-        }
+    /// Makes series for a version.
+    pub(super) fn add(&mut self, version: u64) {
+        self.versions.add(version);
+    }
+
+    /// How many invocations of each version ended.
+    pub(super) fn calls(&self) -> Vec<VersionCalls> {
+        self.versions.calls()
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) const STALE: Duration = Duration::from_millis(1500);
 
 /// How long the reading of a function waits for the code of its new versions. Earlier versions are served meanwhile, and
 /// the code is loaded to its end. With the reading itself, it is less than [`PATIENCE`].
-const PREPARING: Duration = Duration::from_millis(500);
+const PREPARING: Duration = Duration::from_millis(700);
 
 /// How many functions are remembered. Reading one again is cheap.
 const REMEMBERED: usize = 16_384;
