@@ -13,13 +13,11 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-#[cfg(feature = "compiler")]
-use super::reading::stopped;
 use super::{
     super::code::{Code, no_answer},
     function::{Function, Refreshing},
     held::Unready,
-    reading::{PATIENCE, PATIENCES, Reader, Shared, in_time},
+    reading::{PATIENCE, PATIENCES, Reader, Shared, in_time, stopped},
 };
 use crate::{
     call::{ErrorKind, Invocation, InvokeError, causes},
@@ -68,21 +66,29 @@ struct Inner {
     absent: Cache<FunctionName, u64>,
     reading: SingleFlight<FunctionName, Shared<Arc<Function>>>,
     deploying: SingleFlight<(FunctionName, Digest), Shared<Arc<Deployment>>>,
+    preparing: SingleFlight<Key, Result<(), NotReady>>,
+    /// Why versions cannot be served, where nobody waited any more when that was found out.
+    missed: Mutex<BTreeMap<Key, NotReady>>,
     /// What each function holds back, because this process cannot serve it.
     held_back: Mutex<BTreeMap<FunctionName, Vec<HeldBack>>>,
 }
 
+/// A version of a function: by its manifest.
+type Key = (FunctionName, Digest);
+
 /// Why a version is not ready.
+#[derive(Clone)]
 enum NotReady {
     /// The store does not answer, which says nothing about the version.
-    Store(InvokeError),
+    Store(Arc<InvokeError>),
     /// The version cannot be served here.
-    Version(InvokeError),
+    Version(Arc<InvokeError>),
 }
 
 impl NotReady {
     fn of_reading(error: InvokeError) -> Self {
-        if error.kind() == ErrorKind::Unavailable { Self::Store(error) } else { Self::Version(error) }
+        let is_store = error.kind() == ErrorKind::Unavailable;
+        if is_store { Self::Store(Arc::new(error)) } else { Self::Version(Arc::new(error)) }
     }
 }
 
@@ -97,6 +103,8 @@ impl Deployments {
             absent: cache(REMEMBERED_ABSENT),
             reading: SingleFlight::new(),
             deploying: SingleFlight::new(),
+            preparing: SingleFlight::new(),
+            missed: Mutex::default(),
             held_back: Mutex::default(),
         }))
     }
@@ -140,7 +148,7 @@ impl Deployments {
 
     /// The references that stay on an earlier version, because this process cannot serve the new one.
     pub(crate) fn held_back(&self) -> Vec<HeldBack> {
-        self.0.held_back().values().flatten().cloned().collect()
+        lock(&self.0.held_back).values().flatten().cloned().collect()
     }
 
     /// Reads a function again, after this process has changed it, and makes its latest version ready for calls.
@@ -264,7 +272,7 @@ impl Inner {
     /// The function as its record is now. Once it is known in place of what was known before, no caller has to wait for it:
     /// the versions that its callers will mean are loaded first. What cannot be loaded is held back.
     async fn read(
-        &self,
+        self: &Arc<Self>,
         name: &FunctionName,
         known: Option<&Arc<Function>>,
         began: u64,
@@ -283,14 +291,39 @@ impl Inner {
         }
         let (mut unready, deadline) = (Unready::new(), Instant::now() + PREPARING);
         for (version, manifest) in known.successors(&record) {
-            match timeout_at(deadline, self.prepare(name, known, version, manifest)).await {
+            match timeout_at(deadline, self.prepared(name, known, version, manifest)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(NotReady::Version(error))) => drop(unready.insert(version, Some(Arc::new(error)))),
-                Ok(Err(NotReady::Store(error))) => return Err(error),
+                Ok(Err(NotReady::Version(error))) => drop(unready.insert(version, Some(error))),
+                Ok(Err(NotReady::Store(error))) => return Err(InvokeError::shared(error)),
                 Err(_) => drop(unready.insert(version, None)),
             }
         }
         Ok(Arc::new(known.succeeded_by((record, tag), began, &unready)))
+    }
+
+    /// Waits until a version is ready. The work goes on when the caller has left, and the next caller is told its failure.
+    async fn prepared(
+        self: &Arc<Self>,
+        name: &FunctionName,
+        known: &Arc<Function>,
+        version: u64,
+        manifest: Digest,
+    ) -> Result<(), NotReady> {
+        let (key, inner, known) = ((name.clone(), manifest), Arc::clone(self), Arc::clone(known));
+        let missed = || lock(&self.missed).remove(&key);
+        let work = {
+            let key = key.clone();
+            async move {
+                let prepared = inner.prepare(&key.0, &known, version, manifest).await;
+                if let Err(failure) = &prepared {
+                    lock(&inner.missed).insert(key, failure.clone());
+                }
+                prepared
+            }
+        };
+        let prepared = self.preparing.start(&key, || missed().map(Err), work).await;
+        drop(missed());
+        prepared.unwrap_or_else(|ended| Err(NotReady::Store(Arc::new(stopped(ended)))))
     }
 
     /// Makes a version ready: reads it, loads its code, and looks for what it is granted.
@@ -306,14 +339,9 @@ impl Inner {
             None => Arc::new(self.reader.deployment(name, version, manifest).await.map_err(NotReady::of_reading)?),
         };
         self.code.guest(&deployment).await.map_err(NotReady::of_reading)?;
-        deployment.services.check().map_err(NotReady::Version)?;
+        deployment.services.check().map_err(|error| NotReady::Version(Arc::new(error)))?;
         known.deploy(deployment);
         Ok(())
-    }
-
-    fn held_back(&self) -> MutexGuard<'_, BTreeMap<FunctionName, Vec<HeldBack>>> {
-        // No panic can come between two writes.
-        self.held_back.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(
@@ -342,7 +370,7 @@ impl Inner {
             }
             (Err(error), _) if error.kind() == ErrorKind::NotFound => {
                 self.known.remove(name);
-                self.held_back().remove(name);
+                lock(&self.held_back).remove(name);
                 self.absent.insert(name.clone(), began);
             }
             (Err(error), Some(known)) => self.go_on(name, known, error),
@@ -354,7 +382,7 @@ impl Inner {
     fn note_held_back(&self, name: &FunctionName, known: Option<&Arc<Function>>, function: &Function) {
         function.held.log(name, known.map(|known| &known.held));
         let failures = function.held.failures(name);
-        let mut held_back = self.held_back();
+        let mut held_back = lock(&self.held_back);
         match failures.as_slice() {
             [] => drop(held_back.remove(name)),
             _ => drop(held_back.insert(name.clone(), failures)),
@@ -389,4 +417,9 @@ impl Inner {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No panic can come between two writes.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,7 +13,7 @@ pub(super) struct Slow {
     compiler: Compiler,
     pub(super) may_begin: Semaphore,
     loads: AtomicUsize,
-    failures: AtomicUsize,
+    pub(super) failures: AtomicUsize,
 }
 
 impl Slow {

@@ -96,6 +96,28 @@ async fn calls_are_answered_by_the_earlier_version_while_the_code_of_the_new_one
     assert_eq!(slow.loads(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_version_that_fails_while_nobody_waits_for_it_is_held_back_by_the_next_look() {
+    let (slow, store) = (Slow::new(0), Store::memory());
+    let elsewhere = runtime(&store);
+    let here = RuntimeBuilder::new(store, Arc::clone(&slow) as Arc<dyn CodeSource>).concurrency(2).build().unwrap();
+    publish(&elsewhere, "f", 1).await;
+    slow.may_begin.add_permits(1);
+    assert_eq!(call(&here, "f").await.unwrap(), "1");
+    publish(&elsewhere, "f", 2).await;
+    slow.failures.store(1, SeqCst);
+    // A look that is given up before the load fails, and none for as long as it takes to fail.
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(call(&here, "f").await.unwrap(), "1");
+    pass(Duration::from_millis(800)).await;
+    slow.may_begin.add_permits(1);
+    pass(Duration::from_millis(10)).await;
+    assert_eq!((slow.loads(), held_back(&here)), (2, vec![]));
+    assert_eq!(call(&here, "f").await.unwrap(), "1");
+    pass(Duration::from_millis(10)).await;
+    assert_eq!((slow.loads(), held_back(&here)), (2, vec!["f not 2: 1 for 2".to_owned()]));
+}
+
 #[tokio::test]
 async fn an_alias_moves_only_to_versions_of_which_an_instance_can_be_made() {
     let runtime = runtime(&Store::memory());
