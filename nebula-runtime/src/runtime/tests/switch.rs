@@ -109,6 +109,7 @@ async fn a_version_that_fails_while_nobody_waits_for_it_is_held_back_by_the_next
     // A look that is given up before the load fails, and none for as long as it takes to fail.
     pass(Duration::from_secs(1)).await;
     assert_eq!(call(&here, "f").await.unwrap(), "1");
+    pass(Duration::from_millis(1)).await;
     pass(Duration::from_millis(800)).await;
     slow.may_begin.add_permits(1);
     pass(Duration::from_millis(10)).await;
