@@ -1,7 +1,7 @@
 //! Releases by the command: aliases, rollback, history, differences, and removal.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use nebula_integration_tests::{Guest, Nebula, Project, ProcessOutput};
+use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project};
 use serde_json::{Value, json};
 
 /// A guest of each kind, and of each way to be loaded.

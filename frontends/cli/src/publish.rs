@@ -29,7 +29,8 @@ pub(crate) async fn publish_file(
     while_working(format!("compiling {}", path.display()), publish).await
 }
 
-/// Who publishes or changes a function, for its history: `ada@laptop`, or `ada` where the machine does not tell its name.
+/// Who publishes or changes a function, for its history: `ada@laptop`, or `ada` where the machine does not tell its
+/// name.
 pub(crate) fn publisher() -> Option<String> {
     let user = env::var("USER").or_else(|_| env::var("LOGNAME")).ok()?;
     match fs::read_to_string("/proc/sys/kernel/hostname") {

@@ -133,8 +133,8 @@ async fn ready(State(site): State<Arc<Site>>) -> Result<String, Problem> {
     Ok(readiness(&site.published.held_back()))
 }
 
-/// What a server says that is ready. A function whose earlier version is served does not make the server unready: where no
-/// server can serve the new version, none would be left.
+/// What a server says that is ready. A function whose earlier version is served does not make the server unready: where
+/// no server can serve the new version, none would be left.
 fn readiness(held_back: &[HeldBack]) -> String {
     let line = |HeldBack { function, version, serves, .. }: &HeldBack| {
         format!("\n{function} stays on version {serves}: version {version} cannot be served here, as the log says")

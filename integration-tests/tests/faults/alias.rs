@@ -59,12 +59,14 @@ fn module(value: u64) -> String {
     format!("(module (func (export \"answer\") (result i64) (i64.const {value})))")
 }
 
-/// The version that a move is to. Each is named for some moves only, so that an answer of it comes too late at some time.
+/// The version that a move is to. Each is named for some moves only, so that an answer of it comes too late at some
+/// time.
 fn version(index: u64) -> u64 {
     1 + index / 10 + index % 2
 }
 
-/// The runtime from which the alias is moved, after it has published all versions. What it compiles, the server need not.
+/// The runtime from which the alias is moved, after it has published all versions. What it compiles, the server need
+/// not.
 async fn publish(project: &Project) -> Runtime {
     let store = Store::open(&StoreUrl::folder(&project.join("store")).unwrap()).await.unwrap();
     let cache = Some(Nebula::built().cache().to_owned());

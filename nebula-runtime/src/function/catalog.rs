@@ -48,8 +48,8 @@ pub trait Catalog: Send + Sync {
     /// [`RegistryErrorKind::Internal`](crate::RegistryErrorKind::Internal) where what it answers is damaged.
     async fn function(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError>;
 
-    /// The aliases and latest versions that this server does not follow, because it cannot serve them. A catalog of a server
-    /// that follows all has none.
+    /// The aliases and latest versions that this server does not follow, because it cannot serve them. A catalog of a
+    /// server that follows all has none.
     fn held_back(&self) -> Vec<HeldBack> {
         Vec::new()
     }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{alias::AliasTarget, reference::FunctionRef};
 
-/// An alias, or the latest version of a function, that one server does not follow: it cannot serve the version, and goes
-/// on with the earlier one. The server's log says why.
+/// An alias, or the latest version of a function, that one server does not follow: it cannot serve the version, and
+/// goes on with the earlier one. The server's log says why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HeldBack {

@@ -56,8 +56,8 @@ impl Registry {
         Ok(self.store.set_alias(name, alias, None, by.as_deref()).await?)
     }
 
-    /// Takes back the last move of an alias, once the versions that it goes back to are found to run. Without a name, it is
-    /// the only alias that there is.
+    /// Takes back the last move of an alias, once the versions that it goes back to are found to run. Without a name,
+    /// it is the only alias that there is.
     pub(crate) async fn roll_back(
         &self,
         name: &FunctionName,

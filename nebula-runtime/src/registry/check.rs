@@ -8,8 +8,8 @@ use crate::{
 };
 
 impl Registry {
-    /// Checks each version that an alias is to point to. A version that does not exist is left to the store, which knows
-    /// best.
+    /// Checks each version that an alias is to point to. A version that does not exist is left to the store, which
+    /// knows best.
     pub(super) async fn check(
         &self,
         name: &FunctionName,
@@ -26,8 +26,9 @@ impl Registry {
         Ok(())
     }
 
-    /// Checks that a version's configuration is understood, that its module compiles, and that an instance of it can be made.
-    /// Whether a folder that it is granted exists is a matter of the servers: without it, no instance is made here.
+    /// Checks that a version's configuration is understood, that its module compiles, and that an instance of it can be
+    /// made. Whether a folder that it is granted exists is a matter of the servers: without it, no instance is made
+    /// here.
     async fn check_version(&self, name: &FunctionName, number: u64, entry: &VersionEntry) -> Result<(), RegistryError> {
         let manifest = self.store.manifest(&entry.manifest).await?;
         let (store, digest) = (self.store.clone(), manifest.module);

@@ -1,5 +1,5 @@
-//! Published functions: publishing, composing and packaging them, moving their aliases, removing and comparing versions,
-//! and looking them up in the store.
+//! Published functions: publishing, composing and packaging them, moving their aliases, removing and comparing
+//! versions, and looking them up in the store.
 
 #[cfg(feature = "compiler")]
 mod alias;

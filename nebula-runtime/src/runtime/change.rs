@@ -27,13 +27,13 @@ impl Runtime {
     /// Points an alias to a version, or to several with weights:
     /// `runtime.set_alias(&name, &prod, AliasTarget::version(3)).by("ada".to_owned()).await?`.
     ///
-    /// Each version is checked first: it compiles, and an instance of it can be made. Servers of the same store follow within
-    /// two seconds, each as soon as it has loaded the version.
+    /// Each version is checked first: it compiles, and an instance of it can be made. Servers of the same store follow
+    /// within two seconds, each as soon as it has loaded the version.
     ///
     /// # Errors
     /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such function or version,
-    /// [`RegistryErrorKind::Invalid`](crate::RegistryErrorKind::Invalid) where a version cannot be run, and what the store
-    /// fails with. Nothing is changed then.
+    /// [`RegistryErrorKind::Invalid`](crate::RegistryErrorKind::Invalid) where a version cannot be run, and what the
+    /// store fails with. Nothing is changed then.
     pub fn set_alias(&self, name: &FunctionName, alias: &AliasName, target: AliasTarget) -> Change<'_, AliasMove> {
         let alias = alias.clone();
         self.change(name, |registry, name, by| {
@@ -44,26 +44,27 @@ impl Runtime {
     /// Removes an alias. Calls of it fail from then on. Its history stays, and a rollback brings it back.
     ///
     /// # Errors
-    /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such alias, and what the store
-    /// fails with.
+    /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such alias, and what the
+    /// store fails with.
     pub fn remove_alias(&self, name: &FunctionName, alias: &AliasName) -> Change<'_, AliasMove> {
         let alias = alias.clone();
         self.change(name, |registry, name, by| Box::pin(async move { registry.remove_alias(&name, &alias, by).await }))
     }
 
-    /// Takes back the last move of an alias. Each further rollback takes back the move before, and changes nothing where no
-    /// earlier target is left. Without a name, it is the only alias that there is. Configuration is a part of a version, so
-    /// that it comes back too.
+    /// Takes back the last move of an alias. Each further rollback takes back the move before, and changes nothing
+    /// where no earlier target is left. Without a name, it is the only alias that there is. Configuration is a part of
+    /// a version, so that it comes back too.
     ///
     /// # Errors
-    /// As [`Runtime::set_alias`], and [`RegistryErrorKind::Invalid`](crate::RegistryErrorKind::Invalid) where no alias is
-    /// named and there is not exactly one.
+    /// As [`Runtime::set_alias`], and [`RegistryErrorKind::Invalid`](crate::RegistryErrorKind::Invalid) where no alias
+    /// is named and there is not exactly one.
     pub fn roll_back(&self, name: &FunctionName, alias: Option<&AliasName>) -> Change<'_, AliasMove> {
         let alias = alias.cloned();
         self.change(name, |registry, name, by| Box::pin(async move { registry.roll_back(&name, alias, by).await }))
     }
 
-    /// Removes one version of a function, or all of them. Calls of it fail from then on. Its number is never used again.
+    /// Removes one version of a function, or all of them. Calls of it fail from then on. Its number is never used
+    /// again.
     ///
     /// # Errors
     /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such version,
@@ -78,8 +79,8 @@ impl Runtime {
     /// The aliases of a function, in alphabetical order, as the store has them now.
     ///
     /// # Errors
-    /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such function, and what the
-    /// store fails with.
+    /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such function, and what
+    /// the store fails with.
     pub async fn aliases(&self, name: &FunctionName) -> Result<Vec<AliasInfo>, RegistryError> {
         self.registry.aliases(name).await
     }
@@ -95,8 +96,8 @@ impl Runtime {
     /// How the version `to` differs from the version `from`: grants, settings and exports.
     ///
     /// # Errors
-    /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such version, and what the store
-    /// fails with.
+    /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such version, and what the
+    /// store fails with.
     pub async fn diff(&self, from: &FunctionRef, to: &FunctionRef) -> Result<Difference, RegistryError> {
         self.registry.diff(from, to).await
     }

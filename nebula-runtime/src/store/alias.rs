@@ -74,9 +74,9 @@ impl Alias {
         true
     }
 
-    /// Takes back the last move: points it to what it pointed to before, and forgets that target. Targets that cannot be
-    /// gone back to, because one of their versions does not exist any more, are skipped. Nothing changes where there is
-    /// no earlier target.
+    /// Takes back the last move: points it to what it pointed to before, and forgets that target. Targets that cannot
+    /// be gone back to, because one of their versions does not exist any more, are skipped. Nothing changes where there
+    /// is no earlier target.
     pub(super) fn roll_back(&mut self, exists: impl Fn(&AliasTarget) -> bool, stamp: &Stamp) {
         let is_earlier = |target: &AliasTarget| exists(target) && self.target.as_ref() != Some(target);
         if let Some(last) = self.past.iter().rposition(is_earlier) {

@@ -26,8 +26,8 @@ pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0
 /// The metrics of one server, in Prometheus' text format (OpenMetrics 1.0).
 ///
 /// - Clones are cheap, and share the metrics.
-/// - The memory grows with the functions that exist and were called, not with names of functions that do not exist. Eight
-///   versions of each function have series of their own: those that were called last.
+/// - The memory grows with the functions that exist and were called, not with names of functions that do not exist.
+///   Eight versions of each function have series of their own: those that were called last.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -86,8 +86,8 @@ impl Metrics {
         }
     }
 
-    /// How many invocations of each version of a function ended, and how many failed: of the versions that were called last,
-    /// by number.
+    /// How many invocations of each version of a function ended, and how many failed: of the versions that were called
+    /// last, by number.
     pub fn calls(&self, function: &FunctionName) -> Vec<VersionCalls> {
         let functions = self.0.functions.read().unwrap_or_else(PoisonError::into_inner);
         functions.get(function).map(Series::calls).unwrap_or_default()

@@ -85,8 +85,8 @@ impl Versions {
         true
     }
 
-    /// Gives a version series of its own. Where there are too many, those of the version that was called the longest time
-    /// ago are added to the series of the others.
+    /// Gives a version series of its own. Where there are too many, those of the version that was called the longest
+    /// time ago are added to the series of the others.
     pub(super) fn add(&mut self, number: u64) {
         if self.called.len() >= VERSIONS {
             let oldest =

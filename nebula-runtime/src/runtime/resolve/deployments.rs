@@ -38,8 +38,8 @@ pub(super) const FRESH: Duration = Duration::from_millis(500);
 /// this time, and a busy function never waits for the store.
 pub(super) const STALE: Duration = Duration::from_millis(1500);
 
-/// How long the reading of a function waits for the code of its new versions. Earlier versions are served meanwhile, and
-/// the code is loaded to its end. With the reading itself, it is less than [`PATIENCE`].
+/// How long the reading of a function waits for the code of its new versions. Earlier versions are served meanwhile,
+/// and the code is loaded to its end. With the reading itself, it is less than [`PATIENCE`].
 const PREPARING: Duration = Duration::from_millis(700);
 
 /// How many functions are remembered. Reading one again is cheap.
@@ -301,7 +301,8 @@ impl Inner {
         Ok(Arc::new(known.succeeded_by((record, tag), began, &unready)))
     }
 
-    /// Waits until a version is ready. The work goes on when the caller has left, and the next caller is told its failure.
+    /// Waits until a version is ready. The work goes on when the caller has left, and the next caller is told its
+    /// failure.
     async fn prepared(
         self: &Arc<Self>,
         name: &FunctionName,

@@ -119,8 +119,8 @@ impl Function {
         Arc::clone(kept)
     }
 
-    /// The versions that callers of this function will mean once `record` is known in place of its own, and the digests of
-    /// their manifests.
+    /// The versions that callers of this function will mean once `record` is known in place of its own, and the digests
+    /// of their manifests.
     pub(super) fn successors(&self, record: &FunctionRecord) -> BTreeMap<u64, Digest> {
         let wanted = self.in_use().into_iter().filter_map(|(reference, _)| Meaning::of(record, &reference));
         wanted.flat_map(|wanted| wanted.manifests).collect()
