@@ -9,17 +9,13 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use nebula_integration_tests::{Nebula, Project};
-use nebula_runtime::{AliasMove, AliasName, AliasTarget, FunctionName, Runtime, Store, StoreUrl};
+use nebula_integration_tests::{MovingAlias, Nebula, Project, VersionAnswer};
 use serde_json::{Value, json};
 
 use crate::support::{Server, eventually, project};
-
-/// The route of the alias that is moved.
-const ROUTE: &str = "[[routes]]\npath = \"/shop\"\nfunction = \"answer@prod\"\n";
 
 /// How often the alias is moved. `just soak alias` moves one more often.
 const MOVES: u64 = 200;
@@ -30,92 +26,30 @@ const CLIENTS: usize = 32;
 /// So many calls at least are answered between two moves, so that the moves take longer than the promise allows.
 const CALLS: u64 = 1_000;
 
-/// Within this time, every server follows the store.
-const PROMISE: Duration = Duration::from_secs(2);
-
-/// A version that the alias named, from when its move was begun to when the next move had ended.
-struct Named {
-    version: u64,
-    from: Instant,
-    to: Option<Instant>,
-}
-
-/// A request, and the version that answered.
-struct Answered {
-    version: u64,
-    sent: Instant,
-    received: Instant,
-}
-
-impl Answered {
-    /// By how much its version is from too long ago; nothing for one that the alias never named.
-    fn lateness(&self, named: &[Named]) -> Option<Duration> {
-        let named = named.iter().filter(|named| named.version == self.version && named.from <= self.received);
-        named.map(|named| named.to.map_or(Duration::ZERO, |to| self.sent.saturating_duration_since(to + PROMISE))).min()
-    }
-}
-
 fn module(value: u64) -> String {
     format!("(module (func (export \"answer\") (result i64) (i64.const {value})))")
 }
 
-/// The version that a move is to. Each is named for some moves only, so that an answer of it comes too late at some
-/// time.
-fn version(index: u64) -> u64 {
-    1 + index / 10 + index % 2
-}
-
-/// The runtime from which the alias is moved, after it has published all versions. What it compiles, the server need
-/// not.
-async fn publish(project: &Project) -> Runtime {
-    let store = Store::open(&StoreUrl::folder(&project.join("store")).unwrap()).await.unwrap();
-    let cache = Some(Nebula::built().cache().to_owned());
-    let runtime = Runtime::builder(store).code_cache(cache).concurrency(1).build().unwrap();
-    for value in 1..=version(MOVES) + 1 {
-        runtime.publish(&name(), module(value)).await.unwrap();
-    }
-    runtime.set_alias(&name(), &prod(), AliasTarget::version(1)).await.unwrap();
-    runtime
-}
-
-/// Moves the alias. Each seventh move is taken back at once. Returns what the alias named when.
-async fn move_alias(runtime: &Runtime, calls: &AtomicU64) -> Vec<Named> {
-    let mut named = vec![Named { version: 1, from: Instant::now(), to: None }];
-    let mut note = |from: Instant, moved: AliasMove| {
-        named.last_mut().unwrap().to = Some(Instant::now());
-        named.push(Named { version: moved.to.unwrap().heaviest(), from, to: None });
-    };
-    for index in 1..MOVES {
+/// Moves the alias between calls. Each seventh move is taken back at once.
+async fn move_between(alias: &mut MovingAlias, calls: &AtomicU64) {
+    for index in 1..=MOVES {
         eventually("calls", || (calls.load(SeqCst) >= index * CALLS).then_some(()));
-        let from = Instant::now();
-        note(from, runtime.set_alias(&name(), &prod(), AliasTarget::version(version(index))).await.unwrap());
+        alias.advance().await;
         if index % 7 == 0 {
-            let from = Instant::now();
-            note(from, runtime.roll_back(&name(), None).await.unwrap());
+            alias.roll_back().await;
         }
     }
-    let from = Instant::now();
-    note(from, runtime.set_alias(&name(), &prod(), AliasTarget::version(version(MOVES))).await.unwrap());
-    named
-}
-
-fn name() -> FunctionName {
-    "answer".parse().unwrap()
-}
-
-fn prod() -> AliasName {
-    "prod".parse().unwrap()
 }
 
 /// Calls the alias until `ended`, and returns all answers. No call fails.
-fn call_until(server: &Server, ended: &AtomicBool, calls: &AtomicU64) -> Vec<Answered> {
+fn call_until(server: &Server, ended: &AtomicBool, calls: &AtomicU64) -> Vec<VersionAnswer> {
     let (mut client, mut answers) = (server.connect(), Vec::new());
     while !ended.load(SeqCst) {
         let sent = Instant::now();
         client.get("/shop");
         let (status, body) = client.response().unwrap().summary();
         assert_eq!(status, 200, "{body}");
-        answers.push(Answered { version: body.parse().unwrap(), sent, received: Instant::now() });
+        answers.push(VersionAnswer { version: body.parse().unwrap(), sent, received: Instant::now() });
         calls.fetch_add(1, SeqCst);
     }
     answers
@@ -123,12 +57,14 @@ fn call_until(server: &Server, ended: &AtomicBool, calls: &AtomicU64) -> Vec<Ans
 
 #[test]
 fn an_alias_that_moves_under_load_fails_no_request_and_each_answer_is_of_a_version_that_it_named() {
-    let project = project(ROUTE);
+    let project = project(MovingAlias::ROUTE);
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let runtime = tokio.block_on(publish(&project));
+    // The moving side has the server's code cache: the server need not compile the versions again.
+    let cache = Some(Nebula::built().cache().to_owned());
+    let mut alias = tokio.block_on(MovingAlias::publish(&project.join("store"), cache, MOVES));
     let (server, ended, answers) = (Server::start(&project), AtomicBool::new(false), Mutex::new(Vec::new()));
     let calls = AtomicU64::new(0);
-    let named = thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
                 let seen = call_until(&server, &ended, &calls);
@@ -137,17 +73,16 @@ fn an_alias_that_moves_under_load_fails_no_request_and_each_answer_is_of_a_versi
         }
         // The clients end, also where this panics.
         let moving = catch_unwind(AssertUnwindSafe(|| {
-            let named = tokio.block_on(move_alias(&runtime, &calls));
-            let last = named.last().unwrap().version.to_string();
+            tokio.block_on(move_between(&mut alias, &calls));
+            let last = alias.version().to_string();
             eventually("the last version", || (server.get("/shop").summary() == (200, last.clone())).then_some(()));
-            named
         }));
         ended.store(true, SeqCst);
-        moving.unwrap_or_else(|panic| resume_unwind(panic))
+        moving.unwrap_or_else(|panic| resume_unwind(panic));
     });
     let answers = answers.into_inner().unwrap();
     let late: Vec<_> =
-        answers.iter().map(|answer| answer.lateness(&named).unwrap()).filter(|late| !late.is_zero()).collect();
+        answers.iter().map(|answer| alias.lateness(answer).unwrap()).filter(|late| !late.is_zero()).collect();
     assert!(
         late.is_empty(),
         "{} of {} answers came too late, by up to {:?}",

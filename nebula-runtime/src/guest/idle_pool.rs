@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use crate::sync::{Arc, Mutex, MutexGuard, Weak, lock};
 
 /// Items that wait to be used again, each until its own time is over. The item that came last is taken first, so that
 /// items which are not needed expire.
@@ -50,8 +50,7 @@ impl<T> IdlePool<T> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        // Nothing panics between two writes, so a poisoned lock is usable.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

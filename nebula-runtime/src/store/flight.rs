@@ -5,7 +5,7 @@ use std::{collections::HashMap, hash::Hash};
 use futures_util::{FutureExt as _, future::Shared};
 use tokio::sync::oneshot;
 
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, spawn};
+use crate::sync::{Arc, Mutex, lock, spawn};
 
 /// Work that is done once at a time for each key. All callers that ask for it meanwhile wait for the same result.
 ///
@@ -91,9 +91,4 @@ impl<Key: Eq + Hash, Value> Drop for Completion<Key, Value> {
     fn drop(&mut self) {
         lock(&self.under_way).remove(&self.key);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No panic can come between two writes.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,13 +2,15 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use tokio::time::Instant;
+
+use crate::sync::lock;
 
 /// Whether the store of a runtime can be read, for metrics. Clones are cheap and show the same.
 ///
@@ -54,7 +56,7 @@ impl StoreHealth {
     /// Notes that a function is served as it is known. Returns whether the log is to say so now.
     pub(crate) fn begin_away(&self) -> bool {
         self.0.away.store(true, Relaxed);
-        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&self.0.told);
         let is_news = !told.away && told.at.is_none_or(|at| at.elapsed() >= AGAIN);
         if is_news {
             *told = Told { away: true, at: Some(Instant::now()) };
@@ -65,7 +67,7 @@ impl StoreHealth {
     /// Notes that the store has answered. Returns whether the log is to say so.
     pub(crate) fn end_away(&self) -> bool {
         self.0.away.swap(false, Relaxed) && {
-            let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = lock(&self.0.told);
             std::mem::take(&mut told.away)
         }
     }

@@ -2,7 +2,13 @@
 
 use std::cell::Cell;
 
-pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic};
+use shuttle::sync::PoisonError;
+pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, Weak, atomic};
+
+/// Locks what no panic leaves half changed: a lock that a panic has poisoned can be used.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub(crate) mod thread {
     //! Threads that are never woken without a reason, as others may be, and for which time passes as others go on.

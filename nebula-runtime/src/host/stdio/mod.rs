@@ -1,6 +1,5 @@
 //! The standard streams of a guest.
 
-mod lock;
 mod stderr;
 mod stdin;
 mod stdout;

@@ -16,8 +16,8 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use super::{lock::lock, stdout::WINDOW};
-use crate::{call::InvocationId, engine::WaitFlag, host::process::stderr};
+use super::stdout::WINDOW;
+use crate::{call::InvocationId, engine::WaitFlag, host::process::stderr, sync::lock};
 
 /// How many bytes of a guest's stderr are logged for one invocation.
 const MAX_LOGGED: usize = 64 << 10;

@@ -17,8 +17,10 @@ use wasmtime_wasi::{
     p2::{InputStream, Pollable, StreamError, StreamResult},
 };
 
-use super::lock::lock;
-use crate::call::{Body, InvokeError};
+use crate::{
+    call::{Body, InvokeError},
+    sync::lock,
+};
 
 /// An event's body as a guest's stdin. Clones share one position.
 #[derive(Clone)]

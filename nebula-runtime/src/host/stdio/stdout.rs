@@ -16,8 +16,10 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamError, StreamResult},
 };
 
-use super::lock::lock;
-use crate::call::{ErrorKind, InvokeError};
+use crate::{
+    call::{ErrorKind, InvokeError},
+    sync::lock,
+};
 
 /// How many bytes of output a guest may write before its reader takes them.
 pub(crate) const WINDOW: usize = 64 << 10;

@@ -3,20 +3,20 @@
 use std::{
     collections::BTreeMap,
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use quick_cache::sync::Cache;
 use tokio::{
     runtime::Handle,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout},
 };
 
 use super::{
     super::code::{Code, no_answer},
     function::{Function, Refreshing},
-    held::Unready,
+    preparing::Preparations,
     reading::{PATIENCE, PATIENCES, Reader, Shared, in_time, stopped},
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
         cache::cache,
         flight::{Flight, SingleFlight},
     },
+    sync::lock,
 };
 
 /// Up to this age, what is known of a function is taken as it is.
@@ -37,10 +38,6 @@ pub(super) const FRESH: Duration = Duration::from_millis(500);
 /// Up to this age it is taken once more, while it is read again. Beyond, it is read again first: so a publish shows within
 /// this time, and a busy function never waits for the store.
 pub(super) const STALE: Duration = Duration::from_millis(1500);
-
-/// How long the reading of a function waits for the code of its new versions. Earlier versions are served meanwhile,
-/// and the code is loaded to its end. With the reading itself, it is less than [`PATIENCE`].
-const PREPARING: Duration = Duration::from_millis(700);
 
 /// How many functions are remembered. Reading one again is cheap.
 const REMEMBERED: usize = 16_384;
@@ -58,7 +55,7 @@ pub(crate) struct Deployments(Arc<Inner>);
 
 struct Inner {
     reader: Reader,
-    code: Code,
+    preparations: Preparations,
     health: StoreHealth,
     epoch: Instant,
     known: Cache<FunctionName, Arc<Function>>,
@@ -66,45 +63,22 @@ struct Inner {
     absent: Cache<FunctionName, u64>,
     reading: SingleFlight<FunctionName, Shared<Arc<Function>>>,
     deploying: SingleFlight<(FunctionName, Digest), Shared<Arc<Deployment>>>,
-    preparing: SingleFlight<Key, Result<(), NotReady>>,
-    /// Why versions cannot be served, where nobody waited any more when that was found out.
-    missed: Mutex<BTreeMap<Key, NotReady>>,
     /// What each function holds back, because this process cannot serve it.
     held_back: Mutex<BTreeMap<FunctionName, Vec<HeldBack>>>,
 }
 
-/// A version of a function: by its manifest.
-type Key = (FunctionName, Digest);
-
-/// Why a version is not ready.
-#[derive(Clone)]
-enum NotReady {
-    /// The store does not answer, which says nothing about the version.
-    Store(Arc<InvokeError>),
-    /// The version cannot be served here.
-    Version(Arc<InvokeError>),
-}
-
-impl NotReady {
-    fn of_reading(error: InvokeError) -> Self {
-        let is_store = error.kind() == ErrorKind::Unavailable;
-        if is_store { Self::Store(Arc::new(error)) } else { Self::Version(Arc::new(error)) }
-    }
-}
-
 impl Deployments {
     pub(crate) fn new(code: Code, defaults: Limits, ceilings: Limits) -> Self {
+        let reader = Reader::new(code.store.clone(), defaults, ceilings);
         Self(Arc::new(Inner {
-            reader: Reader::new(code.store.clone(), defaults, ceilings),
-            code,
+            preparations: Preparations::new(reader.clone(), code),
+            reader,
             health: StoreHealth::default(),
             epoch: Instant::now(),
             known: cache(REMEMBERED),
             absent: cache(REMEMBERED_ABSENT),
             reading: SingleFlight::new(),
             deploying: SingleFlight::new(),
-            preparing: SingleFlight::new(),
-            missed: Mutex::default(),
             held_back: Mutex::default(),
         }))
     }
@@ -289,60 +263,8 @@ impl Inner {
         if known.record == record && !known.held.is_due(Instant::now()) {
             return Ok(Arc::clone(known));
         }
-        let (mut unready, deadline) = (Unready::new(), Instant::now() + PREPARING);
-        for (version, manifest) in known.successors(&record) {
-            match timeout_at(deadline, self.prepared(name, known, version, manifest)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(NotReady::Version(error))) => drop(unready.insert(version, Some(error))),
-                Ok(Err(NotReady::Store(error))) => return Err(InvokeError::shared(error)),
-                Err(_) => drop(unready.insert(version, None)),
-            }
-        }
+        let unready = self.preparations.prepare(name, known, &record).await?;
         Ok(Arc::new(known.succeeded_by((record, tag), began, &unready)))
-    }
-
-    /// Waits until a version is ready. The work goes on when the caller has left, and the next caller is told its
-    /// failure.
-    async fn prepared(
-        self: &Arc<Self>,
-        name: &FunctionName,
-        known: &Arc<Function>,
-        version: u64,
-        manifest: Digest,
-    ) -> Result<(), NotReady> {
-        let (key, inner, known) = ((name.clone(), manifest), Arc::clone(self), Arc::clone(known));
-        let missed = || lock(&self.missed).remove(&key);
-        let work = {
-            let key = key.clone();
-            async move {
-                let prepared = inner.prepare(&key.0, &known, version, manifest).await;
-                if let Err(failure) = &prepared {
-                    lock(&inner.missed).insert(key, failure.clone());
-                }
-                prepared
-            }
-        };
-        let prepared = self.preparing.start(&key, || missed().map(Err), work).await;
-        drop(missed());
-        prepared.unwrap_or_else(|ended| Err(NotReady::Store(Arc::new(stopped(ended)))))
-    }
-
-    /// Makes a version ready: reads it, loads its code, and looks for what it is granted.
-    async fn prepare(
-        &self,
-        name: &FunctionName,
-        known: &Function,
-        version: u64,
-        manifest: Digest,
-    ) -> Result<(), NotReady> {
-        let deployment = match known.deployed(version, &manifest) {
-            Some(deployment) => deployment,
-            None => Arc::new(self.reader.deployment(name, version, manifest).await.map_err(NotReady::of_reading)?),
-        };
-        self.code.guest(&deployment).await.map_err(NotReady::of_reading)?;
-        deployment.services.check().map_err(|error| NotReady::Version(Arc::new(error)))?;
-        known.deploy(deployment);
-        Ok(())
     }
 
     fn keep(
@@ -418,9 +340,4 @@ impl Inner {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No panic can come between two writes.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
@@ -17,6 +17,7 @@ use crate::{
     guest::Deployment,
     registry::no_such_version,
     store::{FunctionRecord, RecordTag},
+    sync::lock,
 };
 
 /// A function as its record was when it was read last.
@@ -157,8 +158,7 @@ impl Function {
     }
 
     fn versions(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Deployment>>> {
-        // No panic can come between two writes.
-        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.versions)
     }
 }
 

@@ -4,6 +4,7 @@ mod choice;
 mod deployments;
 mod function;
 mod held;
+mod preparing;
 mod reading;
 mod step;
 

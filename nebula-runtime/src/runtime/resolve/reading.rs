@@ -13,8 +13,9 @@ use crate::{
     store::{Manifest, RecordTag, Reread, Store, StoreError, flight::Flight},
 };
 
-/// How long a caller waits for the store. With [`FRESH`](super::deployments::FRESH) it is less than [`STALE`](super::deployments::STALE): a function
-/// that is read again while it is called has an answer, or goes on as it is known, before a caller would have to wait.
+/// How long a caller waits for the store. With [`FRESH`](super::deployments::FRESH) it is less than
+/// [`STALE`](super::deployments::STALE): a function that is read again while it is called has an answer, or goes on as
+/// it is known, before a caller would have to wait.
 pub(super) const PATIENCE: Duration = Duration::from_millis(900);
 
 /// After so many times of [`PATIENCE`], a read that hangs is given up, so that the next one may find the store well.
@@ -27,7 +28,8 @@ const READS: usize = 64;
 /// What is read, for each caller that waits for it.
 pub(super) type Shared<T> = Result<T, Arc<InvokeError>>;
 
-/// Reads what is published.
+/// Reads what is published. Clones share the places for reads.
+#[derive(Clone)]
 pub(super) struct Reader {
     store: Store,
     defaults: Limits,

@@ -72,8 +72,8 @@ async fn a_version_that_cannot_be_served_here_is_held_back_until_it_can_and_noth
     assert_eq!(held_back(&here), [""; 0]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn calls_are_answered_by_the_earlier_version_while_the_code_of_the_new_one_is_loaded() {
+/// A runtime that serves the first version of `f`, after the second one was published elsewhere. Its code loads slowly.
+async fn behind_a_second_version() -> (Arc<Slow>, Runtime) {
     let (slow, store) = (Slow::new(0), Store::memory());
     let elsewhere = runtime(&store);
     let here = RuntimeBuilder::new(store, Arc::clone(&slow) as Arc<dyn CodeSource>).concurrency(2).build().unwrap();
@@ -81,6 +81,12 @@ async fn calls_are_answered_by_the_earlier_version_while_the_code_of_the_new_one
     slow.may_begin.add_permits(1);
     assert_eq!(call(&here, "f").await.unwrap(), "1");
     publish(&elsewhere, "f", 2).await;
+    (slow, here)
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_answered_by_the_earlier_version_while_the_code_of_the_new_one_is_loaded() {
+    let (slow, here) = behind_a_second_version().await;
     for _ in 0..100 {
         pass(Duration::from_millis(100)).await;
         assert_eq!(call(&here, "f").await.unwrap(), "1");
@@ -89,6 +95,7 @@ async fn calls_are_answered_by_the_earlier_version_while_the_code_of_the_new_one
     slow.may_begin.add_permits(1);
     let moved = async {
         while call(&here, "f").await.unwrap() != "2" {
+            // In virtual time.
             sleep(Duration::from_millis(100)).await;
         }
     };
@@ -98,13 +105,7 @@ async fn calls_are_answered_by_the_earlier_version_while_the_code_of_the_new_one
 
 #[tokio::test(start_paused = true)]
 async fn a_version_that_fails_while_nobody_waits_for_it_is_held_back_by_the_next_look() {
-    let (slow, store) = (Slow::new(0), Store::memory());
-    let elsewhere = runtime(&store);
-    let here = RuntimeBuilder::new(store, Arc::clone(&slow) as Arc<dyn CodeSource>).concurrency(2).build().unwrap();
-    publish(&elsewhere, "f", 1).await;
-    slow.may_begin.add_permits(1);
-    assert_eq!(call(&here, "f").await.unwrap(), "1");
-    publish(&elsewhere, "f", 2).await;
+    let (slow, here) = behind_a_second_version().await;
     slow.failures.store(1, SeqCst);
     // A look that is given up before the load fails, and none for as long as it takes to fail.
     pass(Duration::from_secs(1)).await;
