@@ -13,11 +13,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+#[cfg(feature = "compiler")]
+use super::reading::stopped;
 use super::{
     super::code::{Code, no_answer},
     function::{Function, Refreshing},
     preparing::Preparations,
-    reading::{PATIENCE, PATIENCES, Reader, Shared, in_time, stopped},
+    reading::{PATIENCE, PATIENCES, Reader, Shared, in_time},
 };
 use crate::{
     call::{ErrorKind, Invocation, InvokeError, causes},
