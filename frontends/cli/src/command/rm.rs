@@ -24,7 +24,7 @@ pub(crate) struct Rm {
     /// The function, or one version of it by its number, such as treats@2
     #[arg(value_name = "NAME[@VERSION]")]
     target: Versions,
-    /// Take what is removed from the aliases that point to it. An alias without another version is removed
+    /// Change the aliases that point to a removed version: they keep their other versions, or are removed
     #[arg(long)]
     force: bool,
     /// Print JSON

@@ -25,7 +25,7 @@ use crate::{
 /// and the code is loaded to its end. With the reading itself, it is less than [`PATIENCE`](super::reading::PATIENCE).
 const PREPARING: Duration = Duration::from_millis(700);
 
-/// Makes versions ready: each is made ready once, whoever asks for it meanwhile.
+/// Makes versions ready. All callers that ask for one version at the same time share the work.
 pub(super) struct Preparations {
     versions: Arc<Versions>,
     under_way: SingleFlight<Key, Result<(), NotReady>>,
