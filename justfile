@@ -73,7 +73,7 @@ bench *groups: guests
     cargo build --profile bootstrap --package nebula-lambda --package nebula-bench-hello
     target/release/nebula-bench {{ groups }}
 
-# Load a server while its store hangs (store), while its log cannot be written (log), while watched files change (watch), and while an alias moves a thousand times (alias); kill some of a thousand publishes, in a folder and in S3 (publishers); the last argument may be the seconds of each run
+# Load a server while its store hangs (store), while its store in S3 is away (away), while its log cannot be written (log), while watched files change (watch), and while an alias moves a thousand times (alias); kill some of a thousand publishes, in a folder and in S3 (publishers); the last argument may be the seconds of each run
 soak *runs:
     cargo build --release --package nebula-cli --package nebula-bench
     target/release/nebula-bench soak {{ runs }}

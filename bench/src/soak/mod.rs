@@ -2,9 +2,11 @@
 //! fails if the server does not do what Nebula promises.
 
 mod alias;
+mod away;
 mod client;
 mod log;
 mod publishers;
+mod server;
 mod store;
 mod watch;
 
@@ -15,8 +17,9 @@ const SECONDS: u64 = 60;
 
 type Run = fn(u64) -> Result<()>;
 
-const RUNS: [(&str, Run); 5] = [
+const RUNS: [(&str, Run); 6] = [
     ("store", store::run),
+    ("away", away::run),
     ("log", log::run),
     ("watch", watch::run),
     ("alias", alias::run),
@@ -30,7 +33,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         _ => (arguments, SECONDS),
     };
     if let Some(unknown) = names.iter().find(|name| RUNS.iter().all(|(known, _)| known != *name)) {
-        bail!("there is no run {unknown:?}: the runs are store, log, watch, alias and publishers");
+        bail!("there is no run {unknown:?}: the runs are store, away, log, watch, alias and publishers");
     }
     ensure!(seconds >= 20, "a run takes 20 seconds at least");
     for (name, run) in RUNS {
