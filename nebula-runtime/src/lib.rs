@@ -67,7 +67,7 @@ pub use layers::{Admission, Observed, Observer};
 #[cfg(feature = "compiler")]
 pub use registry::{
     AliasInfo, Difference, HistoryChange, HistoryEntry, NewPackage, PackagedFunction, Parts, Published, Setting,
-    Version,
+    Version, VersionInfo,
 };
 pub use registry::{Architecture, InvalidArchitecture, Package, PackageError};
 #[cfg(feature = "compiler")]

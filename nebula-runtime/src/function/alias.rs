@@ -3,11 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    num::NonZeroU32,
+    num::{NonZeroU32, ParseIntError},
 };
 
 use http::HeaderName;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// What an alias points to: one version, or several with weights.
 ///
@@ -121,9 +121,18 @@ impl fmt::Display for AliasTarget {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenTarget {
+    #[serde(deserialize_with = "read_weights")]
     weights: BTreeMap<u64, u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sticky: Option<String>,
+}
+
+/// The weights by the numbers of their versions. Where `serde` reads an object in two steps, as it does for fields that are
+/// written among those of another object, it finds numbers that are keys as texts.
+fn read_weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u64, u32>, D::Error> {
+    let written = BTreeMap::<String, u32>::deserialize(deserializer)?;
+    let numbered = written.into_iter().map(|(number, weight)| Ok((number.parse()?, weight)));
+    numbered.collect::<Result<_, ParseIntError>>().map_err(D::Error::custom)
 }
 
 impl TryFrom<WrittenTarget> for AliasTarget {

@@ -74,7 +74,7 @@ pub trait Catalog: Send + Sync {
 pub type ListedFunction = Result<FunctionInfo, UnreadableFunction>;
 
 /// A function that is published and cannot be read.
-#[derive(Debug, Serialize, thiserror::Error)]
+#[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("function {name} cannot be read")]
 #[non_exhaustive]
 pub struct UnreadableFunction {

@@ -2,21 +2,24 @@
 
 use std::{error::Error, fmt, sync::Arc};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+use serde::{Deserialize, Serialize};
 
 /// Why a function cannot be published, inspected or listed. An invocation fails with an
 /// [`InvokeError`](crate::InvokeError) instead.
-#[derive(Debug, Clone, thiserror::Error)]
+/// It is written as its kind and its sentence. Its cause is for the log, and is not written.
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
 #[error("{detail}")]
 pub struct RegistryError {
     kind: RegistryErrorKind,
     detail: String,
+    #[serde(skip)]
     #[source]
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// The kinds of [`RegistryError`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RegistryErrorKind {
     /// There is no such function or version.
     NotFound,
@@ -77,14 +80,5 @@ impl RegistryErrorKind {
 impl fmt::Display for RegistryErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-impl Serialize for RegistryError {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("RegistryError", 2)?;
-        fields.serialize_field("kind", self.kind.as_str())?;
-        fields.serialize_field("detail", &self.detail)?;
-        fields.end()
     }
 }

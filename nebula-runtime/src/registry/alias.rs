@@ -1,6 +1,6 @@
 //! Moving aliases, and taking moves back.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{lookup::Registry, missing::no_such_alias};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// An alias of a function, and its last move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AliasInfo {
     /// Its name.
@@ -17,10 +17,10 @@ pub struct AliasInfo {
     /// What it points to.
     pub target: AliasTarget,
     /// When it was moved there. `None` for an alias from a record of format 1, which did not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
     /// Who moved it, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use std::{
     fmt::Display,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::lookup::Registry;
@@ -14,7 +14,7 @@ use crate::function::{
 };
 
 /// How two versions differ. What both have in common is left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// The first version.
@@ -30,7 +30,7 @@ pub struct Difference {
 }
 
 /// One of two versions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Version {
     /// The function's name.
@@ -46,7 +46,7 @@ pub struct Version {
 }
 
 /// What only one of two versions has.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Parts {
     /// What the second version has and the first one has not.
@@ -56,37 +56,40 @@ pub struct Parts {
 }
 
 /// A setting that differs. The values of variables are left out, as they may be secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Setting {
     /// Its key: `limits.timeout`, or `env.NAME` for a variable with another value.
     pub key: String,
     /// Its value in the first version, if it is set there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Value>,
     /// Its value in the second version, if it is set there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Value>,
 }
 
 impl Registry {
     /// How the version `to` differs from the version `from`.
     pub(crate) async fn diff(&self, from: &FunctionRef, to: &FunctionRef) -> Result<Difference, RegistryError> {
-        let (from, to) = (self.stored(from).await?, self.stored(to).await?);
-        Difference::between(&from, &to).map_err(|error| {
-            let detail = "the versions cannot be compared";
-            RegistryError::new(RegistryErrorKind::Internal, detail).with_source(error)
-        })
+        Difference::between(&self.stored(from).await?, &self.stored(to).await?)
     }
 }
 
 impl Difference {
-    fn between(from: &FunctionInfo, to: &FunctionInfo) -> Result<Self, serde_json::Error> {
+    /// How the version `to` differs from the version `from`. They may be of two functions.
+    ///
+    /// # Errors
+    /// [`RegistryErrorKind::Internal`] if a configuration cannot be written as JSON.
+    pub fn between(from: &FunctionInfo, to: &FunctionInfo) -> Result<Self, RegistryError> {
+        let not_compared = |error| {
+            RegistryError::new(RegistryErrorKind::Internal, "the versions cannot be compared").with_source(error)
+        };
         Ok(Self {
             from: Version::of(from),
             to: Version::of(to),
             grants: Parts::between(&from.config.grants(), &to.config.grants()),
-            config: settings(&from.config, &to.config)?,
+            config: settings(&from.config, &to.config).map_err(not_compared)?,
             exports: Parts::between(&signatures(from), &signatures(to)),
         })
     }

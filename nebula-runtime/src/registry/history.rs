@@ -1,6 +1,6 @@
 //! What happened to a function.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::lookup::Registry;
 use crate::{
@@ -9,14 +9,14 @@ use crate::{
 };
 
 /// One change of a function.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HistoryEntry {
     /// When it was made. `None` for a version from a record of format 1, which did not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
     /// Who made it, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// What was changed.
     #[serde(flatten)]
@@ -24,7 +24,7 @@ pub struct HistoryEntry {
 }
 
 /// What was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HistoryChange {
@@ -38,10 +38,10 @@ pub enum HistoryChange {
         /// The alias.
         alias: AliasName,
         /// What it pointed to before. `None` where there was no such alias.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<AliasTarget>,
         /// What it points to since. `None` where it was removed.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<AliasTarget>,
     },
     /// A version was removed.

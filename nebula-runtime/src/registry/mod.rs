@@ -23,6 +23,8 @@ mod packaging;
 mod publish;
 #[cfg(feature = "compiler")]
 mod remove;
+#[cfg(feature = "compiler")]
+mod versions;
 
 #[cfg(feature = "compiler")]
 pub(crate) use self::lookup::Registry;
@@ -39,4 +41,5 @@ pub use self::{
     history::{HistoryChange, HistoryEntry},
     packaging::{NewPackage, PackagedFunction},
     publish::Published,
+    versions::VersionInfo,
 };

@@ -1,6 +1,7 @@
 //! Publishing functions.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use super::{binary::binary, compose::compose, lookup::Registry};
@@ -15,10 +16,11 @@ use crate::{
 };
 
 /// What a publish did.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Published {
     /// The version that the name now means.
+    #[serde(flatten)]
     pub info: FunctionInfo,
     /// Whether anything changed: `false` where exactly this was published already.
     pub changed: bool,

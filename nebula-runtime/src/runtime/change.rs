@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::Runtime;
 use crate::{
     function::{AliasName, AliasTarget, FunctionName, FunctionRef, RegistryError},
-    registry::{AliasInfo, Difference, HistoryEntry, Registry},
+    registry::{AliasInfo, Difference, HistoryEntry, Registry, VersionInfo},
     store::{AliasMove, IfPointedTo, Removal},
 };
 
@@ -91,6 +91,14 @@ impl Runtime {
     /// As [`Runtime::aliases`].
     pub async fn history(&self, name: &FunctionName) -> Result<Vec<HistoryEntry>, RegistryError> {
         self.registry.history(name).await
+    }
+
+    /// All versions of a function, the newest first, as the store has them now.
+    ///
+    /// # Errors
+    /// As [`Runtime::aliases`].
+    pub async fn versions(&self, name: &FunctionName) -> Result<Vec<VersionInfo>, RegistryError> {
+        self.registry.versions(name).await
     }
 
     /// How the version `to` differs from the version `from`: grants, settings and exports.

@@ -8,6 +8,7 @@ mod steps;
 mod store;
 mod switch;
 mod weights;
+mod written;
 
 use std::{sync::Arc, time::Duration};
 

@@ -40,7 +40,7 @@ pub struct AliasChange {
 }
 
 /// What a change did to an alias.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AliasMove {
     /// The alias.

@@ -47,6 +47,8 @@ mod version;
 
 pub use object_store;
 
+#[cfg(feature = "cloud")]
+pub use self::cloud::use_ring;
 pub(crate) use self::functions::{RecordTag, Reread};
 pub use self::{
     alias::{Alias, AliasChange, AliasMove},

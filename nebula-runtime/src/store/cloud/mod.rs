@@ -21,6 +21,8 @@ use self::absent as azure;
 use self::absent as gcs;
 #[cfg(not(feature = "s3"))]
 use self::absent as s3;
+#[cfg(feature = "cloud")]
+pub use self::client::use_ring;
 use super::shared::{Bucket, Service, StoreAccess};
 
 /// The objects in a folder of a bucket. Nothing is sent yet.
