@@ -15,6 +15,7 @@ mod progress;
 mod publish;
 #[cfg(test)]
 mod reference;
+mod releases;
 mod report_log;
 mod start;
 mod target;

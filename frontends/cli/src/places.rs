@@ -13,7 +13,10 @@ use clap::{
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
 use nebula_runtime::{FunctionRef, Runtime, Store, StoreAccess, StoreError, StoreUrl, store::InvalidStoreUrl};
 
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    releases::{Local, Releases},
+};
 
 /// Where the store and the compiled code are, as the command line or the environment says.
 #[derive(Debug, Clone, Args)]
@@ -30,6 +33,28 @@ pub(crate) struct PlaceOptions {
 }
 
 impl PlaceOptions {
+    /// The functions that a command shows or changes.
+    ///
+    /// # Errors
+    /// [`Failure::NoStore`] if the store does not exist.
+    pub(crate) async fn releases(&self) -> Result<Box<dyn Releases>, Failure> {
+        self.local(self.open_store().await?)
+    }
+
+    /// The same for a command that is about one function. If the store does not exist, neither does the function.
+    pub(crate) async fn releases_of(&self, function: &FunctionRef) -> Result<Box<dyn Releases>, Failure> {
+        self.local((self.open_store_of(function).await?, self.store_url()?))
+    }
+
+    /// The same for a command that publishes. It creates the store if it does not exist.
+    pub(crate) async fn releases_to_publish(&self) -> Result<Box<dyn Releases>, Failure> {
+        self.local(self.open_or_make_store().await?)
+    }
+
+    fn local(&self, (store, url): (Store, StoreUrl)) -> Result<Box<dyn Releases>, Failure> {
+        Ok(Box::new(Local::new(store, url, self.code_cache())?))
+    }
+
     /// Opens a store that exists. Commands that only read do not create one.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, env, fs, path::Path, sync::Arc};
 
+use bytes::Bytes;
 use futures_util::future::try_join_all;
 use nebula_runtime::{AliasName, FunctionConfig, FunctionName, Published, Runtime};
 
@@ -21,12 +22,17 @@ pub(crate) async fn publish_file(
     alias: Option<&AliasName>,
 ) -> Result<Published, Failure> {
     let publish = async {
-        let read = tokio::fs::read(path).await;
-        let module = read.map_err(|source| Failure::Read { path: path.to_owned(), source })?;
-        let publication = runtime.publish(name, module).config(config).alias(alias.cloned()).by(publisher());
+        let publication =
+            runtime.publish(name, read_module(path).await?).config(config).alias(alias.cloned()).by(publisher());
         publication.await.map_err(Failure::from)
     };
     while_working(format!("compiling {}", path.display()), publish).await
+}
+
+/// Reads the module in a file.
+pub(crate) async fn read_module(path: &Path) -> Result<Bytes, Failure> {
+    let read = tokio::fs::read(path).await;
+    read.map(Bytes::from).map_err(|source| Failure::Read { path: path.to_owned(), source })
 }
 
 /// Who publishes or changes a function, for its history: `ada@laptop`, or `ada` where the machine does not tell its

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, str::FromStr};
 use clap::Args;
 use http::HeaderName;
 use nebula_local::ExitCode;
-use nebula_runtime::{AliasInfo, AliasName, AliasTarget, FunctionName, RegistryError, RegistryErrorKind, Runtime};
+use nebula_runtime::{AliasInfo, AliasName, AliasTarget, FunctionName, RegistryError, RegistryErrorKind};
 
-use crate::{failure::Failure, global::Global, print, progress::while_working, publish::publisher};
+use crate::{failure::Failure, global::Global, print, progress::while_working, releases::Releases};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,15 +70,14 @@ impl Alias {
     /// Moves the alias, removes it, or shows what there is.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let target = self.target()?;
-        let (store, _) = global.places.open_store().await?;
-        let runtime = Runtime::builder(store).code_cache(global.places.code_cache()).concurrency(1).build()?;
+        let releases = global.places.releases().await?;
         let moved = match (&self.alias, target) {
             (Some(alias), Some(target)) => {
-                let change = runtime.set_alias(&self.name, alias, target).by(publisher());
-                while_working(format!("checking {}", self.name), change.into_future()).await?
+                let change = releases.set_alias(&self.name, alias, target);
+                while_working(format!("checking {}", self.name), change).await?
             }
-            (Some(alias), None) if self.remove => runtime.remove_alias(&self.name, alias).by(publisher()).await?,
-            _ => return self.show(&runtime).await,
+            (Some(alias), None) if self.remove => releases.remove_alias(&self.name, alias).await?,
+            _ => return self.show(releases.as_ref()).await,
         };
         print::alias_move(&self.name, &moved, "", self.json)?;
         Ok(ExitCode::OK)
@@ -97,8 +96,8 @@ impl Alias {
         }))
     }
 
-    async fn show(&self, runtime: &Runtime) -> Result<u8, Failure> {
-        let mut aliases = runtime.aliases(&self.name).await?;
+    async fn show(&self, releases: &dyn Releases) -> Result<u8, Failure> {
+        let mut aliases = releases.aliases(&self.name).await?;
         aliases.retain(|info| self.alias.as_ref().is_none_or(|alias| *alias == info.alias));
         if let (Some(alias), []) = (&self.alias, aliases.as_slice()) {
             let detail = format!(

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use clap::Args;
 use nebula_local::ExitCode;
-use nebula_runtime::{ByteSize, Difference, FunctionRef, Runtime, Setting};
+use nebula_runtime::{ByteSize, Difference, FunctionRef, Setting};
 use serde_json::Value;
 
 use crate::{failure::Failure, global::Global, print};
@@ -36,8 +36,7 @@ pub(crate) struct Diff {
 impl Diff {
     /// Prints the differences.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        let (store, _) = global.places.open_store().await?;
-        let difference = Runtime::builder(store).concurrency(1).build()?.diff(&self.from, &self.to).await?;
+        let difference = global.places.releases().await?.diff(&self.from, &self.to).await?;
         match self.json {
             true => print::json(&difference)?,
             false => print::result(&text(&difference))?,

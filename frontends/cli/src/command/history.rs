@@ -2,7 +2,7 @@
 
 use clap::Args;
 use nebula_local::ExitCode;
-use nebula_runtime::{AliasTarget, FunctionName, HistoryChange, HistoryEntry, Runtime};
+use nebula_runtime::{AliasTarget, FunctionName, HistoryChange, HistoryEntry};
 
 use crate::{failure::Failure, global::Global, print};
 
@@ -27,8 +27,7 @@ pub(crate) struct History {
 impl History {
     /// Prints the changes.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        let (store, _) = global.places.open_store().await?;
-        let history = Runtime::builder(store).concurrency(1).build()?.history(&self.name).await?;
+        let history = global.places.releases().await?.history(&self.name).await?;
         if self.json {
             print::json(&history)?;
         } else {

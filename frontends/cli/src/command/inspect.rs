@@ -8,8 +8,7 @@ use std::{
 use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{
-    AliasName, Digest, Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, RegistryError, RegistryErrorKind,
-    Runtime, Store, Timestamp, TypedExport, VersionRef,
+    Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, Runtime, Store, TypedExport, VersionInfo, VersionRef,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -51,7 +50,7 @@ struct Inspected {
     #[serde(skip)]
     called: CallTarget,
     /// All versions of the function, the newest first.
-    versions: Vec<Version>,
+    versions: Vec<VersionInfo>,
 }
 
 enum CallTarget {
@@ -69,26 +68,14 @@ struct EffectiveLimits {
     concurrency: u32,
 }
 
-#[derive(Serialize)]
-struct Version {
-    version: u64,
-    digest: Digest,
-    aliases: Vec<AliasName>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    published_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    published_by: Option<String>,
-}
-
 impl Inspect {
     /// Prints everything that is known about the function.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let inspected = match self.target {
             Target::Function(function) => {
-                let store = global.places.open_store_of(&function).await?;
-                let runtime = Runtime::builder(store.clone()).concurrency(1).build()?;
-                let info = runtime.inspect(&function).await?;
-                let versions = versions(&store, &function).await?;
+                let releases = global.places.releases_of(&function).await?;
+                let info = releases.inspect(&function).await?;
+                let versions = releases.versions(function.name()).await?;
                 Inspected::of(info, CallTarget::Function(function), versions)
             }
             Target::File(path) => {
@@ -107,21 +94,8 @@ impl Inspect {
     }
 }
 
-async fn versions(store: &Store, function: &FunctionRef) -> Result<Vec<Version>, Failure> {
-    let gone = || RegistryError::new(RegistryErrorKind::NotFound, format!("function {} is gone", function.name()));
-    let record = store.record(function.name()).await?.ok_or_else(gone)?;
-    let versions = record.versions().rev().map(|(version, entry)| Version {
-        version,
-        digest: entry.module,
-        aliases: record.aliases_of(version),
-        published_at: entry.published_at,
-        published_by: entry.published_by.clone(),
-    });
-    Ok(versions.collect())
-}
-
 impl Inspected {
-    fn of(info: FunctionInfo, called: CallTarget, versions: Vec<Version>) -> Self {
+    fn of(info: FunctionInfo, called: CallTarget, versions: Vec<VersionInfo>) -> Self {
         let limits = Limits::default().with(&info.config.limits).at_most(&Limits::CEILINGS);
         let limits = EffectiveLimits {
             memory_bytes: limits.memory.as_u64(),
@@ -153,7 +127,7 @@ impl Inspected {
             ("limits", self.limits.lines()),
             ("grants", grants(&self.info.config)),
             ("aliases", self.info.targets.iter().map(|(alias, target)| format!("{alias}: {target}")).collect()),
-            ("versions", self.versions.iter().map(Version::line).collect()),
+            ("versions", self.versions.iter().map(version_line).collect()),
         ];
         let lines = rows.iter().flat_map(|(label, values)| {
             let labels = std::iter::once(*label).chain(std::iter::repeat(""));
@@ -247,14 +221,12 @@ impl EffectiveLimits {
     }
 }
 
-impl Version {
-    fn line(&self) -> String {
-        let Self { version, digest, aliases, published_at, published_by } = self;
-        let aliases: String = aliases.iter().map(|alias| format!(" {alias}")).collect();
-        let at = published_at.iter().map(|at| format!(", published {at}"));
-        let by = published_by.iter().map(|by| format!(" by {by}"));
-        format!("{version} {digest}{aliases}{}", at.chain(by).collect::<String>())
-    }
+fn version_line(info: &VersionInfo) -> String {
+    let VersionInfo { version, digest, aliases, published_at, published_by, .. } = info;
+    let aliases: String = aliases.iter().map(|alias| format!(" {alias}")).collect();
+    let at = published_at.iter().map(|at| format!(", published {at}"));
+    let by = published_by.iter().map(|by| format!(" by {by}"));
+    format!("{version} {digest}{aliases}{}", at.chain(by).collect::<String>())
 }
 
 /// What the function is granted. The values of variables are left out, as they may be secrets; `--json` shows them.

@@ -3,15 +3,16 @@
 use std::mem;
 
 use clap::Args;
-use futures_util::StreamExt as _;
+use futures_util::TryStreamExt as _;
 use nebula_local::ExitCode;
-use nebula_runtime::{ByteSize, Catalog as _, FunctionInfo, FunctionName, ListedFunction, Runtime, UnreadableFunction};
+use nebula_runtime::{ByteSize, FunctionInfo, ListedFunction, UnreadableFunction};
 use serde::Serialize;
 
 use crate::{
     failure::Failure,
     global::Global,
     print::{self, Columns},
+    releases::Listing,
 };
 
 const EXAMPLES: &str = "\
@@ -38,23 +39,22 @@ pub(crate) struct List {
 impl List {
     /// Prints the latest version of each function, while the functions are read.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        let (store, url) = global.places.open_store().await?;
-        let runtime = Runtime::builder(store).concurrency(1).build()?;
-        let names = runtime.names().await?;
-        if names.is_empty() && !self.json {
-            print::note(format_args!("no functions in {url}; nebula publish NAME FILE makes one"));
+        let releases = global.places.releases().await?;
+        let Listing { longest_name, is_empty, functions } = releases.list().await?;
+        if is_empty && !self.json {
+            print::note(format_args!("no functions in {}; nebula publish NAME FILE makes one", releases.place()));
             return Ok(ExitCode::OK);
         }
-        let mut output = Output::new(self.json, &names);
-        let (mut parts, mut unreadable) = (runtime.list(names).chunks(PART), 0);
-        while let Some(part) = parts.next().await {
+        let mut output = Output::new(self.json, longest_name);
+        let (mut parts, mut unreadable) = (functions.try_chunks(PART).map_err(|partial| partial.1), 0);
+        while let Some(part) = parts.try_next().await? {
             unreadable += part.iter().filter(|listed| listed.is_err()).count();
             if !print::part(&output.part(&part)?)? {
                 return Ok(ExitCode::OK);
             }
         }
         if output.first && !self.json {
-            print::note(format_args!("no functions in {url}: all are removed"));
+            print::note(format_args!("no functions in {}: all are removed", releases.place()));
         }
         print::result(output.end())?;
         warn(unreadable);
@@ -79,9 +79,8 @@ struct Output {
 }
 
 impl Output {
-    fn new(json: bool, names: &[FunctionName]) -> Self {
-        let name = names.iter().map(|name| name.as_str().len()).max().unwrap_or_default();
-        Self { json, first: true, columns: Columns([name, 0, 0, 0, 0, 0]) }
+    fn new(json: bool, longest_name: usize) -> Self {
+        Self { json, first: true, columns: Columns([longest_name, 0, 0, 0, 0, 0]) }
     }
 
     /// The text of the next functions, with the header or the separator before them.
@@ -155,8 +154,8 @@ mod tests {
     }
 
     fn printed(json: bool, parts: &[&[&str]]) -> String {
-        let names: Vec<FunctionName> = parts.iter().copied().flatten().map(|name| name.parse().unwrap()).collect();
-        let mut output = Output::new(json, &names);
+        let longest_name = parts.iter().copied().flatten().map(|name| name.len()).max().unwrap_or_default();
+        let mut output = Output::new(json, longest_name);
         let mut text = String::new();
         for part in parts {
             let part: Vec<_> = part.iter().map(|name| function(name)).collect();

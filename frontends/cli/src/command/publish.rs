@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nebula_local::ExitCode;
-use nebula_runtime::{AliasName, FunctionConfig, FunctionInfo, FunctionName, Published, Runtime, nearest};
-use serde::Serialize;
+use nebula_runtime::{AliasName, FunctionConfig, FunctionInfo, FunctionName, Published, nearest};
 
-use crate::{config::Config, failure::Failure, global::Global, print, publish::publish_file};
+use crate::{
+    config::Config, failure::Failure, global::Global, print, progress::while_working, publish::read_module,
+    releases::Releases,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,30 +39,28 @@ pub(crate) struct Publish {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Object<'a> {
-    #[serde(flatten)]
-    info: &'a FunctionInfo,
-    changed: bool,
-}
-
 impl Publish {
     /// Publishes the file, and prints the version that is now published.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let config = self.config.as_deref().map(|path| settings(path, &self.name)).transpose()?.unwrap_or_default();
-        let (store, _) = global.places.open_or_make_store().await?;
-        let runtime = Runtime::builder(store).code_cache(global.places.code_cache()).concurrency(1).build()?;
-        let published = publish_file(&runtime, &self.name, &self.file, config, self.alias.as_ref()).await;
-        let Published { info, changed, .. } = published.map_err(|source| Failure::Publish {
+        let releases = global.places.releases_to_publish().await?;
+        let publish = self.publish(releases.as_ref(), config);
+        let published = while_working(format!("compiling {}", self.file.display()), publish).await;
+        let published = published.map_err(|source| Failure::Publish {
             function: self.name,
             path: self.file,
             source: Box::new(source),
         })?;
         match self.json {
-            true => print::json(&Object { info: &info, changed })?,
-            false => print::result(&sentence(&info, changed))?,
+            true => print::json(&published)?,
+            false => print::result(&sentence(&published))?,
         }
         Ok(ExitCode::OK)
+    }
+
+    async fn publish(&self, releases: &dyn Releases, config: FunctionConfig) -> Result<Published, Failure> {
+        let module = read_module(&self.file).await?;
+        releases.publish(&self.name, module, config, self.alias.as_ref()).await
     }
 }
 
@@ -78,9 +78,9 @@ fn settings(path: &Path, name: &FunctionName) -> Result<FunctionConfig, Failure>
     })
 }
 
-fn sentence(info: &FunctionInfo, changed: bool) -> String {
+fn sentence(Published { info, changed, .. }: &Published) -> String {
     let FunctionInfo { name, version, digest, kind, .. } = info;
-    let unchanged = if changed { "" } else { "unchanged: " };
+    let unchanged = if *changed { "" } else { "unchanged: " };
     let exports = if info.exports.is_empty() { String::new() } else { format!(", exports {}", print::exports(info)) };
     format!("{unchanged}{name} version {version} ({digest}), {kind}{exports}\n")
 }

@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use clap::Args;
 use nebula_local::ExitCode;
-use nebula_runtime::{FunctionName, IfPointedTo, Removal, Runtime};
+use nebula_runtime::{FunctionName, IfPointedTo, Removal};
 
-use crate::{failure::Failure, global::Global, print, publish::publisher};
+use crate::{failure::Failure, global::Global, print};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,11 +56,10 @@ impl FromStr for Versions {
 impl Rm {
     /// Removes it, and prints what was removed.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        let (store, _) = global.places.open_store().await?;
-        let runtime = Runtime::builder(store).concurrency(1).build()?;
+        let releases = global.places.releases().await?;
         let if_pointed_to = if self.force { IfPointedTo::Release } else { IfPointedTo::Refuse };
         let Versions { name, version } = &self.target;
-        let removal = runtime.remove(name, *version, if_pointed_to).by(publisher()).await?;
+        let removal = releases.remove(name, *version, if_pointed_to).await?;
         match self.json {
             true => print::json(&removal)?,
             false => print::result(&text(name, &removal))?,

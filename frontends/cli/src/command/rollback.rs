@@ -2,9 +2,9 @@
 
 use clap::Args;
 use nebula_local::ExitCode;
-use nebula_runtime::{AliasName, FunctionName, Runtime};
+use nebula_runtime::{AliasName, FunctionName};
 
-use crate::{failure::Failure, global::Global, print, progress::while_working, publish::publisher};
+use crate::{failure::Failure, global::Global, print, progress::while_working};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,10 +31,9 @@ pub(crate) struct Rollback {
 impl Rollback {
     /// Takes back the last move, and prints where the alias points to.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        let (store, _) = global.places.open_store().await?;
-        let runtime = Runtime::builder(store).code_cache(global.places.code_cache()).concurrency(1).build()?;
-        let change = runtime.roll_back(&self.name, self.alias.as_ref()).by(publisher());
-        let moved = while_working(format!("checking {}", self.name), change.into_future()).await?;
+        let releases = global.places.releases().await?;
+        let change = releases.roll_back(&self.name, self.alias.as_ref());
+        let moved = while_working(format!("checking {}", self.name), change).await?;
         print::alias_move(&self.name, &moved, ", and there is nothing earlier to go back to", self.json)?;
         Ok(ExitCode::OK)
     }
