@@ -24,15 +24,17 @@ Examples:
   nebula rollback treats prod           take the last move of prod back
   nebula package lambda treats -o app.zip
                                         package it for AWS Lambda
+  nebula list --server https://functions.example.com
+                                        list the functions of a server
 
 Exit codes:
     0  success                          74  input or output failed
     1  error of a typed function        75  busy: try again later
-    2  wrong command line               78  wrong configuration
-   65  wrong input or module           124  time-out
-   66  not found                       134  the function trapped
-   69  store or address unreachable    137  memory, stack or output limit
-   70  error in Nebula
+    2  wrong command line               77  not allowed
+   65  wrong input or module            78  wrong configuration
+   66  not found                       124  time-out
+   69  store or address unreachable    134  the function trapped
+   70  error in Nebula                 137  memory, stack or output limit
   If a function exits with a code other than 0, nebula run exits with that code.
   If a signal ends the first process of a container, the code is 128 plus the
   number of the signal.";

@@ -12,6 +12,7 @@ use nebula_runtime::{
 use crate::{
     bootstrap::BootstrapError,
     build::BuildError,
+    client::ServerError,
     config::{ConfigError, FolderError},
 };
 
@@ -59,6 +60,9 @@ pub(crate) enum Failure {
     /// Publishing, inspecting or listing failed.
     #[error("{kind}: {0}", kind = .0.kind())]
     Registry(#[source] RegistryError),
+    /// A server did not do what it was asked for.
+    #[error(transparent)]
+    Server(ServerError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -94,6 +98,16 @@ impl From<RegistryError> for Failure {
     }
 }
 
+/// What fails in the runtime of a server fails in the same way as in this process.
+impl From<ServerError> for Failure {
+    fn from(error: ServerError) -> Self {
+        match error {
+            ServerError::Registry(error) => Self::Registry(error),
+            error => Self::Server(error),
+        }
+    }
+}
+
 impl Failure {
     /// The exit code for this failure: see [`ExitCode`].
     pub(crate) fn exit_code(&self) -> u8 {
@@ -116,12 +130,29 @@ impl Failure {
             | Self::PackageTooLarge { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),
             Self::Registry(error) => registry_exit_code(error.kind()),
+            Self::Server(error) => server_exit_code(error),
             Self::Local(error) => error.exit_code(),
             Self::Store(_) | Self::Bind(_) | Self::Threads(_) | Self::Engine(EngineError::Clock(_)) => {
                 ExitCode::UNAVAILABLE
             }
             Self::Engine(EngineError::Wasmtime(_)) | Self::Listener(_) | Self::Signals(_) => ExitCode::INTERNAL,
         }
+    }
+}
+
+fn server_exit_code(error: &ServerError) -> u8 {
+    match error {
+        ServerError::Registry(error) => registry_exit_code(error.kind()),
+        ServerError::NoToken(_) | ServerError::InvalidToken | ServerError::Unauthorized(_) => ExitCode::FORBIDDEN,
+        ServerError::Refused { .. } => ExitCode::INVALID,
+        ServerError::Unreachable { .. }
+        | ServerError::Interrupted { .. }
+        | ServerError::TooSlow { .. }
+        | ServerError::Gateway { .. } => ExitCode::UNAVAILABLE,
+        ServerError::Untrusted { .. }
+        | ServerError::NotAdminApi { .. }
+        | ServerError::Answer { .. }
+        | ServerError::Client { .. } => ExitCode::CONFIG,
     }
 }
 

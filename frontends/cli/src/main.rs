@@ -3,6 +3,7 @@
 mod bootstrap;
 mod build;
 mod cli;
+mod client;
 mod command;
 mod config;
 mod failure;

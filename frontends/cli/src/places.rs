@@ -1,4 +1,4 @@
-//! Where the store and the compiled code are.
+//! Where the functions and the compiled code are.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -7,48 +7,81 @@ use std::{
 };
 
 use clap::{
-    Args,
+    ArgMatches, Args, Command, FromArgMatches,
     builder::{OsStringValueParser, TypedValueParser as _},
+    error::ErrorKind,
+    parser::ValueSource,
 };
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
 use nebula_runtime::{FunctionRef, Runtime, Store, StoreAccess, StoreError, StoreUrl, store::InvalidStoreUrl};
 
 use crate::{
+    client::{Client, ServerUrl},
     failure::Failure,
-    releases::{Local, Releases},
+    releases::{Local, Releases, Remote},
 };
 
-/// Where the store and the compiled code are, as the command line or the environment says.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
+/// Where the functions and the compiled code are, as the command line or the environment says.
+#[derive(Debug, Clone)]
 pub(crate) struct PlaceOptions {
+    functions: Place,
+    cache: Option<PathBuf>,
+}
+
+/// Where the functions are.
+#[derive(Debug, Clone)]
+enum Place {
+    Store(StoreUrl),
+    /// The store in the user's data folder.
+    DefaultStore,
+    Server(ServerUrl),
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct WrittenOptions {
     /// The store of published functions: a folder, file:///…, memory://, or a store that machines share:
     /// s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX [default: the user's data folder]
     #[arg(long, global = true, value_name = "URL", env = "NEBULA_STORE", hide_env_values = true)]
     #[arg(value_parser = OsStringValueParser::new().try_map(store_url))]
     store: Option<StoreUrl>,
+    /// A server in place of a store, for the commands publish, list, inspect, alias, rollback, history, diff and rm: the
+    /// address of its nebula serve --admin. Its token is in NEBULA_TOKEN
+    #[arg(long, global = true, value_name = "URL", env = "NEBULA_SERVER", hide_env_values = true)]
+    server: Option<ServerUrl>,
     /// The folder for compiled code [default: the user's cache folder]
     #[arg(long, global = true, value_name = "FOLDER", env = "NEBULA_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,
 }
 
 impl PlaceOptions {
-    /// The functions that a command shows or changes.
+    /// The functions that a command shows or changes: those of the server, if there is one, else those of the store.
     ///
     /// # Errors
     /// [`Failure::NoStore`] if the store does not exist.
     pub(crate) async fn releases(&self) -> Result<Box<dyn Releases>, Failure> {
-        self.local(self.open_store().await?)
+        match &self.functions {
+            Place::Server(server) => remote(server),
+            Place::Store(_) | Place::DefaultStore => self.local(self.open_store().await?),
+        }
     }
 
     /// The same for a command that is about one function. If the store does not exist, neither does the function.
     pub(crate) async fn releases_of(&self, function: &FunctionRef) -> Result<Box<dyn Releases>, Failure> {
-        self.local((self.open_store_of(function).await?, self.store_url()?))
+        match &self.functions {
+            Place::Server(server) => remote(server),
+            Place::Store(_) | Place::DefaultStore => {
+                self.local((self.open_store_of(function).await?, self.store_url()?))
+            }
+        }
     }
 
     /// The same for a command that publishes. It creates the store if it does not exist.
     pub(crate) async fn releases_to_publish(&self) -> Result<Box<dyn Releases>, Failure> {
-        self.local(self.open_or_make_store().await?)
+        match &self.functions {
+            Place::Server(server) => remote(server),
+            Place::Store(_) | Place::DefaultStore => self.local(self.open_or_make_store().await?),
+        }
     }
 
     fn local(&self, (store, url): (Store, StoreUrl)) -> Result<Box<dyn Releases>, Failure> {
@@ -58,7 +91,7 @@ impl PlaceOptions {
     /// Opens a store that exists. Commands that only read do not create one.
     ///
     /// # Errors
-    /// [`Failure::NoStore`] if it does not exist.
+    /// [`Failure::NoStore`] if it does not exist. [`Failure::Usage`] if a server is named in place of a store.
     pub(crate) async fn open_store(&self) -> Result<(Store, StoreUrl), Failure> {
         let url = self.store_url()?;
         match Store::open_existing(&url, &access()).await {
@@ -89,7 +122,14 @@ impl PlaceOptions {
     }
 
     fn store_url(&self) -> Result<StoreUrl, Failure> {
-        self.store.clone().map_or_else(default_store, Ok)
+        match &self.functions {
+            Place::Store(url) => Ok(url.clone()),
+            Place::DefaultStore => default_store(),
+            Place::Server(url) => Err(Failure::Usage(format!(
+                "this command works on a store, and not on the server {url}: name the store with --store. The commands \
+                 publish, list, inspect, alias, rollback, history, diff and rm work on a server"
+            ))),
+        }
     }
 
     /// The folder for compiled code; `None` if the user has no home folder and named no other.
@@ -97,6 +137,55 @@ impl PlaceOptions {
         let default = || Some(choose_native_strategy().ok()?.cache_dir().join("nebula/code"));
         self.cache.clone().or_else(default)
     }
+}
+
+impl Args for PlaceOptions {
+    fn augment_args(command: Command) -> Command {
+        WrittenOptions::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        WrittenOptions::augment_args_for_update(command)
+    }
+}
+
+/// A store and a server exclude each other. What the command line says counts more than what the environment says, so that
+/// `--store` works where `NEBULA_SERVER` is set. `conflicts_with` would not tell the two apart.
+impl FromArgMatches for PlaceOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let WrittenOptions { store, server, cache } = WrittenOptions::from_arg_matches(matches)?;
+        let is_argument = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let functions = match (store, server) {
+            (None, None) => Place::DefaultStore,
+            (Some(store), None) => Place::Store(store),
+            (None, Some(server)) => Place::Server(server),
+            (Some(store), Some(server)) => match (is_argument("store"), is_argument("server")) {
+                (true, false) => Place::Store(store),
+                (false, true) => Place::Server(server),
+                (true, true) => return Err(conflict("--store and --server are both given: name one of them")),
+                (false, false) => {
+                    return Err(conflict(
+                        "NEBULA_STORE and NEBULA_SERVER are both set: name one with --store or --server",
+                    ));
+                }
+            },
+        };
+        Ok(Self { functions, cache })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn conflict(message: &str) -> clap::Error {
+    clap::Error::raw(ErrorKind::ArgumentConflict, message)
+}
+
+/// The functions of a server. The token comes from the environment only: the arguments of a process are seen by all.
+fn remote(server: &ServerUrl) -> Result<Box<dyn Releases>, Failure> {
+    Ok(Box::new(Remote(Client::new(server.clone(), std::env::var_os("NEBULA_TOKEN"))?)))
 }
 
 /// How shared stores are reached, as the environment says.

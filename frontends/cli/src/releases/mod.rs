@@ -1,6 +1,7 @@
 //! The functions that commands publish, change and show, wherever these functions are.
 
 mod local;
+mod remote;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use nebula_runtime::{
     HistoryEntry, IfPointedTo, ListedFunction, Published, Removal, VersionInfo,
 };
 
-pub(crate) use self::local::Local;
+pub(crate) use self::{local::Local, remote::Remote};
 use crate::failure::Failure;
 
 /// The functions that commands publish, change and show.

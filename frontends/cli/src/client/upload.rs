@@ -1,0 +1,143 @@
+//! The body of a request.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use nebula_runtime::{Digest, FunctionConfig};
+use sha2::{Digest as _, Sha256};
+
+use super::progress::Progress;
+
+/// The body of a request, in parts.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(super) content_type: String,
+    parts: Vec<Bytes>,
+}
+
+impl Upload {
+    /// A body of one part.
+    pub(super) fn of(content_type: &str, body: Bytes) -> Self {
+        Self { content_type: content_type.to_owned(), parts: vec![body] }
+    }
+
+    /// A function to publish: its module, and its configuration if it is not the default.
+    pub(crate) fn function(module: Bytes, config: &FunctionConfig) -> Self {
+        if *config == FunctionConfig::default() {
+            return Self::of("application/wasm", module);
+        }
+        // A configuration always serializes: the store writes it in the same way. No module contains its own digest, so the
+        // boundary is not a part of the module. JSON has no line breaks here, so it is not a part of the configuration.
+        let config = serde_json::to_vec(config).unwrap_or_default();
+        let boundary = format!("nebula-{}", Digest::of(&module).hex());
+        let parts = vec![
+            part_head(&boundary, "configuration", "application/json").into(),
+            config.into(),
+            format!("\r\n{}", part_head(&boundary, "module", "application/wasm")).into(),
+            module,
+            format!("\r\n--{boundary}--\r\n").into(),
+        ];
+        Self { content_type: format!("multipart/form-data; boundary={boundary}"), parts }
+    }
+
+    /// The value of `Content-Digest` (RFC 9530).
+    pub(super) fn content_digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        self.parts.iter().for_each(|part| hasher.update(part));
+        format!("sha-256=:{}:", STANDARD.encode(hasher.finalize()))
+    }
+
+    /// The body as it is sent. `progress` is told of each chunk.
+    pub(super) fn into_body(self, progress: Arc<Progress>) -> UploadBody {
+        UploadBody { left: self.parts.into(), progress }
+    }
+}
+
+/// The beginning of a part of a multipart body (RFC 7578).
+fn part_head(boundary: &str, name: &str, content_type: &str) -> String {
+    format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\nContent-Type: {content_type}\r\n\r\n")
+}
+
+/// A body that is sent in small chunks, so that a connection that stands still is told from a slow one.
+pub(super) struct UploadBody {
+    left: VecDeque<Bytes>,
+    progress: Arc<Progress>,
+}
+
+impl Body for UploadBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        const CHUNK: usize = 64 << 10;
+
+        self.progress.note();
+        let chunk = self.left.front_mut().map(|part| part.split_to(part.len().min(CHUNK)));
+        while self.left.front().is_some_and(Bytes::is_empty) {
+            self.left.pop_front();
+        }
+        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left.iter().map(|part| part.len() as u64).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    async fn sent(upload: Upload) -> String {
+        let body = upload.into_body(Arc::default());
+        let announced = body.size_hint().exact();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        assert_eq!(announced, Some(bytes.len() as u64));
+        String::from_utf8(bytes.into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_module_without_a_configuration_is_the_whole_body() {
+        let module = "x".repeat(200_000);
+        let upload = Upload::function(module.clone().into(), &FunctionConfig::default());
+        assert_eq!(upload.content_type, "application/wasm");
+        assert_eq!(sent(upload).await, module);
+    }
+
+    #[tokio::test]
+    async fn a_configuration_and_a_module_are_the_parts_of_a_form() {
+        let mut config = FunctionConfig::default();
+        config.args = vec!["--json".to_owned()];
+        let upload = Upload::function("(module)".into(), &config);
+        let boundary = upload.content_type.strip_prefix("multipart/form-data; boundary=").unwrap().to_owned();
+        let expected = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"configuration\"\r\n\
+             Content-Type: application/json\r\n\r\n{{\"limits\":{{}},\"args\":[\"--json\"]}}\r\n\
+             --{boundary}\r\nContent-Disposition: form-data; name=\"module\"\r\n\
+             Content-Type: application/wasm\r\n\r\n(module)\r\n--{boundary}--\r\n"
+        );
+        assert_eq!(sent(upload).await, expected);
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_example_in_rfc_9530() {
+        // RFC 9530, appendix D.
+        let upload = Upload::of("application/json", Bytes::from_static(b"{\"hello\": \"world\"}\n"));
+        let expected = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
+        assert_eq!(upload.content_digest(), expected);
+    }
+}
