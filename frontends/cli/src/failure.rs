@@ -143,7 +143,7 @@ impl Failure {
 fn server_exit_code(error: &ServerError) -> u8 {
     match error {
         ServerError::Registry(error) => registry_exit_code(error.kind()),
-        ServerError::NoToken(_) | ServerError::InvalidToken | ServerError::Unauthorized(_) => ExitCode::FORBIDDEN,
+        ServerError::NoToken(_) | ServerError::InvalidToken | ServerError::Unauthorized { .. } => ExitCode::FORBIDDEN,
         ServerError::Refused { .. } => ExitCode::INVALID,
         ServerError::Unreachable { .. }
         | ServerError::Interrupted { .. }

@@ -31,10 +31,12 @@ pub(super) fn read<T: DeserializeOwned>(url: &ServerUrl, status: StatusCode, bod
 }
 
 fn refusal(url: ServerUrl, status: StatusCode, body: &[u8]) -> ServerError {
+    let problem = serde_json::from_slice(body);
     if status == StatusCode::UNAUTHORIZED {
-        return ServerError::Unauthorized(url);
+        let detail = problem.map_or_else(|_| status.to_string(), |Problem { detail, .. }| detail);
+        return ServerError::Unauthorized { url, detail };
     }
-    match serde_json::from_slice(body) {
+    match problem {
         Ok(Problem { kind, detail }) => match RegistryErrorKind::deserialize(kind) {
             Ok(kind) => ServerError::Registry(RegistryError::new(kind, detail)),
             Err(_) => ServerError::Refused { url, status, detail },
@@ -69,7 +71,12 @@ mod tests {
         let html = "<html><title>404</title></html>";
         let without_kind = r#"{"type":"about:blank","status":404,"detail":"there is nothing at /functions"}"#;
         let cases = [
-            (401, html, "set NEBULA_TOKEN to a token of this server"),
+            (401, html, "does not accept the token: 401 Unauthorized; set NEBULA_TOKEN to a token of this server"),
+            (
+                401,
+                r#"{"kind":"unauthorized","detail":"it has expired"}"#,
+                "the token: it has expired; set NEBULA_TOKEN",
+            ),
             (
                 413,
                 r#"{"kind":"too_large","detail":"at most 64 MiB"}"#,

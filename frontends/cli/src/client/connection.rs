@@ -10,7 +10,13 @@ use nebula_runtime::store::use_ring;
 use reqwest::{Body, RequestBuilder, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 
-use super::{answer, call::Call, error::ServerError, progress::Progress, url::ServerUrl};
+use super::{
+    answer,
+    call::Call,
+    error::{ServerError, reason},
+    progress::Progress,
+    url::ServerUrl,
+};
 
 /// The client of a server.
 ///
@@ -31,7 +37,8 @@ impl Client {
     pub(crate) fn new(url: ServerUrl, token: Option<OsString>) -> Result<Self, ServerError> {
         let token = token.filter(|token| !token.is_empty()).ok_or_else(|| ServerError::NoToken(url.clone()))?;
         let token = authorization(&token.to_string_lossy())?;
-        let http = http_client(&url).map_err(|source| ServerError::Client { url: url.clone(), source })?;
+        let http =
+            http_client(&url).map_err(|error| ServerError::Client { url: url.clone(), reason: reason(&error) })?;
         Ok(Self { url, token, http })
     }
 

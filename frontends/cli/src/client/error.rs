@@ -21,10 +21,10 @@ pub(crate) enum ServerError {
     #[error("NEBULA_TOKEN is not a token: set it to what nebula token create printed")]
     InvalidToken,
     #[error(
-        "the server {0} does not accept the token: it is unknown, revoked or expired; set NEBULA_TOKEN to a token of this \
-         server: nebula token create NAME, on its machine, makes one"
+        "the server {url} does not accept the token: {detail}; set NEBULA_TOKEN to a token of this server: nebula token \
+         create NAME, on its machine, makes one"
     )]
-    Unauthorized(ServerUrl),
+    Unauthorized { url: ServerUrl, detail: String },
     /// The request is wrong in terms of HTTP: too large, cut off, or not understood.
     #[error("the server {url} refused the request ({status}): {detail}")]
     Refused { url: ServerUrl, status: StatusCode, detail: String },
@@ -46,20 +46,27 @@ pub(crate) enum ServerError {
     NotAdminApi { url: ServerUrl, status: StatusCode },
     #[error("failed to read the answer of the server {url}: is it of another version of Nebula?")]
     Answer { url: ServerUrl, source: serde_json::Error },
-    #[error("failed to set up the client of the server {url}")]
-    Client { url: ServerUrl, source: reqwest::Error },
+    #[error(
+        "failed to set up the client of the server {url}: {reason}; https:// needs the certificates of the system (the \
+         package ca-certificates), or those of SSL_CERT_FILE"
+    )]
+    Client { url: ServerUrl, reason: String },
 }
 
 impl ServerError {
     /// The failure of an exchange that has no answer.
     pub(super) fn of_exchange(url: &ServerUrl, error: &reqwest::Error) -> Self {
-        let url = url.clone();
+        let (url, reason) = (url.clone(), reason(error));
         if let Some(certificate) = causes(error).find_map(certificate_error) {
             return Self::Untrusted { url, reason: distrust(certificate) };
         }
-        let reason = causes(error).last().unwrap_or(error).to_string();
         if error.is_connect() { Self::Unreachable { url, reason } } else { Self::Interrupted { url, reason } }
     }
+}
+
+/// The innermost cause of an error. What is around it only says that there is one.
+pub(super) fn reason(error: &reqwest::Error) -> String {
+    causes(error).last().unwrap_or(error).to_string()
 }
 
 /// An error and its causes. An [`io::Error`] around another error has the causes of that error, and not the error itself.
