@@ -73,4 +73,6 @@ pub use registry::{Architecture, InvalidArchitecture, Package, PackageError};
 #[cfg(feature = "compiler")]
 pub use runtime::{Change, Publication};
 pub use runtime::{Runtime, RuntimeBuilder};
-pub use store::{AliasMove, IfPointedTo, Removal, Store, StoreAccess, StoreError, StoreHealth, StoreUrl};
+pub use store::{
+    AliasMove, IfPointedTo, Precondition, Removal, Revised, Store, StoreAccess, StoreError, StoreHealth, StoreUrl,
+};

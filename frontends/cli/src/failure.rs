@@ -160,7 +160,7 @@ fn registry_exit_code(kind: RegistryErrorKind) -> u8 {
     match kind {
         RegistryErrorKind::NotFound => ExitCode::NOT_FOUND,
         RegistryErrorKind::Invalid => ExitCode::INVALID,
-        RegistryErrorKind::Conflict => ExitCode::OVERLOADED,
+        RegistryErrorKind::Conflict | RegistryErrorKind::Stale => ExitCode::OVERLOADED,
         RegistryErrorKind::Forbidden => ExitCode::FORBIDDEN,
         RegistryErrorKind::Unavailable => ExitCode::UNAVAILABLE,
         RegistryErrorKind::Internal => ExitCode::INTERNAL,

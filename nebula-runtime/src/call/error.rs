@@ -252,7 +252,9 @@ impl From<RegistryError> for InvokeError {
         let kind = match error.kind() {
             RegistryErrorKind::NotFound => ErrorKind::NotFound,
             RegistryErrorKind::Invalid => ErrorKind::InvalidModule,
-            RegistryErrorKind::Conflict | RegistryErrorKind::Unavailable => ErrorKind::Unavailable,
+            RegistryErrorKind::Conflict | RegistryErrorKind::Stale | RegistryErrorKind::Unavailable => {
+                ErrorKind::Unavailable
+            }
             RegistryErrorKind::Forbidden | RegistryErrorKind::Internal => ErrorKind::Internal,
         };
         let failed = Self::new(kind, error.detail());

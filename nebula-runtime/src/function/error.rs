@@ -27,6 +27,8 @@ pub enum RegistryErrorKind {
     Invalid,
     /// Others changed the function at the same time; trying again may succeed.
     Conflict,
+    /// The function is not what the caller believes it to be, and was to be changed only if it is.
+    Stale,
     /// The caller has no right to do it.
     Forbidden,
     /// The store is out of reach; trying again later may succeed.
@@ -70,6 +72,7 @@ impl RegistryErrorKind {
             Self::NotFound => "not_found",
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
+            Self::Stale => "stale",
             Self::Forbidden => "forbidden",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",

@@ -8,16 +8,17 @@ use super::missing::{no_such_function, no_such_version};
 use crate::{
     function::{AliasTarget, FunctionInfo, FunctionName, FunctionRef, RegistryError},
     guest::Loader,
-    store::{FunctionRecord, Store},
+    store::{FunctionRecord, Revised, Store, Terms},
 };
 
 /// The functions of a store, for all that changes them. It keeps nothing of what it reads: a change that is decided by memory
 /// would undo what another process has written.
+#[derive(Clone)]
 pub(crate) struct Registry {
     pub(super) store: Store,
     pub(super) loader: Arc<Loader>,
     /// Places for instances that are made to see whether a version runs.
-    pub(super) trials: Semaphore,
+    pub(super) trials: Arc<Semaphore>,
 }
 
 /// Instances of trials at once: the engine's pool has room for so many beside the invocations.
@@ -25,7 +26,12 @@ const TRIALS: usize = 1;
 
 impl Registry {
     pub(crate) fn new(store: Store, loader: Arc<Loader>) -> Self {
-        Self { store, loader, trials: Semaphore::new(TRIALS) }
+        Self { store, loader, trials: Arc::new(Semaphore::new(TRIALS)) }
+    }
+
+    /// The same registry, for one change that is made under `terms`.
+    pub(crate) fn under(&self, terms: &Terms) -> Self {
+        Self { store: self.store.under(terms), ..self.clone() }
     }
 
     pub(super) async fn record(&self, name: &FunctionName) -> Result<FunctionRecord, RegistryError> {
@@ -34,11 +40,17 @@ impl Registry {
 
     /// What the store says of the version that `reference` means.
     pub(super) async fn stored(&self, reference: &FunctionRef) -> Result<FunctionInfo, RegistryError> {
+        Ok(self.stored_revised(reference).await?.value)
+    }
+
+    /// What the store says of the version that `reference` means, and the revision of its function.
+    pub(crate) async fn stored_revised(&self, reference: &FunctionRef) -> Result<Revised<FunctionInfo>, RegistryError> {
         let name = reference.name();
-        let record = self.record(name).await?;
+        let read = self.store.revised_record(name).await?.ok_or_else(|| no_such_function(name))?;
+        let Revised { value: record, revision } = read;
         let (number, entry) =
             record.resolve(reference.version(), AliasTarget::heaviest).ok_or_else(|| no_such_version(reference))?;
         let manifest = self.store.manifest(&entry.manifest).await?;
-        Ok(manifest.info(name, number, &record))
+        Ok(Revised { value: manifest.info(name, number, &record), revision })
     }
 }

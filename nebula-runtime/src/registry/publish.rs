@@ -1,5 +1,7 @@
 //! Publishing functions.
 
+use std::num::NonZeroU64;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
@@ -8,8 +10,8 @@ use super::{binary::binary, compose::compose, lookup::Registry};
 use crate::{
     call::InvokeError,
     function::{
-        AliasName, AliasTarget, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, LinkedImport,
-        RegistryError, RegistryErrorKind, some_of,
+        AliasName, AliasTarget, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef,
+        LinkedImport, RegistryError, RegistryErrorKind, VersionRef, some_of,
     },
     guest::Guest,
     store::NewVersion,
@@ -19,7 +21,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Published {
-    /// The version that the name now means.
+    /// The version that is published.
     #[serde(flatten)]
     pub info: FunctionInfo,
     /// Whether anything changed: `false` where exactly this was published already.
@@ -38,26 +40,46 @@ pub(crate) struct NewFunction {
     pub(crate) by: Option<String>,
 }
 
+/// A version to publish whose imports are linked, if it has any.
+struct Composed {
+    new: NewFunction,
+    composition: Option<Composition>,
+}
+
 impl Registry {
     /// Publishes a module as the newest version of its name. A module that cannot be run, or whose configuration does not
     /// fit it, changes nothing.
     pub(crate) async fn publish(&self, new: NewFunction) -> Result<Published, RegistryError> {
-        let NewFunction { name, module, config, alias, by } = new;
-        let (module, composition) = self.compose(&name, binary(module)?, &config).await?;
-        let digest = Digest::of(&module);
-        if let Some(info) =
-            self.published_already(&name, &digest, &config, composition.as_ref(), alias.as_ref()).await?
-        {
-            return Ok(Published { info, changed: false });
+        let composed = self.composed(new).await?;
+        self.publish_composed(composed).await
+    }
+
+    /// As [`Registry::publish`], but nothing is compiled and written if exactly this is published already.
+    pub(crate) async fn publish_unless_there(&self, new: NewFunction) -> Result<Published, RegistryError> {
+        let composed = self.composed(new).await?;
+        match self.published_already(&composed).await? {
+            Some(info) => Ok(Published { info, changed: false }),
+            None => self.publish_composed(composed).await,
         }
-        let wasm = module.clone();
+    }
+
+    async fn composed(&self, new: NewFunction) -> Result<Composed, RegistryError> {
+        let (module, composition) = self.compose(&new.name, binary(new.module)?, &new.config).await?;
+        Ok(Composed { new: NewFunction { module, ..new }, composition })
+    }
+
+    async fn publish_composed(&self, composed: Composed) -> Result<Published, RegistryError> {
+        let Composed { new: NewFunction { name, module, config, alias, by }, composition } = composed;
+        let (digest, wasm) = (Digest::of(&module), module.clone());
         let guest = self.loader.load(digest, async move { Ok::<_, InvokeError>(wasm) }).await?;
         let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
         check_export(&config, &guest, &exports)?;
         check_reuse(&config, &guest)?;
         let version = NewVersion { module, kind, exports, config, composition, published_by: by };
         let published = self.store.publish(&name, version, alias.as_ref()).await?;
-        let info = self.stored(&name.into()).await?;
+        // Another publisher may have made a newer version since.
+        let version = NonZeroU64::new(published.number).map_or(VersionRef::Latest, VersionRef::Number);
+        let info = self.stored(&FunctionRef::from(name).with_version(version)).await?;
         Ok(Published { info, changed: published.changed })
     }
 
@@ -65,17 +87,15 @@ impl Registry {
     /// functions that are all published already is quick.
     async fn published_already(
         &self,
-        name: &FunctionName,
-        digest: &Digest,
-        config: &FunctionConfig,
-        composition: Option<&Composition>,
-        alias: Option<&AliasName>,
+        Composed { new: NewFunction { name, module, config, alias, .. }, composition }: &Composed,
     ) -> Result<Option<FunctionInfo>, RegistryError> {
         match self.stored(&name.clone().into()).await {
             Ok(info) => {
-                let same = info.digest == *digest && info.config == *config && info.composition.as_ref() == composition;
-                let whole =
-                    same && self.points(name, alias, info.version).await? && self.store.module(digest).await.is_ok();
+                let digest = Digest::of(module);
+                let same = info.digest == digest && info.config == *config && info.composition == *composition;
+                let whole = same
+                    && self.points(name, alias.as_ref(), info.version).await?
+                    && self.store.module(&digest).await.is_ok();
                 Ok(whole.then_some(info))
             }
             Err(error) if error.kind() == RegistryErrorKind::Unavailable => Err(error),

@@ -6,9 +6,9 @@ use futures_util::future::BoxFuture;
 
 use super::Runtime;
 use crate::{
-    function::{AliasName, AliasTarget, FunctionName, FunctionRef, RegistryError},
+    function::{AliasName, AliasTarget, FunctionInfo, FunctionName, FunctionRef, RegistryError},
     registry::{AliasInfo, Difference, HistoryEntry, Registry, VersionInfo},
-    store::{AliasMove, IfPointedTo, Removal},
+    store::{AliasMove, IfPointedTo, Precondition, Removal, Revised, Terms},
 };
 
 /// A change of a published function that is about to be made. Awaiting it makes it.
@@ -17,11 +17,12 @@ pub struct Change<'a, T> {
     runtime: &'a Runtime,
     name: FunctionName,
     by: Option<String>,
+    precondition: Option<Precondition>,
     make: Make<'a, T>,
 }
 
 type Make<'a, T> =
-    Box<dyn FnOnce(&'a Registry, FunctionName, Option<String>) -> BoxFuture<'a, Result<T, RegistryError>> + Send + 'a>;
+    Box<dyn FnOnce(Registry, FunctionName, Option<String>) -> BoxFuture<'a, Result<T, RegistryError>> + Send + 'a>;
 
 impl Runtime {
     /// Points an alias to a version, or to several with weights:
@@ -76,6 +77,15 @@ impl Runtime {
         })
     }
 
+    /// What is known of a version, as the store has it now, and the revision of its function.
+    ///
+    /// # Errors
+    /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such version, and what the
+    /// store fails with.
+    pub async fn stored(&self, function: &FunctionRef) -> Result<Revised<FunctionInfo>, RegistryError> {
+        self.registry.stored_revised(function).await
+    }
+
     /// The aliases of a function, in alphabetical order, as the store has them now.
     ///
     /// # Errors
@@ -113,16 +123,35 @@ impl Runtime {
     fn change<'a, T>(
         &'a self,
         name: &FunctionName,
-        make: impl FnOnce(&'a Registry, FunctionName, Option<String>) -> BoxFuture<'a, Result<T, RegistryError>> + Send + 'a,
+        make: impl FnOnce(Registry, FunctionName, Option<String>) -> BoxFuture<'a, Result<T, RegistryError>> + Send + 'a,
     ) -> Change<'a, T> {
-        Change { runtime: self, name: name.clone(), by: None, make: Box::new(make) }
+        Change { runtime: self, name: name.clone(), by: None, precondition: None, make: Box::new(make) }
     }
 }
 
-impl<T> Change<'_, T> {
+impl<'a, T: Send + 'a> Change<'a, T> {
     /// Who makes the change, for the function's history: `ada@laptop`.
     pub fn by(self, name: impl Into<Option<String>>) -> Self {
         Self { by: name.into(), ..self }
+    }
+
+    /// Makes the change only if this holds of the function then. Otherwise it fails with
+    /// [`RegistryErrorKind::Stale`](crate::RegistryErrorKind::Stale), and nothing is changed.
+    pub fn only_if(self, precondition: impl Into<Option<Precondition>>) -> Self {
+        Self { precondition: precondition.into(), ..self }
+    }
+
+    /// Makes the change, and also returns the revision that the function has after it.
+    ///
+    /// # Errors
+    /// As the change itself.
+    pub async fn revised(self) -> Result<Revised<T>, RegistryError> {
+        let Self { runtime, name, by, precondition, make } = self;
+        let terms = Terms::of(precondition);
+        let value = make(runtime.registry.under(&terms), name.clone(), by).await?;
+        // Where this fails, the next call reads the store.
+        drop(runtime.deployments.take_up(&name).await);
+        Ok(Revised { value, revision: terms.revision() })
     }
 }
 
@@ -131,12 +160,6 @@ impl<'a, T: Send + 'a> IntoFuture for Change<'a, T> {
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { runtime, name, by, make } = self;
-        Box::pin(async move {
-            let made = make(&runtime.registry, name.clone(), by).await?;
-            // Where this fails, the next call reads the store.
-            drop(runtime.deployments.take_up(&name).await);
-            Ok(made)
-        })
+        Box::pin(async move { Ok(self.revised().await?.value) })
     }
 }

@@ -128,6 +128,7 @@ fn not_ready(error: StoreError) -> RegistryError {
         | StoreError::NoAlias { .. }
         | StoreError::NotPublished { .. }
         | StoreError::PointedTo { .. }
+        | StoreError::Stale { .. }
         | StoreError::Unwritable { .. }
         | StoreError::Contended { .. } => "the store is out of reach",
     };

@@ -9,6 +9,7 @@ use super::Runtime;
 use crate::{
     function::{AliasName, FunctionConfig, FunctionName, FunctionRef, LimitSettings, RegistryError},
     registry::{Architecture, NewFunction, NewPackage, Published},
+    store::{Precondition, Revised, Terms},
 };
 
 /// A function that is about to be published, by [`Runtime::publish`]. Awaiting it publishes it.
@@ -16,6 +17,7 @@ use crate::{
 pub struct Publication<'a> {
     runtime: &'a Runtime,
     new: NewFunction,
+    precondition: Option<Precondition>,
 }
 
 impl Runtime {
@@ -28,7 +30,7 @@ impl Runtime {
     pub fn publish(&self, name: &FunctionName, module: impl Into<Bytes>) -> Publication<'_> {
         let (name, module) = (name.clone(), module.into());
         let new = NewFunction { name, module, config: FunctionConfig::default(), alias: None, by: None };
-        Publication { runtime: self, new }
+        Publication { runtime: self, new, precondition: None }
     }
 
     /// Makes a package of published functions. `limits` and `ceilings` are those that it is to run under, where they are
@@ -46,6 +48,13 @@ impl Runtime {
         ceilings: LimitSettings,
     ) -> Result<NewPackage, RegistryError> {
         self.registry.package(functions, architecture, limits, ceilings).await
+    }
+
+    async fn take_up_published(&self, name: &FunctionName, published: &Published) {
+        if published.changed {
+            // Where this fails, the next call reads the store.
+            drop(self.deployments.take_up(name).await);
+        }
     }
 }
 
@@ -67,6 +76,24 @@ impl Publication<'_> {
         self.new.by = name.into();
         self
     }
+
+    /// Publishes it only if this holds of the function then. Otherwise it fails with
+    /// [`RegistryErrorKind::Stale`](crate::RegistryErrorKind::Stale), and nothing is changed.
+    pub fn only_if(self, precondition: impl Into<Option<Precondition>>) -> Self {
+        Self { precondition: precondition.into(), ..self }
+    }
+
+    /// Publishes it, and also returns the revision that the function has after that.
+    ///
+    /// # Errors
+    /// As [`Runtime::publish`].
+    pub async fn revised(self) -> Result<Revised<Published>, RegistryError> {
+        let Self { runtime, new, precondition } = self;
+        let (name, terms) = (new.name.clone(), Terms::of(precondition));
+        let value = runtime.registry.under(&terms).publish(new).await?;
+        runtime.take_up_published(&name, &value).await;
+        Ok(Revised { value, revision: terms.revision() })
+    }
 }
 
 impl<'a> IntoFuture for Publication<'a> {
@@ -75,12 +102,12 @@ impl<'a> IntoFuture for Publication<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let name = self.new.name.clone();
-            let published = self.runtime.registry.publish(self.new).await?;
-            if published.changed {
-                // Where this fails, the next call reads the store.
-                drop(self.runtime.deployments.take_up(&name).await);
+            if self.precondition.is_some() {
+                return Ok(self.revised().await?.value);
             }
+            let name = self.new.name.clone();
+            let published = self.runtime.registry.publish_unless_there(self.new).await?;
+            self.runtime.take_up_published(&name, &published).await;
             Ok(published)
         })
     }

@@ -148,6 +148,12 @@ pub enum StoreError {
         /// The aliases that point to it.
         aliases: Vec<AliasName>,
     },
+    /// The function is not as the change requires it.
+    #[error("function {function} was changed meanwhile; look at it again, and then change it")]
+    Stale {
+        /// The function.
+        function: FunctionName,
+    },
     /// Others changed a function's record each time this writer tried to.
     #[error(
         "failed to change function {function} in store {store}: others changed it {attempts} times meanwhile; try again"

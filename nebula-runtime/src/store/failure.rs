@@ -17,6 +17,7 @@ impl From<StoreError> for RegistryError {
             }
             StoreError::Gone { .. } => (RegistryErrorKind::Unavailable, "the store is gone from its place".to_owned()),
             StoreError::Contended { .. } => (RegistryErrorKind::Conflict, error.to_string()),
+            StoreError::Stale { .. } => (RegistryErrorKind::Stale, error.to_string()),
             StoreError::NoVersion { .. } | StoreError::NoAlias { .. } | StoreError::NotPublished { .. } => {
                 (RegistryErrorKind::NotFound, error.to_string())
             }

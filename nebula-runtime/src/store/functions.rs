@@ -12,8 +12,9 @@ use super::{
     error::StoreError,
     layout::{self, FUNCTIONS},
     record::FunctionRecord,
+    terms::{Revised, Terms},
 };
-use crate::function::FunctionName;
+use crate::function::{Digest, FunctionName};
 
 /// How often a change is tried while others change the same record.
 pub(super) const ATTEMPTS: u32 = 32;
@@ -29,9 +30,18 @@ pub(super) async fn names(backend: &Backend) -> Result<Vec<FunctionName>, StoreE
 
 /// The record of one function, if it was ever published.
 pub(super) async fn read(backend: &Backend, name: &FunctionName) -> Result<Option<FunctionRecord>, StoreError> {
+    Ok(read_revised(backend, name).await?.map(|read| read.value))
+}
+
+/// The record of one function and its revision, if it was ever published.
+pub(super) async fn read_revised(
+    backend: &Backend,
+    name: &FunctionName,
+) -> Result<Option<Revised<FunctionRecord>>, StoreError> {
     let path = layout::record(name);
-    let object = backend.get(&path).await?;
-    object.map(|object| document::read(backend, &path, &object.bytes)).transpose()
+    let Some(object) = backend.get(&path).await? else { return Ok(None) };
+    let value = document::read(backend, &path, &object.bytes)?;
+    Ok(Some(Revised { value, revision: Some(Digest::of(&object.bytes)) }))
 }
 
 /// What a reader finds of a record who has read it before.
@@ -90,10 +100,12 @@ pub(super) enum IfDamaged {
 
 /// Changes a function's record in one step: every other reader and writer sees it before or after.
 ///
-/// `change` gets the record as it is, or an empty one. It is called again where another writer was first.
+/// `change` gets the record as it is, or an empty one. It is called again where another writer was first. `terms` are
+/// checked each time, with the record that is then replaced.
 pub(super) async fn change<T, C>(
     backend: &Arc<Backend>,
     name: &FunctionName,
+    terms: &Terms,
     if_damaged: IfDamaged,
     change: C,
 ) -> Result<T, StoreError>
@@ -102,7 +114,7 @@ where
     C: Fn(&mut FunctionRecord) -> Result<Changed<T>, StoreError> + Send + Sync + 'static,
 {
     backend.prove().await?;
-    let writer = Writer { backend: Arc::clone(backend), name: name.clone(), if_damaged, change };
+    let writer = Writer { backend: Arc::clone(backend), name: name.clone(), terms: terms.clone(), if_damaged, change };
     match backend.replacement() {
         Replacement::CompareAndSwap => writer.run().await,
         Replacement::Lock(lock) => lock.hold(writer.run()).await,
@@ -113,6 +125,7 @@ where
 struct Writer<C> {
     backend: Arc<Backend>,
     name: FunctionName,
+    terms: Terms,
     if_damaged: IfDamaged,
     change: C,
 }
@@ -134,13 +147,18 @@ impl<T, C: Fn(&mut FunctionRecord) -> Result<Changed<T>, StoreError>> Writer<C> 
         let path = layout::record(&self.name);
         let found = self.backend.get(&path).await?;
         let (mut record, damage) = self.understand(&path, found.as_ref()).await?;
+        let revision = found.as_ref().map(|found| Digest::of(&found.bytes));
+        self.terms.check(&self.name, revision, &record)?;
         let Changed { result, changed } = (self.change)(&mut record)?;
         if !changed {
+            self.terms.note(revision);
             return Ok(Some(result));
         }
         let bytes = document::write(&self.backend, &path, &record)?;
+        let revision = Digest::of(&bytes);
         match self.backend.replace(&path, bytes, found.map(|found| found.version)).await? {
             Put::Written => {
+                self.terms.note(Some(revision));
                 damage.inspect(|damage| damage.warn(&self.name, record.latest().map_or(0, |(number, _)| number)));
                 Ok(Some(result))
             }

@@ -18,6 +18,7 @@ use super::{
     removal::{IfPointedTo, Removal, Unremovable},
     shared::StoreAccess,
     stamp::{Clock, Stamp},
+    terms::{Revised, Terms},
     url::StoreUrl,
     version::{NewVersion, PublishedVersion},
 };
@@ -38,6 +39,8 @@ use crate::function::{AliasName, AliasTarget, Digest, FunctionName, Timestamp};
 pub struct Store {
     pub(super) backend: Arc<Backend>,
     clock: Clock,
+    /// The terms of each change through this handle.
+    terms: Terms,
 }
 
 impl Store {
@@ -74,7 +77,7 @@ impl Store {
     }
 
     pub(super) fn of(backend: Backend) -> Self {
-        Self { backend: Arc::new(backend), clock: Clock::default() }
+        Self { backend: Arc::new(backend), clock: Clock::default(), terms: Terms::default() }
     }
 
     /// A new store in memory. The clones of this handle share it, and it ends with the last of them.
@@ -116,6 +119,12 @@ impl Store {
         Self { clock: Clock::new(clock), ..self }
     }
 
+    /// The same store, for one change that is made under `terms`.
+    #[cfg(any(test, feature = "compiler"))]
+    pub(crate) fn under(&self, terms: &Terms) -> Self {
+        Self { terms: terms.clone(), ..self.clone() }
+    }
+
     /// Checks that the store exists and that this build understands it: one small read for any number of functions.
     ///
     /// # Errors
@@ -155,7 +164,7 @@ impl Store {
             let published @ Publication { changed, .. } = record.publish(manifest, module, alias.as_ref(), &stamp);
             Ok(Changed { result: published, changed })
         };
-        let published = functions::change(backend, name, IfDamaged::Replace, publish).await?;
+        let published = functions::change(backend, name, &self.terms, IfDamaged::Replace, publish).await?;
         Ok(PublishedVersion { number: published.number, manifest, module, changed: published.changed })
     }
 
@@ -178,7 +187,7 @@ impl Store {
             }
             Ok(Changed::of_alias(record.set_alias(&alias, target.as_ref(), &stamp)))
         };
-        functions::change(&self.backend, name, IfDamaged::Fail, set).await
+        functions::change(&self.backend, name, &self.terms, IfDamaged::Fail, set).await
     }
 
     /// Takes back the last move of an alias, also its removal, and notes who did so. Each further call takes back the move
@@ -197,7 +206,7 @@ impl Store {
             Some(moved) => Ok(Changed::of_alias(moved)),
             None => Err(StoreError::NoAlias { function: function.clone(), alias: alias.clone() }),
         };
-        functions::change(&self.backend, name, IfDamaged::Fail, roll_back).await
+        functions::change(&self.backend, name, &self.terms, IfDamaged::Fail, roll_back).await
     }
 
     /// Removes one version of a function, or all of them, and notes who did so. The numbers are never used again, and the
@@ -224,7 +233,7 @@ impl Store {
                 }
             }
         };
-        functions::change(&self.backend, name, IfDamaged::Fail, remove).await
+        functions::change(&self.backend, name, &self.terms, IfDamaged::Fail, remove).await
     }
 
     /// The record of a function; `None` if it was never published.
@@ -233,6 +242,15 @@ impl Store {
     /// The store is out of reach, or the record cannot be understood.
     pub async fn record(&self, name: &FunctionName) -> Result<Option<FunctionRecord>, StoreError> {
         functions::read(&self.backend, name).await
+    }
+
+    /// The record of a function and its revision; `None` if it was never published.
+    #[cfg(feature = "compiler")]
+    pub(crate) async fn revised_record(
+        &self,
+        name: &FunctionName,
+    ) -> Result<Option<Revised<FunctionRecord>>, StoreError> {
+        functions::read_revised(&self.backend, name).await
     }
 
     /// The record of a function, unless it is still the one with the tag `seen`.

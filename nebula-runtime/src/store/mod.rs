@@ -40,6 +40,7 @@ mod record;
 mod removal;
 mod shared;
 mod stamp;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -50,6 +51,8 @@ pub use object_store;
 #[cfg(feature = "cloud")]
 pub use self::cloud::use_ring;
 pub(crate) use self::functions::{RecordTag, Reread};
+#[cfg(feature = "compiler")]
+pub(crate) use self::terms::Terms;
 pub use self::{
     alias::{Alias, AliasChange, AliasMove},
     error::{BackendError, StoreError},
@@ -60,6 +63,7 @@ pub use self::{
     record::{FunctionRecord, RemovedVersion, VersionEntry},
     removal::{IfPointedTo, Removal},
     shared::StoreAccess,
+    terms::{Precondition, Revised},
     url::{InvalidStoreUrl, StoreUrl},
     version::{NewVersion, PublishedVersion},
 };
