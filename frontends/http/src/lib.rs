@@ -29,6 +29,9 @@
 //!   wait when file descriptors run out, and finishes running requests before it stops.
 //!
 //! A client that disconnects stops its function: a request runs in the task of its connection, and is dropped with it.
+//!
+//! # Features
+//! - `tls`: `Listener::with_tls` makes listeners with TLS, whose certificates may be replaced while they run.
 
 /// The examples of README.md, which are tested with those of this documentation.
 #[cfg(doctest)]
@@ -39,6 +42,7 @@ mod api;
 mod app;
 mod bounded_catalog;
 mod context;
+mod file_backed;
 mod header_text;
 mod index;
 mod metrics;
@@ -58,11 +62,15 @@ mod upload;
 pub use api::{Api, BODY_STALL, refusal, router};
 pub use app::App;
 pub use context::{ClientAddress, InvocationContext};
+pub use file_backed::FileBacked;
 pub use metrics::{Metrics, VersionCalls};
 pub use proxies::{InvalidNetwork, Network, TrustedProxies};
 pub use routes::{InvalidRoute, Route, Routes};
 pub use server::{
-    BindError, InvalidListenAddress, ListenAddress, ServerConfig, Stopped, bind, raise_descriptor_limit, serve,
+    BindError, InvalidListenAddress, ListenAddress, Listener, ServerConfig, Stopped, bind, raise_descriptor_limit,
+    serve,
 };
+#[cfg(feature = "tls")]
+pub use server::{Tls, TlsError};
 pub use shutdown::{Shutdown, may_take_hangup};
 pub use site::Site;

@@ -6,7 +6,10 @@ mod config;
 mod connection;
 mod descriptors;
 mod listen;
+mod listener;
 mod socket;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 mod wire;
 
 use std::{io, sync::Arc, time::Duration};
@@ -19,10 +22,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsError};
 pub use self::{
     config::ServerConfig,
     descriptors::raise_descriptor_limit,
     listen::{BindError, InvalidListenAddress, ListenAddress, bind},
+    listener::Listener,
 };
 use crate::{app::App, shutdown::Shutdown};
 
@@ -44,10 +50,15 @@ pub enum Stopped {
 /// - A client can end nothing but its own connection. If a new connection cannot be accepted, for example for lack of
 ///   file descriptors, it waits.
 /// - Dropping the future closes all connections.
-pub async fn serve(listener: TcpListener, app: impl Into<App>, config: ServerConfig, shutdown: Shutdown) -> Stopped {
+pub async fn serve(
+    listener: impl Into<Listener>,
+    app: impl Into<App>,
+    config: ServerConfig,
+    shutdown: Shutdown,
+) -> Stopped {
     let grace = config.grace;
     let mut connections = JoinSet::new();
-    accept_all(listener, &mut connections, app.into(), config, &shutdown).await;
+    accept_all(listener.into(), &mut connections, app.into(), config, &shutdown).await;
     let finished = timeout(grace, async { while connections.join_next().await.is_some() {} });
     select! {
         _ = finished => {}
@@ -66,7 +77,7 @@ pub async fn serve(listener: TcpListener, app: impl Into<App>, config: ServerCon
 
 /// Accepts connections until the server drains, and then closes the listener.
 async fn accept_all(
-    listener: TcpListener,
+    Listener { socket, tls }: Listener,
     connections: &mut JoinSet<()>,
     app: App,
     config: ServerConfig,
@@ -81,9 +92,9 @@ async fn accept_all(
             biased;
             () = shutdown.draining() => return,
             Some(_) = connections.join_next() => continue,
-            Some(accepted) = accept(&listener, &places) => accepted,
+            Some(accepted) = accept(&socket, &places) => accepted,
         };
-        let served = connection::serve(stream, Arc::clone(&app), Arc::clone(&config), shutdown.clone());
+        let served = connection::serve(stream, tls.clone(), Arc::clone(&app), Arc::clone(&config), shutdown.clone());
         connections.spawn(async move {
             let _place = place;
             served.await;
@@ -93,10 +104,10 @@ async fn accept_all(
 
 /// Waits for a place and for the next connection. It returns `None` only if the semaphore is closed, which never
 /// happens.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {
-        match listener.accept().await {
+        match socket.accept().await {
             Ok((stream, _)) => return Some((stream, place)),
             Err(error) => recover(&error).await,
         }
