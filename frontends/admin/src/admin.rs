@@ -1,0 +1,67 @@
+//! The admin API as a whole.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::Router;
+use nebula_http::{BODY_STALL, FileBacked};
+use nebula_runtime::{ByteSize, Runtime};
+
+use crate::{
+    api::{self, State},
+    tokens::TokenFile,
+    upload::UploadLimits,
+};
+
+/// The API that changes functions over HTTP.
+///
+/// | route | right | answer |
+/// |---|---|---|
+/// | `GET /functions?after=NAME&limit=100` | `read` | the functions, in pages |
+/// | `GET /functions/{name}`, `GET /functions/{name}/versions/{version}` | `read` | one version, and the `ETag` of the function |
+/// | `PUT /functions/{name}?alias=prod` | `publish`, and `alias` for an alias | publishes the body |
+/// | `DELETE /functions/{name}`, `DELETE /functions/{name}/versions/{number}`, `?force=true` | `remove`, and `alias` to force | removes versions |
+/// | `GET /functions/{name}/aliases` | `read` | the aliases |
+/// | `PUT`, `DELETE /functions/{name}/aliases/{alias}` | `alias` | moves or removes an alias |
+/// | `POST /functions/{name}/rollback` | `alias` | takes the last move of an alias back |
+/// | `GET /functions/{name}/history` | `read` | all changes |
+/// | `GET /functions/{name}/diff?from=VERSION&to=VERSION` | `read` | how two versions differ |
+/// | `GET /openapi.json`, `GET /healthz` | no token | the description of the API; `ok` |
+///
+/// - Every request but the last two needs `Authorization: Bearer TOKEN`. A token that is revoked, or that has expired,
+///   lets nobody in from the next request on. While the token file cannot be used, nobody is let in.
+/// - A change is made only if `If-Match` or `If-None-Match: *` hold, where the request has them.
+/// - A configuration that grants folders of this machine is refused.
+/// - A change that has begun goes on when its client leaves.
+pub struct Admin {
+    runtime: Arc<Runtime>,
+    tokens: TokenFile,
+    uploads: UploadLimits,
+}
+
+impl Admin {
+    /// The largest upload, unless another one is set: 256 MiB.
+    pub const MAX_UPLOAD: ByteSize = ByteSize::mib(256);
+
+    /// An API for the functions of `runtime`, and for the tokens in a file, which need not exist yet.
+    pub fn new(runtime: Arc<Runtime>, tokens: TokenFile) -> Self {
+        /// How long an upload may take.
+        const TIME: Duration = Duration::from_mins(10);
+
+        let uploads = UploadLimits { size: Self::MAX_UPLOAD, stall: BODY_STALL, time: TIME };
+        Self { runtime, tokens, uploads }
+    }
+
+    /// The same API with another size of the largest upload.
+    #[must_use]
+    pub fn with_max_upload(self, size: ByteSize) -> Self {
+        Self { uploads: self.uploads.of_size(size), ..self }
+    }
+
+    /// The router, for a listener of its own.
+    pub fn router(self) -> Router {
+        let Self { runtime, tokens, uploads } = self;
+        let read = || Ok::<_, Infallible>(api::read_tokens(&tokens));
+        let Ok(known) = FileBacked::new(vec![tokens.path().to_owned()], read);
+        api::router(State::new(runtime, tokens, known, uploads))
+    }
+}

@@ -1,0 +1,82 @@
+//! A change of a function, from the check of its caller to the answer.
+
+use std::future::Future;
+
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
+use http::{StatusCode, header::ETAG};
+use nebula_runtime::{AliasMove, AliasTarget, Digest, RegistryError, Revised};
+use serde::Serialize;
+
+use crate::{
+    audit::{Attempt, Line},
+    precondition::tag,
+    problem::{Kind, Problem},
+};
+
+/// Makes a change, and notes in the audit what became of it. `prepare` checks the request first. The change itself goes
+/// on if the client leaves: otherwise nobody would know whether it was made.
+pub(super) async fn make<P, C, T>(
+    line: Line,
+    prepare: impl Future<Output = Result<P, Problem>>,
+    change: impl FnOnce(P) -> C,
+) -> Result<Revised<T>, Problem>
+where
+    C: Future<Output = Result<Revised<T>, RegistryError>> + Send + 'static,
+    T: Outcome + Send + 'static,
+{
+    let mut attempt = Attempt::begin(line);
+    let prepared = match prepare.await {
+        Ok(prepared) => prepared,
+        Err(problem) => {
+            attempt.end(Err(&problem));
+            return Err(problem);
+        }
+    };
+    let change = change(prepared);
+    let task = tokio::spawn(async move {
+        let made = change.await.map_err(Problem::from);
+        match &made {
+            Ok(Revised { value, .. }) => {
+                value.version().into_iter().for_each(|version| attempt.made(version));
+                attempt.end(Ok(&value.outcome()));
+            }
+            Err(problem) => attempt.end(Err(problem)),
+        }
+        made
+    });
+    let stopped = |error: tokio::task::JoinError| {
+        tracing::error!(%error, "a change was not made to its end");
+        Problem::new(Kind::Internal, "the server failed to make the change")
+    };
+    task.await.map_err(stopped)?
+}
+
+/// What a change did, in the words of the audit.
+pub(super) trait Outcome {
+    /// What became of the function.
+    fn outcome(&self) -> String;
+
+    /// The version that the change has made, if it has.
+    fn version(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Outcome for AliasMove {
+    fn outcome(&self) -> String {
+        let target = |target: &Option<AliasTarget>| target.as_ref().map_or("none".to_owned(), ToString::to_string);
+        format!("{}: {} -> {}", self.alias, target(&self.from), target(&self.to))
+    }
+}
+
+/// The answer with what a request asked for, and the tag of the function.
+pub(super) fn answer(status: StatusCode, value: &impl Serialize, revision: Option<Digest>) -> Response {
+    let mut response = (status, Json(value)).into_response();
+    if let Some(tag) = revision.and_then(tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}

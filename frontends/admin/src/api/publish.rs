@@ -1,0 +1,102 @@
+//! Publishes a version.
+
+use std::sync::Arc;
+
+use axum::{Extension, body::Body, extract::State as FromState, response::Response};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use nebula_runtime::{AliasName, FunctionConfig, Precondition, Published};
+use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    change::{Outcome, answer, make},
+    parameters::{self, Asked, Named},
+    state::State,
+};
+use crate::{
+    audit::Line,
+    caller::Caller,
+    content_digest, precondition,
+    problem::{Kind, Problem},
+    tokens::Right,
+    upload::{Uploaded, parts},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Options {
+    alias: Option<String>,
+}
+
+/// A version that may be published.
+struct Checked {
+    module: Bytes,
+    config: FunctionConfig,
+    precondition: Option<Precondition>,
+    alias: Option<AliasName>,
+    /// The upload is in memory until it is published.
+    _place: OwnedSemaphorePermit,
+}
+
+pub(super) async fn publish(
+    FromState(state): FromState<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    named: Named,
+    Asked(options): Asked<Options>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let alias = options.alias.as_deref().map(parameters::alias).transpose()?;
+    let (name, by) = (named.function, caller.name());
+    let line = Line { alias: alias.clone(), ..caller.line("publish", Some(&name)) };
+    let prepare = async {
+        caller.may(Right::Publish, Some(&name))?;
+        alias.iter().try_for_each(|_| caller.may(Right::Alias, Some(&name)))?;
+        let precondition = precondition::of(&headers)?;
+        let (body, place) = state.upload(&headers, body).await?;
+        content_digest::check(&headers, &body)?;
+        let Uploaded { module, config } = parts(&headers, body).await?;
+        check_grants(&caller, &config)?;
+        Ok(Checked { module, config, precondition, alias, _place: place })
+    };
+    let (runtime, function) = (Arc::clone(&state.runtime), name.clone());
+    let published = make(line, prepare, |checked: Checked| async move {
+        let Checked { module, config, precondition, alias, _place } = checked;
+        let publication = runtime.publish(&function, module).config(config).alias(alias).by(by);
+        publication.only_if(precondition).revised().await
+    });
+    let published = published.await?;
+    let status = if published.value.changed { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(answer(status, &published.value, published.revision))
+}
+
+/// Refuses a configuration that takes what its sender has no right to.
+fn check_grants(caller: &Caller, config: &FunctionConfig) -> Result<(), Problem> {
+    if let Some(dir) = config.dirs.first() {
+        let detail = format!(
+            "dirs: the folder {} is not granted: folders of the server are granted on its machine only, by who runs it",
+            dir.host.display()
+        );
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    // The code of an imported function becomes a part of this one.
+    for function in config.imports.values() {
+        caller.may(Right::Read, Some(function.name())).map_err(|problem| {
+            let detail = format!("imports: function {} is not linked: {}", function.name(), problem.detail());
+            Problem::new(Kind::Forbidden, detail)
+        })?;
+    }
+    Ok(())
+}
+
+impl Outcome for Published {
+    fn outcome(&self) -> String {
+        let unchanged = if self.changed { "" } else { "unchanged: " };
+        format!("{unchanged}version {} ({})", self.info.version, self.info.digest)
+    }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.info.version)
+    }
+}

@@ -1,0 +1,194 @@
+//! The schemas of what is sent and answered: the JSON that `nebula` prints with `--json`.
+
+use serde_json::{Map, Value, json};
+
+use super::object::object;
+use crate::problem::Kind;
+
+/// All schemas.
+pub(super) fn schemas() -> Map<String, Value> {
+    let name = json!({"type": "string", "pattern": "^[a-z][a-z0-9-]{0,62}$"});
+    object([
+        ("FunctionName", name.clone()),
+        ("AliasName", name),
+        ("Digest", json!({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})),
+        ("Configuration", configuration()),
+        ("Function", function(&[], &[])),
+        ("Published", function(&["changed"], &[("changed", json!({"type": "boolean"}))])),
+        (
+            "Unreadable",
+            record(&["name", "error"], [("name", named("FunctionName")), ("error", json!({"type": "object"}))]),
+        ),
+        ("Target", target()),
+        (
+            "Alias",
+            record(
+                &["alias", "target"],
+                [("alias", named("AliasName")), ("target", named("Target")), ("at", moment()), ("by", text())],
+            ),
+        ),
+        (
+            "Move",
+            record(
+                &["alias", "from", "to"],
+                [("alias", named("AliasName")), ("from", or_null("Target")), ("to", or_null("Target"))],
+            ),
+        ),
+        (
+            "Removal",
+            record(
+                &["versions", "aliases", "latest"],
+                [
+                    ("versions", list(&number())),
+                    ("aliases", list(&named("Move"))),
+                    ("latest", json!({"type": ["integer", "null"]})),
+                ],
+            ),
+        ),
+        ("Change", change()),
+        ("Difference", difference()),
+        ("Problem", problem()),
+    ])
+}
+
+fn record<const N: usize>(required: &[&str], properties: [(&'static str, Value); N]) -> Value {
+    json!({"type": "object", "required": required, "properties": object(properties)})
+}
+
+fn named(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+fn or_null(schema: &str) -> Value {
+    json!({"anyOf": [named(schema), {"type": "null"}]})
+}
+
+fn list(items: &Value) -> Value {
+    json!({"type": "array", "items": items})
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn number() -> Value {
+    json!({"type": "integer", "minimum": 1})
+}
+
+fn moment() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+/// What is known of a version, and these members besides.
+fn function(required: &[&str], more: &[(&'static str, Value)]) -> Value {
+    let export = record(
+        &["name", "params", "results"],
+        [("name", text()), ("params", list(&text())), ("results", list(&text())), ("typed", json!({"type": "object"}))],
+    );
+    let known = ["name", "version", "aliases", "digest", "size", "kind", "exports", "config"];
+    let members = [
+        ("name", named("FunctionName")),
+        ("version", number()),
+        ("aliases", list(&named("AliasName"))),
+        ("targets", json!({"type": "object", "additionalProperties": named("Target")})),
+        ("digest", named("Digest")),
+        ("size", json!({"type": "integer", "minimum": 0})),
+        ("kind", json!({"type": "string", "enum": ["core", "command", "http", "typed"]})),
+        ("exports", list(&export)),
+        ("config", named("Configuration")),
+        ("composition", json!({"type": "object"})),
+    ];
+    let required: Vec<_> = known.iter().chain(required).collect();
+    json!({"type": "object", "required": required, "properties": object(members.into_iter().chain(more.iter().cloned()))})
+}
+
+/// The keys of `[functions.NAME]` in `nebula.toml`, but for the file and its build. `limits` has a table of its own here.
+fn configuration() -> Value {
+    json!({
+        "type": "object",
+        "description": "How the function is run. Folders (`dirs`) are refused: who runs the server grants them.",
+        "properties": {
+            "export": text(),
+            "limits": {"type": "object"},
+            "args": list(&text()),
+            "env": {"type": "object", "additionalProperties": text()},
+            "dirs": {"type": "array"},
+            "allow_hosts": list(&text()),
+            "imports": {"type": "object", "additionalProperties": text()},
+            "reuse": {"type": "object"},
+            "content_type": text(),
+            "batch": text(),
+        },
+    })
+}
+
+fn target() -> Value {
+    let weight = json!({"type": "integer", "minimum": 1});
+    json!({
+        "type": "object",
+        "description": "The versions by their numbers, each with its weight, and the header whose value decides.",
+        "required": ["weights"],
+        "properties": {
+            "weights": {"type": "object", "minProperties": 1, "additionalProperties": weight},
+            "sticky": text(),
+        },
+        "additionalProperties": false,
+        "examples": [{"weights": {"3": 95, "4": 5}, "sticky": "x-user"}],
+    })
+}
+
+fn change() -> Value {
+    record(
+        &["change"],
+        [
+            ("at", moment()),
+            ("by", text()),
+            ("change", json!({"type": "string", "enum": ["published", "alias", "removed"]})),
+            ("version", number()),
+            ("alias", named("AliasName")),
+            ("from", named("Target")),
+            ("to", named("Target")),
+        ],
+    )
+}
+
+fn difference() -> Value {
+    let version = record(
+        &["name", "version", "digest", "size", "kind"],
+        [
+            ("name", named("FunctionName")),
+            ("version", number()),
+            ("digest", named("Digest")),
+            ("size", json!({"type": "integer", "minimum": 0})),
+            ("kind", text()),
+        ],
+    );
+    let parts = record(&["added", "removed"], [("added", list(&text())), ("removed", list(&text()))]);
+    let setting = record(&["key"], [("key", text()), ("from", json!({})), ("to", json!({}))]);
+    record(
+        &["from", "to", "grants", "config", "exports"],
+        [
+            ("from", version.clone()),
+            ("to", version),
+            ("grants", parts.clone()),
+            ("config", list(&setting)),
+            ("exports", parts),
+        ],
+    )
+}
+
+fn problem() -> Value {
+    let kinds = Kind::ALL.map(Kind::as_str);
+    json!({
+        "type": "object",
+        "description": "Why a request failed (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "kind"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": text(),
+            "status": {"type": "integer"},
+            "detail": text(),
+            "kind": {"type": "string", "enum": kinds},
+        },
+    })
+}
