@@ -5,7 +5,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::{
     command::{
         alias::Alias, completions::Completions, diff::Diff, history::History, inspect::Inspect, list::List, man::Man,
-        new::New, package::Package, publish::Publish, rm::Rm, rollback::Rollback, run::Run, serve::Serve,
+        new::New, package::Package, publish::Publish, rm::Rm, rollback::Rollback, run::Run, serve::Serve, token::Token,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -63,6 +63,7 @@ pub(crate) enum Command {
     Diff(Diff),
     Rm(Rm),
     Package(Package),
+    Token(Token),
     Completions(Completions),
     // For people who package Nebula, so it is not in the list of commands.
     #[command(hide = true)]
@@ -86,6 +87,7 @@ impl Command {
             Self::Diff(diff) => diff.execute(global).await,
             Self::Rm(rm) => rm.execute(global).await,
             Self::Package(package) => package.execute(global).await,
+            Self::Token(token) => token.execute(),
             Self::Completions(completions) => completions.execute(Cli::command()),
             Self::Man(man) => man.execute(Cli::command()),
         }

@@ -2,7 +2,8 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use nebula_http::BindError;
+use nebula_admin::TokenFileError;
+use nebula_http::{BindError, TlsError};
 use nebula_local::{ExitCode, LocalError, exit_code};
 use nebula_runtime::{
     ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, RegistryError, RegistryErrorKind, StoreError,
@@ -71,6 +72,11 @@ pub(crate) enum Failure {
     Local(#[from] LocalError),
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The certificate of a listener cannot be used.
+    #[error("the admin API has no certificate")]
+    Tls(#[source] TlsError),
+    #[error(transparent)]
+    Tokens(#[from] TokenFileError),
     #[error(transparent)]
     Name(#[from] InvalidFunctionRef),
     #[error("failed to find the address that the server listens on")]
@@ -113,7 +119,8 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Name(_) => ExitCode::USAGE,
-            Self::Homeless | Self::Config(_) | Self::Folder(_) => ExitCode::CONFIG,
+            Self::Homeless | Self::Config(_) | Self::Folder(_) | Self::Tls(_) => ExitCode::CONFIG,
+            Self::Tokens(error) => token_exit_code(error),
             Self::NoStore(_) => ExitCode::NOT_FOUND,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
             Self::Read { .. } | Self::Write { .. } | Self::Absolute { .. } | Self::Standard(_) => ExitCode::IO,
@@ -153,6 +160,17 @@ fn server_exit_code(error: &ServerError) -> u8 {
         | ServerError::NotAdminApi { .. }
         | ServerError::Answer { .. }
         | ServerError::Client { .. } => ExitCode::CONFIG,
+    }
+}
+
+fn token_exit_code(error: &TokenFileError) -> u8 {
+    match error {
+        TokenFileError::Unknown(_) => ExitCode::NOT_FOUND,
+        TokenFileError::Taken(_) | TokenFileError::NoRight => ExitCode::USAGE,
+        TokenFileError::File { .. } => ExitCode::IO,
+        TokenFileError::Random(_) => ExitCode::INTERNAL,
+        // The file is damaged or not safe.
+        _ => ExitCode::CONFIG,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The `nebula` command: runs WebAssembly functions behind an HTTP server and in a shell pipe.
 
+mod admin;
 mod bootstrap;
 mod build;
 mod cli;

@@ -13,6 +13,7 @@ use clap::{
     parser::ValueSource,
 };
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
+use nebula_admin::TokenFile;
 use nebula_runtime::{FunctionRef, Runtime, Store, StoreAccess, StoreError, StoreUrl, store::InvalidStoreUrl};
 
 use crate::{
@@ -52,6 +53,25 @@ struct WrittenOptions {
     /// The folder for compiled code [default: the user's cache folder]
     #[arg(long, global = true, value_name = "FOLDER", env = "NEBULA_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,
+}
+
+/// Where the tokens of the admin API are, as the command line or the environment says.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TokenOptions {
+    /// The file of the admin API's tokens [default: tokens.json in the user's data folder]
+    #[arg(long, value_name = "FILE", env = "NEBULA_TOKENS", hide_env_values = true)]
+    tokens: Option<PathBuf>,
+}
+
+impl TokenOptions {
+    /// The file, beside the store of the same user. No store holds it.
+    pub(crate) fn file(&self) -> Result<TokenFile, Failure> {
+        let default = || {
+            let folders = choose_native_strategy().map_err(|_| Failure::Homeless)?;
+            Ok(folders.data_dir().join("nebula/tokens.json"))
+        };
+        self.tokens.clone().map_or_else(default, Ok).map(TokenFile::at)
+    }
 }
 
 impl PlaceOptions {

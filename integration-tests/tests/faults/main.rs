@@ -5,6 +5,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
+mod admin;
 mod alias;
 mod concurrency;
 mod descriptors;

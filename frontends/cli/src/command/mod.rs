@@ -14,3 +14,4 @@ pub(crate) mod rm;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod token;

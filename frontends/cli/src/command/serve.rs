@@ -11,12 +11,13 @@ use nebula_runtime::{FunctionName, Limits, Report, Runtime, Store, StoreUrl};
 use tokio::net::TcpListener;
 
 use crate::{
+    admin::AdminServer,
     config::Config,
     failure::Failure,
     first_process::EndsAtSignals,
     global::Global,
     log::LogFormat,
-    places::PlaceOptions,
+    places::{PlaceOptions, TokenOptions},
     print,
     publish::publish_all,
     report_log::Reports,
@@ -34,6 +35,8 @@ Examples:
                                                and again when they change
   nebula serve --watch --poll=2s               look for changes every two seconds,
                                                if the system does not report them
+  nebula serve --admin 127.0.0.1:8081          also publish over HTTP, with tokens
+                                               of nebula token create
   nebula serve --listen :80 --reports all --log-format json
                                                on all addresses of this machine
   curl localhost:8080/api/treats/10            call a function
@@ -62,6 +65,12 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "INTERVAL", requires = "watch")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     poll: Option<Timeout>,
+    /// Also serve the admin API, with which the holders of tokens publish functions and move aliases: an
+    /// address as for --listen. If other machines reach it, it needs tls in [admin] of the configuration
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<ListenAddress>,
+    #[command(flatten)]
+    tokens: TokenOptions,
     /// Which reports of calls are logged
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     reports: Reports,
@@ -76,6 +85,7 @@ impl Serve {
         let path = self.config_path()?;
         let config = path.as_deref().map(Config::read).transpose()?.unwrap_or_default();
         let listener = bind(self.listen.clone()).await?;
+        let admin = self.bind_admin(&config).await?;
         let (store, url) = global.places.open_or_make_store().await?;
         let metrics = Metrics::new();
         let runtime = Arc::new(runtime(store.clone(), &global.places, &config, metrics.clone(), self.reports)?);
@@ -92,14 +102,19 @@ impl Serve {
         let shutdown = Shutdown::new();
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
         drop(ends);
-        announce(&listener, &store, &url, global.log.format()).await?;
+        announce(&listener, admin.as_ref(), &store, &url, global.log.format()).await?;
+        let administered = administer(admin, Arc::clone(&runtime), shutdown.clone());
         let site = site(runtime, &config, metrics, shutdown.clone()).with_routes(routes);
-        let stopped = nebula_http::serve(listener, site, ServerConfig::default(), shutdown).await;
+        let served = nebula_http::serve(listener, site, ServerConfig::default(), shutdown);
+        let stopped: [Stopped; 2] = tokio::join!(served, administered).into();
         signals.abort();
-        if let Stopped::Cut(connections) = stopped {
-            tracing::warn!(connections, "stopped before all requests were answered");
-        }
+        stopped.iter().for_each(warn_if_cut);
         Ok(ExitCode::OK)
+    }
+
+    async fn bind_admin(&self, config: &Config) -> Result<Option<AdminServer>, Failure> {
+        let Some(address) = &self.admin else { return Ok(None) };
+        AdminServer::bind(address.clone(), self.tokens.file()?, &config.admin).await.map(Some)
     }
 
     fn watched(
@@ -125,6 +140,20 @@ impl Serve {
             ))),
             path => Ok(path),
         }
+    }
+}
+
+/// Serves the admin API until `shutdown` asks to stop, if there is one.
+async fn administer(admin: Option<AdminServer>, runtime: Arc<Runtime>, shutdown: Shutdown) -> Stopped {
+    match admin {
+        Some(admin) => admin.serve(runtime, shutdown).await,
+        None => Stopped::Drained,
+    }
+}
+
+fn warn_if_cut(stopped: &Stopped) {
+    if let Stopped::Cut(connections) = stopped {
+        tracing::warn!(connections, "stopped before all requests were answered");
     }
 }
 
@@ -159,13 +188,20 @@ fn site(runtime: Arc<Runtime>, config: &Config, metrics: Metrics, shutdown: Shut
 }
 
 /// Prints what is served and where. The server accepts connections by then.
-async fn announce(listener: &TcpListener, store: &Store, url: &StoreUrl, format: LogFormat) -> Result<(), Failure> {
+async fn announce(
+    listener: &TcpListener,
+    admin: Option<&AdminServer>,
+    store: &Store,
+    url: &StoreUrl,
+    format: LogFormat,
+) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::Listener)?;
     let names = store.names().await?;
     let mut lines = vec![functions(&names, url)];
     if !address.ip().is_loopback() {
         lines.push("whoever reaches the address can call every function".to_owned());
     }
+    lines.extend(admin.into_iter().flat_map(AdminServer::lines));
     lines.push(format!("listening on http://{address}"));
     for line in lines {
         match format {

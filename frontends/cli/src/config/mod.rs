@@ -16,7 +16,7 @@ use std::{
 };
 
 use nebula_http::{Network, Route};
-use nebula_runtime::{DirGrant, FunctionConfig, FunctionName, LimitSettings};
+use nebula_runtime::{ByteSize, DirGrant, FunctionConfig, FunctionName, LimitSettings};
 
 use crate::{build::Build, values::FilePattern};
 
@@ -38,8 +38,28 @@ pub(crate) struct Config {
     pub(crate) concurrency: Option<u32>,
     /// The proxies whose `X-Forwarded-` headers the server trusts.
     pub(crate) trusted_proxies: Vec<Network>,
+    /// The settings of the admin API.
+    pub(crate) admin: AdminSettings,
     /// The settings of `serve --watch`.
     pub(crate) watch: WatchSettings,
+}
+
+/// The settings of the admin API.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AdminSettings {
+    /// The files of its certificate.
+    pub(crate) tls: Option<TlsFiles>,
+    /// The largest upload.
+    pub(crate) max_upload: Option<ByteSize>,
+}
+
+/// The files of a certificate, as seen from the working directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    /// The certificate.
+    pub(crate) cert: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
 }
 
 /// The settings of `serve --watch`.
@@ -99,8 +119,16 @@ impl Config {
             ceilings: file.ceilings.settings(),
             concurrency: file.server.concurrency.map(|count| count.0),
             trusted_proxies: file.server.trusted_proxies.into_iter().map(|network| network.0).collect(),
+            admin: AdminSettings::of(base, file.admin),
             watch: WatchSettings { ignore: patterns(file.watch.ignore), poll: file.watch.poll.map(|poll| poll.0) },
         })
+    }
+}
+
+impl AdminSettings {
+    fn of(base: &Path, written: schema::Admin) -> Self {
+        let tls = written.tls.map(|tls| TlsFiles { cert: base.join(tls.cert), key: base.join(tls.key) });
+        Self { tls, max_upload: written.max_upload.map(|size| size.0) }
     }
 }
 

@@ -72,13 +72,17 @@ memory = "1GiB"
 concurrency = 512
 trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
 
+[admin]                               # of nebula serve --admin
+tls = { cert = "cert.pem", key = "key.pem" }
+max_upload = "64MiB"
+
 [watch]
 ignore = ["/notes/", "!*.log"]
 poll = "2s"
 "#;
 
 /// Each table of the file: its heading, its type, and the key of the whole file that it is, if it is one.
-const TABLES: [(&str, &str, Option<&str>); 8] = [
+const TABLES: [(&str, &str, Option<&str>); 10] = [
     ("[functions.NAME]", "Function", None),
     ("dirs", "Dir", None),
     ("reuse", "WrittenReuse", None),
@@ -86,6 +90,8 @@ const TABLES: [(&str, &str, Option<&str>); 8] = [
     ("[limits]", "Limits", Some("limits")),
     ("[ceilings]", "Limits", Some("ceilings")),
     ("[server]", "Server", Some("server")),
+    ("[admin]", "Admin", Some("admin")),
+    ("tls", "Tls", None),
     ("[watch]", "Watch", Some("watch")),
 ];
 
@@ -177,6 +183,7 @@ fn value(property: &Value) -> String {
         (Some(expected), ..) => expected,
         (None, Some("Batch"), _) => "`\"item\"`".to_owned(),
         (None, Some("WrittenReuse"), _) => "a table: [`reuse`](#reuse)".to_owned(),
+        (None, Some("Tls"), _) => "a table: [`tls`](#tls)".to_owned(),
         (None, None, Some("integer")) => Count::EXPECTED.to_owned(),
         (None, None, Some("boolean")) => "`true` or `false`".to_owned(),
         (None, None, Some("array")) => match property["items"]["$ref"].as_str() {
@@ -199,6 +206,7 @@ fn default(table: &str, key: &str) -> Option<String> {
     let reuse = nebula_runtime::Reuse::default();
     match (table, key) {
         ("[server]", "concurrency") => Some(crate::command::serve::CONCURRENCY.to_string()),
+        ("[admin]", "max_upload") => Some(size(nebula_admin::Admin::MAX_UPLOAD)),
         (_, "memory") => Some(size(limits.memory)),
         (_, "timeout") => Some(duration(limits.timeout)),
         ("[ceilings]", "concurrency") => None,

@@ -25,6 +25,8 @@ pub(super) struct File {
     pub(super) ceilings: Limits,
     /// Settings of the server.
     pub(super) server: Server,
+    /// The admin API of `nebula serve --admin`.
+    pub(super) admin: Admin,
     /// How `nebula serve --watch` watches files.
     pub(super) watch: Watch,
 }
@@ -187,6 +189,28 @@ pub(super) struct Server {
     /// `10.0.0.0/8`.
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) trusted_proxies: Vec<Network>,
+}
+
+/// The admin API of `nebula serve --admin`.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Admin {
+    /// The certificate of the admin API. An address that other machines reach needs one.
+    pub(super) tls: Option<Tls>,
+    /// The largest upload: a module with its configuration.
+    pub(super) max_upload: Option<Size>,
+}
+
+/// A certificate and its private key. The files are read again when they change.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    /// The file of the certificate, and of those between it and the root, in PEM.
+    pub(super) cert: PathBuf,
+    /// The file of the private key, in PEM.
+    pub(super) key: PathBuf,
 }
 
 /// One of `trusted_proxies`.

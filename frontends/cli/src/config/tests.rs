@@ -50,6 +50,10 @@ function = "treats@prod"
 source = "/srv/add.wat"
 build = "make add"
 
+[admin]
+tls = { cert = "tls/cert.pem", key = "/run/key.pem" }
+max_upload = "64MiB"
+
 [watch]
 ignore = ["/notes/", "!*.log"]
 poll = "2s"
@@ -108,6 +112,10 @@ fn every_key_of_the_file_reaches_the_configuration() {
         ceilings,
         concurrency: Some(64),
         trusted_proxies: ["127.0.0.1", "10.0.0.0/8"].map(|network| network.parse().unwrap()).into(),
+        admin: AdminSettings {
+            tls: Some(TlsFiles { cert: folder.path().join("tls/cert.pem"), key: "/run/key.pem".into() }),
+            max_upload: Some(ByteSize::mib(64)),
+        },
         watch: WatchSettings {
             ignore: vec!["/notes/".to_owned(), "!*.log".to_owned()],
             poll: Some(Duration::from_secs(2)),
@@ -152,6 +160,8 @@ const WRONG_KEYS: &[(&str, &str)] = &[
         "[functions.treats]\nsource = \"a\"\ndirs = [{ host = \".\", gest = \"/\" }]\n",
         ":3: unknown key \"gest\"; did you mean \"guest\"?",
     ),
+    ("[admin]\ntls = { cert = \"a\" }\n", ":2: admin.tls: missing key `key`"),
+    ("[admin]\ntsl = {}\n", ":2: unknown key \"tsl\"; did you mean \"tls\"?"),
     ("[watch]\nignored = [\"*.log\"]\n", ":2: unknown key \"ignored\"; did you mean \"ignore\"?"),
 ];
 

@@ -175,10 +175,12 @@ impl Watch {
 
     fn warn_of_changes(&self, before: &Config) {
         let config = &self.watched.config;
-        let server =
-            |config: &Config| (config.limits, config.ceilings, config.concurrency, config.trusted_proxies.clone());
+        let server = |config: &Config| {
+            let Config { limits, ceilings, concurrency, trusted_proxies, admin, .. } = config.clone();
+            (limits, ceilings, concurrency, trusted_proxies, admin)
+        };
         if server(config) != server(before) {
-            tracing::warn!("[limits], [ceilings] and [server] take effect when the server is started again");
+            tracing::warn!("[limits], [ceilings], [server] and [admin] take effect when the server is started again");
         }
         let is_left = |name: &FunctionName| config.functions.iter().any(|function| function.name == *name);
         for FunctionSource { name, .. } in before.functions.iter().filter(|function| !is_left(&function.name)) {

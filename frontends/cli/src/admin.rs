@@ -1,0 +1,77 @@
+//! The admin API of `nebula serve`.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use nebula_admin::{Admin, TokenFile};
+use nebula_http::{ListenAddress, Listener, ServerConfig, Shutdown, Stopped, Tls, bind};
+use nebula_runtime::{ByteSize, Runtime};
+use tokio::net::TcpListener;
+
+use crate::{
+    config::{AdminSettings, TlsFiles},
+    failure::Failure,
+};
+
+/// The admin API, which listens and does not serve yet.
+pub(crate) struct AdminServer {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Option<Tls>,
+    tokens: TokenFile,
+    max_upload: ByteSize,
+}
+
+/// Connections of the admin API at once. The rest is for callers of functions.
+const CONNECTIONS: usize = 64;
+
+impl AdminServer {
+    /// Listens on `address`.
+    ///
+    /// # Errors
+    /// If that is not possible, if the certificate cannot be used, or if other machines reach the address and there is
+    /// no certificate.
+    pub(crate) async fn bind(
+        address: ListenAddress,
+        tokens: TokenFile,
+        settings: &AdminSettings,
+    ) -> Result<Self, Failure> {
+        let written = address.to_string();
+        let socket = bind(address).await?;
+        let address = socket.local_addr().map_err(Failure::Listener)?;
+        let open = |files: TlsFiles| Tls::open(files.cert, files.key).map_err(Failure::Tls);
+        let tls = settings.tls.clone().map(open).transpose()?;
+        if tls.is_none() && !address.ip().is_loopback() {
+            return Err(Failure::Usage(format!(
+                "--admin {written} can be reached from other machines, and tokens would be sent there unencrypted: set \
+                 tls = {{ cert = \"…\", key = \"…\" }} in [admin] of nebula.toml, or listen on 127.0.0.1 behind a proxy \
+                 that has a certificate"
+            )));
+        }
+        let max_upload = settings.max_upload.unwrap_or(Admin::MAX_UPLOAD);
+        Ok(Self { socket, address, tls, tokens, max_upload })
+    }
+
+    /// Where the API is, and how a first token is made.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let mut lines = vec![format!("the admin API is at {scheme}://{}", self.address)];
+        if self.tokens.tokens().is_ok_and(|tokens| tokens.is_empty()) {
+            lines.push(
+                "it lets nobody in yet: nebula token create NAME --rights read,publish,alias makes a token".to_owned(),
+            );
+        }
+        lines
+    }
+
+    /// Serves until `shutdown` asks to stop.
+    pub(crate) async fn serve(self, runtime: Arc<Runtime>, shutdown: Shutdown) -> Stopped {
+        let Self { socket, tls, tokens, max_upload, .. } = self;
+        let listener = match tls {
+            Some(tls) => Listener::with_tls(socket, tls),
+            None => socket.into(),
+        };
+        let config = ServerConfig { max_connections: Some(CONNECTIONS), ..ServerConfig::default() };
+        let router = Admin::new(runtime, tokens).with_max_upload(max_upload).router();
+        nebula_http::serve(listener, router, config, shutdown).await
+    }
+}

@@ -1,0 +1,9 @@
+//! The admin API of a real server: who may do what, and what becomes of bad requests.
+
+mod changes;
+mod rights;
+mod server;
+mod tls;
+mod uploads;
+
+use self::server::{Admin, scale};
