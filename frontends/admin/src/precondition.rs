@@ -59,6 +59,7 @@ mod tests {
     use super::*;
 
     type Field<'a> = (HeaderName, &'a str);
+    type Expected<'a> = Result<Option<Precondition>, &'a str>;
 
     #[test]
     fn headers_become_conditions() {
@@ -66,7 +67,7 @@ mod tests {
         let (first, second) = (tag(one).unwrap(), tag(two).unwrap());
         let both = format!("{}, W/{}, \"x\"", first.to_str().unwrap(), second.to_str().unwrap());
         let revisions = |revisions: &[Digest]| Ok(Some(Precondition::Revision(revisions.to_vec())));
-        let cases: [(&[Field], Result<Option<Precondition>, &str>); 10] = [
+        let cases: [(&[Field], Expected); 10] = [
             (&[], Ok(None)),
             (&[(IF_MATCH, "*")], Ok(Some(Precondition::Published))),
             (&[(IF_NONE_MATCH, "*")], Ok(Some(Precondition::Unpublished))),

@@ -161,7 +161,7 @@ const WRONG_KEYS: &[(&str, &str)] = &[
         ":3: unknown key \"gest\"; did you mean \"guest\"?",
     ),
     ("[admin]\ntls = { cert = \"a\" }\n", ":2: admin.tls: missing key `key`"),
-    ("[admin]\ntsl = {}\n", ":2: unknown key \"tsl\"; did you mean \"tls\"?"),
+    ("[admin]\ntsl = {}\n", ":2: unknown key \"tsl\"; expected one of tls, max_upload"),
     ("[watch]\nignored = [\"*.log\"]\n", ":2: unknown key \"ignored\"; did you mean \"ignore\"?"),
 ];
 
