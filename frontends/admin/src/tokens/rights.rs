@@ -146,10 +146,10 @@ mod tests {
             assert_eq!(right.as_str().parse(), Ok(right));
             assert_eq!(serde_json::to_value(right).unwrap(), right.as_str());
         }
-        let error = "pubish".parse::<Right>().unwrap_err().to_string();
+        let error = "publishes".parse::<Right>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "unknown right \"pubish\", did you mean publish?: expected read, publish, alias, remove or data"
+            "unknown right \"publishes\", did you mean publish?: expected read, publish, alias, remove or data"
         );
     }
 }
