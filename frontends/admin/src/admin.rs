@@ -18,6 +18,7 @@ use crate::{
 /// |---|---|---|
 /// | `GET /functions?after=NAME&limit=100` | `read` | the functions, in pages |
 /// | `GET /functions/{name}`, `GET /functions/{name}/versions/{version}` | `read` | one version, and the `ETag` of the function |
+/// | `GET /functions/{name}/versions` | `read` | all versions |
 /// | `PUT /functions/{name}?alias=prod` | `publish`, and `alias` for an alias | publishes the body |
 /// | `DELETE /functions/{name}`, `DELETE /functions/{name}/versions/{number}`, `?force=true` | `remove`, and `alias` to force | removes versions |
 /// | `GET /functions/{name}/aliases` | `read` | the aliases |

@@ -169,8 +169,9 @@ fn token_exit_code(error: &TokenFileError) -> u8 {
         TokenFileError::Taken(_) | TokenFileError::NoRight => ExitCode::USAGE,
         TokenFileError::File { .. } => ExitCode::IO,
         TokenFileError::Random(_) => ExitCode::INTERNAL,
-        // The file is damaged or not safe.
-        _ => ExitCode::CONFIG,
+        TokenFileError::Writable { .. } | TokenFileError::Owner { .. } | TokenFileError::Malformed { .. } => {
+            ExitCode::CONFIG
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn router(state: State) -> Router {
     let with_token = Router::new()
         .route("/functions", get(list::list))
         .route("/functions/{function}", function)
+        .route("/functions/{function}/versions", get(releases::versions))
         .route("/functions/{function}/versions/{version}", version)
         .route("/functions/{function}/aliases", get(aliases::list))
         .route("/functions/{function}/aliases/{alias}", put(aliases::set).delete(aliases::remove))

@@ -1,9 +1,9 @@
-//! Shows what happened to a function, and how its versions differ.
+//! Shows the versions of a function, what happened to it, and how two versions differ.
 
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State as FromState};
-use nebula_runtime::{Difference, HistoryEntry};
+use nebula_runtime::{Difference, HistoryEntry, VersionInfo};
 use serde::Deserialize;
 
 use super::{
@@ -11,6 +11,15 @@ use super::{
     state::State,
 };
 use crate::{caller::Caller, problem::Problem};
+
+pub(super) async fn versions(
+    FromState(state): FromState<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    named: Named,
+) -> Result<Json<Vec<VersionInfo>>, Problem> {
+    caller.may_read(Some(&named.function))?;
+    Ok(Json(state.runtime.versions(&named.function).await?))
+}
 
 pub(super) async fn history(
     FromState(state): FromState<Arc<State>>,

@@ -9,6 +9,7 @@ pub(super) fn paths() -> Map<String, Value> {
     object([
         ("/functions", json!({"get": list()})),
         ("/functions/{function}", with_function(json!({"get": show(), "put": publish(), "delete": remove()}))),
+        ("/functions/{function}/versions", with_function(json!({"get": versions()}))),
         ("/functions/{function}/versions/{version}", {
             let mut item = with_function(json!({"get": show_version(), "delete": remove_version()}));
             push(&mut item, "version");
@@ -146,6 +147,10 @@ fn show_version() -> Value {
     let mut operation = operation("showVersion", "A version of a function", &schema("Function"));
     tag(&mut operation);
     operation
+}
+
+fn versions() -> Value {
+    operation("versions", "All versions of a function, the newest first", &list_of("Version"))
 }
 
 fn publish() -> Value {

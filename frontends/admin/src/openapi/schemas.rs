@@ -45,6 +45,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 ],
             ),
         ),
+        ("Version", version()),
         ("Change", change()),
         ("Difference", difference()),
         ("Problem", problem()),
@@ -135,6 +136,19 @@ fn target() -> Value {
         "additionalProperties": false,
         "examples": [{"weights": {"3": 95, "4": 5}, "sticky": "x-user"}],
     })
+}
+
+fn version() -> Value {
+    record(
+        &["version", "digest", "aliases"],
+        [
+            ("version", number()),
+            ("digest", named("Digest")),
+            ("aliases", list(&named("AliasName"))),
+            ("published_at", moment()),
+            ("published_by", text()),
+        ],
+    )
 }
 
 fn change() -> Value {

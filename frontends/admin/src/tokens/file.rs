@@ -45,7 +45,6 @@ const FORMAT: u64 = 1;
 
 /// Why a token file cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum TokenFileError {
     /// The file cannot be read or written.
     #[error("failed to {action} the token file {}", path.display())]

@@ -31,6 +31,7 @@ fn a_release_is_published_moved_rolled_back_and_removed() {
     assert_eq!(admin.call("scale@prod"), (200, "10".to_owned()));
     assert_eq!(admin.json(&token, "GET /functions/scale/versions/prod")["version"], 1);
     assert_eq!(admin.json(&token, "GET /functions/scale/aliases")[0]["by"], "ci");
+    assert_eq!(admin.json(&token, "GET /functions/scale/versions")[1]["published_by"], "ci");
     assert_eq!(admin.json(&token, "GET /functions/scale/diff?from=1&to=2")["to"]["version"], 2);
     let kept = admin.send(&token, "DELETE /functions/scale/versions/1", &[], "");
     assert_eq!(kept.failure(), (422, "invalid".to_owned()));

@@ -8,9 +8,10 @@ use crate::support::eventually;
 const RIGHTS: [&str; 5] = ["read", "publish", "alias", "remove", "data"];
 
 /// Requests, each with its body and the rights that it needs.
-const REQUESTS: [(&str, &str, &[&str]); 14] = [
+const REQUESTS: [(&str, &str, &[&str]); 15] = [
     ("GET /functions", "", &["read"]),
     ("GET /functions/scale", "", &["read"]),
+    ("GET /functions/scale/versions", "", &["read"]),
     ("GET /functions/scale/versions/1", "", &["read"]),
     ("GET /functions/scale/aliases", "", &["read"]),
     ("GET /functions/scale/history", "", &["read"]),
