@@ -18,7 +18,7 @@
 //!
 //! A **function** is a plain Wasm file under a name. A **frontend** turns what it hears (a request, a line, a Lambda event)
 //! into an [`Invocation`] and the [`Response`] back; it knows only an `Arc<dyn Invoker>`. A **layer** is an invoker around
-//! another: [`Admission`], [`Observed`]. The [`Runtime`] is the innermost one: it finds the version that a [`FunctionRef`]
+//! another: [`Admission`], [`MemoryAdmission`], [`Observed`]. The [`Runtime`] is the innermost one: it finds the version that a [`FunctionRef`]
 //! means in its [`Store`], loads its code once, and gives each invocation a fresh instance under its [`Limits`]. Every
 //! invocation yields a [`Report`], and every failure is of one [`ErrorKind`].
 //!
@@ -48,22 +48,22 @@ pub mod test_kit;
 pub use bytesize::ByteSize;
 pub use call::{
     AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
-    Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, Start, TraceContext, append_json_value,
-    invoker_fn, is_text, with_causes,
+    Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, Start, TraceContext,
+    append_json_value, invoker_fn, is_text, with_causes,
 };
 pub use engine::EngineError;
 pub use function::{
-    AliasName, AliasTarget, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig, FunctionInfo,
-    FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget, InvalidDigest, InvalidFunctionRef,
-    InvalidHost, InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction, RegistryError,
-    RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export,
-    nearest, schema, shortened, without_byte_order_mark,
+    AliasName, AliasTarget, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig,
+    FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget, InvalidDigest,
+    InvalidFunctionRef, InvalidHost, InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction,
+    RegistryError, RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef,
+    default_export, nearest, schema, shortened, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr,
     process::{stderr, tokio_start},
 };
-pub use layers::{Admission, Observed, Observer};
+pub use layers::{Admission, MemoryAdmission, Observed, Observer};
 #[cfg(feature = "compiler")]
 pub use registry::{
     AliasInfo, Difference, HistoryChange, HistoryEntry, NewPackage, PackagedFunction, Parts, Published, Setting,

@@ -25,6 +25,8 @@ pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Gate {
     places: Arc<Places>,
     overload: Overload,
+    /// The limit that a refusal names.
+    limit: &'static str,
 }
 
 struct Places {
@@ -32,8 +34,11 @@ struct Places {
     overdue: OverdueGuests,
 }
 
-/// A place of a gate, until it is dropped.
-pub(crate) struct Place(Arc<Places>);
+/// A place of a gate, or several that one invocation needs, until it is dropped.
+pub(crate) struct Place {
+    places: Arc<Places>,
+    count: u32,
+}
 
 /// Until this is dropped, callers who wait for a place may end the guest that holds one.
 pub(crate) struct Registration {
@@ -43,10 +48,20 @@ pub(crate) struct Registration {
 }
 
 impl Gate {
+    /// A place for each invocation that may run at once.
     pub(crate) fn new(places: u32, overload: Overload) -> Self {
+        Self::with_limit(places, overload, "concurrency limit")
+    }
+
+    /// A place for each unit of the server's memory.
+    pub(crate) fn of_memory(units: u32) -> Self {
+        Self::with_limit(units, Overload::Server, "memory limit")
+    }
+
+    fn with_limit(places: u32, overload: Overload, limit: &'static str) -> Self {
         let places = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         let places = Places { free: Semaphore::new(places), overdue: OverdueGuests::default() };
-        Self { places: Arc::new(places), overload }
+        Self { places: Arc::new(places), overload, limit }
     }
 
     /// A place, at once or within [`QUEUE_TIMEOUT`].
@@ -65,8 +80,13 @@ impl Gate {
 
     /// A place, if one is free.
     pub(crate) fn try_enter(&self) -> Option<Place> {
-        self.places.free.try_acquire().ok()?.forget();
-        Some(Place(Arc::clone(&self.places)))
+        self.try_enter_many(1)
+    }
+
+    /// `count` places, if they are free.
+    pub(crate) fn try_enter_many(&self, count: u32) -> Option<Place> {
+        self.places.free.try_acquire_many(count).ok()?.forget();
+        Some(Place { places: Arc::clone(&self.places), count })
     }
 
     /// A place within [`QUEUE_TIMEOUT`]. Meanwhile this ends guests that are past their time.
@@ -76,16 +96,27 @@ impl Gate {
         deadline: Option<Instant>,
         report: &ReportHandle,
     ) -> Result<Place, InvokeError> {
+        self.wait_many(1, function, deadline, report).await
+    }
+
+    /// `count` places within [`QUEUE_TIMEOUT`].
+    pub(crate) async fn wait_many(
+        &self,
+        count: u32,
+        function: &FunctionRef,
+        deadline: Option<Instant>,
+        report: &ReportHandle,
+    ) -> Result<Place, InvokeError> {
         let arrived = Instant::now();
         let patience = arrived + QUEUE_TIMEOUT;
         let until = deadline.map_or(patience, |deadline| deadline.min(patience));
-        let place = timeout_at(until, self.queue()).await;
+        let place = timeout_at(until, self.queue(count)).await;
         report.update(|report| report.queued += arrived.elapsed());
         place.map_err(|_| self.refusal(function))
     }
 
-    async fn queue(&self) -> Place {
-        let acquiring = self.places.free.acquire();
+    async fn queue(&self, count: u32) -> Place {
+        let acquiring = self.places.free.acquire_many(count);
         tokio::pin!(acquiring);
         loop {
             select! {
@@ -93,7 +124,7 @@ impl Gate {
                 biased;
                 Ok(permit) = &mut acquiring => {
                     permit.forget();
-                    return Place(Arc::clone(&self.places));
+                    return Place { places: Arc::clone(&self.places), count };
                 }
                 () = self.places.overdue.end_one() => {}
             }
@@ -101,9 +132,10 @@ impl Gate {
     }
 
     fn refusal(&self, function: &FunctionRef) -> InvokeError {
+        let limit = self.limit;
         let detail = match self.overload {
-            Overload::Function => format!("function {} is at its concurrency limit; try again later", function.name()),
-            Overload::Server => "the server is at its concurrency limit; try again later".to_owned(),
+            Overload::Function => format!("function {} is at its {limit}; try again later", function.name()),
+            Overload::Server => format!("the server is at its {limit}; try again later"),
         };
         InvokeError::overloaded(self.overload, RETRY_AFTER, detail)
     }
@@ -112,14 +144,14 @@ impl Gate {
 impl Place {
     /// Lets callers who queue for a place end `guest`, which holds this one, from `due` on.
     pub(crate) fn register(&self, due: Instant, guest: &Arc<dyn Evictable>) -> Registration {
-        self.0.overdue.insert(due, guest);
-        Registration { places: Arc::clone(&self.0), due, guest: Arc::clone(guest) }
+        self.places.overdue.insert(due, guest);
+        Registration { places: Arc::clone(&self.places), due, guest: Arc::clone(guest) }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.free.add_permits(1);
+        self.places.free.add_permits(usize::try_from(self.count).unwrap_or(usize::MAX));
     }
 }
 

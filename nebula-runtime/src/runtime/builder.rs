@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytesize::ByteSize;
+
 use super::{
     Runtime,
     code::Code,
@@ -17,7 +19,7 @@ use crate::{
     function::{LimitSettings, Limits},
     guest::Loader,
     host::GuestStderr,
-    layers::Observer,
+    layers::{Observer, most_for_one},
     registry::Package,
     store::Store,
 };
@@ -29,6 +31,8 @@ pub struct RuntimeBuilder {
     store: Store,
     defaults: Limits,
     ceilings: LimitSettings,
+    /// A ceiling for the memory of each function, besides the one of `ceilings`.
+    max_memory: Option<ByteSize>,
     code: Arc<dyn CodeSource>,
     stderr: GuestStderr,
     concurrency: u32,
@@ -64,6 +68,7 @@ impl RuntimeBuilder {
             code,
             defaults: Limits::default(),
             ceilings: LimitSettings::default(),
+            max_memory: None,
             stderr: GuestStderr::default(),
             concurrency: 256,
             loaded: 2_000,
@@ -135,6 +140,16 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Adds the layer [`MemoryAdmission`](crate::MemoryAdmission): the guests behind it have at most `total` memory
+    /// together. `total` is also a ceiling for the memory of each function.
+    #[must_use]
+    pub fn guest_memory(mut self, total: ByteSize) -> Self {
+        self.layers.push(Layer::Memory(total));
+        let most = most_for_one(total);
+        self.max_memory = Some(self.max_memory.map_or(most, |memory| memory.min(most)));
+        self
+    }
+
     /// Adds an observer. It sees each invocation begin, before its function is resolved, and end.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
@@ -147,7 +162,8 @@ impl RuntimeBuilder {
     /// # Errors
     /// The engine cannot be set up. A cache folder that cannot be used is only logged.
     pub fn build(self) -> Result<Runtime, EngineError> {
-        let ceilings = Limits::CEILINGS.with(&self.ceilings);
+        let mut ceilings = Limits::CEILINGS.with(&self.ceilings);
+        ceilings.memory = self.max_memory.map_or(ceilings.memory, |memory| memory.min(ceilings.memory));
         let engines = Arc::new(Engines::new(self.concurrency, ceilings.memory));
         if self.engine_at_once {
             engines.engine(Flavour::Plain)?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytesize::ByteSize;
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -10,12 +11,14 @@ use super::{
 };
 use crate::{
     call::{Invocation, InvokeError, Invoker, Response},
-    layers::{Admission, Observed, Observer},
+    layers::{Admission, MemoryAdmission, Observed, Observer},
 };
 
 /// A step between resolving and running.
 pub(super) enum Layer {
     Admission(u32),
+    /// Admission by memory, which all guests together have at most.
+    Memory(ByteSize),
     /// An embedder's own.
     Custom(Box<Wrap>),
 }
@@ -40,6 +43,7 @@ impl Layer {
     fn around(self, inner: Arc<dyn Invoker>) -> Arc<dyn Invoker> {
         match self {
             Self::Admission(concurrency) => Arc::new(Admission::new(inner, concurrency)),
+            Self::Memory(total) => Arc::new(MemoryAdmission::new(inner, total)),
             Self::Custom(layer) => layer(Arc::new(BehindCustomLayer(inner))),
         }
     }

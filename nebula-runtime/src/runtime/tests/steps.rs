@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 
+use bytesize::ByteSize;
 use futures_util::future::join_all;
+use tokio::time::sleep;
 
 use super::*;
 use crate::{
@@ -91,6 +93,39 @@ async fn a_function_that_is_not_found_or_not_let_in_has_its_report_too() {
         "end of f, version Some(1): Some(\"overloaded\")",
     ];
     assert_eq!(log.take(), expected);
+}
+
+/// A layer that holds each invocation for a second.
+struct Slow(Arc<dyn Invoker>);
+
+#[async_trait]
+impl Invoker for Slow {
+    async fn invoke(&self, invocation: Invocation) -> Result<Response, InvokeError> {
+        sleep(Duration::from_secs(1)).await;
+        self.0.invoke(invocation).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn guests_that_would_have_more_memory_than_all_may_have_wait_and_are_refused() {
+    let memory = ByteSize::mib(64);
+    let runtime = Runtime::builder(Store::memory()).concurrency(8).guest_memory(ByteSize::mib(150));
+    let runtime = runtime.layer(|inner| Arc::new(Slow(inner))).build().unwrap();
+    let mut config = FunctionConfig::default();
+    config.limits.memory = Some(memory);
+    runtime.publish(&name("half"), answer(7)).config(config.clone()).await.unwrap();
+    config.limits.memory = Some(memory * 4_u64);
+    runtime.publish(&name("all"), answer(8)).config(config).await.unwrap();
+    let refused = || Err(ErrorKind::Overloaded);
+    let halves = join_all([(); 3].map(|()| call(&runtime, "half"))).await;
+    assert_eq!(halves, [Ok("7".into()), Ok("7".into()), refused()]);
+    // More memory than all may have together is a limit, and not a reason to refuse the function for ever.
+    assert_eq!(join_all([call(&runtime, "all"), call(&runtime, "half")]).await, [Ok("8".into()), refused()]);
+    let later = async {
+        sleep(Duration::from_millis(600)).await;
+        call(&runtime, "all").await
+    };
+    assert_eq!(tokio::join!(call(&runtime, "half"), later), (Ok("7".into()), Ok("8".into())));
 }
 
 #[tokio::test(start_paused = true)]
