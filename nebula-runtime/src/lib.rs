@@ -48,7 +48,7 @@ pub mod test_kit;
 pub use bytesize::ByteSize;
 pub use call::{
     AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
-    Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, Start, TraceContext,
+    Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, Start, StderrLines, TraceContext,
     append_json_value, invoker_fn, is_text, with_causes,
 };
 pub use engine::EngineError;

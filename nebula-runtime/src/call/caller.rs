@@ -6,6 +6,7 @@ use super::{
     id::InvocationId,
     invocation::{Invocation, TraceContext},
     report::ReportHandle,
+    stderr_lines::StderrLines,
 };
 
 /// The invocation that an instance serves, as the host and its services know it.
@@ -16,6 +17,8 @@ pub(crate) struct Caller {
     /// When the caller stops waiting for the answer.
     pub(crate) deadline: Option<Instant>,
     pub(crate) report: ReportHandle,
+    /// Where the guest's stderr goes as well as to the log.
+    pub(crate) stderr: Option<StderrLines>,
 }
 
 impl Caller {
@@ -25,6 +28,7 @@ impl Caller {
             trace: invocation.trace.clone(),
             deadline: invocation.deadline,
             report: invocation.report.clone(),
+            stderr: invocation.stderr.clone(),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     id::InvocationId,
     report::ReportHandle,
     resolved::{Deployed, Resolved},
+    stderr_lines::StderrLines,
 };
 use crate::function::FunctionRef;
 
@@ -34,6 +35,8 @@ pub struct Invocation {
     pub after_response: AfterResponse,
     /// Facts about the invocation so far. Each layer adds to them.
     pub report: ReportHandle,
+    /// Where the guest's stderr goes as well as to the log, line by line.
+    pub stderr: Option<StderrLines>,
     /// Values that are kept until the guest has ended.
     pub guards: Guards,
     pub(crate) deployed: Option<Arc<dyn Deployed>>,
@@ -82,6 +85,7 @@ impl Invocation {
             buffering: Buffering::On,
             after_response: AfterResponse::Wait,
             report,
+            stderr: None,
             guards: Guards::default(),
             deployed: None,
             ready_since: None,

@@ -14,6 +14,7 @@ mod overdue;
 mod report;
 mod resolved;
 mod response;
+mod stderr_lines;
 mod value;
 
 pub use self::{
@@ -29,6 +30,7 @@ pub use self::{
     report::{Outcome, Report, ReportHandle, Start},
     resolved::Resolved,
     response::Response,
+    stderr_lines::StderrLines,
     value::{append_json_value, is_text},
 };
 pub(crate) use self::{

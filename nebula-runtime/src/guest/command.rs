@@ -128,7 +128,7 @@ impl Command {
         let stdout = Stdout::new(limits.max_response.as_u64());
         let mut wasi = deployment.services.wasi()?;
         wasi.envs(&variables).arg(invocation.function.name().as_str()).args(&config.args);
-        let stderr = Stderr::new(&invocation.id, stderr);
+        let stderr = Stderr::new(&caller, stderr);
         wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(stderr.clone());
         let guest = self.run(wasi, &deployment, caller, began);
         let guest = supervise(guest, began, time_limit, invocation.report.clone()).with_reader(stderr.waits());

@@ -61,7 +61,7 @@ impl IdleInstances {
     /// Takes a waiting instance, to serve `caller`.
     pub(super) fn take(&self, now: Instant, caller: &Caller) -> Option<Instance> {
         let (mut instance, _) = self.pool.take(now)?;
-        instance.stderr.pass_to(&caller.id);
+        instance.stderr.pass_to(caller);
         instance.store.data_mut().wasi.pass_to(caller);
         self.engine.resume(&mut instance.store, caller.clone());
         Some(instance)

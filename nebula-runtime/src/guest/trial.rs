@@ -32,7 +32,7 @@ impl Guest {
             Source::Pure(pre) => module(engine, pre, (), memory, caller).await,
             Source::Module(pre) => module(engine, pre, services.wasi()?.build_p1(), memory, caller).await,
             Source::Component(pre) => {
-                let stderr = Stderr::new(&caller.id, GuestStderr::default());
+                let stderr = Stderr::new(&caller, GuestStderr::default());
                 let system = System::without_input(services, &stderr, &caller)?;
                 let mut store = engine.store(system, memory, caller);
                 let made = pre.instantiate_async(&mut store).await;

@@ -82,8 +82,8 @@ impl Core {
             return Box::pin(ready(answer));
         }
         let Call { invocation, deployment, began, stderr, guards, .. } = call;
-        let Invocation { function: reference, event, id, trace, deadline, report, .. } = invocation;
-        let caller = Caller { id, trace, deadline, report: report.clone() };
+        let Invocation { function: reference, event, id, trace, deadline, report, stderr: lines, .. } = invocation;
+        let caller = Caller { id, trace, deadline, report: report.clone(), stderr: lines };
         let time_limit = deployment.time_limit(&caller);
         Box::pin(async move {
             let _guards = guards;
@@ -108,7 +108,7 @@ impl Core {
                         supervise(pin!(run.pure(pre, caller)), began, time_limit, report.clone()).await?;
                     }
                     Instance::Wasi(pre) => {
-                        let stderr = Stderr::new(&caller.id, stderr);
+                        let stderr = Stderr::new(&caller, stderr);
                         let mut wasi = deployment.services.wasi()?;
                         host::give_output(&mut wasi, &stderr);
                         let guest = Box::pin(run.yielding(pre, wasi.build_p1(), caller));

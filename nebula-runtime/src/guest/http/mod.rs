@@ -91,7 +91,7 @@ impl Http {
             let mut instance = match idle.as_ref().and_then(|idle| idle.take(began, &caller)) {
                 Some(instance) => instance,
                 None => {
-                    let stderr = Stderr::new(&caller.id, stderr);
+                    let stderr = Stderr::new(&caller, stderr);
                     let system = System::without_input(&deployment.services, &stderr, &caller)?;
                     Instance::new(self.engine.store(system, limits.memory, caller), stderr)
                 }

@@ -89,7 +89,7 @@ impl Typed {
         let report = invocation.report;
         let (params, bytes_in) = params(signature, invocation.event, limits.max_request.as_u64()).await?;
         report.update(|report| report.bytes_in = bytes_in);
-        let stderr = Stderr::new(&invocation.id, stderr);
+        let stderr = Stderr::new(&caller, stderr);
         let system = System::without_input(&deployment.services, &stderr, &caller)?;
         let mut store = self.engine.store(system, limits.memory, caller);
         store.set_hostcall_fuel(memory_for(limits.max_response.as_u64()));

@@ -17,7 +17,12 @@ use wasmtime_wasi::{
 };
 
 use super::stdout::WINDOW;
-use crate::{call::InvocationId, engine::WaitFlag, host::process::stderr, sync::lock};
+use crate::{
+    call::{Caller, InvocationId, StderrLines},
+    engine::WaitFlag,
+    host::process::stderr,
+    sync::lock,
+};
 
 /// How many bytes of a guest's stderr are logged for one invocation.
 const MAX_LOGGED: usize = 64 << 10;
@@ -53,12 +58,13 @@ struct Logging {
     line: BytesMut,
     /// How many more bytes are logged for this invocation.
     left: usize,
+    copy: Option<StderrLines>,
 }
 
 impl Stderr {
-    pub(crate) fn new(id: &InvocationId, target: GuestStderr) -> Self {
+    pub(crate) fn new(caller: &Caller, target: GuestStderr) -> Self {
         let waits = (target == GuestStderr::Inherit).then(WaitFlag::default);
-        Self { target, logging: Arc::new(Mutex::new(Logging::new(id))), has_permit: false, waits }
+        Self { target, logging: Arc::new(Mutex::new(Logging::new(caller))), has_permit: false, waits }
     }
 
     /// A flag that says whether the guest waits for the reader of its stderr.
@@ -72,8 +78,8 @@ impl Stderr {
     }
 
     /// Begins to log for another invocation.
-    pub(crate) fn pass_to(&self, id: &InvocationId) {
-        *lock(&self.logging) = Logging::new(id);
+    pub(crate) fn pass_to(&self, caller: &Caller) {
+        *lock(&self.logging) = Logging::new(caller);
     }
 
     fn poll_permit(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -96,8 +102,9 @@ impl Stderr {
 }
 
 impl Logging {
-    fn new(id: &InvocationId) -> Self {
-        Self { id: id.clone(), line: BytesMut::new(), left: MAX_LOGGED }
+    fn new(caller: &Caller) -> Self {
+        let Caller { id, stderr, .. } = caller;
+        Self { id: id.clone(), line: BytesMut::new(), left: MAX_LOGGED, copy: stderr.clone() }
     }
 
     fn log(&mut self, bytes: &[u8]) {
@@ -131,6 +138,9 @@ impl Logging {
     fn emit(&self, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
         tracing::info!(target: "nebula::guest", invocation_id = %self.id, "{line}");
+        if let Some(copy) = &self.copy {
+            copy.push(&line);
+        }
     }
 }
 
