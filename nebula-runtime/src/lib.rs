@@ -53,7 +53,7 @@ pub use call::{
 };
 pub use engine::EngineError;
 pub use function::{
-    AliasName, AliasTarget, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig,
+    AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig,
     FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget, InvalidDigest,
     InvalidFunctionRef, InvalidHost, InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction,
     RegistryError, RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef,

@@ -28,7 +28,6 @@ fn without_a_package_the_error_says_what_makes_one() {
         ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:0"),
     ];
     let (code, said) = run(&of_lambda);
-    let expected =
-        "error: failed to read the package /nowhere/nebula/package.json; `nebula package lambda` makes one: ";
+    let expected = "error: failed to read the package /nowhere/nebula/package.json; `nebula package` makes one: ";
     assert!(code == Some(1) && said.contains(expected), "{said}");
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{hosts::HostPattern, limits::LimitSettings, reference::FunctionRef};
 
@@ -52,6 +53,25 @@ pub struct FunctionConfig {
     /// streams. If not set, it is one event like any other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<Batch>,
+    /// What calls the function on Azure Functions. If not set, HTTP requests do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub azure: Option<AzureConfig>,
+}
+
+/// What calls a function on Azure Functions, and where its result goes there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AzureConfig {
+    /// The bindings of the function's `function.json`, in Azure's own words.
+    pub bindings: Vec<BTreeMap<String, Value>>,
+}
+
+impl AzureConfig {
+    /// These bindings.
+    pub fn new(bindings: Vec<BTreeMap<String, Value>>) -> Self {
+        Self { bindings }
+    }
 }
 
 /// How an event that is a batch of records reaches a function.

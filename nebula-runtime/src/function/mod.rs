@@ -22,7 +22,7 @@ pub use self::{
         Catalog, Export, FunctionInfo, ListedFunction, TypedExport, TypedParam, UnreadableFunction, default_export,
     },
     composition::{Composition, LinkedImport},
-    config::{Batch, DirGrant, FunctionConfig, Reuse},
+    config::{AzureConfig, Batch, DirGrant, FunctionConfig, Reuse},
     digest::{Digest, InvalidDigest},
     error::{RegistryError, RegistryErrorKind},
     grant::Grant,

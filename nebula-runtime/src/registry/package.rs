@@ -56,7 +56,7 @@ pub enum Architecture {
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
     /// It is not there, or not to be read.
-    #[error("failed to read the package {}; `nebula package lambda` makes one", path.display())]
+    #[error("failed to read the package {}; `nebula package` makes one", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -86,7 +86,7 @@ pub enum PackageError {
     /// Its code is for another processor.
     #[error(
         "the package was compiled for {found}, and this processor is {here}; make it again: \
-         nebula package lambda FUNCTION... --arch {here} -o FILE.zip"
+         nebula package PLATFORM FUNCTION... --arch {here} -o FILE"
     )]
     OtherArchitecture {
         /// What the package was made for.
@@ -100,7 +100,7 @@ pub enum PackageError {
 }
 
 const MEND: &str = "make it again with the nebula command of the same version as this program: \
-                    nebula package lambda FUNCTION... -o FILE.zip";
+                    nebula package PLATFORM FUNCTION... -o FILE";
 
 /// What a package says of itself.
 #[derive(Debug, Serialize, Deserialize)]
