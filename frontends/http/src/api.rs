@@ -8,13 +8,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any_service,
 };
-use http::{HeaderMap, HeaderName, StatusCode, Uri};
-use nebula_runtime::{
-    AfterResponse, Catalog, Event, Invocation, InvocationId, InvokeError, Invoker, ReportHandle, TraceContext,
-};
+use http::{StatusCode, Uri};
+use nebula_runtime::{AfterResponse, Catalog, Event, Invocation, InvocationId, InvokeError, Invoker, ReportHandle};
 
 use crate::{
-    context::{ClientAddress, InvocationContext},
+    context::{ClientAddress, InvocationContext, trace_context},
     metrics::Metrics,
     openapi,
     problem::Problem,
@@ -184,7 +182,7 @@ impl Api {
         if let Some(ClientAddress(client)) = client {
             self.proxies.clean(client, request.headers_mut());
         }
-        let trace = trace(request.headers()).unwrap_or(given.trace);
+        let trace = trace_context(request.headers()).unwrap_or(given.trace);
         let request = request.map(|body| upload::receive(body, self.body_stall));
         let mut event = Event::http(request).mounted_at(mount).with_arguments(arguments);
         if let Some(ClientAddress(client)) = client {
@@ -215,13 +213,4 @@ fn refuse(error: &InvokeError, id: &InvocationId, report: Option<&ReportHandle>)
     let mut response = Problem::of_error(error, Some(id)).into_response();
     reply::annotate(response.headers_mut(), id, report);
     response
-}
-
-/// The trace context in the request's headers (W3C Trace Context), if it has one.
-fn trace(headers: &HeaderMap) -> Option<TraceContext> {
-    const PARENT: HeaderName = HeaderName::from_static("traceparent");
-    const STATE: HeaderName = HeaderName::from_static("tracestate");
-    // Section 3.3.1.3: without a parent, the state means nothing.
-    let parent = headers.get(PARENT)?;
-    Some(TraceContext::new(parent.clone(), headers.get(STATE).cloned()))
 }

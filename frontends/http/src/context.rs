@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use http::{HeaderMap, HeaderName};
 use nebula_runtime::{InvocationId, TraceContext};
 use tokio::time::Instant;
 
@@ -28,3 +29,13 @@ impl Default for InvocationContext {
 /// An extension of a request: the address of the client, as the server sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
+
+/// The trace context in the request's headers (W3C Trace Context), if it has one.
+#[must_use]
+pub fn trace_context(headers: &HeaderMap) -> Option<TraceContext> {
+    const PARENT: HeaderName = HeaderName::from_static("traceparent");
+    const STATE: HeaderName = HeaderName::from_static("tracestate");
+    // Section 3.3.1.3: without a parent, the state means nothing.
+    let parent = headers.get(PARENT)?;
+    Some(TraceContext::new(parent.clone(), headers.get(STATE).cloned()))
+}

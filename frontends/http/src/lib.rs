@@ -61,7 +61,7 @@ mod upload;
 
 pub use api::{Api, BODY_STALL, refusal, router};
 pub use app::App;
-pub use context::{ClientAddress, InvocationContext};
+pub use context::{ClientAddress, InvocationContext, trace_context};
 pub use file_backed::FileBacked;
 pub use metrics::{Metrics, VersionCalls};
 pub use proxies::{InvalidNetwork, Network, TrustedProxies};
