@@ -6,11 +6,8 @@ use std::{
 };
 
 use nebula_runtime::Architecture;
-use object::{
-    Endianness,
-    elf::{EM_AARCH64, EM_X86_64, FileHeader64},
-    read::elf::FileHeader as _,
-};
+
+use crate::elf::{Elf, Version};
 
 /// The glibc of Amazon Linux 2023, which `provided.al2023` is.
 const GLIBC: Version = Version(2, 34);
@@ -39,16 +36,6 @@ pub(crate) enum BootstrapError {
     /// The program needs a newer glibc.
     #[error("{} needs glibc {needed}, and AWS Lambda has {GLIBC}: {}", path.display(), Build(*architecture))]
     TooNew { path: PathBuf, architecture: Architecture, needed: Version },
-}
-
-/// A version of glibc.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Version(u32, u32);
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0, self.1)
-    }
 }
 
 /// Displays how the program is built.
@@ -83,7 +70,7 @@ impl Bootstrap {
             Ok(elf) => elf,
             Err(source) => return Err(BootstrapError::NotElf { path, architecture, source }),
         };
-        if elf.machine != machine(architecture) {
+        if !elf.is_for(architecture) {
             return Err(BootstrapError::OtherArchitecture { path, architecture });
         }
         match elf.glibc {
@@ -100,43 +87,4 @@ fn implied(architecture: Architecture) -> PathBuf {
     // In the repository, nebula itself is in target/PROFILE.
     let built = nebula.ancestors().nth(2).map(|target| target.join("lambda").join(&name));
     built.filter(|built| built.exists() && !beside.exists()).unwrap_or(beside)
-}
-
-fn machine(architecture: Architecture) -> u16 {
-    match architecture {
-        Architecture::X86_64 => EM_X86_64,
-        Architecture::Arm64 => EM_AARCH64,
-    }
-}
-
-/// The parts of an ELF file that decide where it runs.
-struct Elf {
-    machine: u16,
-    /// The newest version of glibc of which it needs a symbol.
-    glibc: Option<Version>,
-}
-
-impl Elf {
-    fn read(bytes: &[u8]) -> object::Result<Self> {
-        let header = FileHeader64::<Endianness>::parse(bytes)?;
-        let endian = header.endian()?;
-        let sections = header.sections(endian, bytes)?;
-        let mut glibc = None;
-        if let Some((libraries, strings)) = sections.gnu_verneed(endian, bytes)? {
-            let strings = sections.strings(endian, bytes, strings)?;
-            for library in libraries {
-                for version in library?.1 {
-                    glibc = glibc.max(glibc_version(version?.name(endian, strings)?));
-                }
-            }
-        }
-        Ok(Self { machine: header.e_machine(endian), glibc })
-    }
-}
-
-/// Parses `GLIBC_2.34`. Versions of other libraries are none, and neither is `GLIBC_PRIVATE`.
-fn glibc_version(name: &[u8]) -> Option<Version> {
-    let (major, minor) = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?.split_once('.')?;
-    let minor = minor.split('.').next()?;
-    Some(Version(major.parse().ok()?, minor.parse().ok()?))
 }

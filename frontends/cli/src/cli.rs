@@ -5,7 +5,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::{
     command::{
         alias::Alias, completions::Completions, diff::Diff, history::History, inspect::Inspect, list::List, man::Man,
-        new::New, package::Package, publish::Publish, rm::Rm, rollback::Rollback, run::Run, serve::Serve, token::Token,
+        new::New, package::Package, publish::Publish, rm::Rm, rollback::Rollback, run::Run, serve::Serve, start::Start,
+        token::Token,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     Rm(Rm),
     Package(Package),
     Token(Token),
+    // For packages, which start with it.
+    #[command(hide = true)]
+    Start(Start),
     Completions(Completions),
     // For people who package Nebula, so it is not in the list of commands.
     #[command(hide = true)]
@@ -88,6 +92,7 @@ impl Command {
             Self::Rm(rm) => rm.execute(global).await,
             Self::Package(package) => package.execute(global).await,
             Self::Token(token) => token.execute(),
+            Self::Start(start) => start.execute(global, ends).await,
             Self::Completions(completions) => completions.execute(Cli::command()),
             Self::Man(man) => man.execute(Cli::command()),
         }

@@ -3,11 +3,12 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use nebula_admin::TokenFileError;
+use nebula_azure::InvalidBindings;
 use nebula_http::{BindError, TlsError};
 use nebula_local::{ExitCode, LocalError, exit_code};
 use nebula_runtime::{
-    ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, RegistryError, RegistryErrorKind, StoreError,
-    StoreUrl,
+    ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, PackageError, RegistryError,
+    RegistryErrorKind, StoreError, StoreUrl,
 };
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     build::BuildError,
     client::ServerError,
     config::{ConfigError, FolderError},
+    program::ProgramError,
 };
 
 /// Why a command failed.
@@ -51,10 +53,19 @@ pub(crate) enum Failure {
     /// The bootstrap program of a package does not exist or cannot run there.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    /// The `nebula` program of a package does not exist or cannot run there.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     #[error(
         "the package is {size} unzipped, and AWS Lambda takes no more than {max}; package fewer functions together"
     )]
     PackageTooLarge { size: ByteSize, max: ByteSize },
+    /// The package to start from cannot be used.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// Azure Functions would refuse the bindings of a function.
+    #[error("function {function} has bindings that Azure Functions would refuse")]
+    Bindings { function: FunctionName, source: InvalidBindings },
     /// An invocation failed.
     #[error("{kind}: {0}", kind = .0.kind())]
     Invoke(#[source] InvokeError),
@@ -126,22 +137,34 @@ impl Failure {
             Self::Read { .. } | Self::Write { .. } | Self::Absolute { .. } | Self::Standard(_) => ExitCode::IO,
             Self::Publish { source, .. } => source.exit_code(),
             Self::IsFile { failure, .. } => failure.exit_code(),
-            Self::Bootstrap(BootstrapError::Missing { .. }) => ExitCode::NOT_FOUND,
-            Self::Bootstrap(BootstrapError::Read { .. }) => ExitCode::IO,
+            Self::Bootstrap(BootstrapError::Missing { .. })
+            | Self::Program(ProgramError::NoLibrary { .. } | ProgramError::NoCertificates)
+            | Self::Package(PackageError::Read { .. }) => ExitCode::NOT_FOUND,
+            Self::Bootstrap(BootstrapError::Read { .. }) | Self::Program(ProgramError::Read { .. }) => ExitCode::IO,
             Self::Bootstrap(
                 BootstrapError::NotElf { .. }
                 | BootstrapError::OtherArchitecture { .. }
                 | BootstrapError::TooNew { .. },
             )
+            | Self::Program(ProgramError::Other { .. })
+            | Self::Package(
+                PackageError::Malformed { .. }
+                | PackageError::OtherFormat { .. }
+                | PackageError::OtherWasmtime { .. }
+                | PackageError::OtherArchitecture { .. },
+            )
+            | Self::Bindings { .. }
             | Self::Build { .. }
             | Self::PackageTooLarge { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),
             Self::Registry(error) => registry_exit_code(error.kind()),
             Self::Server(error) => server_exit_code(error),
             Self::Local(error) => error.exit_code(),
-            Self::Store(_) | Self::Bind(_) | Self::Threads(_) | Self::Engine(EngineError::Clock(_)) => {
-                ExitCode::UNAVAILABLE
-            }
+            Self::Store(_)
+            | Self::Package(PackageError::Store(_))
+            | Self::Bind(_)
+            | Self::Threads(_)
+            | Self::Engine(EngineError::Clock(_)) => ExitCode::UNAVAILABLE,
             Self::Engine(EngineError::Wasmtime(_)) | Self::Listener(_) | Self::Signals(_) => ExitCode::INTERNAL,
         }
     }

@@ -3,16 +3,19 @@
 mod admin;
 mod bootstrap;
 mod build;
+mod cgroup;
 mod cli;
 mod client;
 mod command;
 mod config;
+mod elf;
 mod failure;
 mod first_process;
 mod global;
 mod log;
 mod places;
 mod print;
+mod program;
 mod progress;
 mod publish;
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) fn tokio() -> Runtime {
 /// Handles panics from now on. If a library panics because it gets no thread, the command ends with a message. A server
 /// goes on: its other calls may need no thread.
 pub(crate) fn take_panics(command: &Command) {
-    let serves = matches!(command, Command::Serve(_));
+    let serves = matches!(command, Command::Serve(_) | Command::Start(_));
     panic::set_hook(Box::new(move |panic| {
         if lacks_threads(panic) && (!serves || is_main_thread()) {
             give_up(shortage(panic));

@@ -14,4 +14,5 @@ pub(crate) mod rm;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod start;
 pub(crate) mod token;

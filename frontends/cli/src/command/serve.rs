@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     admin::AdminServer,
+    cgroup,
     config::Config,
     failure::Failure,
     first_process::EndsAtSignals,
@@ -170,13 +171,16 @@ fn runtime(
         metrics.record(report);
         reports.log(report);
     };
-    let builder = Runtime::builder(store)
+    let mut builder = Runtime::builder(store)
         .defaults(Limits::default().with(&config.limits))
         .ceilings(config.ceilings)
         .code_cache(places.code_cache())
         .concurrency(concurrency)
         .admission(concurrency)
         .observer(Arc::new(observe));
+    if let Some(total) = cgroup::guest_memory() {
+        builder = builder.guest_memory(total);
+    }
     Ok(builder.build()?)
 }
 

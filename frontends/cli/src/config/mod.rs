@@ -15,8 +15,9 @@ use std::{
     time::Duration,
 };
 
+use nebula_azure::Bindings;
 use nebula_http::{Network, Route};
-use nebula_runtime::{ByteSize, DirGrant, FunctionConfig, FunctionName, LimitSettings};
+use nebula_runtime::{AzureConfig, ByteSize, DirGrant, FunctionConfig, FunctionName, LimitSettings};
 
 use crate::{build::Build, values::FilePattern};
 
@@ -189,6 +190,10 @@ impl FunctionSource {
         config.reuse = function.reuse.map(|reuse| reuse.0);
         config.content_type = function.content_type.map(|media_type| media_type.0);
         config.batch = function.batch;
+        config.azure = function.azure.map(|azure| AzureConfig::new(azure.bindings));
+        if let Some(azure) = &config.azure {
+            Bindings::new(azure.bindings.clone()).map_err(|error| wrong("azure", error.to_string()))?;
+        }
         let no_build = |key| wrong(key, "this belongs to a build, and the function has none".to_owned());
         let build = match (function.build, function.build_timeout, function.watch) {
             (None, Some(_), _) => return Err(no_build("build_timeout")),

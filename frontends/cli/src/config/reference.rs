@@ -56,6 +56,7 @@ imports = { "nebula:tax/rates" = "tax@prod" }
 reuse = { max_requests = 128, max_concurrent = 1, idle = "1s" }
 content_type = "image/png"
 batch = "item"
+azure = { bindings = [{ type = "queueTrigger", direction = "in", name = "item", queueName = "pictures" }] }
 
 [[routes]]
 path = "/shop"                        # and all paths below it
@@ -82,10 +83,11 @@ poll = "2s"
 "#;
 
 /// Each table of the file: its heading, its type, and the key of the whole file that it is, if it is one.
-const TABLES: [(&str, &str, Option<&str>); 10] = [
+const TABLES: [(&str, &str, Option<&str>); 11] = [
     ("[functions.NAME]", "Function", None),
     ("dirs", "Dir", None),
     ("reuse", "WrittenReuse", None),
+    ("azure", "Azure", None),
     ("[[routes]]", "WrittenRoute", Some("routes")),
     ("[limits]", "Limits", Some("limits")),
     ("[ceilings]", "Limits", Some("ceilings")),
@@ -184,10 +186,12 @@ fn value(property: &Value) -> String {
         (None, Some("Batch"), _) => "`\"item\"`".to_owned(),
         (None, Some("WrittenReuse"), _) => "a table: [`reuse`](#reuse)".to_owned(),
         (None, Some("Tls"), _) => "a table: [`tls`](#tls)".to_owned(),
+        (None, Some("Azure"), _) => "a table: [`azure`](#azure)".to_owned(),
         (None, None, Some("integer")) => Count::EXPECTED.to_owned(),
         (None, None, Some("boolean")) => "`true` or `false`".to_owned(),
         (None, None, Some("array")) => match property["items"]["$ref"].as_str() {
             Some("#/$defs/Dir") => "an array of tables: [`dirs`](#dirs)".to_owned(),
+            _ if property["items"]["type"] == "object" => "an array of tables".to_owned(),
             _ => "an array of texts".to_owned(),
         },
         (None, None, Some("object")) => "a table of texts".to_owned(),

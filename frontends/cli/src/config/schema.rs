@@ -80,12 +80,24 @@ pub(super) struct Function {
     /// On AWS Lambda, `"item"` calls the function once for each record of a batch.
     #[cfg_attr(test, schemars(with = "Option<super::reference::Batch>"))]
     pub(super) batch: Option<Batch>,
+    /// How the function is called on Azure Functions.
+    pub(super) azure: Option<Azure>,
     /// The longest time that the build may take.
     pub(super) build_timeout: Option<Timeout>,
     /// The files that the build depends on, as patterns of `.gitignore`. Default: all files in the folder of
     /// `nebula.toml`.
     #[serde(default)]
     pub(super) watch: Vec<FilePattern>,
+}
+
+/// How a function is called on Azure Functions.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Azure {
+    /// The bindings in the `function.json` of the function, in Azure's own words. Without them, HTTP requests call the
+    /// function.
+    pub(super) bindings: Vec<BTreeMap<String, serde_json::Value>>,
 }
 
 /// A folder of this machine that the function can use.

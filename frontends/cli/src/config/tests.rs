@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nebula_runtime::{Batch, ByteSize, Reuse};
+use nebula_runtime::{AzureConfig, Batch, ByteSize, Reuse};
 
 use super::*;
 
@@ -39,6 +39,7 @@ allow_hosts = ["*.example.com:8443"]
 imports = { "nebula:tax/rates" = "tax@prod" }
 reuse = { idle = "5s" }
 batch = "item"
+azure = { bindings = [{ type = "timerTrigger", direction = "in", name = "timer", schedule = "0 */5 * * * *" }] }
 content_type = "text/csv"
 
 [[routes]]
@@ -75,6 +76,9 @@ fn treats(folder: &Path) -> FunctionConfig {
     treats.imports = [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into();
     treats.reuse.insert(Reuse::default()).idle = Duration::from_secs(5);
     treats.batch = Some(Batch::Item);
+    let timer = [("type", "timerTrigger"), ("direction", "in"), ("name", "timer"), ("schedule", "0 */5 * * * *")];
+    let timer = timer.map(|(key, value)| (key.to_owned(), value.into()));
+    treats.azure = Some(AzureConfig::new(vec![timer.into()]));
     treats.content_type = Some("text/csv".to_owned());
     treats
 }

@@ -1,45 +1,59 @@
-//! The zip file for AWS Lambda.
+//! The zip file of a package.
 
 use std::{
     collections::BTreeMap,
     io::{Cursor, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
+use nebula_runtime::NewPackage;
 use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipResult, write::SimpleFileOptions};
+
+use crate::failure::Failure;
 
 /// The content of a package's zip file.
 ///
 /// - The same content always makes the same bytes: the entries are in the order of their names, and have the same time.
-pub(super) struct Archive {
-    bootstrap: Vec<u8>,
-    files: BTreeMap<PathBuf, Bytes>,
+#[derive(Debug, Default)]
+pub(super) struct Archive(BTreeMap<PathBuf, Entry>);
+
+#[derive(Debug)]
+struct Entry {
+    mode: u32,
+    bytes: Bytes,
 }
 
 impl Archive {
-    pub(super) fn new(bootstrap: Vec<u8>, files: BTreeMap<PathBuf, Bytes>) -> Self {
-        Self { bootstrap, files }
+    /// Adds a file that everyone may run.
+    pub(super) fn add_program(&mut self, path: impl Into<PathBuf>, bytes: impl Into<Bytes>) {
+        self.0.insert(path.into(), Entry { mode: 0o755, bytes: bytes.into() });
+    }
+
+    /// Adds a file that everyone may read.
+    pub(super) fn add_file(&mut self, path: impl Into<PathBuf>, bytes: impl Into<Bytes>) {
+        self.0.insert(path.into(), Entry { mode: 0o644, bytes: bytes.into() });
+    }
+
+    /// Adds the files of a package.
+    pub(super) fn add_package(&mut self, package: &NewPackage) {
+        package.files.iter().for_each(|(path, bytes)| self.add_file(path, bytes.clone()));
     }
 
     /// The size of all files, in bytes.
     pub(super) fn unzipped(&self) -> u64 {
-        self.bootstrap() + self.files.values().map(|file| file.len() as u64).sum::<u64>()
+        self.0.values().map(|entry| entry.bytes.len() as u64).sum()
     }
 
-    /// The size of the program, in bytes.
-    pub(super) fn bootstrap(&self) -> u64 {
-        self.bootstrap.len() as u64
+    /// The zip file, which is to be written to `path`.
+    pub(super) fn zip(&self, path: &Path) -> Result<Vec<u8>, Failure> {
+        self.write().map_err(|error| Failure::Write { path: path.to_owned(), source: error.into() })
     }
 
-    /// The zip file.
-    pub(super) fn zip(&self) -> ZipResult<Vec<u8>> {
+    fn write(&self) -> ZipResult<Vec<u8>> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-        // Lambda starts the program by this name, as another user than the one that unpacks it.
-        zip.start_file("bootstrap", options(0o755))?;
-        zip.write_all(&self.bootstrap)?;
-        for (path, bytes) in &self.files {
-            zip.start_file_from_path(path, options(0o644))?;
+        for (path, Entry { mode, bytes }) in &self.0 {
+            zip.start_file_from_path(path, options(*mode))?;
             zip.write_all(bytes)?;
         }
         Ok(zip.finish()?.into_inner())
