@@ -24,11 +24,17 @@ pub enum Frontend {
     LambdaStream,
     /// An AWS Lambda event that is not an HTTP request.
     LambdaEvent,
+    /// A request to a container of an image.
+    Image,
+    /// A request that Azure's host forwards to a custom handler.
+    AzureRequest,
+    /// A message of a queue, which Azure's host sends to a custom handler.
+    AzureEvent,
 }
 
 impl Frontend {
     /// All frontends.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Embedded,
         Self::Http,
         Self::RunArguments,
@@ -38,6 +44,9 @@ impl Frontend {
         Self::LambdaBuffered,
         Self::LambdaStream,
         Self::LambdaEvent,
+        Self::Image,
+        Self::AzureRequest,
+        Self::AzureEvent,
     ];
 
     /// The name, as part of a test's name.
@@ -52,6 +61,9 @@ impl Frontend {
             Self::LambdaBuffered => "lambda_buffered",
             Self::LambdaStream => "lambda_stream",
             Self::LambdaEvent => "lambda_event",
+            Self::Image => "image",
+            Self::AzureRequest => "azure_request",
+            Self::AzureEvent => "azure_event",
         }
     }
 }

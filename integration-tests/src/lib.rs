@@ -2,7 +2,7 @@
 //!
 //! `cases/` has one file for each guest. It configures the guest's functions as `nebula.toml` does, and lists calls
 //! with their expected results. A [`Frontend`] is one way to make a call: a request to `nebula serve`, a `nebula run`,
-//! an event of AWS Lambda, or the runtime embedded in a program. A frontend runs a [`Case`] and returns an
+//! an event of AWS Lambda, a request to a container, or the runtime embedded in a program. A frontend runs a [`Case`] and returns an
 //! [`Observation`]. It also returns the observation that the case expects, and the test compares the two. So each case
 //! is written once and has the same meaning everywhere, and a new frontend is one more variant.
 //!
@@ -23,6 +23,7 @@ mod nebula;
 mod observed;
 mod package;
 mod payload;
+mod platform;
 mod process;
 mod project;
 mod publish;
@@ -42,6 +43,7 @@ pub use nebula::{Nebula, ProcessOutput};
 pub use observed::{Observation, ReportSummary};
 pub use package::Package;
 pub use payload::Payload;
+pub use platform::{AzurePackage, ImageLayout, ImagePackage, no_containers, package, stripped_nebula, unzip};
 pub use process::{Process, listening_address};
 pub use project::Project;
 pub use publishers::{Publishers, Publishes};

@@ -41,6 +41,11 @@ impl Nebula {
         Self { cache: folder.join("nebula-code-cache"), binary, environment: Vec::new() }
     }
 
+    /// The path of the command.
+    pub fn program(&self) -> &Path {
+        &self.binary
+    }
+
     /// The path of another program that was built with these tests.
     pub fn sibling_program(&self, name: &str) -> PathBuf {
         let program = self.binary.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));

@@ -129,6 +129,14 @@ impl ReportSummary {
         }
         self
     }
+
+    /// The same report with the `start` that `expected` has: the order of the cases that share a process decides
+    /// whether code is in its memory.
+    pub(crate) fn started_as(self, expected: &Observation) -> Self {
+        assert!(matches!(self.start.as_str(), "cold" | "warm"), "{}", self.start);
+        let start = expected.report.as_ref().map_or_else(|| self.start.clone(), |expected| expected.start.clone());
+        Self { start, ..self }
+    }
 }
 
 /// The header fields that frontends add to a response. The drivers check them, except those of the HTTP library.

@@ -1,6 +1,10 @@
-//! A `nebula serve` process, and requests to it.
+//! A server, such as a `nebula serve` process, and requests to it.
 
-use std::{io::Read as _, ops::Deref, process::Stdio};
+use std::{
+    io::Read as _,
+    ops::Deref,
+    process::{Command, Stdio},
+};
 
 use http::{HeaderMap, Request};
 use ureq::{Agent, AsSendBody};
@@ -12,7 +16,7 @@ use crate::{
     project::Project,
 };
 
-/// A `nebula serve` process on a free port. Dropping it kills the process.
+/// A server on a free port, such as a `nebula serve` process. Dropping it kills the process.
 pub struct Server {
     process: Process,
     address: String,
@@ -40,8 +44,18 @@ impl Server {
     pub fn start(nebula: &Nebula, project: &Project, options: &[&str]) -> Result<Self, ProcessOutput> {
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--reports", "all", "--log-format", "json"];
         let mut command = nebula.command(project, [&arguments, options].concat());
+        Self::start_command(&mut command)
+    }
+
+    /// Starts a server by a command. The server logs where it listens.
+    ///
+    /// # Errors
+    /// Returns the output of the process if it exits instead of listening.
+    pub fn start_command(command: &mut Command) -> Result<Self, ProcessOutput> {
         let process = Process::start(command.stderr(Stdio::piped()));
         let Some(address) = process.wait_for_address() else { return Err(process.wait()) };
+        // This machine is among all addresses that a container listens on.
+        let address = address.replace("0.0.0.0", "127.0.0.1");
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).proxy(None);
         let agent = config.user_agent("nebula-tests").accept("").build().into();
         Ok(Self { process, address, agent })

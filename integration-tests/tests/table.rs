@@ -12,8 +12,12 @@ fn main() {
     let functions = functions(rows.iter().filter(|row| may_run(&arguments, &row.name())));
     let fixture = Arc::new(Fixture::new(functions));
     let trials = rows.into_iter().map(|row| {
-        let fixture = Arc::clone(&fixture);
-        Trial::test(row.name(), move || row.check(&fixture))
+        let (fixture, missing) = (Arc::clone(&fixture), row.frontend.is_missing());
+        let trial = Trial::test(row.name(), move || row.check(&fixture));
+        match missing {
+            Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
+            None => trial,
+        }
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     // This stops the processes that the tests share. `exit` would not drop them.

@@ -79,26 +79,30 @@ impl Http {
     }
 
     pub(super) fn observe(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
-        let response = self.server.send(request(guest, case));
-        let id =
-            response.header("nebula-invocation-id").expect("every response has the id of its invocation").to_owned();
-        let report: ReportSummary = serde_json::from_value(self.server.report(&id)).unwrap();
-        check_headers(&response.headers, &report);
-        let problem = is_problem(&response).then(|| problem(&response, &id));
-        let placeholders = [(id.as_str(), PLACEHOLDERS[0]), (self.server.address(), PLACEHOLDERS[1])];
-        let content = Content::read(&with_placeholders(&response.body, &placeholders), &expected.content);
-        Observation {
-            status: Some(response.status),
-            headers: guest_headers(&response.headers),
-            exit_code: None,
-            error: problem.as_ref().map(|problem| problem.kind),
-            detail: problem.as_ref().map(|problem| problem.detail.clone()),
-            media_type: response.header("content-type").filter(|_| problem.is_none()).map(str::to_owned),
-            content: if problem.is_some() { Content::EMPTY } else { content },
-            broken_off: response.broken_off,
-            stderr: expected_part(&self.server.guest_stderr(&id), expected.stderr.as_deref()),
-            report: Some(report.comparable_to(expected)),
-        }
+        observe(&self.server, request(guest, case), expected)
+    }
+}
+
+/// Sends a request to a server.
+pub(super) fn observe(server: &Server, request: Request<SendBody<'_>>, expected: &Observation) -> Observation {
+    let response = server.send(request);
+    let id = response.header("nebula-invocation-id").expect("every response has the id of its invocation").to_owned();
+    let report: ReportSummary = serde_json::from_value(server.report(&id)).unwrap();
+    check_headers(&response.headers, &report);
+    let problem = is_problem(&response).then(|| problem(&response, &id));
+    let placeholders = [(id.as_str(), PLACEHOLDERS[0]), (server.address(), PLACEHOLDERS[1])];
+    let content = Content::read(&with_placeholders(&response.body, &placeholders), &expected.content);
+    Observation {
+        status: Some(response.status),
+        headers: guest_headers(&response.headers),
+        exit_code: None,
+        error: problem.as_ref().map(|problem| problem.kind),
+        detail: problem.as_ref().map(|problem| problem.detail.clone()),
+        media_type: response.header("content-type").filter(|_| problem.is_none()).map(str::to_owned),
+        content: if problem.is_some() { Content::EMPTY } else { content },
+        broken_off: response.broken_off,
+        stderr: expected_part(&server.guest_stderr(&id), expected.stderr.as_deref()),
+        report: Some(report.comparable_to(expected)),
     }
 }
 
@@ -125,7 +129,7 @@ pub(super) fn head(guest: &Guest, case: &Case) -> Builder {
     request
 }
 
-fn request(guest: &Guest, case: &Case) -> Request<SendBody<'static>> {
+pub(super) fn request(guest: &Guest, case: &Case) -> Request<SendBody<'static>> {
     let bytes = case.bytes().into_owned();
     let body = match case.body {
         None => SendBody::none(),

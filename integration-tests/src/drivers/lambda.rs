@@ -250,10 +250,7 @@ fn observation(lambda: &Lambda, id: &str, response: &HttpResponse, expected: &Ob
     }
 }
 
-/// The report with the expected `start`: the cases share environments, so their order decides whether code is in
-/// memory.
+/// The report as it can be compared: the cases share environments.
 fn comparable(report: ReportSummary, expected: &Observation) -> ReportSummary {
-    assert!(matches!(report.start.as_str(), "cold" | "warm"), "{}", report.start);
-    let start = expected.report.as_ref().map_or(report.start.clone(), |expected| expected.start.clone());
-    ReportSummary { start, ..report }.comparable_to(expected)
+    report.started_as(expected).comparable_to(expected)
 }

@@ -1,7 +1,9 @@
 //! Runs a case through a frontend and returns the observation.
 
+mod azure;
 mod embedded;
 mod http;
+mod image;
 mod lambda;
 mod local;
 
@@ -9,13 +11,14 @@ use std::sync::OnceLock;
 
 use nebula_runtime::{ErrorKind, Kind};
 
-use self::{embedded::Embedded, http::Http, lambda::LambdaEnvironments, local::Local};
+use self::{azure::Azure, embedded::Embedded, http::Http, image::Image, lambda::LambdaEnvironments, local::Local};
 use crate::{
     case::Case,
     content::Content,
     frontend::Frontend,
     guest::{Function, Guest},
     observed::{Observation, PLACEHOLDERS, ReportSummary},
+    platform::no_containers,
 };
 
 /// The servers, stores and environments that the cases of one process share. Each is started when it is first needed.
@@ -25,13 +28,16 @@ pub struct Fixture {
     http: OnceLock<Http>,
     local: OnceLock<Local>,
     lambda: OnceLock<LambdaEnvironments>,
+    image: OnceLock<Image>,
+    azure: OnceLock<Azure>,
 }
 
 impl Fixture {
     /// A fixture for calls of `functions`.
     pub fn new(functions: Vec<Function>) -> Self {
-        let (embedded, http) = (OnceLock::new(), OnceLock::new());
-        Self { functions, embedded, http, local: OnceLock::new(), lambda: OnceLock::new() }
+        let (embedded, http, local) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let (lambda, image, azure) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { functions, embedded, http, local, lambda, image, azure }
     }
 }
 
@@ -46,7 +52,8 @@ impl Frontend {
     fn can_make(self, case: &Case) -> bool {
         let (has_arguments, has_body) = (!case.arguments.is_empty(), case.body.is_some());
         match self {
-            Self::Http | Self::LambdaBuffered | Self::LambdaStream => true,
+            Self::Http | Self::LambdaBuffered | Self::LambdaStream | Self::Image => true,
+            Self::AzureRequest => azure::forwards(case),
             _ if case.request.is_some() => false,
             Self::Embedded => true,
             Self::RunArguments => has_arguments && !has_body,
@@ -55,6 +62,17 @@ impl Frontend {
             Self::RunFull => true,
             // An environment whose function does not exist fails when it starts, before there is a call.
             Self::LambdaEvent => !has_arguments && case.json_line().is_some() && !case.expect.unresolved,
+            Self::AzureEvent => !has_arguments && case.json_line().is_some() && azure::names_a_function(case),
+        }
+    }
+
+    /// Why this frontend cannot run here. `None` if it can.
+    pub fn is_missing(self) -> Option<&'static str> {
+        match self {
+            Self::Image => no_containers(),
+            // A package has a program for Linux.
+            Self::AzureRequest | Self::AzureEvent if cfg!(not(target_os = "linux")) => Some("this is not Linux"),
+            _ => None,
         }
     }
 
@@ -70,6 +88,9 @@ impl Frontend {
             Self::LambdaBuffered => lambda::expected_buffered(all),
             Self::LambdaStream => lambda::expected_streamed(all),
             Self::LambdaEvent => lambda::expected_event(all, case),
+            Self::Image => image::expected(all),
+            Self::AzureRequest => azure::expected_of_request(all),
+            Self::AzureEvent => azure::expected_of_event(all),
         }
     }
 
@@ -77,6 +98,7 @@ impl Frontend {
     pub fn observe(self, fixture: &Fixture, guest: &Guest, case: &Case) -> Observation {
         let functions = || fixture.functions.as_slice();
         let local = || fixture.local.get_or_init(|| Local::new(functions()));
+        let azure = || fixture.azure.get_or_init(|| Azure::new(functions()));
         let lambda = || fixture.lambda.get_or_init(|| LambdaEnvironments::new(functions()));
         let expected = self.expected(guest, case);
         match self {
@@ -90,6 +112,9 @@ impl Frontend {
             Self::LambdaBuffered => lambda().observe_buffered(guest, case, &expected),
             Self::LambdaStream => lambda().observe_streamed(guest, case, &expected),
             Self::LambdaEvent => lambda().observe_event(guest, case, &expected),
+            Self::Image => fixture.image.get_or_init(|| Image::new(functions())).observe(guest, case, &expected),
+            Self::AzureRequest => azure().observe_request(guest, case, &expected),
+            Self::AzureEvent => azure().observe_event(guest, case, &expected),
         }
     }
 }
