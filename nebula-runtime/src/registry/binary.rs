@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::function::{RegistryError, RegistryErrorKind, without_byte_order_mark};
+use crate::function::{RegistryError, RegistryErrorKind, shortened, without_byte_order_mark};
 
 /// The binary that a module stands for: itself, or what its text says.
 pub(super) fn binary(module: Bytes) -> Result<Bytes, RegistryError> {
@@ -19,8 +19,15 @@ pub(super) fn binary(module: Bytes) -> Result<Bytes, RegistryError> {
         return Err(invalid("the file is not WebAssembly: it is neither the binary format nor text"));
     };
     let parsed = wat::parse_str(text)
-        .map_err(|error| invalid(format!("the file is not WebAssembly, nor its text format: {error}")));
+        .map_err(|error| invalid(format!("the file is not WebAssembly, nor its text format: {}", legible(&error))));
     parsed.map(Bytes::from)
+}
+
+/// The message of the parser, which shows the whole line with the error. A file that is no text may be one long line.
+fn legible(error: &wat::Error) -> String {
+    const SHOWN: usize = 200;
+
+    error.to_string().lines().map(|line| shortened(line, SHOWN)).collect::<Vec<_>>().join("\n")
 }
 
 fn invalid(detail: impl Into<String>) -> RegistryError {
@@ -64,6 +71,12 @@ mod tests {
         for module in [&expected[..], b"(module)", b"\xef\xbb\xbf(module)\n"] {
             assert_eq!(binary(Bytes::copy_from_slice(module)).unwrap(), &expected[..]);
         }
+    }
+
+    #[test]
+    fn the_error_shows_only_the_beginning_of_a_long_line() {
+        let refused = refused(&[0; 1 << 20]);
+        assert!(refused.contains("--> <anon>:1:1") && refused.len() < 1_000, "{refused}");
     }
 
     #[test]
