@@ -71,11 +71,11 @@ mod tests {
         let html = "<html><title>404</title></html>";
         let without_kind = r#"{"type":"about:blank","status":404,"detail":"there is nothing at /functions"}"#;
         let cases = [
-            (401, html, "does not accept the token: 401 Unauthorized; set NEBULA_TOKEN to a token of this server"),
+            (401, html, "lets nobody in with NEBULA_TOKEN: 401 Unauthorized; nebula token create NAME"),
             (
                 401,
                 r#"{"kind":"unauthorized","detail":"it has expired"}"#,
-                "the token: it has expired; set NEBULA_TOKEN",
+                "NEBULA_TOKEN: it has expired; nebula token create NAME",
             ),
             (
                 413,

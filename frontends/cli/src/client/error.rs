@@ -21,8 +21,8 @@ pub(crate) enum ServerError {
     #[error("NEBULA_TOKEN is not a token: set it to what nebula token create printed")]
     InvalidToken,
     #[error(
-        "the server {url} does not accept the token: {detail}; set NEBULA_TOKEN to a token of this server: nebula token \
-         create NAME, on its machine, makes one"
+        "the server {url} lets nobody in with NEBULA_TOKEN: {detail}; nebula token create NAME, on its machine, makes \
+         another token"
     )]
     Unauthorized { url: ServerUrl, detail: String },
     /// The request is wrong in terms of HTTP: too large, cut off, or not understood.
@@ -87,7 +87,8 @@ fn certificate_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Certifi
 /// Why a certificate is not accepted, and what to do.
 fn distrust(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => {
+        // The signature is of another authority with the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "no authority that this machine knows has signed its certificate; if yours has, name the authority's \
              certificate in SSL_CERT_FILE"
                 .to_owned()
