@@ -1,6 +1,7 @@
 //! The admin API of a real server: who may do what, and what becomes of bad requests.
 
 mod changes;
+mod commands;
 mod rights;
 mod server;
 mod tls;

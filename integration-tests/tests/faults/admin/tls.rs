@@ -27,7 +27,7 @@ fn project() -> Project {
 }
 
 /// Makes a certificate that is valid for so many days, and its key.
-fn issue(project: &Project, certificate: &str, key: &str, days: i32) {
+pub(super) fn issue(project: &Project, certificate: &str, key: &str, days: i32) {
     let (request, extensions, days) = ("request.pem", "extensions", days.to_string());
     project.write(extensions, "subjectAltName = IP:127.0.0.1\n");
     let new_key =
