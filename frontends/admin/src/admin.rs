@@ -8,6 +8,7 @@ use nebula_runtime::{ByteSize, Runtime};
 
 use crate::{
     api::{self, State},
+    changes::Changes,
     tokens::TokenFile,
     upload::UploadLimits,
 };
@@ -37,6 +38,7 @@ pub struct Admin {
     runtime: Arc<Runtime>,
     tokens: TokenFile,
     uploads: UploadLimits,
+    changes: Changes,
 }
 
 impl Admin {
@@ -49,7 +51,7 @@ impl Admin {
         const TIME: Duration = Duration::from_mins(10);
 
         let uploads = UploadLimits { size: Self::MAX_UPLOAD, stall: BODY_STALL, time: TIME };
-        Self { runtime, tokens, uploads }
+        Self { runtime, tokens, uploads, changes: Changes::default() }
     }
 
     /// The same API with another size of the largest upload.
@@ -58,11 +60,17 @@ impl Admin {
         Self { uploads: self.uploads.of_size(size), ..self }
     }
 
+    /// The changes that are under way. A server that stops waits for them.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        self.changes.clone()
+    }
+
     /// The router, for a listener of its own.
     pub fn router(self) -> Router {
-        let Self { runtime, tokens, uploads } = self;
+        let Self { runtime, tokens, uploads, changes } = self;
         let read = || Ok::<_, Infallible>(api::read_tokens(&tokens));
         let Ok(known) = FileBacked::new(vec![tokens.path().to_owned()], read);
-        api::router(State::new(runtime, tokens, known, uploads))
+        api::router(State::new(runtime, tokens, known, uploads, changes))
     }
 }

@@ -42,6 +42,7 @@ mod admin;
 mod api;
 mod audit;
 mod caller;
+mod changes;
 mod content_digest;
 mod openapi;
 mod precondition;
@@ -50,6 +51,7 @@ mod tokens;
 mod upload;
 
 pub use admin::Admin;
+pub use changes::Changes;
 pub use tokens::{
     FunctionPattern, InvalidPattern, InvalidRight, InvalidTokenName, NewToken, Right, Secret, Token, TokenFile,
     TokenFileError, TokenName,

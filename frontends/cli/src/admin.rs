@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use nebula_admin::{Admin, TokenFile};
 use nebula_http::{ListenAddress, Listener, ServerConfig, Shutdown, Stopped, Tls, bind};
 use nebula_runtime::{ByteSize, Runtime};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, select, time::timeout};
 
 use crate::{
     config::{AdminSettings, TlsFiles},
@@ -71,7 +71,13 @@ impl AdminServer {
             None => socket.into(),
         };
         let config = ServerConfig { max_connections: Some(CONNECTIONS), ..ServerConfig::default() };
-        let router = Admin::new(runtime, tokens).with_max_upload(max_upload).router();
-        nebula_http::serve(listener, router, config, shutdown).await
+        let (admin, grace) = (Admin::new(runtime, tokens).with_max_upload(max_upload), config.grace);
+        let changes = admin.changes();
+        let stopped = nebula_http::serve(listener, admin.router(), config, shutdown.clone()).await;
+        select! {
+            _ = timeout(grace, changes.ended()) => {}
+            () = shutdown.quitting() => {}
+        }
+        stopped
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn set(
         Ok((target, precondition::of(&headers)?))
     };
     let (runtime, function, by) = (Arc::clone(&state.runtime), name.clone(), caller.name());
-    let moved = make(line, prepare, |(target, precondition)| async move {
+    let moved = make(&state.changes, line, prepare, |(target, precondition)| async move {
         runtime.set_alias(&function, &alias, target).by(by).only_if(precondition).revised().await
     });
     let moved = moved.await?;
@@ -68,7 +68,7 @@ pub(super) async fn remove(
         precondition::of(&headers)
     };
     let (runtime, function, by) = (Arc::clone(&state.runtime), name.clone(), caller.name());
-    let moved = make(line, prepare, |precondition| async move {
+    let moved = make(&state.changes, line, prepare, |precondition| async move {
         runtime.remove_alias(&function, &alias).by(by).only_if(precondition).revised().await
     });
     let moved = moved.await?;
@@ -99,7 +99,7 @@ pub(super) async fn roll_back(
     let change = |(Rollback { alias }, precondition): (Rollback, Option<Precondition>)| async move {
         runtime.roll_back(&function, alias.as_ref()).by(by).only_if(precondition).revised().await
     };
-    let moved = make(caller.line("rollback", Some(&name)), prepare, change).await?;
+    let moved = make(&state.changes, caller.line("rollback", Some(&name)), prepare, change).await?;
     Ok(answer(StatusCode::OK, &moved.value, moved.revision))
 }
 

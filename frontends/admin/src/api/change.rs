@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::{
     audit::{Attempt, Line},
+    changes::Changes,
     precondition::tag,
     problem::{Kind, Problem},
 };
@@ -19,6 +20,7 @@ use crate::{
 /// Makes a change, and notes in the audit what became of it. `prepare` checks the request first. The change itself goes
 /// on if the client leaves: otherwise nobody would know whether it was made.
 pub(super) async fn make<P, C, T>(
+    changes: &Changes,
     line: Line,
     prepare: impl Future<Output = Result<P, Problem>>,
     change: impl FnOnce(P) -> C,
@@ -36,7 +38,7 @@ where
         }
     };
     let change = change(prepared);
-    let task = tokio::spawn(async move {
+    let task = changes.start(async move {
         let made = change.await.map_err(Problem::from);
         match &made {
             Ok(Revised { value, .. }) => {

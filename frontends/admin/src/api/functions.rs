@@ -98,7 +98,7 @@ async fn take_away(
     };
     let (runtime, name, by) = (Arc::clone(&state.runtime), name.clone(), caller.name());
     let if_pointed_to = if force { IfPointedTo::Release } else { IfPointedTo::Refuse };
-    let removed = make(line, prepare, |precondition| async move {
+    let removed = make(&state.changes, line, prepare, |precondition| async move {
         runtime.remove(&name, version, if_pointed_to).by(by).only_if(precondition).revised().await
     });
     let removed = removed.await?;

@@ -61,7 +61,7 @@ pub(super) async fn publish(
         Ok(Checked { module, config, precondition, alias, _place: place })
     };
     let (runtime, function) = (Arc::clone(&state.runtime), name.clone());
-    let published = make(line, prepare, |checked: Checked| async move {
+    let published = make(&state.changes, line, prepare, |checked: Checked| async move {
         let Checked { module, config, precondition, alias, _place } = checked;
         let publication = runtime.publish(&function, module).config(config).alias(alias).by(by);
         publication.only_if(precondition).revised().await

@@ -10,6 +10,7 @@ use nebula_runtime::{ByteSize, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    changes::Changes,
     problem::{Kind, Problem},
     tokens::{TokenFile, TokenFileError, Tokens},
     upload::{UploadLimits, receive},
@@ -25,6 +26,7 @@ pub(crate) struct State {
     tokens: FileBacked<ReadTokens>,
     uploads: UploadLimits,
     places: Arc<Semaphore>,
+    pub(super) changes: Changes,
 }
 
 /// How many uploads are in memory at once. More wait, unread.
@@ -39,8 +41,9 @@ impl State {
         file: TokenFile,
         tokens: FileBacked<ReadTokens>,
         uploads: UploadLimits,
+        changes: Changes,
     ) -> Self {
-        Self { runtime, file, tokens, uploads, places: Arc::new(Semaphore::new(UPLOADS)) }
+        Self { runtime, file, tokens, uploads, places: Arc::new(Semaphore::new(UPLOADS)), changes }
     }
 
     /// The tokens as the file has them now.
