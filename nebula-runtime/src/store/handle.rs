@@ -6,6 +6,8 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, future::try_join};
 use object_store::ObjectStore;
 
+#[cfg(feature = "compiler")]
+use super::terms::Revised;
 use super::{
     alias::AliasMove,
     backend::{Backend, IfMissing, Replacement},
@@ -18,7 +20,7 @@ use super::{
     removal::{IfPointedTo, Removal, Unremovable},
     shared::StoreAccess,
     stamp::{Clock, Stamp},
-    terms::{Revised, Terms},
+    terms::Terms,
     url::StoreUrl,
     version::{NewVersion, PublishedVersion},
 };
