@@ -51,6 +51,8 @@ fn problems() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// All values of `$ref` in a document.
@@ -77,6 +79,15 @@ mod tests {
     }
 
     #[test]
+    fn the_description_has_every_key_of_a_configuration() {
+        let refused = serde_json::from_str::<nebula_runtime::FunctionConfig>(r#"{"?":1}"#).unwrap_err().to_string();
+        let expected: BTreeSet<_> = refused.split('`').skip(3).step_by(2).collect();
+        let document = document();
+        let described = document["components"]["schemas"]["Configuration"]["properties"].as_object().unwrap();
+        assert_eq!(described.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "{refused}");
+    }
+
+    #[test]
     fn every_operation_has_an_id_of_its_own_and_a_response_for_failures() {
         let document = document();
         let paths = document["paths"].as_object().unwrap();
@@ -84,7 +95,7 @@ mod tests {
             let methods = item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters");
             methods.map(move |(method, operation)| (path, method, operation))
         });
-        let mut ids = std::collections::BTreeSet::new();
+        let mut ids = BTreeSet::new();
         for (path, method, operation) in operations {
             assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
             let is_open = operation["security"] == json!([]);
