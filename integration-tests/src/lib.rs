@@ -43,7 +43,7 @@ pub use nebula::{Nebula, ProcessOutput};
 pub use observed::{Observation, ReportSummary};
 pub use package::Package;
 pub use payload::Payload;
-pub use platform::{AzurePackage, ImageLayout, ImagePackage, no_containers, package, stripped_nebula, unzip};
+pub use platform::{AzurePackage, ImageLayout, ImagePackage, make_package, no_containers, stripped_nebula, unzip};
 pub use process::{Process, listening_address};
 pub use project::Project;
 pub use publishers::{Publishers, Publishes};

@@ -6,7 +6,8 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
+    sync::{OnceLock, mpsc},
+    thread,
     time::SystemTime,
 };
 
@@ -14,7 +15,12 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use zip::ZipArchive;
 
-use crate::{guest::Function, nebula::Nebula, project::Project};
+use crate::{
+    guest::Function,
+    nebula::{Nebula, ProcessOutput},
+    project::Project,
+    server::Server,
+};
 
 /// A small program in place of `nebula`, so that a package is made quickly.
 const SMALL: &str = "/bin/true";
@@ -78,15 +84,32 @@ impl ImagePackage {
     /// Packages these functions.
     pub fn new(functions: &[Function]) -> Self {
         let project = Project::new(functions);
-        package(&project, "image", Path::new(SMALL), "image.tar");
+        make_package(&project, "image", Path::new(SMALL), "image.tar");
         let layout = ImageLayout::unpack(&project.join("image.tar"), project.join("layout"));
         layout.unpack_layer(1, &project.join("image"));
         Self { project }
     }
 
-    /// A command that starts a container of the image: as user 65532, with a read-only root file system, on a free
-    /// port, with `mounts` of folders of this machine. The folders that functions are granted are mounted, too.
-    pub fn container(&self, mounts: &[(&Path, &str)]) -> Command {
+    /// Starts a container of the image: as user 65532, with a read-only root file system, on a free port, with `mounts`
+    /// of folders of this machine. The folders that functions are granted are mounted, too.
+    ///
+    /// # Errors
+    /// Returns the output of the container if it exits instead of listening.
+    pub fn start(&self, mounts: &[(&Path, &str)]) -> Result<Server, ProcessOutput> {
+        let mut container = self.container(mounts);
+        let (sender, started) = mpsc::channel();
+        // A container ends with the thread that started it, and a thread of tests may end before the other tests.
+        thread::spawn(move || {
+            if sender.send(Server::start_command(&mut container)).is_ok() {
+                loop {
+                    thread::park();
+                }
+            }
+        });
+        started.recv().unwrap()
+    }
+
+    fn container(&self, mounts: &[(&Path, &str)]) -> Command {
         let programs = programs();
         let mut bwrap = Command::new("bwrap");
         bwrap.args(["--unshare-user", "--unshare-pid", "--as-pid-1", "--die-with-parent", "--clearenv"]);
@@ -116,7 +139,7 @@ impl AzurePackage {
     /// Packages these functions.
     pub fn new(functions: &[Function]) -> Self {
         let project = Project::new(functions);
-        package(&project, "azure", Path::new(SMALL), "app.zip");
+        make_package(&project, "azure", Path::new(SMALL), "app.zip");
         unzip(&project.join("app.zip"), &project.join("app"));
         for folder in ["bin", "lib"] {
             fs::remove_dir_all(project.join("app").join(folder)).unwrap();
@@ -155,7 +178,7 @@ pub fn no_containers() -> Option<&'static str> {
 }
 
 /// Runs `nebula package` for the functions of a project. Returns its output.
-pub fn package(project: &Project, platform: &str, program: &Path, file: &str) -> String {
+pub fn make_package(project: &Project, platform: &str, program: &Path, file: &str) -> String {
     let program = program.to_str().unwrap();
     let functions = ["--config", "nebula.toml", "--store", "memory://"];
     let arguments = [&["package", platform, "--binary", program, "-o", file], functions.as_slice()].concat();
@@ -205,8 +228,8 @@ impl Programs {
         let stripped = project.join("nebula");
         let strip = Command::new("strip").arg("-o").arg(&stripped).arg(nebula).status();
         let program = if strip.is_ok_and(|status| status.success()) { stripped.as_path() } else { nebula };
-        package(&project, "image", program, "image.tar");
-        package(&project, "azure", program, "app.zip");
+        make_package(&project, "image", program, "image.tar");
+        make_package(&project, "azure", program, "app.zip");
         let layout = ImageLayout::unpack(&project.join("image.tar"), project.join("layout"));
         layout.unpack_layer(0, &self.image);
         fs::write(self.image.join("config.json"), layout.config().to_string()).unwrap();

@@ -17,8 +17,8 @@ use std::{
 use http::Request;
 use libtest_mimic::{Arguments, Failed, Trial};
 use nebula_integration_tests::{
-    AzurePackage, Function, Guest, HttpResponse, ImageLayout, ImagePackage, Project, Server, no_containers, package,
-    stripped_nebula, unzip,
+    AzurePackage, Function, Guest, HttpResponse, ImageLayout, ImagePackage, ProcessOutput, Project, Server,
+    make_package, no_containers, stripped_nebula, unzip,
 };
 use serde_json::{Value, json};
 
@@ -78,8 +78,8 @@ fn function(guest: &str, config: &str) -> Function {
     function
 }
 
-fn start(command: &mut Command) -> Server {
-    Server::start_command(command).unwrap_or_else(|output| panic!("{output:#?}"))
+fn expect_start(started: Result<Server, ProcessOutput>) -> Server {
+    started.unwrap_or_else(|output| panic!("{output:#?}"))
 }
 
 fn run(tool: &str, arguments: &[&str], folder: &Path) -> String {
@@ -90,7 +90,7 @@ fn run(tool: &str, arguments: &[&str], folder: &Path) -> String {
 
 fn formats() {
     let project = Project::new([&function("treats", "")]);
-    let made = package(&project, "image", Path::new("/bin/true"), "app.tar");
+    let made = make_package(&project, "image", Path::new("/bin/true"), "app.tar");
     for format in ["oci-archive:app.tar", "docker-archive:app.tar"] {
         let config: Value =
             serde_json::from_str(&run("skopeo", &["inspect", "--config", format], project.path())).unwrap();
@@ -117,7 +117,7 @@ fn formats() {
 fn layers() {
     let layers = |guest: &str, file: &str| {
         let project = Project::new([&function(guest, "")]);
-        package(&project, "image", Path::new("/bin/true"), file);
+        make_package(&project, "image", Path::new("/bin/true"), file);
         let layout = ImageLayout::unpack(&project.join(file), project.join("layout"));
         let layers = layout.manifest()["layers"].as_array().unwrap().clone();
         (layers.iter().map(|layer| layer["digest"].clone()).collect::<Vec<_>>(), fs::read(project.join(file)).unwrap())
@@ -130,7 +130,7 @@ fn layers() {
 
 fn container() {
     let package = ImagePackage::new(&[function("treats", ""), function("hello", "")]);
-    let server = start(&mut package.container(&[]));
+    let server = expect_start(package.start(&[]));
     let text = |path: &str| (server.get(path).status, server.get(path).text());
     assert_eq!(text("/api/treats/10"), (200, "10".to_owned()));
     assert_eq!(text("/api/hello/Ada"), (200, "Hello, Ada!\n".to_owned()));
@@ -143,7 +143,7 @@ fn container() {
 
 fn drain() {
     let package = ImagePackage::new(&[function("hello", "")]);
-    let server = start(&mut package.container(&[]));
+    let server = expect_start(package.start(&[]));
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(b"POST /api/hello HTTP/1.1\r\nhost: test\r\ncontent-length: 3\r\n\r\nAd").unwrap();
     eventually("a running call", || server.get("/metrics").text().contains("nebula_in_flight 1\n").then_some(()));
@@ -167,7 +167,7 @@ fn memory() {
     group.write("memory.max", "100000000\n");
     let hello = function("hello", "memory = \"64MiB\"");
     let package = ImagePackage::new(&[hello, function("treats", "memory = \"64MiB\"")]);
-    let server = start(&mut package.container(&[(group.path(), "/sys/fs/cgroup")]));
+    let server = expect_start(package.start(&[(group.path(), "/sys/fs/cgroup")]));
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(b"POST /api/hello HTTP/1.1\r\nhost: test\r\ncontent-length: 3\r\n\r\nAd").unwrap();
     eventually("a running call", || server.get("/metrics").text().contains("nebula_in_flight 1\n").then_some(()));
@@ -182,7 +182,7 @@ fn memory() {
 
 fn executable() {
     let project = Project::new([&function("treats", "")]);
-    package(&project, "azure", &stripped_nebula(), "app.zip");
+    make_package(&project, "azure", &stripped_nebula(), "app.zip");
     unzip(&project.join("app.zip"), &project.join("app"));
     let mode = |file: &str| fs::metadata(project.join("app").join(file)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("bin/nebula"), mode("host.json")), (0o755, 0o644));
@@ -216,7 +216,7 @@ fn azure() -> (AzurePackage, Server) {
     let functions = BINDINGS
         .map(|(guest, trigger, output)| function(guest, &format!("azure = {{ bindings = [{trigger}, {output}] }}")));
     let package = AzurePackage::new(&[functions.as_slice(), &[function("treats", "")]].concat());
-    let server = start(&mut package.handler());
+    let server = expect_start(Server::start_command(&mut package.handler()));
     (package, server)
 }
 

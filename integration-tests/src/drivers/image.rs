@@ -27,7 +27,7 @@ pub(super) fn expected(all: Observation) -> Observation {
 impl Image {
     pub(super) fn new(functions: &[Function]) -> Self {
         let package = ImagePackage::new(functions);
-        let server = Server::start_command(&mut package.container(&[])).unwrap_or_else(|output| panic!("{output:#?}"));
+        let server = package.start(&[]).unwrap_or_else(|output| panic!("{output:#?}"));
         Self { server, _package: package }
     }
 
