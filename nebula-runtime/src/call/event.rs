@@ -129,6 +129,11 @@ impl Event {
         }
     }
 
+    /// Gives the event another input, and returns the one that it had.
+    pub(crate) fn replace_input(&mut self, input: Input) -> Input {
+        std::mem::replace(&mut self.input, input)
+    }
+
     /// The event's parts: its input and its arguments.
     pub fn into_parts(self) -> (Input, Vec<String>) {
         (self.input, self.arguments)

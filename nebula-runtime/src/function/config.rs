@@ -53,6 +53,10 @@ pub struct FunctionConfig {
     /// streams. If not set, it is one event like any other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<Batch>,
+    /// Whether an event of the media type `application/cloudevents+json` gives its data, and not the whole of it, to a
+    /// guest that is not an HTTP handler.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cloudevents: bool,
     /// What calls the function on Azure Functions. If not set, HTTP requests do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub azure: Option<AzureConfig>,

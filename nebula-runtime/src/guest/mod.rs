@@ -4,6 +4,7 @@
 
 mod call;
 mod cgi;
+mod cloudevents;
 mod coding;
 mod command;
 mod core;

@@ -6,6 +6,7 @@ use wasmtime::component::Component;
 
 use super::{
     call::{Call, CallFuture},
+    cloudevents,
     command::Command,
     core::Core,
     http::Http,
@@ -14,7 +15,7 @@ use super::{
     unlinkable::unlinkable,
 };
 use crate::{
-    call::{ErrorKind, InvokeError},
+    call::{ErrorKind, InvokeError, Response},
     engine::{Code, Engine},
     host,
 };
@@ -51,6 +52,21 @@ impl Guest {
     /// - Dropping the future, or the response's body, stops the guest and frees its instance.
     /// - The call writes its measurements into the invocation's report.
     pub(crate) fn call(self, call: Call) -> CallFuture {
+        let unwraps = call.deployment.resolved.config.cloudevents && !matches!(self, Self::Http(_));
+        if unwraps && cloudevents::is_structured(&call.invocation.event) {
+            return Box::pin(self.call_with_data(call));
+        }
+        self.call_as_it_is(call)
+    }
+
+    /// Calls the guest with the data of a CloudEvent.
+    async fn call_with_data(self, mut call: Call) -> Result<Response, InvokeError> {
+        let limit = call.deployment.resolved.limits.max_request.as_u64();
+        cloudevents::unwrap(&mut call.invocation.event, limit).await?;
+        self.call_as_it_is(call).await
+    }
+
+    fn call_as_it_is(self, call: Call) -> CallFuture {
         match self {
             Self::Core(core) => core.call(call),
             Self::Typed(typed) => Box::pin(async move { typed.call(call).await }),

@@ -190,6 +190,7 @@ impl FunctionSource {
         config.reuse = function.reuse.map(|reuse| reuse.0);
         config.content_type = function.content_type.map(|media_type| media_type.0);
         config.batch = function.batch;
+        config.cloudevents = function.cloudevents;
         config.azure = function.azure.map(|azure| AzureConfig::new(azure.bindings));
         if let Some(azure) = &config.azure {
             Bindings::new(azure.bindings.clone()).map_err(|error| wrong("azure", error.to_string()))?;

@@ -56,6 +56,7 @@ imports = { "nebula:tax/rates" = "tax@prod" }
 reuse = { max_requests = 128, max_concurrent = 1, idle = "1s" }
 content_type = "image/png"
 batch = "item"
+cloudevents = true
 azure = { bindings = [{ type = "queueTrigger", direction = "in", name = "item", queueName = "pictures" }] }
 
 [[routes]]

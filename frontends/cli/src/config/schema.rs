@@ -80,6 +80,10 @@ pub(super) struct Function {
     /// On AWS Lambda, `"item"` calls the function once for each record of a batch.
     #[cfg_attr(test, schemars(with = "Option<super::reference::Batch>"))]
     pub(super) batch: Option<Batch>,
+    /// Whether a CloudEvent in the structured mode (`application/cloudevents+json`) gives the function its data only. A
+    /// `wasi:http` handler gets the whole event all the same.
+    #[serde(default)]
+    pub(super) cloudevents: bool,
     /// How the function is called on Azure Functions.
     pub(super) azure: Option<Azure>,
     /// The longest time that the build may take.

@@ -39,6 +39,7 @@ allow_hosts = ["*.example.com:8443"]
 imports = { "nebula:tax/rates" = "tax@prod" }
 reuse = { idle = "5s" }
 batch = "item"
+cloudevents = true
 azure = { bindings = [{ type = "timerTrigger", direction = "in", name = "timer", schedule = "0 */5 * * * *" }] }
 content_type = "text/csv"
 
@@ -76,6 +77,7 @@ fn treats(folder: &Path) -> FunctionConfig {
     treats.imports = [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into();
     treats.reuse.insert(Reuse::default()).idle = Duration::from_secs(5);
     treats.batch = Some(Batch::Item);
+    treats.cloudevents = true;
     let timer = [("type", "timerTrigger"), ("direction", "in"), ("name", "timer"), ("schedule", "0 */5 * * * *")];
     let timer = timer.map(|(key, value)| (key.to_owned(), value.into()));
     treats.azure = Some(AzureConfig::new(vec![timer.into()]));
