@@ -4,9 +4,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     command::{
-        alias::Alias, completions::Completions, diff::Diff, history::History, inspect::Inspect, list::List, man::Man,
-        new::New, package::Package, publish::Publish, rm::Rm, rollback::Rollback, run::Run, serve::Serve, start::Start,
-        token::Token,
+        alias::Alias, completions::Completions, diff::Diff, gc::Gc, history::History, inspect::Inspect, list::List,
+        man::Man, new::New, package::Package, publish::Publish, rm::Rm, rollback::Rollback, run::Run, serve::Serve,
+        start::Start, token::Token, verify::Verify,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -25,6 +25,8 @@ Examples:
   nebula rollback treats prod           take the last move of prod back
   nebula package lambda treats -o app.zip
                                         package it for AWS Lambda
+  nebula verify                         hash everything in the store again
+  nebula gc                             show what nothing needs any more
   nebula list --server https://functions.example.com
                                         list the functions of a server
 
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     Diff(Diff),
     Rm(Rm),
     Package(Package),
+    Verify(Verify),
+    Gc(Gc),
     Token(Token),
     // For packages, which start with it.
     #[command(hide = true)]
@@ -91,6 +95,8 @@ impl Command {
             Self::Diff(diff) => diff.execute(global).await,
             Self::Rm(rm) => rm.execute(global).await,
             Self::Package(package) => package.execute(global).await,
+            Self::Verify(verify) => verify.execute(global).await,
+            Self::Gc(gc) => gc.execute(global).await,
             Self::Token(token) => token.execute(),
             Self::Start(start) => start.execute(global, ends).await,
             Self::Completions(completions) => completions.execute(Cli::command()),

@@ -77,6 +77,9 @@ pub(crate) enum Failure {
     Server(ServerError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A part of the store is damaged that says what is needed.
+    #[error("nothing is removed, because it cannot be known what is needed: repair the store first (nebula verify)")]
+    UnknownNeeds(#[source] StoreError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -155,6 +158,7 @@ impl Failure {
             )
             | Self::Bindings { .. }
             | Self::Build { .. }
+            | Self::UnknownNeeds(_)
             | Self::PackageTooLarge { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),
             Self::Registry(error) => registry_exit_code(error.kind()),

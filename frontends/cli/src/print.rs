@@ -76,6 +76,11 @@ fn target(target: Option<&AliasTarget>) -> String {
     target.map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
+/// A number of things: `1 blob`, `3 blobs`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A table of these rows, with aligned columns.
 pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     Columns([0; N]).lines(rows)

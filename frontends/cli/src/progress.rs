@@ -3,6 +3,7 @@
 use std::{future::Future, pin::pin, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use nebula_runtime::Progress;
 use tokio::time::timeout;
 
 /// Shorter work shows no spinner.
@@ -18,6 +19,21 @@ pub(crate) async fn while_working<T>(what: String, work: impl Future<Output = T>
     }
     let _spinner = Spinner::start(what);
     work.await
+}
+
+/// As [`while_working`], with how much of the work is done.
+pub(crate) async fn while_counting<T>(what: &str, progress: &Progress, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(PATIENCE, &mut work).await {
+        return done;
+    }
+    let spinner = Spinner::start(what.to_owned());
+    loop {
+        spinner.0.set_message(format!("{what}: {} of {}", progress.done(), progress.total()));
+        if let Ok(done) = timeout(TICK, &mut work).await {
+            return done;
+        }
+    }
 }
 
 /// A spinner on stderr, until it is dropped. It is shown on a terminal only.

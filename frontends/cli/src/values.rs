@@ -37,6 +37,10 @@ pub(crate) trait TextValue: FromStr<Err = Invalid> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timeout(pub(crate) Duration);
 
+/// A time to look back, which may be zero: `90d`, `24h`, `0s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Age(pub(crate) Duration);
+
 /// A size in bytes, above zero: `64MiB`, `1.5GB`, `65536`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) ByteSize);
@@ -80,6 +84,15 @@ impl FromStr for Timeout {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let duration = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
         duration.map(Self).ok_or(Invalid(Self::EXPECTED))
+    }
+}
+
+impl FromStr for Age {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const EXPECTED: Invalid = Invalid("a time such as \"90d\", \"24h\" or \"0s\"");
+        humantime::parse_duration(text).map(Self).map_err(|_| EXPECTED)
     }
 }
 
@@ -263,6 +276,10 @@ mod tests {
         }
         for text in ["", "2", "0s", "-1s", "2 parsecs", "soon"] {
             assert!(refused::<Timeout>(text).starts_with("expected a duration above zero such as"), "{text}");
+        }
+        assert_eq!("0s".parse(), Ok(Age(Duration::ZERO)));
+        for text in ["", "90", "-1d", "soon"] {
+            assert!(refused::<Age>(text).starts_with("expected a time such as"), "{text}");
         }
         for text in ["", "0", "-1", "lots", "64 XiB"] {
             assert!(refused::<Size>(text).starts_with("expected a size above zero such as"), "{text}");

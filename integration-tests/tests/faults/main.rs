@@ -10,6 +10,7 @@ mod alias;
 mod concurrency;
 mod descriptors;
 mod hostile;
+mod keep;
 mod kill;
 mod log;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::stamp::Stamp;
 use crate::function::{AliasName, AliasTarget, Timestamp};
 
+/// How many of its last moves an alias remembers, and how many targets a rollback can go back to. Each process that uses
+/// the function reads its record, so a record must not grow with each release for ever.
+pub(super) const REMEMBERED: usize = 100;
+
 /// An alias of a function: what it points to, and what it pointed to before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,10 +17,11 @@ pub struct Alias {
     /// What it points to. `None` after the alias was removed: its history stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<AliasTarget>,
-    /// The targets that rollbacks go back to, the next one last. Their versions may be removed by now.
+    /// The targets that rollbacks go back to, the next one last: at most the last 100. Their versions may be removed by
+    /// now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<AliasTarget>,
-    /// Every change, the oldest first. A record of format 1 kept none.
+    /// The last 100 changes, the oldest first. A record of format 1 kept none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<AliasChange>,
 }
@@ -70,6 +75,7 @@ impl Alias {
             return false;
         }
         self.past.extend(self.target.clone());
+        keep_last(&mut self.past);
         self.point(to, stamp);
         true
     }
@@ -88,5 +94,10 @@ impl Alias {
     fn point(&mut self, to: Option<AliasTarget>, stamp: &Stamp) {
         let from = std::mem::replace(&mut self.target, to.clone());
         self.history.push(AliasChange { at: stamp.at, by: stamp.by.clone(), from, to });
+        keep_last(&mut self.history);
     }
+}
+
+fn keep_last<T>(entries: &mut Vec<T>) {
+    entries.drain(..entries.len().saturating_sub(REMEMBERED));
 }

@@ -31,17 +31,17 @@ pub(super) struct Backend {
     /// How messages name the store: by its URL, or as the backend calls itself.
     name: String,
     /// The folder of the objects, where they are in one.
-    folder: Option<PathBuf>,
+    pub(super) folder: Option<PathBuf>,
     /// The service that keeps the objects, where they are in a bucket.
     service: Option<Service>,
-    objects: Arc<dyn ObjectStore>,
+    pub(super) objects: Arc<dyn ObjectStore>,
     replacement: Replacement,
     /// Whether the backend keeps writers from undoing each other's work, once that is known.
     proven: OnceCell<()>,
 }
 
 /// How long a service may take to begin its answer, with all tries: longer than it ever takes while it is well.
-const ANSWER: Duration = Duration::from_secs(10);
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
 
 /// How long it may take to list a folder, of as many pages as that has.
 const LIST: Duration = Duration::from_secs(60);
@@ -304,7 +304,7 @@ impl Backend {
 
     /// The result of a request, where that comes in time. Only services have a limit: a request that they lost would hold
     /// its place for ever.
-    async fn in_time<T>(
+    pub(super) async fn in_time<T>(
         &self,
         time: Duration,
         request: impl Future<Output = object_store::Result<T>>,

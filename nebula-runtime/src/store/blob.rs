@@ -50,9 +50,22 @@ impl Blob {
         hashed.map_err(|stopped| backend.unavailable("hash a blob for", &Path::from(BLOBS), stopped.into()))
     }
 
-    /// Reads a blob and verifies it.
+    /// Reads a blob and verifies it. A blob that is set aside is read there.
     pub(super) async fn read(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
-        match backend.get(&layout::blob(digest)).await? {
+        match Self::in_place(backend, digest).await {
+            Err(StoreError::Missing { .. }) => Self::read_at(&layout::unneeded(digest), backend, digest).await,
+            read => read,
+        }
+    }
+
+    /// Reads a blob and verifies it, unless it is set aside.
+    pub(super) async fn in_place(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
+        Self::read_at(&layout::blob(digest), backend, digest).await
+    }
+
+    /// Reads a blob at this place, and verifies it.
+    pub(super) async fn read_at(path: &Path, backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
+        match backend.get(path).await? {
             Some(object) => Self::verified(object, digest, backend).await,
             None => Err(StoreError::Missing { digest, store: backend.name() }),
         }
@@ -68,11 +81,11 @@ impl Blob {
         }
     }
 
-    /// Writes the blob where the store does not have it. A blob that the store has is verified, and written again if it
-    /// is corrupt: after a publish that succeeds, every byte is there.
+    /// Writes the blob where the store does not have it, or has set it aside. A blob that the store has is verified, and
+    /// written again if it is corrupt: after a publish that succeeds, every byte is there.
     pub(super) async fn write(&self, backend: &Backend) -> Result<(), StoreError> {
         let path = layout::blob(self.digest);
-        match Self::read(backend, self.digest).await {
+        match Self::in_place(backend, self.digest).await {
             Ok(_) => Ok(()),
             Err(StoreError::Missing { .. }) => match backend.create(&path, self.bytes.clone()).await? {
                 None => Ok(()),

@@ -1,5 +1,7 @@
 //! Listing a folder that may hold files of others.
 
+#[cfg(feature = "compiler")]
+use std::fs::Metadata;
 use std::{
     fs::{self, DirEntry},
     io,
@@ -17,6 +19,19 @@ use super::error::StoreError;
 pub(super) async fn file_names(path: &Path) -> Result<Vec<String>, StoreError> {
     let folder = path.to_owned();
     let listed = task::spawn_blocking(move || read(&folder)).await.unwrap_or_else(|stopped| Err(stopped.into()));
+    listed.map_err(|source| StoreError::Folder { action: "list", path: path.to_owned(), source })
+}
+
+/// As [`file_names`], each with what the system knows of the file. A file that is removed meanwhile is left out.
+#[cfg(feature = "compiler")]
+pub(super) async fn files(path: &Path) -> Result<Vec<(String, Metadata)>, StoreError> {
+    let folder = path.to_owned();
+    let described = move || {
+        let names = read(&folder)?.into_iter();
+        let known = |name: String| fs::metadata(folder.join(&name)).ok().map(|metadata| (name, metadata));
+        Ok(names.filter_map(known).collect())
+    };
+    let listed = task::spawn_blocking(described).await.unwrap_or_else(|stopped| Err(stopped.into()));
     listed.map_err(|source| StoreError::Folder { action: "list", path: path.to_owned(), source })
 }
 

@@ -1,9 +1,9 @@
 //! A handle of a store: everything that is done with one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, future::try_join};
+use futures_util::FutureExt as _;
 use object_store::ObjectStore;
 
 #[cfg(feature = "compiler")]
@@ -26,6 +26,10 @@ use super::{
 };
 use crate::function::{AliasName, AliasTarget, Digest, FunctionName, Timestamp};
 
+/// A publish that takes longer looks at its blobs once more: the machine may have slept in between, for longer than blobs
+/// are kept that no record names yet.
+const LONG_PUBLISH: Duration = Duration::from_secs(3600);
+
 /// Published functions, in memory, in a folder, or in any object store.
 ///
 /// - **Whole.** A reader sees a function before a publish or after it, never between, also while others publish. A
@@ -40,7 +44,7 @@ use crate::function::{AliasName, AliasTarget, Digest, FunctionName, Timestamp};
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) backend: Arc<Backend>,
-    clock: Clock,
+    pub(super) clock: Clock,
     /// The terms of each change through this handle.
     terms: Terms,
 }
@@ -159,15 +163,19 @@ impl Store {
         let stamp = Stamp::new(self.clock.now(), version.published_by.as_deref());
         let documents = Documents::of(version, &module)
             .map_err(|source| StoreError::Unwritable { function: name.clone(), source })?;
-        try_join(module.write(backend), documents.config.write(backend)).await?;
-        documents.manifest.write(backend).await?;
-        let (manifest, module, alias) = (documents.manifest.digest(), module.digest(), alias.cloned());
+        documents.write(&module, backend).await?;
+        let (manifest, digest, alias) = (documents.manifest.digest(), module.digest(), alias.cloned());
+        let begun = stamp.at;
         let publish = move |record: &mut FunctionRecord| {
-            let published @ Publication { changed, .. } = record.publish(manifest, module, alias.as_ref(), &stamp);
+            let published @ Publication { changed, .. } = record.publish(manifest, digest, alias.as_ref(), &stamp);
             Ok(Changed { result: published, changed })
         };
         let published = functions::change(backend, name, &self.terms, IfDamaged::Replace, publish).await?;
-        Ok(PublishedVersion { number: published.number, manifest, module, changed: published.changed })
+        if self.clock.now().as_unix().saturating_sub(begun.as_unix()) > LONG_PUBLISH.as_secs() {
+            documents.write(&module, backend).await?;
+        }
+        let Publication { number, changed } = published;
+        Ok(PublishedVersion { number, manifest, module: digest, changed })
     }
 
     /// Points an alias to `target`, or removes it where that is `None`, and notes who did so.
@@ -212,7 +220,7 @@ impl Store {
     }
 
     /// Removes one version of a function, or all of them, and notes who did so. The numbers are never used again, and the
-    /// record stays, with its history. The blobs stay as well.
+    /// record stays, with its history. The blobs stay until [`Store::collect_garbage`] removes them.
     ///
     /// # Errors
     /// [`StoreError::NotPublished`] where there is no such version, [`StoreError::PointedTo`] where an alias points to it

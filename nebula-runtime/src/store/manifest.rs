@@ -5,6 +5,7 @@
 //! publish recognises it by that.
 
 use bytes::Bytes;
+use futures_util::future::try_join;
 use serde::{Deserialize, Serialize, de::Error as _};
 
 use super::{backend::Backend, blob::Blob, error::StoreError, layout, record::FunctionRecord, version::NewVersion};
@@ -50,6 +51,12 @@ impl Documents {
         let config = Blob::new(serde_json::to_vec(&WasmConfig::of(version, module))?.into());
         let manifest = Blob::new(serde_json::to_vec(&ImageManifest::of(&config, module))?.into());
         Ok(Self { manifest, config })
+    }
+
+    /// Writes all blobs of the version, from the leaves to the root.
+    pub(super) async fn write(&self, module: &Blob, backend: &Backend) -> Result<(), StoreError> {
+        try_join(module.write(backend), self.config.write(backend)).await?;
+        self.manifest.write(backend).await
     }
 }
 

@@ -6,6 +6,8 @@
 //! functions/<name>.json  the next number, versions (manifest, when, by whom), aliases and their history, and which
 //!                        versions were removed: replaced as a whole
 //! functions/<name>.json.damaged-<hex>   a record that could not be understood when the function was published again
+//! unneeded/sha256/<hex>  blobs that nothing needs, for a while before they are removed: read as those of `blobs/`
+//! damaged/sha256/<hex>-<hex>   blobs that were corrupt when they were verified: never read
 //! ```
 //!
 //! A version's manifest is an OCI image manifest that names a configuration and the module. A publish writes from the
@@ -31,6 +33,8 @@ mod format;
 mod functions;
 mod handle;
 mod health;
+#[cfg(feature = "compiler")]
+mod keep;
 mod layout;
 mod lock;
 mod manifest;
@@ -53,6 +57,10 @@ pub use self::cloud::use_ring;
 pub(crate) use self::functions::{RecordTag, Reread};
 #[cfg(feature = "compiler")]
 pub(crate) use self::terms::Terms;
+#[cfg(feature = "compiler")]
+pub use self::keep::{
+    Garbage, GarbageFate, GcOptions, GcReport, Progress, StoreProblem, StoreProblemKind, Total, Verification,
+};
 pub use self::{
     alias::{Alias, AliasChange, AliasMove},
     error::{BackendError, StoreError},

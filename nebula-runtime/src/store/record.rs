@@ -39,7 +39,7 @@ pub struct VersionEntry {
     pub published_by: Option<String>,
 }
 
-/// A version that was removed. Its blobs are still in the store.
+/// A version that was removed. Its blobs stay in the store until garbage is collected after the retention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    alias::AliasMove,
+    alias::{AliasMove, REMEMBERED},
     record::{FunctionRecord, RemovedVersion},
     stamp::Stamp,
 };
-use crate::function::AliasName;
+use crate::function::{AliasName, Timestamp};
+
+/// How long a record keeps all of its removed versions, in seconds: 90 days, after which garbage collection by default does
+/// not need them either. Of those that were removed before, it keeps the last 100 in all.
+const LONG_AGO: u64 = 90 * 24 * 60 * 60;
 
 /// What happens to the aliases that point to a version that is to be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,7 +71,19 @@ impl FunctionRecord {
         let Stamp { at, by } = stamp;
         let note = |(number, version)| (number, RemovedVersion { version, at: *at, by: by.clone() });
         self.removed.extend(removed.into_iter().map(note));
+        self.forget_removed(*at);
         Ok(Removal { versions: gone.into_iter().collect(), aliases, latest })
+    }
+
+    /// Forgets versions that were removed long ago, but for the last ones: everyone who uses the function reads the
+    /// record.
+    fn forget_removed(&mut self, now: Timestamp) {
+        let mut excess = self.removed.len().saturating_sub(REMEMBERED);
+        self.removed.retain(|_, removed| {
+            let is_forgotten = excess > 0 && now.as_unix().saturating_sub(removed.at.as_unix()) > LONG_AGO;
+            excess -= usize::from(is_forgotten);
+            !is_forgotten
+        });
     }
 
     /// Points an alias to those of its versions that are kept.
@@ -80,7 +96,7 @@ impl FunctionRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::function::{AliasTarget, Digest, Timestamp};
+    use crate::function::{AliasTarget, Digest};
 
     fn stamp(at: u64) -> Stamp {
         Stamp::new(Timestamp::from_unix(at), Some("ada"))

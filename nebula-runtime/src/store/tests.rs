@@ -2,6 +2,8 @@
 
 mod crash;
 mod flaky;
+mod keep;
+mod many_nodes;
 mod model;
 mod nth_call;
 #[cfg(feature = "s3")]

@@ -3,6 +3,7 @@
 pub(crate) mod alias;
 pub(crate) mod completions;
 pub(crate) mod diff;
+pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod inspect;
 pub(crate) mod list;
@@ -16,3 +17,4 @@ pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod start;
 pub(crate) mod token;
+pub(crate) mod verify;

@@ -265,11 +265,19 @@ impl ObjectStore for Flaky {
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.objects.delete_stream(paths)
+        match self.call() {
+            None | Some(How::Twice | How::Conflict) => self.objects.delete_stream(paths),
+            Some(How::Before) => stream::iter([Err(broken())]).boxed(),
+            Some(How::After) => self.objects.delete_stream(paths).map(|deleted| deleted.and(Err(broken()))).boxed(),
+        }
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.objects.list(prefix)
+        match self.call() {
+            None | Some(How::Twice | How::Conflict) => self.objects.list(prefix),
+            Some(How::Before) => stream::iter([Err(broken())]).boxed(),
+            Some(How::After) => self.objects.list(prefix).chain(stream::iter([Err(broken())])).boxed(),
+        }
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {

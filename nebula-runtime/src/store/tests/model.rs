@@ -1,6 +1,9 @@
 //! The store against a model of it: a map from names to what is published under them. Publishers crash at any call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::{prelude::*, test_runner::Config};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
@@ -11,10 +14,11 @@ use super::{
     name,
 };
 use crate::{
-    function::{AliasTarget, Digest},
+    function::{AliasTarget, Digest, Timestamp},
     store::{
-        FunctionRecord, IfPointedTo, NewVersion, Store, StoreError,
+        FunctionRecord, GcOptions, GcReport, IfPointedTo, NewVersion, Progress, Store, StoreError,
         conformance::{read_version, sample},
+        manifest,
     },
 };
 
@@ -86,6 +90,8 @@ enum Transition {
     Edit(Edit),
     /// A writer that is gone at this call to the backend.
     Crash(Edit, usize, How),
+    /// Garbage is collected, by a process that may be gone at this call to the backend.
+    Collect(Option<(usize, How)>),
     /// The store is opened anew.
     Open,
 }
@@ -235,7 +241,9 @@ impl ReferenceStateMachine for Record {
         prop_oneof![
             4 => edit().prop_map(Transition::Edit),
             // A publish makes eight calls at most; what is there already is not written.
-            4 => (edit(), 0..8_usize, how).prop_map(|(edit, call, how)| Transition::Crash(edit, call, how)),
+            4 => (edit(), 0..8_usize, how.clone()).prop_map(|(edit, call, how)| Transition::Crash(edit, call, how)),
+            // A collection makes three calls for each blob, and removes at most 27 of them.
+            2 => proptest::option::of((0..64_usize, how)).prop_map(Transition::Collect),
             1 => Just(Transition::Open),
         ]
         .boxed()
@@ -245,7 +253,7 @@ impl ReferenceStateMachine for Record {
         let (edit, crashes) = match transition {
             Transition::Edit(edit) => (edit, false),
             Transition::Crash(edit, ..) => (edit, true),
-            Transition::Open => return model,
+            Transition::Collect(_) | Transition::Open => return model,
         };
         let records = model.entry(edit.function()).or_default();
         let edited = records.iter().map(|record| record.clone().edit(*edit)).collect::<Vec<_>>();
@@ -292,9 +300,33 @@ impl Tested {
                 let edited = self.edit(&crashing, edit);
                 assert_eq!(edited.is_ok(), flaky.calls() <= call, "{edited:?}");
             }
+            Transition::Collect(None) => self.tokio.block_on(self.collect()),
+            Transition::Collect(Some((call, how))) => {
+                let (crashing, _) = self.place.flaky(Fault::Crash(call, how));
+                drop(self.tokio.block_on(garbage(&crashing)));
+            }
             Transition::Open => self.store = self.tokio.block_on(self.place.open()).unwrap(),
         }
         self
+    }
+
+    /// Collects garbage, and checks that only blobs that versions need are left.
+    async fn collect(&self) {
+        garbage(&self.store).await.unwrap();
+        let mut needed = BTreeSet::new();
+        for function in FUNCTIONS {
+            let record = self.store.record(&name(function)).await.unwrap().unwrap_or_default();
+            for (_, entry) in record.versions() {
+                let config = manifest::config_of(&self.store.backend, entry.manifest).await.unwrap();
+                needed.extend([entry.manifest, entry.module, config].map(|digest| digest.hex().to_string()));
+            }
+        }
+        let files = async |folder: &str| {
+            let files = self.store.backend.list(&folder.into()).await.unwrap().into_iter();
+            // A publisher that was gone in the middle of a file has left a part of it.
+            files.filter(|file| !file.contains('#')).collect::<BTreeSet<_>>()
+        };
+        assert_eq!((files("blobs/sha256").await, files("unneeded/sha256").await), (needed, BTreeSet::new()));
     }
 
     fn edit(&self, store: &Store, edit: Edit) -> Result<(), String> {
@@ -356,6 +388,13 @@ impl Tested {
         names.sort_unstable();
         assert_eq!(self.store.names().await.unwrap(), names);
     }
+}
+
+/// Collects garbage in the year 2100, without grace: whatever was written before is old by then.
+async fn garbage(store: &Store) -> Result<GcReport, StoreError> {
+    let store = store.clone().with_clock(|| Timestamp::from_unix(4_102_444_800));
+    let options = GcOptions { grace: Duration::ZERO, delete: true, ..GcOptions::default() };
+    store.collect_garbage(options, &Progress::default()).await
 }
 
 /// A change that is refused, because there is nothing to change or an alias points there, is done: the model knows that

@@ -9,9 +9,9 @@ use super::{
     name,
 };
 use crate::{
-    function::{AliasTarget, FunctionName},
+    function::{AliasTarget, Digest, FunctionName, Timestamp},
     store::{
-        FunctionRecord, IfPointedTo, Store, StoreError,
+        FunctionRecord, GcOptions, IfPointedTo, Progress, Store, StoreError,
         conformance::{read_version, sample},
         layout, manifest,
     },
@@ -33,6 +33,8 @@ enum Operation {
     PublishOverDamage,
     /// The version is published already, and each of its blobs is corrupt.
     PublishOverCorruption,
+    /// There are blobs to set aside, one to remove, and one to put back.
+    CollectGarbage,
 }
 
 /// Every operation, and how many calls it makes.
@@ -40,8 +42,9 @@ enum Operation {
 /// A version is a manifest, a configuration and a module. A publish reads and writes these three blobs, then it reads
 /// and writes the record; moving an alias, rolling it back and removing a version
 /// do only this. Over damage it writes the damaged record to another place as
-/// well, and over corruption it has no record to write.
-const OPERATIONS: [(Operation, usize); 11] = [
+/// well, and over corruption it has no record to write. To collect garbage, it lists three folders, and reads two records
+/// and a manifest; then it sets three blobs aside, with three calls each, deletes one, and puts one back.
+const OPERATIONS: [(Operation, usize); 12] = [
     (Operation::Ready, 1),
     (Operation::List, 1),
     (Operation::ReadRecord, 1),
@@ -53,6 +56,7 @@ const OPERATIONS: [(Operation, usize); 11] = [
     (Operation::Remove, 2),
     (Operation::PublishOverDamage, 9),
     (Operation::PublishOverCorruption, 7),
+    (Operation::CollectGarbage, 19),
 ];
 
 impl Operation {
@@ -71,6 +75,7 @@ impl Operation {
                     overwrite(&store, layout::blob(digest)).await;
                 }
             }
+            Self::CollectGarbage => lay_out_garbage(&store).await,
             Self::RollBack => {
                 store.publish(&treats, sample("new"), Some(&"prod".parse().unwrap())).await.unwrap();
             }
@@ -104,8 +109,30 @@ impl Operation {
             Self::PublishWithAlias => {
                 store.publish(&treats, sample("new"), Some(&"prod".parse().unwrap())).await.map(drop)
             }
+            Self::CollectGarbage => {
+                let store = store.clone().with_clock(later);
+                let options = GcOptions { delete: true, ..GcOptions::default() };
+                store.collect_garbage(options, &Progress::default()).await.map(drop)
+            }
         }
     }
+}
+
+/// The year 2100: all that is written now is old by then.
+fn later() -> Timestamp {
+    Timestamp::from_unix(4_102_444_800)
+}
+
+/// A version that was removed, a blob that was set aside, and one that was and is needed.
+async fn lay_out_garbage(store: &Store) {
+    let treats = name("treats");
+    let new = store.publish(&treats, sample("new"), None).await.unwrap();
+    store.remove(&treats, Some(new.number), IfPointedTo::Refuse, None).await.unwrap();
+    let (unneeded, module) = (Bytes::from_static(b"unneeded"), sample("old").module);
+    for bytes in [unneeded, module.clone()] {
+        store.backend.overwrite(&layout::unneeded(Digest::of(&bytes)), bytes).await.unwrap();
+    }
+    store.backend.delete(&layout::blob(Digest::of(&module))).await.unwrap();
 }
 
 async fn overwrite(store: &Store, path: object_store::path::Path) {
@@ -187,7 +214,11 @@ async fn each_call_to_a_memory_fails_and_leaves_the_old_or_the_new_state() {
 async fn each_call_to_a_folder_fails_and_leaves_the_old_or_the_new_state() {
     for (operation, calls) in OPERATIONS {
         // A folder's files are listed past the backend.
-        let calls = if operation == Operation::List { 0 } else { calls };
+        let calls = match operation {
+            Operation::List => 0,
+            Operation::CollectGarbage => calls - 3,
+            _ => calls,
+        };
         for how in How::FAILURES {
             assert_eq!(fail_each_call(Place::folder, operation, how).await, calls, "{operation:?} {how:?}");
         }

@@ -1,0 +1,88 @@
+//! Which blobs are needed.
+
+use std::collections::{BTreeSet, HashSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{
+    super::{backend::Backend, error::StoreError, functions, manifest, record::FunctionRecord},
+    AT_ONCE,
+    progress::Progress,
+};
+use crate::function::{Digest, Timestamp};
+
+/// The blobs of these versions, from which all other blobs that are needed are found. Whatever else is to keep a blob in
+/// the store is one more root.
+#[derive(Debug, Default)]
+struct Roots {
+    /// The manifests of versions that exist. A manifest that cannot be read is an error: what it names is not known.
+    manifests: BTreeSet<Digest>,
+    /// The manifests of versions that were removed not long ago. Some of these may be gone.
+    removed: BTreeSet<Digest>,
+    modules: BTreeSet<Digest>,
+}
+
+impl Roots {
+    /// Adds the versions of a function, and those that were removed since `since`. What an alias pointed to is among
+    /// them: a version that is named in a history entry was removed later than that, if at all.
+    fn add(&mut self, record: &FunctionRecord, since: Timestamp) {
+        for (_, entry) in record.versions() {
+            self.manifests.insert(entry.manifest);
+            self.modules.insert(entry.module);
+        }
+        for (_, removed) in record.removed().filter(|(_, removed)| removed.at > since) {
+            self.removed.insert(removed.version.manifest);
+            self.modules.insert(removed.version.module);
+        }
+    }
+}
+
+/// The digests of all blobs that are needed by versions that exist or were removed after `since`.
+///
+/// # Errors
+/// A record cannot be understood, or the manifest of a version that exists: what these need cannot be known.
+pub(super) async fn needed(
+    backend: &Backend,
+    since: Timestamp,
+    progress: &Progress,
+) -> Result<HashSet<Digest>, StoreError> {
+    let roots = roots(backend, since, progress).await?;
+    let Roots { manifests, removed, modules } = &roots;
+    progress.expect(manifests.len() + removed.len());
+    let kept = manifests.iter().map(|digest| (*digest, false));
+    let removed = removed.difference(manifests).map(|digest| (*digest, true));
+    let configs = stream::iter(kept.chain(removed)).map(|(digest, may_be_gone)| async move {
+        let config = config(backend, digest, may_be_gone).await;
+        progress.advance();
+        config
+    });
+    let configs: Vec<_> = configs.buffer_unordered(AT_ONCE).try_collect().await?;
+    let roots = roots.manifests.iter().chain(&roots.removed).chain(modules).copied();
+    Ok(roots.chain(configs.into_iter().flatten()).collect())
+}
+
+async fn roots(backend: &Backend, since: Timestamp, progress: &Progress) -> Result<Roots, StoreError> {
+    let names = functions::names(backend).await?;
+    progress.expect(names.len());
+    let records = stream::iter(&names).map(|name| async move {
+        let record = functions::read(backend, name).await;
+        progress.advance();
+        record
+    });
+    let mut records = records.buffer_unordered(AT_ONCE);
+    let mut roots = Roots::default();
+    while let Some(record) = records.try_next().await? {
+        record.iter().for_each(|record| roots.add(record, since));
+    }
+    Ok(roots)
+}
+
+/// The configuration that a manifest names, if it names one.
+async fn config(backend: &Backend, digest: Digest, may_be_gone: bool) -> Result<Option<Digest>, StoreError> {
+    match manifest::config_of(backend, digest).await {
+        Err(StoreError::Missing { .. } | StoreError::Corrupt { .. } | StoreError::Malformed { .. }) if may_be_gone => {
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
+}
