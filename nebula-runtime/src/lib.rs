@@ -51,6 +51,8 @@ pub use call::{
     Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, Start, StderrLines, TraceContext,
     append_json_value, invoker_fn, is_text, with_causes,
 };
+#[cfg(feature = "compiler")]
+pub use engine::CodeCacheFolder;
 pub use engine::EngineError;
 pub use function::{
     AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig,
@@ -66,8 +68,8 @@ pub use host::{
 pub use layers::{Admission, MemoryAdmission, Observed, Observer};
 #[cfg(feature = "compiler")]
 pub use registry::{
-    AliasInfo, Difference, HistoryChange, HistoryEntry, NewPackage, PackagedFunction, Parts, Published, Setting,
-    Version, VersionInfo,
+    AliasInfo, Difference, HistoryChange, HistoryEntry, NewPackage, PackagedFunction, Parts, Precompiled,
+    PrecompiledVersion, Published, Setting, Version, VersionInfo,
 };
 pub use registry::{Architecture, InvalidArchitecture, Package, PackageError};
 #[cfg(feature = "compiler")]

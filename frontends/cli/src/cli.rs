@@ -5,8 +5,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::{
     command::{
         alias::Alias, completions::Completions, diff::Diff, gc::Gc, history::History, inspect::Inspect, list::List,
-        man::Man, new::New, package::Package, publish::Publish, rm::Rm, rollback::Rollback, run::Run, serve::Serve,
-        start::Start, token::Token, verify::Verify,
+        man::Man, new::New, package::Package, precompile::Precompile, publish::Publish, rm::Rm, rollback::Rollback,
+        run::Run, serve::Serve, start::Start, token::Token, verify::Verify,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -66,6 +66,7 @@ pub(crate) enum Command {
     Diff(Diff),
     Rm(Rm),
     Package(Package),
+    Precompile(Precompile),
     Verify(Verify),
     Gc(Gc),
     Token(Token),
@@ -95,6 +96,7 @@ impl Command {
             Self::Diff(diff) => diff.execute(global).await,
             Self::Rm(rm) => rm.execute(global).await,
             Self::Package(package) => package.execute(global).await,
+            Self::Precompile(precompile) => precompile.execute(global).await,
             Self::Verify(verify) => verify.execute(global).await,
             Self::Gc(gc) => gc.execute(global).await,
             Self::Token(token) => token.execute(),

@@ -14,12 +14,15 @@ use clap::{
 };
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
 use nebula_admin::TokenFile;
-use nebula_runtime::{FunctionRef, Runtime, Store, StoreAccess, StoreError, StoreUrl, store::InvalidStoreUrl};
+use nebula_runtime::{
+    CodeCacheFolder, FunctionRef, Runtime, Store, StoreAccess, StoreError, StoreUrl, store::InvalidStoreUrl,
+};
 
 use crate::{
     client::{Client, ServerUrl},
     failure::Failure,
     releases::{Local, Releases, Remote},
+    values::Size,
 };
 
 /// Where the functions and the compiled code are, as the command line or the environment says.
@@ -27,6 +30,7 @@ use crate::{
 pub(crate) struct PlaceOptions {
     functions: Place,
     cache: Option<PathBuf>,
+    cache_size: Size,
 }
 
 /// Where the functions are.
@@ -53,6 +57,10 @@ struct WrittenOptions {
     /// The folder for compiled code [default: the user's cache folder]
     #[arg(long, global = true, value_name = "FOLDER", env = "NEBULA_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,
+    /// How large the folder for compiled code may become: what was not used for the longest time goes first
+    #[arg(long, global = true, value_name = "SIZE", env = "NEBULA_CACHE_SIZE", hide_env_values = true)]
+    #[arg(default_value = "2GiB")]
+    cache_size: Size,
 }
 
 /// Where the tokens of the admin API are, as the command line or the environment says.
@@ -153,9 +161,10 @@ impl PlaceOptions {
     }
 
     /// The folder for compiled code; `None` if the user has no home folder and named no other.
-    pub(crate) fn code_cache(&self) -> Option<PathBuf> {
+    pub(crate) fn code_cache(&self) -> Option<CodeCacheFolder> {
         let default = || Some(choose_native_strategy().ok()?.cache_dir().join("nebula/code"));
-        self.cache.clone().or_else(default)
+        let path = self.cache.clone().or_else(default)?;
+        Some(CodeCacheFolder { path, max_size: self.cache_size.0 })
     }
 }
 
@@ -173,7 +182,7 @@ impl Args for PlaceOptions {
 /// `--store` works where `NEBULA_SERVER` is set. `conflicts_with` would not tell the two apart.
 impl FromArgMatches for PlaceOptions {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let WrittenOptions { store, server, cache } = WrittenOptions::from_arg_matches(matches)?;
+        let WrittenOptions { store, server, cache, cache_size } = WrittenOptions::from_arg_matches(matches)?;
         let is_argument = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
         let functions = match (store, server) {
             (None, None) => Place::DefaultStore,
@@ -190,7 +199,7 @@ impl FromArgMatches for PlaceOptions {
                 }
             },
         };
-        Ok(Self { functions, cache })
+        Ok(Self { functions, cache, cache_size })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -26,7 +26,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use bytesize::ByteSize;
 #[cfg(feature = "compiler")]
-pub(crate) use compiler::Compiler;
+pub use compiler::CodeCacheFolder;
+#[cfg(feature = "compiler")]
+pub(crate) use compiler::{Compiler, KeptCode};
 pub(crate) use fault::fault;
 pub(crate) use flavour::Flavour;
 use futures_util::future::BoxFuture;

@@ -34,6 +34,12 @@ impl Loader {
         Self { source, loading: SingleFlight::new() }
     }
 
+    /// The engines that guests are loaded for.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn engines(&self) -> &Arc<Engines> {
+        &self.source.engines
+    }
+
     /// The guest `digest`, if it is in memory.
     pub(crate) fn loaded(&self, digest: &Digest) -> Option<Guest> {
         self.source.loaded.get(digest)

@@ -20,6 +20,8 @@ mod package;
 #[cfg(feature = "compiler")]
 mod packaging;
 #[cfg(feature = "compiler")]
+mod precompile;
+#[cfg(feature = "compiler")]
 mod publish;
 #[cfg(feature = "compiler")]
 mod remove;
@@ -40,6 +42,7 @@ pub use self::{
     diff::{Difference, Parts, Setting, Version},
     history::{HistoryChange, HistoryEntry},
     packaging::{NewPackage, PackagedFunction},
+    precompile::{Precompiled, PrecompiledVersion},
     publish::Published,
     versions::VersionInfo,
 };

@@ -198,6 +198,15 @@ impl Architecture {
         None
     };
 
+    /// The target that Wasmtime compiles for: what all processors of the kind have, and no more.
+    #[cfg(feature = "compiler")]
+    pub(super) fn target(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+
     /// Its name, as AWS Lambda has it.
     pub fn as_str(self) -> &'static str {
         match self {

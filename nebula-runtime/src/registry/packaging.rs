@@ -106,7 +106,7 @@ impl Registry {
                 format!("function {name} cannot be packaged: {}", error.detail()),
             )
         })?;
-        let compiled = spawn_blocking(move || Compiler::compile_for(target(architecture), &wasm)).await;
+        let compiled = spawn_blocking(move || Compiler::compile_for(architecture.target(), &wasm)).await;
         let (flavour, code) = compiled.map_err(wasmtime::Error::from).flatten().map_err(failed)?;
         Ok((Path::new(CODE).join(Precompiled::path(flavour, &digest)), code.into()))
     }
@@ -124,13 +124,5 @@ impl NewPackage {
             fs::write(path, bytes)?;
         }
         Ok(())
-    }
-}
-
-/// The target that Wasmtime compiles for: what all processors of the kind have, and no more.
-fn target(architecture: Architecture) -> &'static str {
-    match architecture {
-        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
-        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
     }
 }

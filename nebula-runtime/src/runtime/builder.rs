@@ -1,7 +1,5 @@
 //! How a runtime is set up.
 
-#[cfg(feature = "compiler")]
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytesize::ByteSize;
@@ -24,7 +22,10 @@ use crate::{
     store::Store,
 };
 #[cfg(feature = "compiler")]
-use crate::{engine::Compiler, registry::Registry};
+use crate::{
+    engine::{CodeCacheFolder, Compiler},
+    registry::Registry,
+};
 
 /// How a [`Runtime`] is set up. Each setting has a default.
 pub struct RuntimeBuilder {
@@ -34,6 +35,8 @@ pub struct RuntimeBuilder {
     /// A ceiling for the memory of each function, besides the one of `ceilings`.
     max_memory: Option<ByteSize>,
     code: Arc<dyn CodeSource>,
+    #[cfg(feature = "compiler")]
+    compiler: Compiler,
     stderr: GuestStderr,
     concurrency: u32,
     loaded: usize,
@@ -46,7 +49,9 @@ impl Runtime {
     /// A runtime for the functions of `store`. Their code is compiled when it is first needed.
     #[cfg(feature = "compiler")]
     pub fn builder(store: Store) -> RuntimeBuilder {
-        RuntimeBuilder::new(store, Arc::new(Compiler::new(None)))
+        let compiler = Compiler::new(None);
+        let builder = RuntimeBuilder::new(store, Arc::new(compiler.clone()));
+        RuntimeBuilder { compiler, ..builder }
     }
 
     /// A runtime for the functions of a package, under the limits that it was made with. It never compiles.
@@ -66,6 +71,8 @@ impl RuntimeBuilder {
         Self {
             store,
             code,
+            #[cfg(feature = "compiler")]
+            compiler: Compiler::new(None),
             defaults: Limits::default(),
             ceilings: LimitSettings::default(),
             max_memory: None,
@@ -114,13 +121,15 @@ impl RuntimeBuilder {
         self
     }
 
-    /// A folder in which compiled code is kept. Without one, each process compiles the code once.
+    /// A folder in which compiled code is kept: a path, or a [`CodeCacheFolder`] with its size. Without one, each process
+    /// compiles the code once.
     ///
     /// A [`Package`] brings its code along, and has no use for a folder.
     #[cfg(feature = "compiler")]
     #[must_use]
-    pub fn code_cache(mut self, folder: Option<PathBuf>) -> Self {
-        self.code = Arc::new(Compiler::new(folder));
+    pub fn code_cache(mut self, folder: Option<impl Into<CodeCacheFolder>>) -> Self {
+        self.compiler = Compiler::new(folder.map(Into::into));
+        self.code = Arc::new(self.compiler.clone());
         self
     }
 
@@ -176,6 +185,8 @@ impl RuntimeBuilder {
         Ok(Runtime {
             #[cfg(feature = "compiler")]
             registry: Registry::new(self.store.clone(), loader),
+            #[cfg(feature = "compiler")]
+            compiler: self.compiler,
             store: self.store,
             deployments,
             code,

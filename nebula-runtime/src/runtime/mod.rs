@@ -8,6 +8,8 @@ mod builder;
 mod change;
 mod code;
 #[cfg(feature = "compiler")]
+mod precompile;
+#[cfg(feature = "compiler")]
 mod publication;
 mod resolve;
 mod run;
@@ -26,13 +28,13 @@ pub use self::builder::RuntimeBuilder;
 #[cfg(feature = "compiler")]
 pub use self::{change::Change, publication::Publication};
 use self::{code::Code, resolve::Deployments};
-#[cfg(feature = "compiler")]
-use crate::registry::Registry;
 use crate::{
     call::{Event, Invocation, InvokeError, Invoker, Response},
     function::{Catalog, FunctionInfo, FunctionName, FunctionRef, HeldBack, Limits, RegistryError, RegistryErrorKind},
     store::{Store, StoreError, StoreHealth},
 };
+#[cfg(feature = "compiler")]
+use crate::{engine::Compiler, registry::Registry};
 
 /// Runs the functions of a store.
 ///
@@ -41,6 +43,8 @@ pub struct Runtime {
     store: Store,
     #[cfg(feature = "compiler")]
     registry: Registry,
+    #[cfg(feature = "compiler")]
+    compiler: Compiler,
     deployments: Deployments,
     code: Code,
     /// The outermost of the steps of a call.

@@ -10,6 +10,7 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod package;
+pub(crate) mod precompile;
 pub(crate) mod publish;
 pub(crate) mod rm;
 pub(crate) mod rollback;

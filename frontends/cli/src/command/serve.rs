@@ -128,7 +128,7 @@ impl Serve {
     ) -> Result<WatchConfig, Failure> {
         // The working directory may be replaced by another folder.
         let absolute = std::path::absolute(&path).map_err(|source| Failure::Absolute { path, source })?;
-        let (cache, poll) = (global.places.code_cache(), self.poll.map(|poll| poll.0));
+        let (cache, poll) = (global.places.code_cache().map(|cache| cache.path), self.poll.map(|poll| poll.0));
         Ok(WatchConfig { path: absolute, config, store, cache, poll, routes })
     }
 

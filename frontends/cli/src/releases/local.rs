@@ -1,13 +1,12 @@
 //! The functions of a store that this process opens.
 
-use std::path::PathBuf;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use nebula_runtime::{
-    AliasInfo, AliasMove, AliasName, AliasTarget, Catalog as _, Difference, EngineError, FunctionConfig, FunctionInfo,
-    FunctionName, FunctionRef, HistoryEntry, IfPointedTo, Published, Removal, Runtime, Store, StoreUrl, VersionInfo,
+    AliasInfo, AliasMove, AliasName, AliasTarget, Catalog as _, CodeCacheFolder, Difference, EngineError,
+    FunctionConfig, FunctionInfo, FunctionName, FunctionRef, HistoryEntry, IfPointedTo, Published, Removal, Runtime,
+    Store, StoreUrl, VersionInfo,
 };
 
 use super::{Listing, Releases, longest};
@@ -24,7 +23,7 @@ impl Local {
     ///
     /// # Errors
     /// The engine cannot be set up.
-    pub(crate) fn new(store: Store, url: StoreUrl, cache: Option<PathBuf>) -> Result<Self, EngineError> {
+    pub(crate) fn new(store: Store, url: StoreUrl, cache: Option<CodeCacheFolder>) -> Result<Self, EngineError> {
         let runtime = Runtime::builder(store).code_cache(cache).concurrency(1).build()?;
         Ok(Self { runtime, url })
     }

@@ -5,9 +5,10 @@
 //! An entry without the right MAC is discarded, and the module is compiled again.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use crate::{function::Digest, store::obstacle::explained};
@@ -77,9 +78,11 @@ impl CodeCache {
 
     fn is_ours(&self, path: &Path, digest: &Digest) -> io::Result<bool> {
         let mut file = File::open(path)?;
-        let Some(size) = file.metadata()?.len().checked_sub(MAC_SIZE) else {
+        let metadata = file.metadata()?;
+        let Some(size) = metadata.len().checked_sub(MAC_SIZE) else {
             return Ok(false);
         };
+        note_use(&file, &metadata);
         file.seek(SeekFrom::Start(size))?;
         let mut expected = [0; blake3::OUT_LEN];
         file.read_exact(&mut expected)?;
@@ -88,6 +91,17 @@ impl CodeCache {
         mac.update_reader(file.take(size))?;
         // `blake3::Hash` compares in constant time.
         Ok(mac.finalize() == blake3::Hash::from_bytes(expected))
+    }
+}
+
+/// Notes that an entry is used, in the time of its file: entries that are not used go first. Once an hour is enough to tell
+/// them apart.
+fn note_use(file: &File, metadata: &Metadata) {
+    const SELDOM: Duration = Duration::from_secs(3600);
+
+    if metadata.modified().is_ok_and(|used| used.elapsed().is_ok_and(|age| age > SELDOM)) {
+        // A disk that is read-only keeps the older time.
+        drop(file.set_modified(SystemTime::now()));
     }
 }
 
@@ -185,6 +199,16 @@ mod tests {
         }
         fs::write(&path, whole).unwrap();
         assert!(is_kept(&path, &digest, &cache));
+    }
+
+    #[test]
+    fn an_entry_that_is_used_is_as_young_as_a_new_one() {
+        let root = tempfile::tempdir().unwrap();
+        let (cache, digest, old) = (cache(root.path()), Digest::of(b"module"), SystemTime::UNIX_EPOCH);
+        let path = cache.put(&digest, b"code").unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        assert_eq!(cache.get(&digest).as_ref(), Some(&path));
+        assert!(fs::metadata(path).unwrap().modified().unwrap() > old);
     }
 
     #[cfg(unix)]

@@ -24,6 +24,7 @@ use crate::{
         functions::{self, Changed, IfDamaged},
         layout, manifest,
         stamp::Stamp,
+        terms::Terms,
     },
 };
 
