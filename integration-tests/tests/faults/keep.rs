@@ -102,7 +102,7 @@ fn garbage_is_shown_set_aside_and_removed() {
     kept.text(&["rm", "scale@1"]);
     let blobs = || files(&kept.project.join("store/blobs/sha256")).len();
     let (code, said) = kept.said(&["gc", "--retention", "0s"]);
-    assert!(code == 0 && said.contains("set aside: 3 blobs") && said.contains("with --delete"), "{said}");
+    assert!(code == 0 && said.contains("to set aside: 3 blobs") && said.contains("with --delete"), "{said}");
     assert_eq!(blobs(), 6);
     let done = kept.json(&["gc", "--retention", "0s", "--delete"]);
     assert_eq!((done["deleted"].clone(), done["garbage"].as_array().unwrap().len()), (json!(true), 3));

@@ -51,7 +51,7 @@ impl Gc {
             true => print::json(&report)?,
             false => print::result(&text(&report))?,
         }
-        if !delete && !json && !report.garbage.is_empty() {
+        if !delete && !json && (!report.garbage.is_empty() || report.unfinished.blobs > 0) {
             print::note("nothing was changed; this would be done by the same command with --delete");
         }
         Ok(ExitCode::OK)
@@ -69,32 +69,37 @@ fn failure(error: StoreError) -> Failure {
 }
 
 fn text(report: &GcReport) -> String {
-    let rows: Vec<_> = report.garbage.iter().take(SHOWN).map(row).collect();
+    let rows: Vec<_> = report.garbage.iter().take(SHOWN).map(|garbage| row(garbage, report.deleted)).collect();
     let more = match report.garbage.len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!("and {more} more; --json shows all\n"),
     };
-    let totals = [
-        ("needed", report.needed),
-        ("set aside", report.total(GarbageFate::SetAside)),
-        ("removed", report.total(GarbageFate::Removed)),
-        ("put back", report.total(GarbageFate::PutBack)),
-        ("set aside before", report.waiting),
-    ];
-    let totals = totals.iter().filter(|(what, total)| *what == "needed" || total.blobs > 0);
-    print::table(&rows) + &more + &totals.map(|(what, total)| line(what, *total)).collect::<String>()
+    let fates = [GarbageFate::SetAside, GarbageFate::Removed, GarbageFate::PutBack];
+    let fates = fates.map(|fate| (word(fate, report.deleted), report.total(fate), "blob"));
+    let totals = [("needed", report.needed, "blob"), ("set aside before", report.waiting, "blob")];
+    let unfinished = [("left unfinished by writers", report.unfinished, "file")];
+    let lines = totals.into_iter().chain(fates).chain(unfinished);
+    let lines = lines.filter(|(what, total, _)| *what == "needed" || total.blobs > 0);
+    print::table(&rows) + &more + &lines.map(|(what, total, thing)| line(what, total, thing)).collect::<String>()
 }
 
-fn row(Garbage { digest, size, written, fate, .. }: &Garbage) -> [String; 4] {
-    let fate = match fate {
-        GarbageFate::SetAside => "set aside",
-        GarbageFate::Removed => "removed",
-        GarbageFate::PutBack => "put back",
+/// What becomes of a blob, or became of it.
+fn word(fate: GarbageFate, is_done: bool) -> &'static str {
+    match (fate, is_done) {
+        (GarbageFate::SetAside, false) => "to set aside",
+        (GarbageFate::SetAside, true) => "set aside",
+        (GarbageFate::Removed, false) => "to remove",
+        (GarbageFate::Removed, true) => "removed",
+        (GarbageFate::PutBack, false) => "to put back",
+        (GarbageFate::PutBack, true) => "put back",
         _ => "",
-    };
-    [fate.to_owned(), digest.to_string(), ByteSize(*size).to_string(), written.to_string()]
+    }
 }
 
-fn line(what: &str, Total { blobs, bytes }: Total) -> String {
-    format!("{what}: {}, {}\n", print::count(blobs, "blob"), ByteSize(bytes))
+fn row(Garbage { digest, size, written, fate, .. }: &Garbage, is_done: bool) -> [String; 4] {
+    [word(*fate, is_done).to_owned(), digest.to_string(), ByteSize(*size).to_string(), written.to_string()]
+}
+
+fn line(what: &str, Total { blobs, bytes }: Total, thing: &str) -> String {
+    format!("{what}: {}, {}\n", print::count(blobs, thing), ByteSize(bytes))
 }

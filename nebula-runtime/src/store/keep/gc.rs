@@ -17,7 +17,7 @@ use super::{
         layout::{self, BLOBS, UNNEEDED},
     },
     AT_ONCE,
-    contents::Listed,
+    contents::{Listed, Unfinished},
     damaged,
     needed::needed,
     progress::Progress,
@@ -47,14 +47,16 @@ pub struct GcReport {
     pub needed: Total,
     /// The blobs that were set aside before, and stay there for now.
     pub waiting: Total,
+    /// The files that writers left unfinished, and that are removed. Only a folder has such files.
+    pub unfinished: Total,
     /// The blobs that are moved or removed, in the order of their digests.
     pub garbage: Vec<Garbage>,
 }
 
-/// A number of blobs.
+/// A number of blobs or files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Total {
-    /// How many blobs they are.
+    /// How many they are.
     pub blobs: u64,
     /// Their size, in bytes.
     pub bytes: u64,
@@ -127,11 +129,15 @@ impl Store {
         let (backend, now) = (&*self.backend, self.clock.now());
         // Listed before the records are read: a blob that is written meanwhile is not in the list, and stays.
         let (stored, aside) = (backend.blobs(BLOBS).await?, backend.blobs(UNNEEDED).await?);
+        let unfinished = backend.unfinished(before(now, options.grace)).await?;
         let needed = needed(backend, before(now, options.retention), progress).await?;
-        let report = Plan { stored, aside, needed, options, now }.report();
+        let report = Plan { stored, aside, needed, options, now }.report(&unfinished);
         if options.delete {
             progress.expect(report.garbage.len());
             carry_out(backend, &report, options, progress).await?;
+            for file in unfinished {
+                file.remove().await?;
+            }
         }
         Ok(report)
     }
@@ -151,7 +157,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn report(&self) -> GcReport {
+    fn report(&self, unfinished: &[Unfinished]) -> GcReport {
         let (in_place, aside) = (digests(&self.stored), digests(&self.aside));
         let is_needed = |blob: &&Listed| self.needed.contains(&blob.digest);
         let (needed, unneeded): (Vec<&Listed>, Vec<&Listed>) = self.stored.iter().partition(is_needed);
@@ -174,6 +180,7 @@ impl Plan {
             deleted: self.options.delete,
             needed: needed.into_iter().map(|blob| blob.size).collect(),
             waiting: waiting.into_iter().map(|blob| blob.size).collect(),
+            unfinished: unfinished.iter().map(|file| file.size).collect(),
             garbage: garbage.into_values().collect(),
         }
     }

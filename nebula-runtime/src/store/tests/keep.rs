@@ -184,6 +184,22 @@ async fn strangers_among_the_blobs_are_left_alone() {
     assert!(files.contains(&"README.md".to_owned()) && files.contains(&"abc".to_owned()), "{files:?}");
 }
 
+#[tokio::test]
+async fn what_a_killed_publisher_was_writing_is_removed_after_the_grace() {
+    let place = Place::folder();
+    let store = later(&place.open().await.unwrap(), 0);
+    let treats = store.publish(&name("treats"), sample("a"), None).await.unwrap();
+    let root = store.backend.folder.clone().unwrap();
+    let files = [format!("blobs/sha256/{}#1", treats.module.hex()), "functions/other.json#12".to_owned()];
+    files.iter().for_each(|file| std::fs::write(root.join(file), "{").unwrap());
+    for (hours, left) in [(23, true), (25, false)] {
+        let collected = later(&store, hours).collect_garbage(AFTER_A_DAY, &Progress::default()).await.unwrap();
+        assert_eq!(collected.unfinished.blobs, if left { 0 } else { 2 });
+        assert!(files.iter().all(|file| root.join(file).exists() == left), "{hours}");
+    }
+    read_version(&store, &treats.manifest).await.unwrap();
+}
+
 /// Each question about the time takes so many seconds. Gives how many calls the publish makes.
 async fn calls_of_a_publish(seconds: u64) -> usize {
     let (store, flaky) = Place::memory().flaky(Fault::Never);
