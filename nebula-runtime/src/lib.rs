@@ -75,10 +75,10 @@ pub use registry::{Architecture, InvalidArchitecture, Package, PackageError};
 #[cfg(feature = "compiler")]
 pub use runtime::{Change, Publication};
 pub use runtime::{Runtime, RuntimeBuilder};
+pub use store::{
+    AliasMove, IfPointedTo, Precondition, Removal, Revised, Store, StoreAccess, StoreError, StoreHealth, StoreUrl,
+};
 #[cfg(feature = "compiler")]
 pub use store::{
     Garbage, GarbageFate, GcOptions, GcReport, Progress, StoreProblem, StoreProblemKind, Total, Verification,
-};
-pub use store::{
-    AliasMove, IfPointedTo, Precondition, Removal, Revised, Store, StoreAccess, StoreError, StoreHealth, StoreUrl,
 };

@@ -109,7 +109,7 @@ fn garbage_is_shown_set_aside_and_removed() {
     assert_eq!((blobs(), files(&kept.project.join("store/unneeded/sha256")).len()), (3, 3));
     let (_, said) = kept.said(&["gc", "--retention", "0s", "--delete"]);
     assert!(said.contains("set aside before: 3 blobs"), "{said}");
-    assert!(kept.text(&["gc", "--grace", "0s", "--delete"]).contains("removed: 3 blobs"));
+    assert!(kept.text(&["gc", "--retention", "0s", "--grace", "0s", "--delete"]).contains("removed: 3 blobs"));
     assert_eq!(files(&kept.project.join("store/unneeded/sha256")).len(), 0);
     assert_eq!(kept.text(&["run", "scale", "10"]), "30\n");
     assert_eq!(kept.json(&["verify"])["problems"], json!([]));

@@ -56,11 +56,11 @@ pub use object_store;
 pub use self::cloud::use_ring;
 pub(crate) use self::functions::{RecordTag, Reread};
 #[cfg(feature = "compiler")]
-pub(crate) use self::terms::Terms;
-#[cfg(feature = "compiler")]
 pub use self::keep::{
     Garbage, GarbageFate, GcOptions, GcReport, Progress, StoreProblem, StoreProblemKind, Total, Verification,
 };
+#[cfg(feature = "compiler")]
+pub(crate) use self::terms::Terms;
 pub use self::{
     alias::{Alias, AliasChange, AliasMove},
     error::{BackendError, StoreError},

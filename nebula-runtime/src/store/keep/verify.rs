@@ -30,7 +30,7 @@ use crate::function::{Digest, FunctionName};
 pub struct Verification {
     /// How many functions were verified.
     pub functions: u64,
-    /// How many versions, also those that were removed and whose blobs are still there.
+    /// How many versions these have. Those that were removed are verified as well, as far as their blobs are still there.
     pub versions: u64,
     /// How many blobs were hashed.
     pub blobs: u64,
@@ -157,11 +157,10 @@ impl Found {
             entry: entry.clone(),
             is_removed,
         };
-        let before = self.versions.len();
         self.versions.extend(record.versions().map(|(number, entry)| version(number, entry, false)));
         self.versions.extend(record.removed().map(|(number, removed)| version(number, &removed.version, true)));
         self.verification.functions += 1;
-        self.verification.versions += (self.versions.len() - before) as u64;
+        self.verification.versions += record.versions().count() as u64;
     }
 
     fn record_problem(&mut self, function: FunctionName, error: &StoreError) {
@@ -261,7 +260,8 @@ async fn damage(backend: &Backend, error: StoreError, versions: &[&Version]) -> 
     };
     let concerned = versions.iter().filter(|version| !(version.is_removed && kind == StoreProblemKind::Missing));
     let problems = concerned.map(|version| version.problem(kind, explained(&error), moved_to.as_ref())).collect();
-    Ok(Checked { blobs: 1, problems, ..Checked::default() })
+    let blobs = u64::from(kind != StoreProblemKind::Missing);
+    Ok(Checked { blobs, problems, ..Checked::default() })
 }
 
 /// Where a corrupt blob was moved to. It stays where it is if the store cannot be written to.
