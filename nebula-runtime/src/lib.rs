@@ -75,8 +75,11 @@ pub use registry::{Architecture, InvalidArchitecture, Package, PackageError};
 #[cfg(feature = "compiler")]
 pub use runtime::{Change, Publication};
 pub use runtime::{Runtime, RuntimeBuilder};
+#[cfg(feature = "compiler")]
+pub use store::trust::{Trust, TrustedKey};
 pub use store::{
-    AliasMove, IfPointedTo, Precondition, Removal, Revised, Store, StoreAccess, StoreError, StoreHealth, StoreUrl,
+    AliasMove, IfPointedTo, Origin, Precondition, Removal, Revised, Store, StoreAccess, StoreError, StoreHealth,
+    StoreUrl,
 };
 #[cfg(feature = "compiler")]
 pub use store::{

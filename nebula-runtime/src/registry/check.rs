@@ -26,10 +26,11 @@ impl Registry {
         Ok(())
     }
 
-    /// Checks that a version's configuration is understood, that its module compiles, and that an instance of it can be
-    /// made. Whether a folder that it is granted exists is a matter of the servers: without it, no instance is made
+    /// Checks that a version is trusted, that its configuration is understood, that its module compiles, and that an
+    /// instance of it can be made. Whether a folder that it is granted exists is a matter of the servers: without it, no instance is made
     /// here.
     async fn check_version(&self, name: &FunctionName, number: u64, entry: &VersionEntry) -> Result<(), RegistryError> {
+        self.require_trust(name, number, entry).await?;
         let manifest = self.store.manifest(&entry.manifest).await?;
         let (store, digest) = (self.store.clone(), manifest.module);
         let wasm = async move { store.module(&digest).await.map_err(|error| RegistryError::from(error).into()) };

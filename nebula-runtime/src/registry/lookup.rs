@@ -8,7 +8,10 @@ use super::missing::{no_such_function, no_such_version};
 use crate::{
     function::{AliasTarget, FunctionInfo, FunctionName, FunctionRef, RegistryError},
     guest::Loader,
-    store::{FunctionRecord, Revised, Store, Terms},
+    store::{
+        FunctionRecord, Revised, Store, Terms, VersionEntry,
+        trust::{Candidate, Trust},
+    },
 };
 
 /// The functions of a store, for all that changes them. It keeps nothing of what it reads: a change that is decided by memory
@@ -16,6 +19,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Registry {
     pub(super) store: Store,
+    pub(super) trust: Trust,
     pub(super) loader: Arc<Loader>,
     /// Places for instances that are made to see whether a version runs.
     pub(super) trials: Arc<Semaphore>,
@@ -25,8 +29,8 @@ pub(crate) struct Registry {
 const TRIALS: usize = 1;
 
 impl Registry {
-    pub(crate) fn new(store: Store, loader: Arc<Loader>) -> Self {
-        Self { store, loader, trials: Arc::new(Semaphore::new(TRIALS)) }
+    pub(crate) fn new(store: Store, trust: Trust, loader: Arc<Loader>) -> Self {
+        Self { store, trust, loader, trials: Arc::new(Semaphore::new(TRIALS)) }
     }
 
     /// The same registry, for one change that is made under `terms`.
@@ -36,6 +40,20 @@ impl Registry {
 
     pub(super) async fn record(&self, name: &FunctionName) -> Result<FunctionRecord, RegistryError> {
         self.store.record(name).await?.ok_or_else(|| no_such_function(name))
+    }
+
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// Refuses a version that is not trusted.
+    pub(super) async fn require_trust(
+        &self,
+        name: &FunctionName,
+        number: u64,
+        entry: &VersionEntry,
+    ) -> Result<(), RegistryError> {
+        self.trust.check(&self.store, &Candidate::of(name, number, entry)).await
     }
 
     /// What the store says of the version that `reference` means.

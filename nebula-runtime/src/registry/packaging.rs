@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     engine::{Compiler, Precompiled},
-    function::{FunctionInfo, FunctionRef, LimitSettings, Limits, RegistryError, RegistryErrorKind},
+    function::{FunctionInfo, FunctionName, FunctionRef, LimitSettings, Limits, RegistryError, RegistryErrorKind},
+    store::{PackagedStore, trust::Candidate},
 };
 
 /// A package that was made and is not anywhere yet.
@@ -64,6 +65,7 @@ impl Registry {
             }
         }
         let store = self.store.pack(&versions).await?;
+        self.check_packed(&store, &versions).await?;
         let description = Description { target: Target::of(architecture), limits, ceilings, store };
         let description = serde_json::to_vec_pretty(&description).map_err(|error| {
             RegistryError::new(RegistryErrorKind::Internal, "the package cannot be described").with_source(error)
@@ -73,6 +75,26 @@ impl Registry {
             packaged.into_iter().map(|info| PackagedFunction { code_size: code_size(&info), info }).collect();
         let described = (PathBuf::from(DESCRIPTION), Bytes::from(description));
         Ok(NewPackage { architecture, functions, files: codes.into_values().chain([described]).collect() })
+    }
+
+    /// Refuses a packed version that is not trusted. Only what was packed is looked at: the store may change meanwhile.
+    async fn check_packed(
+        &self,
+        packed: &PackagedStore,
+        versions: &BTreeMap<FunctionName, BTreeSet<u64>>,
+    ) -> Result<(), RegistryError> {
+        if !self.trust.is_required() {
+            return Ok(());
+        }
+        let packed = packed.open().await?;
+        for (name, numbers) in versions {
+            let (packed, record) = (packed.record(name).await?.unwrap_or_default(), self.record(name).await?);
+            for (number, entry) in numbers.iter().filter_map(|number| packed.version(*number)) {
+                let candidate = Candidate::in_record(&record, name, number, entry.manifest);
+                self.trust.check(&self.store, &candidate).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn packable(&self, function: &FunctionRef) -> Result<FunctionInfo, RegistryError> {

@@ -14,7 +14,7 @@ use crate::{
         LinkedImport, RegistryError, RegistryErrorKind, VersionRef, some_of,
     },
     guest::Guest,
-    store::NewVersion,
+    store::{NewVersion, Origin},
 };
 
 /// What a publish did.
@@ -38,6 +38,8 @@ pub(crate) struct NewFunction {
     pub(crate) alias: Option<AliasName>,
     /// Who publishes it.
     pub(crate) by: Option<String>,
+    /// The registry that it was pulled from, if it was.
+    pub(crate) origin: Option<Origin>,
 }
 
 /// A version to publish whose imports are linked, if it has any.
@@ -69,13 +71,13 @@ impl Registry {
     }
 
     async fn publish_composed(&self, composed: Composed) -> Result<Published, RegistryError> {
-        let Composed { new: NewFunction { name, module, config, alias, by }, composition } = composed;
+        let Composed { new: NewFunction { name, module, config, alias, by, origin }, composition } = composed;
         let (digest, wasm) = (Digest::of(&module), module.clone());
         let guest = self.loader.load(digest, async move { Ok::<_, InvokeError>(wasm) }).await?;
         let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
         check_export(&config, &guest, &exports)?;
         check_reuse(&config, &guest)?;
-        let version = NewVersion { module, kind, exports, config, composition, published_by: by };
+        let version = NewVersion { module, kind, exports, config, composition, published_by: by, origin };
         let published = self.store.publish(&name, version, alias.as_ref()).await?;
         // Another publisher may have made a newer version since.
         let version = NonZeroU64::new(published.number).map_or(VersionRef::Latest, VersionRef::Number);

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::lookup::Registry;
-use crate::function::{AliasName, Digest, FunctionName, RegistryError, Timestamp};
+use crate::{
+    function::{AliasName, Digest, FunctionName, RegistryError, Timestamp},
+    store::Origin,
+};
 
 /// A version of a function, as the function's record has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,12 @@ pub struct VersionInfo {
     /// Who published it, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_by: Option<String>,
+    /// The registry that it was pulled from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The blobs of its signatures. Whether they count depends on the keys of each process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<Digest>,
 }
 
 impl Registry {
@@ -33,6 +42,8 @@ impl Registry {
             aliases: record.aliases_of(version),
             published_at: entry.published_at,
             published_by: entry.published_by.clone(),
+            origin: entry.origin.clone(),
+            signatures: entry.signatures.clone(),
         });
         Ok(versions.collect())
     }

@@ -19,7 +19,7 @@ use crate::{
     host::GuestStderr,
     layers::{Observer, most_for_one},
     registry::Package,
-    store::Store,
+    store::{Store, trust::Trust},
 };
 #[cfg(feature = "compiler")]
 use crate::{
@@ -43,6 +43,7 @@ pub struct RuntimeBuilder {
     engine_at_once: bool,
     layers: Vec<Layer>,
     observers: Vec<Arc<dyn Observer>>,
+    trust: Trust,
 }
 
 impl Runtime {
@@ -82,6 +83,7 @@ impl RuntimeBuilder {
             engine_at_once: true,
             layers: Vec::new(),
             observers: Vec::new(),
+            trust: Trust::default(),
         }
     }
 
@@ -133,6 +135,15 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Which versions may be used: called, loaded ahead, packaged, or pointed to by an alias. The default trusts every
+    /// version of the store.
+    #[cfg(feature = "compiler")]
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
+    }
+
     /// Adds a layer: an invoker around another one. It sees each invocation after its function is resolved
     /// ([`Invocation::resolved`](crate::Invocation::resolved)), and before its code is loaded. The layer that is added
     /// first is the outermost.
@@ -179,12 +190,12 @@ impl RuntimeBuilder {
         }
         let loader = Arc::new(Loader::new(engines, self.code, self.loaded));
         let code = Code { store: self.store.clone(), loader: Arc::clone(&loader) };
-        let deployments = Deployments::new(code.clone(), self.defaults, ceilings);
+        let deployments = Deployments::new(code.clone(), self.trust.clone(), self.defaults, ceilings);
         let run = Run { code: code.clone(), stderr: self.stderr, max_stream: self.ceilings.max_response };
         let entry = steps::put_together(run, self.layers, deployments.clone(), self.observers);
         Ok(Runtime {
             #[cfg(feature = "compiler")]
-            registry: Registry::new(self.store.clone(), loader),
+            registry: Registry::new(self.store.clone(), self.trust, loader),
             #[cfg(feature = "compiler")]
             compiler: self.compiler,
             store: self.store,

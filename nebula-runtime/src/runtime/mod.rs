@@ -34,7 +34,7 @@ use crate::{
     store::{Store, StoreError, StoreHealth},
 };
 #[cfg(feature = "compiler")]
-use crate::{engine::Compiler, registry::Registry};
+use crate::{engine::Compiler, registry::Registry, store::trust::Trust};
 
 /// Runs the functions of a store.
 ///
@@ -75,6 +75,17 @@ impl Runtime {
     /// Whether the store can be read.
     pub fn store_health(&self) -> StoreHealth {
         self.deployments.health()
+    }
+
+    /// The store of its functions.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Which versions it trusts.
+    #[cfg(feature = "compiler")]
+    pub fn trust(&self) -> &Trust {
+        self.registry.trust()
     }
 
     /// Brings a function's code into memory, as its first invocation would otherwise have to.
@@ -133,6 +144,7 @@ fn not_ready(error: StoreError) -> RegistryError {
         | StoreError::NotPublished { .. }
         | StoreError::PointedTo { .. }
         | StoreError::Stale { .. }
+        | StoreError::NoSignature { .. }
         | StoreError::Unwritable { .. }
         | StoreError::Contended { .. } => "the store is out of reach",
     };

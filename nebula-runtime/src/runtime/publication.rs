@@ -9,7 +9,7 @@ use super::Runtime;
 use crate::{
     function::{AliasName, FunctionConfig, FunctionName, FunctionRef, LimitSettings, RegistryError},
     registry::{Architecture, NewFunction, NewPackage, Published},
-    store::{Precondition, Revised, Terms},
+    store::{Origin, Precondition, Revised, Terms},
 };
 
 /// A function that is about to be published, by [`Runtime::publish`]. Awaiting it publishes it.
@@ -29,7 +29,7 @@ impl Runtime {
     /// configuration does not fit it, and what the store fails with. Nothing is changed then.
     pub fn publish(&self, name: &FunctionName, module: impl Into<Bytes>) -> Publication<'_> {
         let (name, module) = (name.clone(), module.into());
-        let new = NewFunction { name, module, config: FunctionConfig::default(), alias: None, by: None };
+        let new = NewFunction { name, module, config: FunctionConfig::default(), alias: None, by: None, origin: None };
         Publication { runtime: self, new, precondition: None }
     }
 
@@ -74,6 +74,12 @@ impl Publication<'_> {
     /// Who publishes it, for the function's history: `ada@laptop`.
     pub fn by(mut self, name: impl Into<Option<String>>) -> Self {
         self.new.by = name.into();
+        self
+    }
+
+    /// The registry that the module was pulled from, if it was.
+    pub fn origin(mut self, origin: impl Into<Option<Origin>>) -> Self {
+        self.new.origin = origin.into();
         self
     }
 

@@ -7,6 +7,7 @@ mod publishing;
 mod steps;
 mod store;
 mod switch;
+mod trust;
 mod weights;
 mod written;
 

@@ -311,6 +311,7 @@ pub(super) fn sample(seed: &str) -> NewVersion {
         config: FunctionConfig { export: Some("add".to_owned()), ..FunctionConfig::default() },
         composition: None,
         published_by: Some(PUBLISHER.to_owned()),
+        origin: None,
     }
 }
 

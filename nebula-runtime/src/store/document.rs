@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! {"format":2,"next":4,
-//!  "versions":{"3":{"manifest":"sha256:…","module":"sha256:…","published_at":"2026-01-31T12:00:00Z","published_by":"ada@laptop"}},
+//!  "versions":{"3":{"manifest":"sha256:…","module":"sha256:…","published_at":"2026-01-31T12:00:00Z","published_by":"ada@laptop","signatures":["sha256:…"]}},
 //!  "aliases":{"prod":{"target":{"weights":{"2":95,"3":5},"sticky":"x-user"},"past":[…],"history":[{"at":"…","by":"…","from":…,"to":…}]}},
 //!  "removed":{"1":{"version":{"manifest":"sha256:…","module":"sha256:…"},"at":"…","by":"…"}}}
 //! ```

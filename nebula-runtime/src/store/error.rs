@@ -91,6 +91,14 @@ pub enum StoreError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A blob that a record names as a signature is none.
+    #[error("blob {digest} is no signature: {reason}")]
+    NoSignature {
+        /// The blob's name.
+        digest: Digest,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A version's configuration cannot be written as JSON.
     #[error("failed to write the configuration of function {function} as JSON")]
     Unwritable {

@@ -27,6 +27,7 @@ impl From<StoreError> for RegistryError {
             StoreError::Missing { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Malformed { .. }
+            | StoreError::NoSignature { .. }
             | StoreError::Unwritable { .. } => (RegistryErrorKind::Internal, DAMAGED.to_owned()),
         };
         Self::new(kind, detail).with_source(error)

@@ -15,14 +15,14 @@ use super::{
     error::StoreError,
     format,
     functions::{self, Changed, IfDamaged, RecordTag, Reread},
-    manifest::{Documents, Manifest},
+    manifest::{self, Documents, Manifest},
     record::{FunctionRecord, Publication},
     removal::{IfPointedTo, Removal, Unremovable},
     shared::StoreAccess,
     stamp::{Clock, Stamp},
     terms::Terms,
     url::StoreUrl,
-    version::{NewVersion, PublishedVersion},
+    version::{NewVersion, PublishedVersion, VersionBlobs},
 };
 use crate::function::{AliasName, AliasTarget, Digest, FunctionName, Timestamp};
 
@@ -46,7 +46,7 @@ pub struct Store {
     pub(super) backend: Arc<Backend>,
     pub(super) clock: Clock,
     /// The terms of each change through this handle.
-    terms: Terms,
+    pub(super) terms: Terms,
 }
 
 impl Store {
@@ -161,13 +161,15 @@ impl Store {
         let backend = &self.backend;
         let module = Blob::of(version.module.clone(), backend).await?;
         let stamp = Stamp::new(self.clock.now(), version.published_by.as_deref());
+        let origin = version.origin.clone();
         let documents = Documents::of(version, &module)
             .map_err(|source| StoreError::Unwritable { function: name.clone(), source })?;
         documents.write(&module, backend).await?;
         let (manifest, digest, alias) = (documents.manifest.digest(), module.digest(), alias.cloned());
         let begun = stamp.at;
         let publish = move |record: &mut FunctionRecord| {
-            let published @ Publication { changed, .. } = record.publish(manifest, digest, alias.as_ref(), &stamp);
+            let (alias, origin) = (alias.as_ref(), origin.as_ref());
+            let published @ Publication { changed, .. } = record.publish(manifest, digest, alias, origin, &stamp);
             Ok(Changed { result: published, changed })
         };
         let published = functions::change(backend, name, &self.terms, IfDamaged::Replace, publish).await?;
@@ -283,6 +285,17 @@ impl Store {
     /// The store is out of reach, or a blob is missing, corrupt or cannot be understood.
     pub async fn manifest(&self, digest: &Digest) -> Result<Manifest, StoreError> {
         Manifest::read(&self.backend, *digest).await
+    }
+
+    /// The blobs of a version, by its manifest's digest.
+    ///
+    /// # Errors
+    /// As [`Store::manifest`].
+    pub async fn blobs(&self, manifest: &Digest) -> Result<VersionBlobs, StoreError> {
+        let (config, module) = manifest::blobs_of(&self.backend, *manifest).await?;
+        let read = async |digest| Blob::read(&self.backend, digest).await.map(Blob::into_bytes);
+        let (manifest, config, module) = (read(*manifest).await?, read(config).await?, read(module).await?);
+        Ok(VersionBlobs { manifest, config, module })
     }
 
     /// A module's bytes.

@@ -75,6 +75,11 @@ pub(super) async fn config_of(backend: &Backend, manifest: Digest) -> Result<Dig
     descriptors(backend, manifest).await.map(|(config, _)| config.digest)
 }
 
+/// The digests of the configuration and of the module that a manifest names.
+pub(super) async fn blobs_of(backend: &Backend, manifest: Digest) -> Result<(Digest, Digest), StoreError> {
+    descriptors(backend, manifest).await.map(|(config, layer)| (config.digest, layer.digest))
+}
+
 async fn descriptors(backend: &Backend, digest: Digest) -> Result<(Descriptor, Descriptor), StoreError> {
     let manifest: ImageManifest = document(backend, digest).await?;
     manifest.check().map_err(|source| backend.malformed(&layout::blob(digest), source))

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! nebula-store.json      {"format":1}: the format of the store; in a folder also the lock of its writers
-//! blobs/sha256/<hex>     modules, configurations, manifests: immutable
-//! functions/<name>.json  the next number, versions (manifest, when, by whom), aliases and their history, and which
-//!                        versions were removed: replaced as a whole
+//! blobs/sha256/<hex>     modules, configurations, manifests, signatures: immutable
+//! functions/<name>.json  the next number, versions (manifest, when, by whom, from where, signatures), aliases and their
+//!                        history, and which versions were removed: replaced as a whole
 //! functions/<name>.json.damaged-<hex>   a record that could not be understood when the function was published again
 //! unneeded/sha256/<hex>  blobs that nothing needs, for a while before they are removed: read as those of `blobs/`
 //! damaged/sha256/<hex>-<hex>   blobs that were corrupt when they were verified: never read
@@ -39,6 +39,7 @@ mod layout;
 mod lock;
 mod manifest;
 pub(crate) mod obstacle;
+mod origin;
 mod packaged;
 mod record;
 mod removal;
@@ -47,6 +48,7 @@ mod stamp;
 mod terms;
 #[cfg(test)]
 mod tests;
+pub mod trust;
 mod url;
 mod version;
 
@@ -67,11 +69,12 @@ pub use self::{
     handle::Store,
     health::StoreHealth,
     manifest::Manifest,
+    origin::Origin,
     packaged::PackagedStore,
     record::{FunctionRecord, RemovedVersion, VersionEntry},
     removal::{IfPointedTo, Removal},
     shared::StoreAccess,
     terms::{Precondition, Revised},
     url::{InvalidStoreUrl, StoreUrl},
-    version::{NewVersion, PublishedVersion},
+    version::{NewVersion, PublishedVersion, VersionBlobs},
 };

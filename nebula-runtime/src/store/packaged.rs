@@ -92,6 +92,7 @@ mod tests {
             config: FunctionConfig::default(),
             composition: None,
             published_by: Some("ada".to_owned()),
+            origin: None,
         }
     }
 

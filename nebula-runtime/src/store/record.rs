@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     alias::{Alias, AliasMove},
+    origin::Origin,
     stamp::Stamp,
 };
 use crate::function::{AliasName, AliasTarget, Digest, Timestamp, VersionRef};
@@ -37,6 +38,19 @@ pub struct VersionEntry {
     /// Who published it, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_by: Option<String>,
+    /// The registry that it was pulled from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The blobs of its signatures, in the order in which they were added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<Digest>,
+}
+
+impl VersionEntry {
+    /// The blobs of the version that name no other blobs.
+    pub(super) fn leaves(&self) -> impl Iterator<Item = Digest> {
+        std::iter::once(self.module).chain(self.signatures.iter().copied())
+    }
 }
 
 /// A version that was removed. Its blobs stay in the store until garbage is collected after the retention.
@@ -79,6 +93,13 @@ pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
 impl Default for FunctionRecord {
     fn default() -> Self {
         Self { next: 1, versions: BTreeMap::new(), aliases: BTreeMap::new(), removed: BTreeMap::new() }
+    }
+}
+
+impl VersionEntry {
+    /// A version of which nothing else is known.
+    pub(super) fn new(manifest: Digest, module: Digest) -> Self {
+        Self { manifest, module, published_at: None, published_by: None, origin: None, signatures: Vec::new() }
     }
 }
 
@@ -181,9 +202,10 @@ impl FunctionRecord {
     }
 
     /// The record for a package: these versions, and the aliases as far as they point to them. When and by whom
-    /// something was done is left out, so that the same versions always make the same package.
+    /// something was done is left out, so that the same versions always make the same package, and so are origins and
+    /// signatures: a package is trusted as a whole.
     pub(super) fn only(self, versions: &BTreeSet<u64>) -> Self {
-        let unsigned = |entry| VersionEntry { published_at: None, published_by: None, ..entry };
+        let unsigned = |entry: VersionEntry| VersionEntry::new(entry.manifest, entry.module);
         let kept = self.versions.into_iter().filter(|(number, _)| versions.contains(number));
         let kept: BTreeMap<_, _> = kept.map(|(number, entry)| (number, unsigned(entry))).collect();
         let aliases = self.aliases.into_iter().filter_map(|(name, alias)| {
@@ -200,23 +222,38 @@ impl FunctionRecord {
         manifest: Digest,
         module: Digest,
         alias: Option<&AliasName>,
+        origin: Option<&Origin>,
         stamp: &Stamp,
     ) -> Publication {
         let latest = self.latest().filter(|(_, latest)| (latest.manifest, latest.module) == (manifest, module));
         let latest = latest.map(|(number, _)| number);
-        let number = latest.unwrap_or_else(|| self.add(manifest, module, stamp));
+        let number = latest.unwrap_or_else(|| self.add(manifest, module, origin, stamp));
         let moved = alias.is_some_and(|alias| {
             self.aliases.entry(alias.clone()).or_default().set(Some(AliasTarget::version(number)), stamp)
         });
         Publication { number, changed: latest.is_none() || moved }
     }
 
-    fn add(&mut self, manifest: Digest, module: Digest, stamp: &Stamp) -> u64 {
+    fn add(&mut self, manifest: Digest, module: Digest, origin: Option<&Origin>, stamp: &Stamp) -> u64 {
         let number = self.next;
         let Stamp { at, by } = stamp.clone();
-        self.versions.insert(number, VersionEntry { manifest, module, published_at: Some(at), published_by: by });
+        let published =
+            VersionEntry { published_at: Some(at), published_by: by, ..VersionEntry::new(manifest, module) };
+        self.versions.insert(number, VersionEntry { origin: origin.cloned(), ..published });
         self.next += 1;
         number
+    }
+
+    /// Notes a signature of the version with this number and manifest, and returns whether it is new. `None` where there is
+    /// no such version.
+    #[cfg(feature = "compiler")]
+    pub(super) fn add_signature(&mut self, number: u64, manifest: Digest, signature: Digest) -> Option<bool> {
+        let entry = self.versions.get_mut(&number).filter(|entry| entry.manifest == manifest)?;
+        let is_new = !entry.signatures.contains(&signature);
+        if is_new {
+            entry.signatures.push(signature);
+        }
+        Some(is_new)
     }
 
     /// Points an alias to `target`, whose versions exist, or removes it.
@@ -263,7 +300,7 @@ mod tests {
     fn entry(seed: &str, at: u64) -> VersionEntry {
         let (manifest, module) = digests(seed);
         let Stamp { at, by } = stamp(at);
-        VersionEntry { manifest, module, published_at: Some(at), published_by: by }
+        VersionEntry { published_at: Some(at), published_by: by, ..VersionEntry::new(manifest, module) }
     }
 
     fn digests(seed: &str) -> (Digest, Digest) {
@@ -272,7 +309,7 @@ mod tests {
 
     fn publish(record: &mut FunctionRecord, seed: &str, alias: Option<&AliasName>, at: u64) -> (u64, bool) {
         let (manifest, module) = digests(seed);
-        let Publication { number, changed } = record.publish(manifest, module, alias, &stamp(at));
+        let Publication { number, changed } = record.publish(manifest, module, alias, None, &stamp(at));
         (number, changed)
     }
 

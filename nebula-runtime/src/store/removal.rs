@@ -107,7 +107,7 @@ mod tests {
         let mut record = FunctionRecord::default();
         for module in ["a", "b", "c"] {
             let digest = Digest::of(module.as_bytes());
-            record.publish(digest, digest, None, &stamp(1));
+            record.publish(digest, digest, None, None, &stamp(1));
         }
         let weighted = AliasTarget::weighted([(2, 1), (3, 1)]).unwrap();
         record.set_alias(&"canary".parse().unwrap(), Some(&weighted), &stamp(2));

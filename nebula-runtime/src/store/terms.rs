@@ -92,7 +92,7 @@ mod tests {
     fn version(module: &'static str) -> NewVersion {
         let (config, kind) = (FunctionConfig::default(), Kind::Core);
         let (exports, composition, published_by) = (Vec::new(), None, None);
-        NewVersion { module: module.into(), kind, exports, config, composition, published_by }
+        NewVersion { module: module.into(), kind, exports, config, composition, published_by, origin: None }
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::origin::Origin;
 use crate::function::{Composition, Digest, Export, FunctionConfig, Kind};
 
 /// A version that is about to be published.
@@ -20,6 +21,20 @@ pub struct NewVersion {
     pub composition: Option<Composition>,
     /// Who publishes it, where that is known: `ada@laptop`. At most 100 characters of it are kept.
     pub published_by: Option<String>,
+    /// The registry that it was pulled from, if it was.
+    pub origin: Option<Origin>,
+}
+
+/// The blobs of a version, as they are: an artifact of a registry is made of the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VersionBlobs {
+    /// The OCI image manifest.
+    pub manifest: Bytes,
+    /// The configuration that it names.
+    pub config: Bytes,
+    /// The module that it names.
+    pub module: Bytes,
 }
 
 /// A version that is published.

@@ -30,6 +30,7 @@ use crate::{
         Reread, StoreHealth,
         cache::cache,
         flight::{Flight, SingleFlight},
+        trust::{Candidate, Trust},
     },
     sync::lock,
 };
@@ -70,8 +71,8 @@ struct Inner {
 }
 
 impl Deployments {
-    pub(crate) fn new(code: Code, defaults: Limits, ceilings: Limits) -> Self {
-        let reader = Reader::new(code.store.clone(), defaults, ceilings);
+    pub(crate) fn new(code: Code, trust: Trust, defaults: Limits, ceilings: Limits) -> Self {
+        let reader = Reader::new(code.store.clone(), trust, defaults, ceilings);
         Self(Arc::new(Inner {
             preparations: Preparations::new(reader.clone(), code),
             reader,
@@ -222,7 +223,8 @@ impl Inner {
             return Ok(deployment);
         }
         let deployed = || function.deployed(version, &manifest).map(Ok);
-        let deploy = Arc::clone(self).deploy(name.clone(), Arc::clone(function), version, manifest);
+        let candidate = Candidate::in_record(&function.record, name, version, manifest);
+        let deploy = Arc::clone(self).deploy(Arc::clone(function), candidate);
         in_time(self.deploying.start(&(name.clone(), manifest), deployed, deploy)).await
     }
 }
@@ -327,14 +329,8 @@ impl Inner {
     }
 
     /// Reads a version and keeps it.
-    async fn deploy(
-        self: Arc<Self>,
-        name: FunctionName,
-        function: Arc<Function>,
-        version: u64,
-        manifest: Digest,
-    ) -> Shared<Arc<Deployment>> {
-        let reading = timeout(PATIENCE * PATIENCES, self.reader.deployment(&name, version, manifest)).await;
+    async fn deploy(self: Arc<Self>, function: Arc<Function>, version: Candidate) -> Shared<Arc<Deployment>> {
+        let reading = timeout(PATIENCE * PATIENCES, self.reader.deployment(version)).await;
         let read = reading.unwrap_or_else(|_| Err(no_answer()));
         read.map(|deployment| function.deploy(Arc::new(deployment))).map_err(Arc::new)
     }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     call::{ErrorKind, InvokeError},
     function::{Digest, FunctionName},
-    store::{FunctionRecord, flight::SingleFlight},
+    store::{FunctionRecord, flight::SingleFlight, trust::Candidate},
     sync::lock,
 };
 
@@ -76,7 +76,8 @@ impl Preparations {
     ) -> Result<Unready, InvokeError> {
         let (mut unready, deadline) = (Unready::new(), Instant::now() + PREPARING);
         for (version, manifest) in known.successors(record) {
-            match timeout_at(deadline, self.one(name, known, version, manifest)).await {
+            let candidate = Candidate::in_record(record, name, version, manifest);
+            match timeout_at(deadline, self.one(known, candidate)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(NotReady::Version(error))) => drop(unready.insert(version, Some(error))),
                 Ok(Err(NotReady::Store(error))) => return Err(InvokeError::shared(error)),
@@ -88,19 +89,14 @@ impl Preparations {
 
     /// Waits until a version is ready. The work goes on when the caller has left, and the next caller is told its
     /// failure.
-    async fn one(
-        &self,
-        name: &FunctionName,
-        known: &Arc<Function>,
-        version: u64,
-        manifest: Digest,
-    ) -> Result<(), NotReady> {
-        let (key, versions, known) = ((name.clone(), manifest), Arc::clone(&self.versions), Arc::clone(known));
+    async fn one(&self, known: &Arc<Function>, version: Candidate) -> Result<(), NotReady> {
+        let (versions, known) = (Arc::clone(&self.versions), Arc::clone(known));
+        let key = (version.name.clone(), version.manifest);
         let missed = || lock(&self.versions.missed).remove(&key);
         let work = {
             let key = key.clone();
             async move {
-                let prepared = versions.prepare(&key.0, &known, version, manifest).await;
+                let prepared = versions.prepare(&known, version).await;
                 if let Err(failure) = &prepared {
                     lock(&versions.missed).insert(key, failure.clone());
                 }
@@ -115,16 +111,10 @@ impl Preparations {
 
 impl Versions {
     /// Makes a version ready: reads it, loads its code, and looks for the folders that it is granted.
-    async fn prepare(
-        &self,
-        name: &FunctionName,
-        known: &Function,
-        version: u64,
-        manifest: Digest,
-    ) -> Result<(), NotReady> {
-        let deployment = match known.deployed(version, &manifest) {
+    async fn prepare(&self, known: &Function, version: Candidate) -> Result<(), NotReady> {
+        let deployment = match known.deployed(version.number, &version.manifest) {
             Some(deployment) => deployment,
-            None => Arc::new(self.reader.deployment(name, version, manifest).await.map_err(NotReady::of_reading)?),
+            None => Arc::new(self.reader.deployment(version).await.map_err(NotReady::of_reading)?),
         };
         self.code.guest(&deployment).await.map_err(NotReady::of_reading)?;
         deployment.services.check().map_err(|error| NotReady::Version(Arc::new(error)))?;

@@ -4,13 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{spawn, sync::Semaphore, time::timeout};
 
-use super::super::code::{no_answer, store_failure};
+use super::super::code::no_answer;
 use crate::{
     call::{ErrorKind, InvokeError},
-    function::{Digest, FunctionName, Limits},
+    function::{FunctionName, Limits, RegistryError},
     guest::Deployment,
     registry::no_such_function,
-    store::{Manifest, RecordTag, Reread, Store, StoreError, flight::Flight},
+    store::{
+        Manifest, RecordTag, Reread, Store,
+        flight::Flight,
+        trust::{Candidate, Trust},
+    },
 };
 
 /// How long a caller waits for the store. With [`FRESH`](super::deployments::FRESH) it is less than
@@ -32,14 +36,15 @@ pub(super) type Shared<T> = Result<T, Arc<InvokeError>>;
 #[derive(Clone)]
 pub(super) struct Reader {
     store: Store,
+    trust: Trust,
     defaults: Limits,
     ceilings: Limits,
     places: Arc<Semaphore>,
 }
 
 impl Reader {
-    pub(super) fn new(store: Store, defaults: Limits, ceilings: Limits) -> Self {
-        Self { store, defaults, ceilings, places: Arc::new(Semaphore::new(READS)) }
+    pub(super) fn new(store: Store, trust: Trust, defaults: Limits, ceilings: Limits) -> Self {
+        Self { store, trust, defaults, ceilings, places: Arc::new(Semaphore::new(READS)) }
     }
 
     /// The record of a function, unless it is still the one with the tag `seen`. It is never [`Reread::Absent`]: that there is
@@ -62,15 +67,20 @@ impl Reader {
         }
     }
 
-    async fn manifest(&self, digest: &Digest) -> Result<Manifest, InvokeError> {
-        let (store, digest) = (self.store.clone(), *digest);
-        self.read(async move { store.manifest(&digest).await }).await
+    /// The manifest of a version, if the version is trusted.
+    async fn manifest(&self, version: Candidate) -> Result<Manifest, InvokeError> {
+        let (store, trust) = (self.store.clone(), self.trust.clone());
+        let read = async move {
+            trust.check(&store, &version).await?;
+            Ok(store.manifest(&version.manifest).await?)
+        };
+        self.read(read).await
     }
 
     /// Reads in a task of its own: a read that is given up goes on, and keeps its place until it ends.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        read: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
     ) -> Result<T, InvokeError> {
         // The semaphore is never closed.
         let place = Arc::clone(&self.places).acquire_owned().await;
@@ -78,19 +88,15 @@ impl Reader {
             let _place = place;
             read.await
         });
-        reading.await.map_err(stopped)?.map_err(store_failure)
+        Ok(reading.await.map_err(stopped)??)
     }
 
-    /// A version, read from the store.
-    pub(super) async fn deployment(
-        &self,
-        name: &FunctionName,
-        version: u64,
-        digest: Digest,
-    ) -> Result<Deployment, InvokeError> {
-        let manifest = self.manifest(&digest).await?;
+    /// A version that is trusted, read from the store.
+    pub(super) async fn deployment(&self, version: Candidate) -> Result<Deployment, InvokeError> {
+        let (name, number, digest) = (version.name.clone(), version.number, version.manifest);
+        let manifest = self.manifest(version).await?;
         let limits = self.defaults.with(&manifest.config.limits).at_most(&self.ceilings);
-        Ok(Deployment::new(name, version, (digest, manifest), limits))
+        Ok(Deployment::new(&name, number, (digest, manifest), limits))
     }
 }
 

@@ -19,7 +19,8 @@ struct Roots {
     manifests: BTreeSet<Digest>,
     /// The manifests of versions that were removed not long ago. Some of these may be gone.
     removed: BTreeSet<Digest>,
-    modules: BTreeSet<Digest>,
+    /// Blobs that name no others: modules and signatures.
+    leaves: BTreeSet<Digest>,
 }
 
 impl Roots {
@@ -28,11 +29,11 @@ impl Roots {
     fn add(&mut self, record: &FunctionRecord, since: Timestamp) {
         for (_, entry) in record.versions() {
             self.manifests.insert(entry.manifest);
-            self.modules.insert(entry.module);
+            self.leaves.extend(entry.leaves());
         }
         for (_, removed) in record.removed().filter(|(_, removed)| removed.at > since) {
             self.removed.insert(removed.version.manifest);
-            self.modules.insert(removed.version.module);
+            self.leaves.extend(removed.version.leaves());
         }
     }
 }
@@ -47,17 +48,17 @@ pub(super) async fn needed(
     progress: &Progress,
 ) -> Result<HashSet<Digest>, StoreError> {
     let roots = roots(backend, since, progress).await?;
-    let Roots { manifests, removed, modules } = &roots;
+    let Roots { manifests, removed, leaves } = &roots;
     progress.expect(manifests.len() + removed.len());
     let kept = manifests.iter().map(|digest| (*digest, false));
-    let removed = removed.difference(manifests).map(|digest| (*digest, true));
-    let configs = stream::iter(kept.chain(removed)).map(|(digest, may_be_gone)| async move {
+    let no_longer = removed.difference(manifests).map(|digest| (*digest, true));
+    let configs = stream::iter(kept.chain(no_longer)).map(|(digest, may_be_gone)| async move {
         let config = config(backend, digest, may_be_gone).await;
         progress.advance();
         config
     });
     let configs: Vec<_> = configs.buffer_unordered(AT_ONCE).try_collect().await?;
-    let roots = roots.manifests.iter().chain(&roots.removed).chain(modules).copied();
+    let roots = manifests.iter().chain(removed).chain(leaves).copied();
     Ok(roots.chain(configs.into_iter().flatten()).collect())
 }
 

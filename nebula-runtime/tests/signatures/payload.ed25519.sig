@@ -1,0 +1,1 @@
+saiNScDVfq4SM8s911aEnB5wTqvkdMi9vpvHN/UvnVo74DcdGFn4Mr/i7UgVCcVIzi0aqI/r76LU6GXmVJHTDw==
