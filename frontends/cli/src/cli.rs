@@ -4,9 +4,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     command::{
-        alias::Alias, completions::Completions, diff::Diff, gc::Gc, history::History, inspect::Inspect, list::List,
-        man::Man, new::New, package::Package, precompile::Precompile, publish::Publish, rm::Rm, rollback::Rollback,
-        run::Run, serve::Serve, start::Start, token::Token, verify::Verify,
+        alias::Alias, completions::Completions, diff::Diff, gc::Gc, history::History, inspect::Inspect, keygen::Keygen,
+        list::List, man::Man, new::New, package::Package, precompile::Precompile, publish::Publish, push::Push, rm::Rm,
+        rollback::Rollback, run::Run, serve::Serve, sign::Sign, start::Start, token::Token, verify::Verify,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -23,6 +23,8 @@ Examples:
   seq 1000 | nebula run treats          call it for each line of stdin
   nebula alias treats prod 1            let treats@prod mean version 1
   nebula rollback treats prod           take the last move of prod back
+  nebula push treats oci://ghcr.io/team/treats:1.0
+                                        push it to a registry
   nebula package lambda treats -o app.zip
                                         package it for AWS Lambda
   nebula verify                         hash everything in the store again
@@ -33,7 +35,7 @@ Examples:
 Exit codes:
     0  success                          74  input or output failed
     1  error of a typed function        75  busy: try again later
-    2  wrong command line               77  not allowed
+    2  wrong command line               77  not signed, or not allowed
    65  wrong input or module            78  wrong configuration
    66  not found                       124  time-out
    69  store or address unreachable    134  the function trapped
@@ -65,9 +67,12 @@ pub(crate) enum Command {
     History(History),
     Diff(Diff),
     Rm(Rm),
+    Push(Push),
+    Keygen(Keygen),
+    Sign(Sign),
+    Verify(Verify),
     Package(Package),
     Precompile(Precompile),
-    Verify(Verify),
     Gc(Gc),
     Token(Token),
     // For packages, which start with it.
@@ -95,9 +100,12 @@ impl Command {
             Self::History(history) => history.execute(global).await,
             Self::Diff(diff) => diff.execute(global).await,
             Self::Rm(rm) => rm.execute(global).await,
+            Self::Push(push) => push.execute(global).await,
+            Self::Keygen(keygen) => keygen.execute(),
+            Self::Sign(sign) => sign.execute(global).await,
+            Self::Verify(verify) => verify.execute(global).await,
             Self::Package(package) => package.execute(global).await,
             Self::Precompile(precompile) => precompile.execute(global).await,
-            Self::Verify(verify) => verify.execute(global).await,
             Self::Gc(gc) => gc.execute(global).await,
             Self::Token(token) => token.execute(),
             Self::Start(start) => start.execute(global, ends).await,

@@ -9,6 +9,7 @@ use nebula_local::{ExitCode, LocalError, exit_code};
 use nebula_runtime::{
     ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, PackageError, RegistryError,
     RegistryErrorKind, StoreError, StoreUrl,
+    store::trust::{InvalidKey, SigningError},
 };
 
 use crate::{
@@ -16,7 +17,9 @@ use crate::{
     build::BuildError,
     client::ServerError,
     config::{ConfigError, FolderError},
+    oci::OciError,
     program::ProgramError,
+    source::Source,
 };
 
 /// Why a command failed.
@@ -44,9 +47,9 @@ pub(crate) enum Failure {
     /// A file or a folder cannot be written.
     #[error("failed to write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
-    /// One function could not be published from its file.
-    #[error("failed to publish function {function} from {}", path.display())]
-    Publish { function: FunctionName, path: PathBuf, source: Box<Failure> },
+    /// One function could not be published from its source.
+    #[error("failed to publish function {function} from {from}")]
+    Publish { function: FunctionName, from: Source, source: Box<Failure> },
     /// The command that builds a function's file failed.
     #[error("failed to build function {function}")]
     Build { function: FunctionName, source: Arc<BuildError> },
@@ -66,6 +69,14 @@ pub(crate) enum Failure {
     /// Azure Functions would refuse the bindings of a function.
     #[error("function {function} has bindings that Azure Functions would refuse")]
     Bindings { function: FunctionName, source: InvalidBindings },
+    /// Something in a registry cannot be read or written.
+    #[error(transparent)]
+    Oci(#[from] OciError),
+    /// A file is no key.
+    #[error("{} is no key", path.display())]
+    Key { path: PathBuf, source: InvalidKey },
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// An invocation failed.
     #[error("{kind}: {0}", kind = .0.kind())]
     Invoke(#[source] InvokeError),
@@ -160,6 +171,8 @@ impl Failure {
             | Self::Build { .. }
             | Self::UnknownNeeds(_)
             | Self::PackageTooLarge { .. } => ExitCode::INVALID,
+            Self::Oci(error) => error.exit_code(),
+            Self::Key { .. } => ExitCode::INVALID,
             Self::Invoke(error) => exit_code(error),
             Self::Registry(error) => registry_exit_code(error.kind()),
             Self::Server(error) => server_exit_code(error),
@@ -169,7 +182,9 @@ impl Failure {
             | Self::Bind(_)
             | Self::Threads(_)
             | Self::Engine(EngineError::Clock(_)) => ExitCode::UNAVAILABLE,
-            Self::Engine(EngineError::Wasmtime(_)) | Self::Listener(_) | Self::Signals(_) => ExitCode::INTERNAL,
+            Self::Engine(EngineError::Wasmtime(_)) | Self::Listener(_) | Self::Signals(_) | Self::Signing(_) => {
+                ExitCode::INTERNAL
+            }
         }
     }
 }

@@ -15,13 +15,14 @@ use clap::{
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
 use nebula_admin::TokenFile;
 use nebula_runtime::{
-    CodeCacheFolder, FunctionRef, Runtime, Store, StoreAccess, StoreError, StoreUrl, store::InvalidStoreUrl,
+    CodeCacheFolder, FunctionRef, Runtime, Store, StoreAccess, StoreError, StoreUrl, Trust, store::InvalidStoreUrl,
 };
 
 use crate::{
     client::{Client, ServerUrl},
     failure::Failure,
     releases::{Local, Releases, Remote},
+    trust::TrustOptions,
     values::Size,
 };
 
@@ -112,8 +113,24 @@ impl PlaceOptions {
         }
     }
 
+    /// The same for a command that moves an alias: in a store, only to versions that it trusts. A server decides itself.
+    pub(crate) async fn releases_to_move(&self, trust: &TrustOptions) -> Result<Box<dyn Releases>, Failure> {
+        match &self.functions {
+            Place::Server(server) => remote(server),
+            Place::Store(_) | Place::DefaultStore => {
+                let (store, url) = self.open_store().await?;
+                Ok(Box::new(Local::new(store, url, self.code_cache(), trust.trust()?)?))
+            }
+        }
+    }
+
     fn local(&self, (store, url): (Store, StoreUrl)) -> Result<Box<dyn Releases>, Failure> {
-        Ok(Box::new(Local::new(store, url, self.code_cache())?))
+        Ok(Box::new(Local::new(store, url, self.code_cache(), Trust::default())?))
+    }
+
+    /// Whether the functions are those of a server.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self.functions, Place::Server(_))
     }
 
     /// Opens a store that exists. Commands that only read do not create one.

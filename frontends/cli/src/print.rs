@@ -142,6 +142,7 @@ mod tests {
     use nebula_runtime::{ErrorKind, InvokeError};
 
     use super::*;
+    use crate::source::Source;
 
     fn failure(kind: ErrorKind, detail: &str, cause: &str) -> Failure {
         Failure::Invoke(InvokeError::new(kind, detail).with_source(io::Error::other(cause.to_owned())))
@@ -152,7 +153,7 @@ mod tests {
         let invalid = failure(ErrorKind::InvalidModule, "not WebAssembly: line 1\nline 2", "line 1\nline 2");
         let publish = Failure::Publish {
             function: "treats".parse().unwrap(),
-            path: "treats.wat".into(),
+            from: Source::File("treats.wat".into()),
             source: Box::new(invalid),
         };
         let expected = "failed to publish function treats from treats.wat\n  \

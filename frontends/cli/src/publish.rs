@@ -1,16 +1,19 @@
-//! Publishing functions from files.
+//! Publishing functions from files and registries.
 
-use std::{collections::BTreeMap, env, fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, env, fs, future::IntoFuture as _, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use nebula_runtime::{AliasName, FunctionConfig, FunctionName, Published, Runtime};
+use nebula_runtime::{AliasName, FunctionConfig, FunctionName, Origin, Published, Runtime};
 
 use crate::{
     build::{Build, Slots},
     config::{Config, FunctionSource},
     failure::Failure,
+    oci::{OciReference, Pulled, pull, resolve},
+    print,
     progress::while_working,
+    source::Source,
 };
 
 /// Publishes the module in `path` as the newest version of `name`.
@@ -60,7 +63,7 @@ pub(crate) async fn publish_all(runtime: &Runtime, config: &Config) -> Result<()
 
 /// Builds the files that do not exist and have a build command. When one command fails, the others are ended.
 async fn build_missing(functions: &[FunctionSource]) -> Result<(), Failure> {
-    let missing = functions.iter().filter(|function| !function.source.exists());
+    let missing = functions.iter().filter(|function| function.source.is_missing());
     let builds: BTreeMap<_, _> =
         missing.filter_map(|function| Some((function.build.as_ref()?, &function.name))).collect();
     let slots = Slots::new();
@@ -81,15 +84,96 @@ pub(crate) fn label(functions: &[FunctionSource], build: &Build) -> String {
     made.map(|function| function.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Publishes one function of a configuration. Returns whether that changed anything, and logs it then.
+/// Publishes one function of a configuration. Returns whether that changed anything, and logs it then. Of a registry that
+/// does not answer, the function stays as it is in the store.
 pub(crate) async fn publish_source(runtime: &Runtime, function: &FunctionSource) -> Result<bool, Failure> {
-    let FunctionSource { name, source: path, config, .. } = function;
-    let published = publish_file(runtime, name, path, config.clone(), None)
-        .await
-        .map_err(|source| Failure::Publish { function: name.clone(), path: path.clone(), source: Box::new(source) })?;
+    let FunctionSource { name, source, config, .. } = function;
+    let published = match source {
+        Source::File(path) => publish_file(runtime, name, path, config.clone(), None).await,
+        Source::Registry(reference) => publish_artifact(runtime, name, reference, config).await,
+    };
+    let published = match published {
+        Err(Failure::Oci(error)) if error.is_unreachable() => {
+            let reason = print::chain(&error);
+            tracing::warn!(function = %name, "{name} stays as it is in the store: {reason}");
+            return Ok(false);
+        }
+        published => published.map_err(|error| Failure::Publish {
+            function: name.clone(),
+            from: source.clone(),
+            source: Box::new(error),
+        })?,
+    };
     if published.changed {
         let info = published.info;
         tracing::info!(function = %name, version = info.version, digest = %info.digest, "published");
     }
     Ok(published.changed)
+}
+
+/// Publishes an artifact of a registry, which is pulled only if the latest version is not made of it.
+async fn publish_artifact(
+    runtime: &Runtime,
+    name: &FunctionName,
+    reference: &OciReference,
+    config: &FunctionConfig,
+) -> Result<Published, Failure> {
+    match known_artifact(runtime, name, reference, config).await? {
+        Some((module, origin)) => {
+            let publication = runtime.publish(name, module).config(config.clone()).origin(origin).by(publisher());
+            Ok(publication.await?)
+        }
+        None => {
+            let pulled = while_working(format!("pulling {reference}"), pull(reference)).await?;
+            publish_pulled(runtime, name, &pulled, config.clone(), None).await
+        }
+    }
+}
+
+/// The module of the latest version, and where it came from, if it is made of this artifact. A linked component has another
+/// module than its artifact.
+async fn known_artifact(
+    runtime: &Runtime,
+    name: &FunctionName,
+    reference: &OciReference,
+    config: &FunctionConfig,
+) -> Result<Option<(Bytes, Origin)>, Failure> {
+    let record = runtime.store().record(name).await?;
+    let latest = record.as_ref().and_then(|record| record.latest()).map(|(_, entry)| entry);
+    let Some((module, origin)) = latest.and_then(|entry| Some((entry.module, entry.origin.clone()?))) else {
+        return Ok(None);
+    };
+    let wanted = match reference.digest() {
+        Some(digest) => digest,
+        None => resolve(reference).await?,
+    };
+    if wanted != origin.digest || !config.imports.is_empty() {
+        return Ok(None);
+    }
+    Ok(runtime.store().module(&module).await.ok().map(|module| (module, origin)))
+}
+
+/// Publishes an artifact that was pulled. The signatures in the registry go with it where they are of the same manifest.
+///
+/// # Errors
+/// Signatures are required, and none of those in the registry counts; and as a publish fails.
+pub(crate) async fn publish_pulled(
+    runtime: &Runtime,
+    name: &FunctionName,
+    pulled: &Pulled,
+    config: FunctionConfig,
+    alias: Option<&AliasName>,
+) -> Result<Published, Failure> {
+    let origin = pulled.origin(name, runtime.trust())?;
+    let publication = runtime.publish(name, pulled.module.clone()).config(config).alias(alias.cloned());
+    let publication = publication.by(publisher()).origin(origin);
+    let published = while_working(format!("compiling {}", pulled.reference), publication.into_future()).await?;
+    let (store, number) = (runtime.store(), published.info.version);
+    let record = store.record(name).await?.unwrap_or_default();
+    if record.version(number).is_some_and(|(_, entry)| entry.manifest == pulled.digest) {
+        for signature in pulled.signatures_for(name, runtime.trust()) {
+            store.add_signature(name, (number, pulled.digest), signature).await?;
+        }
+    }
+    Ok(published)
 }

@@ -7,7 +7,9 @@ use http::HeaderName;
 use nebula_local::ExitCode;
 use nebula_runtime::{AliasInfo, AliasName, AliasTarget, FunctionName, RegistryError, RegistryErrorKind};
 
-use crate::{failure::Failure, global::Global, print, progress::while_working, releases::Releases};
+use crate::{
+    failure::Failure, global::Global, print, progress::while_working, releases::Releases, trust::TrustOptions,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,8 +20,8 @@ Examples:
                                        a user stays at one version
   nebula alias treats prod --remove
 
-Nebula checks each version before the alias moves: it compiles the version, and
-makes an instance of it. Servers follow within two seconds, without a failed
+Nebula checks each version before the alias moves: that it is trusted, compiles,
+and that an instance of it can be made. Servers follow within two seconds, without a failed
 call. nebula rollback takes the last move back.";
 
 /// Points an alias of a function to a version, or shows the aliases
@@ -42,6 +44,8 @@ pub(crate) struct Alias {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    trust: TrustOptions,
 }
 
 /// A version and its weight: `3`, or `3=95`.
@@ -70,7 +74,7 @@ impl Alias {
     /// Moves the alias, removes it, or shows what there is.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let target = self.target()?;
-        let releases = global.places.releases().await?;
+        let releases = global.places.releases_to_move(&self.trust).await?;
         let moved = match (&self.alias, target) {
             (Some(alias), Some(target)) => {
                 let change = releases.set_alias(&self.name, alias, target);

@@ -8,7 +8,8 @@ use std::{
 use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{
-    Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, Runtime, Store, TypedExport, VersionInfo, VersionRef,
+    Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, Origin, Runtime, Store, TypedExport, VersionInfo,
+    VersionRef,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -107,6 +108,11 @@ impl Inspected {
         Self { info, limits, called, versions }
     }
 
+    /// The version that is shown in full.
+    fn shown_version(&self) -> Option<&VersionInfo> {
+        self.versions.iter().find(|version| version.version == self.info.version)
+    }
+
     fn text(&self) -> String {
         let FunctionInfo { name, version, digest, size, kind, composition, .. } = &self.info;
         let title = if self.versions.is_empty() {
@@ -124,6 +130,7 @@ impl Inspected {
                 "component",
                 composition.iter().map(|composed| format!("{} before linking", composed.component)).collect(),
             ),
+            ("origin", self.shown_version().and_then(origin).into_iter().collect()),
             ("limits", self.limits.lines()),
             ("grants", grants(&self.info.config)),
             ("aliases", self.info.targets.iter().map(|(alias, target)| format!("{alias}: {target}")).collect()),
@@ -222,11 +229,19 @@ impl EffectiveLimits {
 }
 
 fn version_line(info: &VersionInfo) -> String {
-    let VersionInfo { version, digest, aliases, published_at, published_by, .. } = info;
+    let VersionInfo { version, digest, aliases, published_at, published_by, signatures, .. } = info;
     let aliases: String = aliases.iter().map(|alias| format!(" {alias}")).collect();
     let at = published_at.iter().map(|at| format!(", published {at}"));
     let by = published_by.iter().map(|by| format!(" by {by}"));
-    format!("{version} {digest}{aliases}{}", at.chain(by).collect::<String>())
+    let signatures = (!signatures.is_empty()).then(|| format!(", signatures: {}", signatures.len()));
+    format!("{version} {digest}{aliases}{}", at.chain(by).chain(signatures).collect::<String>())
+}
+
+/// Where a version was pulled from, and by which key it was signed there.
+fn origin(info: &VersionInfo) -> Option<String> {
+    let Origin { reference, digest, signed_by, .. } = info.origin.as_ref()?;
+    let signed_by = signed_by.as_ref().map(|key| format!(", signed there by {key}")).unwrap_or_default();
+    Some(format!("{reference} ({digest}){signed_by}"))
 }
 
 /// What the function is granted. The values of variables are left out, as they may be secrets; `--json` shows them.

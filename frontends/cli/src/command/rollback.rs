@@ -4,7 +4,7 @@ use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{AliasName, FunctionName};
 
-use crate::{failure::Failure, global::Global, print, progress::while_working};
+use crate::{failure::Failure, global::Global, print, progress::while_working, trust::TrustOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,12 +26,14 @@ pub(crate) struct Rollback {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    trust: TrustOptions,
 }
 
 impl Rollback {
     /// Takes back the last move, and prints where the alias points to.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        let releases = global.places.releases().await?;
+        let releases = global.places.releases_to_move(&self.trust).await?;
         let change = releases.roll_back(&self.name, self.alias.as_ref());
         let moved = while_working(format!("checking {}", self.name), change).await?;
         print::alias_move(&self.name, &moved, ", and there is nothing earlier to go back to", self.json)?;

@@ -174,6 +174,7 @@ fn runtime(
     let mut builder = Runtime::builder(store)
         .defaults(Limits::default().with(&config.limits))
         .ceilings(config.ceilings)
+        .trust(config.trust.clone())
         .code_cache(places.code_cache())
         .concurrency(concurrency)
         .admission(concurrency)

@@ -8,6 +8,7 @@ mod reference;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::{
     fs, io,
@@ -17,9 +18,9 @@ use std::{
 
 use nebula_azure::Bindings;
 use nebula_http::{Network, Route};
-use nebula_runtime::{AzureConfig, ByteSize, DirGrant, FunctionConfig, FunctionName, LimitSettings};
+use nebula_runtime::{AzureConfig, ByteSize, DirGrant, FunctionConfig, FunctionName, LimitSettings, Trust};
 
-use crate::{build::Build, values::FilePattern};
+use crate::{build::Build, source::Source, values::FilePattern};
 
 pub(crate) use error::ConfigError;
 use error::Problem;
@@ -41,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: Vec<Network>,
     /// The settings of the admin API.
     pub(crate) admin: AdminSettings,
+    /// Which versions may run.
+    pub(crate) trust: Trust,
     /// The settings of `serve --watch`.
     pub(crate) watch: WatchSettings,
 }
@@ -72,13 +75,13 @@ pub(crate) struct WatchSettings {
     pub(crate) poll: Option<Duration>,
 }
 
-/// A function and its file.
+/// A function and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FunctionSource {
     /// Its name.
     pub(crate) name: FunctionName,
-    /// The path of its file, as seen from the working directory.
-    pub(crate) source: PathBuf,
+    /// Its file, as seen from the working directory, or its artifact.
+    pub(crate) source: Source,
     /// The build of that file, if it has one.
     pub(crate) build: Option<Build>,
     /// Its settings. The paths of granted folders are absolute, and the folders exist.
@@ -91,18 +94,18 @@ impl Config {
 
     /// Reads and checks a file. Relative paths in it are relative to its folder.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        // Some editors write a byte order mark before the text.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        Self::parse(path, text).map_err(ConfigError::Invalid)
+        Self::parse(path, &text(path)?).map_err(ConfigError::Invalid)
+    }
+
+    /// Reads a file, and checks `[trust]`: whether its other values can be used on this machine is not looked at.
+    pub(crate) fn read_trust(path: &Path) -> Result<Trust, ConfigError> {
+        let text = text(path)?;
+        let trust = || checked_trust(path, &text, written(path, &text)?.trust);
+        trust().map_err(ConfigError::Invalid)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
-        let document = toml::Deserializer::parse(text).map_err(|error| Problem::of_toml(path, text, "", &error))?;
-        let file: schema::File = serde_path_to_error::deserialize(document).map_err(|error| {
-            let key = error.path().iter().next().map(|_| error.path().to_string());
-            Problem::of_toml(path, text, &key.unwrap_or_default(), error.inner())
-        })?;
+        let file = written(path, text)?;
         let base = path.parent().unwrap_or(Path::new(""));
         let checked = |(name, function)| {
             FunctionSource::check(base, name, function)
@@ -121,6 +124,7 @@ impl Config {
             concurrency: file.server.concurrency.map(|count| count.0),
             trusted_proxies: file.server.trusted_proxies.into_iter().map(|network| network.0).collect(),
             admin: AdminSettings::of(base, file.admin),
+            trust: checked_trust(path, text, file.trust)?,
             watch: WatchSettings { ignore: patterns(file.watch.ignore), poll: file.watch.poll.map(|poll| poll.0) },
         })
     }
@@ -131,6 +135,26 @@ impl AdminSettings {
         let tls = written.tls.map(|tls| TlsFiles { cert: base.join(tls.cert), key: base.join(tls.key) });
         Self { tls, max_upload: written.max_upload.map(|size| size.0) }
     }
+}
+
+fn text(path: &Path) -> Result<String, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    // Some editors write a byte order mark before the text.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// The file as it is written.
+fn written(path: &Path, text: &str) -> Result<schema::File, Problem> {
+    let document = toml::Deserializer::parse(text).map_err(|error| Problem::of_toml(path, text, "", &error))?;
+    serde_path_to_error::deserialize(document).map_err(|error| {
+        let key = error.path().iter().next().map(|_| error.path().to_string());
+        Problem::of_toml(path, text, &key.unwrap_or_default(), error.inner())
+    })
+}
+
+fn checked_trust(path: &Path, text: &str, written: schema::Trust) -> Result<Trust, Problem> {
+    let base = path.parent().unwrap_or(Path::new(""));
+    trust::check(base, written).map_err(|wrong| Problem::at_key(path, text, &["trust", wrong.key], &wrong.detail))
 }
 
 /// Sorts the functions so that each comes after the functions that it imports.
@@ -166,7 +190,7 @@ impl Wrong {
 }
 
 impl FunctionSource {
-    /// Whether both have the same file, built by the same command.
+    /// Whether both have the same source, built by the same command.
     pub(crate) fn is_built_like(&self, other: &Self) -> bool {
         let builds_like = match (&self.build, &other.build) {
             (Some(build), Some(other)) => build.runs_like(other),
@@ -206,7 +230,18 @@ impl FunctionSource {
                 watch: patterns(watch),
             }),
         };
-        Ok(Self { source: base.join(function.source), build, name, config })
+        let source = source(base, function.source).map_err(|detail| wrong("source", detail))?;
+        if build.is_some() && source.file().is_none() {
+            return Err(wrong("build", "an artifact of a registry is built already".to_owned()));
+        }
+        Ok(Self { source, build, name, config })
+    }
+}
+
+fn source(base: &Path, written: PathBuf) -> Result<Source, String> {
+    match Source::parse(written.into()).map_err(|error| error.to_string())? {
+        Source::File(path) => Ok(Source::File(base.join(path))),
+        registry @ Source::Registry(_) => Ok(registry),
     }
 }
 

@@ -78,13 +78,18 @@ trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
 tls = { cert = "cert.pem", key = "key.pem" }
 max_upload = "64MiB"
 
+[trust]                               # only what the team has signed runs
+keys = ["team.pub"]
+require = true
+lowest = { resize = 3 }
+
 [watch]
 ignore = ["/notes/", "!*.log"]
 poll = "2s"
 "#;
 
 /// Each table of the file: its heading, its type, and the key of the whole file that it is, if it is one.
-const TABLES: [(&str, &str, Option<&str>); 11] = [
+const TABLES: [(&str, &str, Option<&str>); 12] = [
     ("[functions.NAME]", "Function", None),
     ("dirs", "Dir", None),
     ("reuse", "WrittenReuse", None),
@@ -95,6 +100,7 @@ const TABLES: [(&str, &str, Option<&str>); 11] = [
     ("[server]", "Server", Some("server")),
     ("[admin]", "Admin", Some("admin")),
     ("tls", "Tls", None),
+    ("[trust]", "Trust", Some("trust")),
     ("[watch]", "Watch", Some("watch")),
 ];
 
@@ -195,6 +201,9 @@ fn value(property: &Value) -> String {
             _ if property["items"]["type"] == "object" => "an array of tables".to_owned(),
             _ => "an array of texts".to_owned(),
         },
+        (None, None, Some("object")) if property["additionalProperties"]["type"] == "integer" => {
+            "a table of whole numbers from 1".to_owned()
+        }
         (None, None, Some("object")) => "a table of texts".to_owned(),
         (None, _, other) => format!("a {}", other.unwrap_or("text").replace("string", "text")),
     }
@@ -221,7 +230,7 @@ fn default(table: &str, key: &str) -> Option<String> {
         (_, "build_timeout") => Some(duration(Build::TIMEOUT)),
         (_, "max_requests") => Some(reuse.max_requests.to_string()),
         (_, "idle") => Some(duration(reuse.idle)),
-        (_, "writable") => Some("false".to_owned()),
+        (_, "writable" | "require") => Some("false".to_owned()),
         _ => None,
     }
 }

@@ -1,6 +1,10 @@
 //! `nebula.toml` as it is written.
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+};
 
 use nebula_http::InvalidNetwork;
 use nebula_runtime::{Batch, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings};
@@ -27,6 +31,8 @@ pub(super) struct File {
     pub(super) server: Server,
     /// The admin API of `nebula serve --admin`.
     pub(super) admin: Admin,
+    /// Which versions may run.
+    pub(super) trust: Trust,
     /// How `nebula serve --watch` watches files.
     pub(super) watch: Watch,
 }
@@ -37,7 +43,8 @@ pub(super) struct File {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Function {
-    /// The WebAssembly file, binary or text. A relative path starts at the folder of `nebula.toml`.
+    /// The WebAssembly file, binary or text, or an artifact of a registry: `oci://REGISTRY/REPOSITORY:TAG`. A relative path
+    /// starts at the folder of `nebula.toml`.
     pub(super) source: PathBuf,
     /// The command that makes the source. It runs in a shell, in the folder of `nebula.toml`.
     pub(super) build: Option<ShellCommand>,
@@ -240,6 +247,21 @@ impl TryFrom<String> for Network {
     fn try_from(text: String) -> Result<Self, InvalidNetwork> {
         text.parse().map(Self)
     }
+}
+
+/// Which versions may run. Who writes to the store can otherwise make every server run anything.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Trust {
+    /// The files with the public keys that versions are signed by, as `nebula keygen` writes them. A relative path starts at
+    /// the folder of `nebula.toml`.
+    pub(super) keys: Vec<PathBuf>,
+    /// Whether a version runs only if one of the keys has signed it.
+    pub(super) require: bool,
+    /// The lowest version of a function that may run, by the function's name. The signature of the version says its number.
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, u64>"))]
+    pub(super) lowest: BTreeMap<FunctionName, NonZeroU64>,
 }
 
 /// How `nebula serve --watch` watches files.

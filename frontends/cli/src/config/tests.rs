@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use nebula_runtime::{AzureConfig, Batch, ByteSize, Reuse};
+use nebula_runtime::{
+    AzureConfig, Batch, ByteSize, Reuse, TrustedKey,
+    store::trust::{KeyKind, PublicKey, SigningKey},
+};
 
 use super::*;
 
@@ -56,6 +59,11 @@ build = "make add"
 tls = { cert = "tls/cert.pem", key = "/run/key.pem" }
 max_upload = "64MiB"
 
+[trust]
+keys = ["team.pub"]
+require = true
+lowest = { treats = 3 }
+
 [watch]
 ignore = ["/notes/", "!*.log"]
 poll = "2s"
@@ -92,8 +100,12 @@ fn build(command: &str, folder: &Path, timeout: Duration, watch: &[&str]) -> Opt
 
 /// The functions of [`EVERY_KEY`], if that is in this folder.
 fn functions(folder: &Path) -> Vec<FunctionSource> {
-    let function =
-        |name: &str, source, build, config| FunctionSource { name: name.parse().unwrap(), source, build, config };
+    let function = |name: &str, path: PathBuf, build, config| FunctionSource {
+        name: name.parse().unwrap(),
+        source: Source::File(path),
+        build,
+        config,
+    };
     let make_add = build("make add", folder, Build::TIMEOUT, &[]);
     let make_treats = build("make treats", folder, Duration::from_secs(60), &["src/", "*.c"]);
     vec![
@@ -108,6 +120,8 @@ fn every_key_of_the_file_reaches_the_configuration() {
     fs::create_dir(folder.path().join("data")).unwrap();
     let path = folder.path().join("nebula.toml");
     fs::write(&path, EVERY_KEY).unwrap();
+    let key = public_key();
+    fs::write(folder.path().join("team.pub"), key.to_pem()).unwrap();
     let (mut limits, mut ceilings) = (LimitSettings::default(), LimitSettings::default());
     limits.timeout = Some(Duration::from_secs(10));
     (ceilings.memory, ceilings.max_request) = (Some(ByteSize::gib(1)), Some(ByteSize::kib(1)));
@@ -122,12 +136,36 @@ fn every_key_of_the_file_reaches_the_configuration() {
             tls: Some(TlsFiles { cert: folder.path().join("tls/cert.pem"), key: "/run/key.pem".into() }),
             max_upload: Some(ByteSize::mib(64)),
         },
+        trust: Trust::required(vec![TrustedKey::new("team.pub", key)], [("treats".parse().unwrap(), 3)].into())
+            .unwrap(),
         watch: WatchSettings {
             ignore: vec!["/notes/".to_owned(), "!*.log".to_owned()],
             poll: Some(Duration::from_secs(2)),
         },
     };
     assert_eq!(Config::read(&path).unwrap(), expected);
+}
+
+fn public_key() -> PublicKey {
+    SigningKey::from_pem(SigningKey::generate(KeyKind::P256).unwrap().as_bytes()).unwrap().public()
+}
+
+#[test]
+fn an_artifact_of_a_registry_is_a_source_that_is_not_built() {
+    let text = "[functions.shop]\nsource = \"oci://registry.example.com/shop:1\"\n";
+    let source = parse(text).unwrap().functions.remove(0).source;
+    assert_eq!(source, Source::Registry("oci://registry.example.com/shop:1".parse().unwrap()));
+    let cases = [
+        ("build = \"make\"\n", ":3: functions.shop.build: an artifact of a registry is built already"),
+        (
+            "\n[functions.till]\nsource = \"oci://till\"\n",
+            ":5: functions.till.source: invalid reference \"oci://till\"",
+        ),
+    ];
+    for (more, expected) in cases {
+        let problem = parse(&(text.to_owned() + more)).unwrap_err();
+        assert!(problem.contains(expected), "{problem}");
+    }
 }
 
 #[test]

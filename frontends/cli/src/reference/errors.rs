@@ -28,7 +28,7 @@ error of kind `internal` has no `detail`; the log of the server has it.
 const EXIT_CODES: &str = "
 If a function exits with a code other than 0, `nebula run` exits with that code instead of 134. `nebula` has more exit
 codes for failures that are not of a function: 2 for a wrong command line, 74 for input or output that failed, 77 for
-what is not allowed, and 78 for a wrong configuration.
+what is not signed or not allowed, and 78 for a wrong configuration.
 ";
 
 #[tokio::test]

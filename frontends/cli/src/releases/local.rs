@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use nebula_runtime::{
     AliasInfo, AliasMove, AliasName, AliasTarget, Catalog as _, CodeCacheFolder, Difference, EngineError,
     FunctionConfig, FunctionInfo, FunctionName, FunctionRef, HistoryEntry, IfPointedTo, Published, Removal, Runtime,
-    Store, StoreUrl, VersionInfo,
+    Store, StoreUrl, Trust, VersionInfo,
 };
 
 use super::{Listing, Releases, longest};
@@ -19,12 +19,18 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// The functions of this store. Code that is compiled is kept in the folder `cache`.
+    /// The functions of this store. Code that is compiled is kept in the folder `cache`. Aliases move to versions that are
+    /// trusted.
     ///
     /// # Errors
     /// The engine cannot be set up.
-    pub(crate) fn new(store: Store, url: StoreUrl, cache: Option<CodeCacheFolder>) -> Result<Self, EngineError> {
-        let runtime = Runtime::builder(store).code_cache(cache).concurrency(1).build()?;
+    pub(crate) fn new(
+        store: Store,
+        url: StoreUrl,
+        cache: Option<CodeCacheFolder>,
+        trust: Trust,
+    ) -> Result<Self, EngineError> {
+        let runtime = Runtime::builder(store).trust(trust).code_cache(cache).concurrency(1).build()?;
         Ok(Self { runtime, url })
     }
 }

@@ -136,9 +136,13 @@ impl Watch {
         if seen.named.contains(&self.watched.path) || self.broken.is_some() {
             self.reload();
         }
-        for function in self.watched.config.functions.iter().filter(|function| seen.named.contains(&function.source)) {
+        let has_changed =
+            |function: &&FunctionSource| function.source.file().is_some_and(|file| seen.named.contains(file));
+        for function in self.watched.config.functions.iter().filter(has_changed) {
             match &function.build {
-                Some(build) if !function.source.exists() && !self.builds.is_under_way(build) => self.builds.want(build),
+                Some(build) if function.source.is_missing() && !self.builds.is_under_way(build) => {
+                    self.builds.want(build)
+                }
                 // The function is published when the build ends.
                 Some(build) if self.builds.is_under_way(build) => {}
                 _ => self.publishes.want(&function.name),
@@ -176,11 +180,13 @@ impl Watch {
     fn warn_of_changes(&self, before: &Config) {
         let config = &self.watched.config;
         let server = |config: &Config| {
-            let Config { limits, ceilings, concurrency, trusted_proxies, admin, .. } = config.clone();
-            (limits, ceilings, concurrency, trusted_proxies, admin)
+            let Config { limits, ceilings, concurrency, trusted_proxies, admin, trust, .. } = config.clone();
+            (limits, ceilings, concurrency, trusted_proxies, admin, trust)
         };
         if server(config) != server(before) {
-            tracing::warn!("[limits], [ceilings], [server] and [admin] take effect when the server is started again");
+            tracing::warn!(
+                "[limits], [ceilings], [server], [admin] and [trust] take effect when the server is started again"
+            );
         }
         let is_left = |name: &FunctionName| config.functions.iter().any(|function| function.name == *name);
         for FunctionSource { name, .. } in before.functions.iter().filter(|function| !is_left(&function.name)) {
@@ -201,7 +207,7 @@ impl Watch {
             let before = before.iter().find(|before| before.name == function.name);
             let is_made_otherwise = before.is_some_and(|before| !before.is_built_like(function));
             match &function.build {
-                Some(build) if !function.source.exists() || is_made_otherwise => self.builds.want(build),
+                Some(build) if function.source.is_missing() || is_made_otherwise => self.builds.want(build),
                 _ if before != Some(function) => self.publishes.want(&function.name),
                 _ => {}
             }
@@ -245,7 +251,9 @@ impl Watch {
     }
 
     fn start_publish(&mut self, function: FunctionSource) {
-        block_in_place(|| self.watcher.know(&function.source));
+        if let Some(file) = function.source.file() {
+            block_in_place(|| self.watcher.know(file));
+        }
         let (runtime, slots, name) = (Arc::clone(&self.runtime), self.publish_slots.clone(), function.name.clone());
         let running = tokio::spawn(async move {
             let _slot = slots.acquire().await;
@@ -299,8 +307,8 @@ impl WatchConfig {
     fn targets(&self) -> WatchTargets {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let functions = &self.config.functions;
-        let named: BTreeSet<_> =
-            functions.iter().map(|function| &function.source).chain([&self.path]).cloned().collect();
+        let files = functions.iter().filter_map(|function| function.source.file());
+        let named: BTreeSet<_> = files.chain([self.path.as_path()]).map(Path::to_owned).collect();
         // The folders that functions may write to are not a part of their source.
         let granted = functions.iter().flat_map(|function| &function.config.dirs).map(|dir| &dir.host);
         let left_out = named.iter().chain(granted).chain(&self.cache).cloned().collect();

@@ -107,11 +107,12 @@ mod tests {
     use nebula_runtime::FunctionConfig;
 
     use super::*;
+    use crate::source::Source;
 
     fn function(name: &str, import: Option<&str>) -> FunctionSource {
         let mut config = FunctionConfig::default();
         config.imports.extend(import.map(|import| ("a:b/c".to_owned(), import.parse().unwrap())));
-        FunctionSource { name: name.parse().unwrap(), source: name.into(), build: None, config }
+        FunctionSource { name: name.parse().unwrap(), source: Source::File(name.into()), build: None, config }
     }
 
     #[test]

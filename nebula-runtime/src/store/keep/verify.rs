@@ -1,9 +1,6 @@
 //! Hashing everything that versions need again.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    error::Error as _,
-};
+use std::{collections::BTreeMap, error::Error as _, slice};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
@@ -99,11 +96,13 @@ impl Store {
             }
         }
         let Found { mut verification, versions } = found;
-        let documents = by(&versions, |version| version.entry.manifest);
-        let modules = by(&versions, |version| version.entry.module);
-        progress.expect(documents.len() + modules.len());
+        let documents = by(&versions, |version| slice::from_ref(&version.entry.manifest));
+        let modules = by(&versions, |version| slice::from_ref(&version.entry.module));
+        let signatures = by(&versions, |version| &version.entry.signatures);
+        progress.expect(documents.len() + modules.len() + signatures.len());
         verification.add(check(backend, &documents, Check::Documents, progress).await?);
         verification.add(check(backend, &modules, Check::Module, progress).await?);
+        verification.add(check(backend, &signatures, Check::Signature, progress).await?);
         verification.problems.sort_unstable();
         Ok(verification)
     }
@@ -178,12 +177,11 @@ impl Found {
 /// The versions that share a blob, by its digest.
 type Shared<'a> = BTreeMap<Digest, Vec<&'a Version>>;
 
-fn by(versions: &[Version], digest: impl Fn(&Version) -> Digest) -> Shared<'_> {
+fn by(versions: &[Version], blobs: impl Fn(&Version) -> &[Digest]) -> Shared<'_> {
     let mut shared = Shared::new();
     for version in versions {
-        match shared.entry(digest(version)) {
-            Entry::Vacant(entry) => drop(entry.insert(vec![version])),
-            Entry::Occupied(entry) => entry.into_mut().push(version),
+        for digest in blobs(version) {
+            shared.entry(*digest).or_default().push(version);
         }
     }
     shared
@@ -195,6 +193,8 @@ enum Check {
     /// Its manifest and its configuration.
     Documents,
     Module,
+    /// One of its signatures: only that its bytes are those that were signed. By which key is another matter.
+    Signature,
 }
 
 /// What the check of a blob gave.
@@ -225,6 +225,7 @@ async fn check(
         let checked = match what {
             Check::Documents => check_documents(backend, *digest, versions).await,
             Check::Module => check_module(backend, *digest, versions).await,
+            Check::Signature => check_signature(backend, *digest, versions).await,
         };
         progress.advance();
         checked
@@ -247,6 +248,17 @@ async fn check_module(backend: &Backend, digest: Digest, versions: &[&Version]) 
     match Blob::read(backend, digest).await {
         Ok(module) => Ok(Checked { blobs: 1, module_bytes: module.bytes().len() as u64, ..Checked::default() }),
         Err(error) => damage(backend, error, versions).await,
+    }
+}
+
+async fn check_signature(backend: &Backend, digest: Digest, versions: &[&Version]) -> Result<Checked, StoreError> {
+    match Blob::read(backend, digest).await {
+        Ok(_) => Ok(Checked { blobs: 1, ..Checked::default() }),
+        Err(error) => {
+            let mut checked = damage(backend, error, versions).await?;
+            checked.problems.iter_mut().for_each(|problem| problem.detail += ", and sign it again");
+            Ok(checked)
+        }
     }
 }
 

@@ -78,6 +78,11 @@ impl Trust {
         self.verify(store, &Candidate::of(name, number, entry)).await
     }
 
+    /// Whether it has a key.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// Refuses a version that is not trusted.
     pub(crate) async fn check(&self, store: &Store, candidate: &Candidate) -> Result<(), RegistryError> {
         if !self.is_required {

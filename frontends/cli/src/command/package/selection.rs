@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use nebula_runtime::{Architecture, FunctionRef, NewPackage, Runtime};
 
-use crate::{config::Config, failure::Failure, global::Global, print, progress::while_working, publish::publish_all};
+use crate::{
+    config::Config, failure::Failure, global::Global, print, progress::while_working, publish::publish_all,
+    trust::implied_trust,
+};
 
 /// The functions of a package.
 #[derive(Debug, Args)]
@@ -22,12 +25,16 @@ pub(super) struct Selection {
 impl Selection {
     /// Compiles the functions for processors of this kind.
     pub(super) async fn package(&self, global: &Global, architecture: Architecture) -> Result<NewPackage, Failure> {
-        let config = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        let config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config { trust: implied_trust()?, ..Config::default() },
+        };
         let (store, _) = match self.config.is_some() {
             true => global.places.open_or_make_store().await?,
             false => global.places.open_store().await?,
         };
-        let runtime = Runtime::builder(store).code_cache(global.places.code_cache()).concurrency(1).build()?;
+        let builder = Runtime::builder(store).trust(config.trust.clone()).code_cache(global.places.code_cache());
+        let runtime = builder.concurrency(1).build()?;
         publish_all(&runtime, &config).await?;
         let functions = match self.functions.as_slice() {
             [] => config.functions.iter().map(|function| function.name.clone().into()).collect(),

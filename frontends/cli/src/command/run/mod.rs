@@ -18,6 +18,7 @@ use crate::{
     print,
     publish::publish_file,
     target::{Target, name_of},
+    trust::TrustOptions,
     values::Count,
 };
 
@@ -72,6 +73,8 @@ pub(crate) struct Run {
     #[arg(last = true, value_name = "ARGV")]
     argv: Vec<String>,
     #[command(flatten)]
+    trust: TrustOptions,
+    #[command(flatten)]
     file: FileOptions,
 }
 
@@ -97,10 +100,13 @@ struct Ready {
 impl Run {
     /// Runs the function, and returns the exit code of the first event that failed.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        let Self { target, mut args, output, raw, jobs, file, argv } = self;
+        let Self { target, mut args, output, raw, jobs, file, argv, trust } = self;
         let jobs = jobs.map_or_else(cores, |count| count.0);
         let ready = match target {
-            Target::Function(function) => published(function, argv, &file, global, jobs).await?,
+            Target::Function(function) => {
+                let builder = |store| Ok(builder(store, global, jobs).trust(trust.trust()?));
+                published(function, argv, &file, global, builder).await?
+            }
             Target::File(path) => unpublished(&path, argv, file, global, jobs).await?,
         };
         args.extend(ready.more_args);
@@ -147,14 +153,14 @@ async fn published(
     argv: Vec<String>,
     options: &FileOptions,
     global: &Global,
-    jobs: u32,
+    builder: impl FnOnce(Store) -> Result<RuntimeBuilder, Failure>,
 ) -> Result<Ready, Failure> {
     if let Some(option) = options.first_given() {
         let hint = "a published function has the settings it was published with (nebula publish --config)";
         return Err(Failure::Usage(format!("{option} is for a FILE, and {function} is not one: {hint}")));
     }
     let store = global.places.open_store_of(&function).await.map_err(|failure| with_hint(failure, &function))?;
-    let runtime = builder(store, global, jobs).build()?;
+    let runtime = builder(store)?.build()?;
     let info = runtime.inspect(&function).await.map_err(|error| with_hint(error.into(), &function))?;
     Ok(Ready { runtime, function, info, more_args: argv })
 }
