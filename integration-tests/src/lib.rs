@@ -28,8 +28,10 @@ mod process;
 mod project;
 mod publish;
 mod publishers;
+mod registry;
 mod runtime_api;
 mod server;
+mod waiting;
 mod watched_server;
 
 pub use case::{Case, Expect, Request};
@@ -47,8 +49,10 @@ pub use platform::{AzurePackage, ImageLayout, ImagePackage, make_package, no_con
 pub use process::{Process, listening_address};
 pub use project::Project;
 pub use publishers::{Publishers, Publishes};
+pub use registry::Registry;
 pub use runtime_api::{Event, LambdaResponse, Reply, RuntimeApi};
 pub use server::{HttpResponse, Server};
+pub use waiting::eventually;
 pub use watched_server::{SaveMethod, WatchedFile, WatchedServer};
 
 /// How long a test waits for anything before it fails. Nothing normally takes nearly as long.

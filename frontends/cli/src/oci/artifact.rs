@@ -1,5 +1,6 @@
 //! What an artifact has to have to be a function.
 
+use nebula_admin::Admin;
 use nebula_runtime::{ByteSize, FunctionConfig};
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,8 +11,8 @@ use super::{
     reference::OciReference,
 };
 
-/// The largest module that is pulled.
-pub(super) const MAX_MODULE: ByteSize = ByteSize::mib(256);
+/// The largest module that is pulled: the same as the largest that a server takes.
+pub(super) const MAX_MODULE: ByteSize = Admin::MAX_UPLOAD;
 
 /// The media types of layers with WebAssembly: that of the Wasm OCI Artifact layout, and those that tools wrote before.
 const WASM: [&str; 3] = [

@@ -3,14 +3,11 @@
 mod client;
 mod process;
 
-use std::{
-    fs,
-    path::PathBuf,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::PathBuf, time::Duration};
 
 use nebula_integration_tests::Project;
+
+pub(crate) use nebula_integration_tests::eventually;
 
 pub(crate) use self::{
     client::{Client, Response},
@@ -35,19 +32,4 @@ pub(crate) fn project(configuration: &str) -> Project {
     let project = Project::new([]);
     project.write("nebula.toml", configuration.lines().map(source).collect::<String>());
     project
-}
-
-/// Waits until `look` returns a value.
-pub(crate) fn eventually<T>(effect: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    /// The time between two calls of `look`.
-    const PAUSE: Duration = Duration::from_millis(5);
-
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {effect}");
-        thread::sleep(PAUSE);
-    }
 }

@@ -1,0 +1,6 @@
+//! Signatures, and functions in a registry.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod artifacts;
+mod signatures;
+mod team;
