@@ -51,7 +51,7 @@ fn a_version_keeps_its_digest_and_its_signatures_from_store_to_registry_to_store
     there.text(&["publish", "scale", &reference, "--with-config"]);
     assert_eq!(manifest(&there, "1"), digest);
     assert_eq!(there.text(&["run", "scale", "21"]), "42\n");
-    assert_eq!(there.text(&["verify"]), "FUNCTION  VERSION  SIGNED BY\nscale     1        team.pub\n");
+    assert_eq!(there.verify(&[]), (0, "FUNCTION  VERSION  SIGNED BY\nscale     1        team.pub\n".to_owned()));
     let origin = json!({ "reference": reference, "digest": digest, "signed_by": "team.pub" });
     assert_eq!(there.json(&["inspect", "scale"])["versions"][0]["origin"], origin);
     let shown = there.text(&["inspect", "scale"]);

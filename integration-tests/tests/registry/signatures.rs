@@ -44,14 +44,13 @@ fn a_version_is_run_moved_to_and_packaged_only_when_a_key_of_the_team_has_signed
         }
     };
     refused();
-    let verified = team.run(&["verify", "scale"]);
     let nobody = "FUNCTION  VERSION  SIGNED BY\nscale     1        nobody: it has no signature\n";
-    assert_eq!((verified.exit_code, verified.text()), (77, nobody.to_owned()));
+    assert_eq!(team.verify(&["scale"]), (77, nobody.to_owned()));
 
     let signed = team.text(&["sign", "scale@1", "--key", "team.key"]);
     assert!(signed.starts_with("scale version 1 is signed (manifest sha256:"), "{signed}");
     assert_eq!(team.text(&["sign", "scale", "--key", "team.key"]), format!("unchanged: {signed}"));
-    assert_eq!(team.text(&["verify"]), "FUNCTION  VERSION  SIGNED BY\nscale     1        team.pub\n");
+    assert_eq!(team.verify(&[]), (0, "FUNCTION  VERSION  SIGNED BY\nscale     1        team.pub\n".to_owned()));
     assert_eq!(team.text(uses[0]), "42\n");
     assert_eq!(team.text(uses[1]), "scale@prod: none -> 1\n");
     assert_eq!(team.json(&["inspect", "scale"])["versions"][0]["signatures"].as_array().unwrap().len(), 1);
@@ -81,8 +80,8 @@ fn a_signature_of_another_key_or_of_another_function_does_not_count() {
     team.text(&["sign", "scale", "--key", "stranger.key"]);
     team.assert_refused(&["run", "scale", "1"], 65, "its signature does not count");
     assert_eq!(
-        team.text(&["verify", "scale", "--key", "stranger.pub"]),
-        "FUNCTION  VERSION  SIGNED BY\nscale     1        stranger.pub\n"
+        team.verify(&["scale", "--key", "stranger.pub"]),
+        (0, "FUNCTION  VERSION  SIGNED BY\nscale     1        stranger.pub\n".to_owned())
     );
     team.text(&["sign", "scale", "--key", "team.key"]);
     assert_eq!(team.text(&["run", "scale", "1"]), "2\n");
@@ -90,10 +89,9 @@ fn a_signature_of_another_key_or_of_another_function_does_not_count() {
     // Who can write to the store copies the function, with its signatures, to another name.
     team.project.write("store/functions/other.json", team.read("store/functions/scale.json"));
     team.assert_refused(&["run", "other", "1"], 65, "version 1 of function other is not trusted here");
-    let verified = team.run(&["verify", "other"]);
     let refused = "nobody: it is by none of the keys, or was changed";
     let expected = format!("other     1        {refused}\n{:19}nobody: it is for scale, and not for other\n", "");
-    assert_eq!((verified.exit_code, verified.text()), (77, format!("FUNCTION  VERSION  SIGNED BY\n{expected}")));
+    assert_eq!(team.verify(&["other"]), (77, format!("FUNCTION  VERSION  SIGNED BY\n{expected}")));
 }
 
 #[test]
@@ -113,8 +111,8 @@ fn a_version_below_the_lowest_one_does_not_come_back() {
     changed["versions"]["2"] = record["versions"]["1"].clone();
     team.project.write("store/functions/scale.json", changed.to_string());
     let refused = "it is for version 1, and the lowest that is trusted is 2";
-    let verified = team.run(&["verify", "scale"]);
-    assert!(verified.exit_code == 77 && verified.text().contains(refused), "{verified:#?}");
+    let (code, table) = team.verify(&["scale"]);
+    assert!(code == 77 && table.contains(refused), "{code} {table}");
     team.assert_refused(&["run", "scale", "1"], 65, "version 2 of function scale is not trusted here");
 }
 

@@ -50,6 +50,15 @@ impl Team {
         self.run(arguments).expect_success().text()
     }
 
+    /// Runs `nebula verify`. Returns its exit code, and the table that says who has signed the versions.
+    pub(crate) fn verify(&self, arguments: &[&str]) -> (i32, String) {
+        let verified = self.run(&[&["verify"], arguments].concat());
+        let text = verified.text();
+        let (integrity, table) = text.split_once("\n\n").unwrap_or_else(|| panic!("{verified:#?}"));
+        assert!(integrity.ends_with("nothing is damaged"), "{verified:#?}");
+        (verified.exit_code, table.to_owned())
+    }
+
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.text(&[arguments, &["--json"]].concat())).unwrap()
     }

@@ -140,6 +140,8 @@ fn target() -> Value {
 }
 
 fn version() -> Value {
+    let origin =
+        record(&["reference", "digest"], [("reference", text()), ("digest", named("Digest")), ("signed_by", text())]);
     record(
         &["version", "digest", "aliases"],
         [
@@ -148,6 +150,8 @@ fn version() -> Value {
             ("aliases", list(&named("AliasName"))),
             ("published_at", moment()),
             ("published_by", text()),
+            ("origin", origin),
+            ("signatures", list(&named("Digest"))),
         ],
     )
 }
