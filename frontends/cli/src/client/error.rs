@@ -32,9 +32,9 @@ pub(crate) enum ServerError {
     Unreachable { url: ServerUrl, reason: String },
     #[error("failed to trust the server {url}: {reason}")]
     Untrusted { url: ServerUrl, reason: String },
-    #[error("the server {url} broke the connection off: {reason}; whether it did what it was asked is not known")]
+    #[error("the server {url} broke the connection off: {reason}; nebula history NAME shows whether a change was made")]
     Interrupted { url: ServerUrl, reason: String },
-    #[error("the server {url} did not answer in time; whether it did what it was asked is not known")]
+    #[error("the server {url} did not answer in time; nebula history NAME shows whether a change was made")]
     TooSlow { url: ServerUrl },
     /// What stands before the server has no answer from it.
     #[error("the server {url} is out of reach for the proxy or gateway before it: status {status}")]
