@@ -103,8 +103,9 @@ impl Verify {
             [] => store.names().await?,
             functions => functions.to_vec(),
         };
-        let is_damaged =
-            |name| verified.problems.iter().any(|found| found.version.is_none() && found.function == *name);
+        let is_damaged = |name: &FunctionName| {
+            verified.problems.iter().any(|found| found.version.is_none() && found.function == *name)
+        };
         functions.retain(|name| !is_damaged(name));
         Ok(Some(VersionSignatures::check(store, trust, &functions).await?))
     }
@@ -119,7 +120,7 @@ fn failure(error: StoreError) -> Failure {
 
 impl Verified {
     fn exit_code(&self, trust: &Trust) -> u8 {
-        let all_signed = self.signatures.iter().flatten().all(VersionSignatures::is_signed);
+        let all_signed = self.signatures.as_deref().unwrap_or_default().iter().all(VersionSignatures::is_signed);
         match self.store.problems.as_slice() {
             [] if trust.is_required() && !all_signed => ExitCode::FORBIDDEN,
             [] => ExitCode::OK,

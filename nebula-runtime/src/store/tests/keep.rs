@@ -127,7 +127,7 @@ async fn a_blob_that_is_needed_after_all_is_put_back() {
         // A publish that saw the blobs in their place just before.
         let (module, treats) = (store.manifest(&manifest).await.unwrap().module, name("treats"));
         let publish = move |record: &mut FunctionRecord| {
-            let result = record.publish(manifest, module, None, &Stamp::new(Timestamp::now(), None));
+            let result = record.publish(manifest, module, None, None, &Stamp::new(Timestamp::now(), None));
             Ok(Changed { result, changed: true })
         };
         functions::change(&store.backend, &treats, &Terms::default(), IfDamaged::Fail, publish).await.unwrap();
