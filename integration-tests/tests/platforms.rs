@@ -171,7 +171,8 @@ fn memory() {
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(b"POST /api/hello HTTP/1.1\r\nhost: test\r\ncontent-length: 3\r\n\r\nAd").unwrap();
     eventually("a running call", || server.get("/metrics").text().contains("nebula_in_flight 1\n").then_some(()));
-    let refused = server.get("/api/treats/10");
+    // A call is in flight before it has its memory.
+    let refused = eventually("a refusal", || Some(server.get("/api/treats/10")).filter(|answer| answer.status != 200));
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{}", refused.text());
     let problem: Value = serde_json::from_slice(&refused.body).unwrap();
     assert_eq!(problem["kind"], "overloaded");
