@@ -83,7 +83,7 @@ pub struct Garbage {
 pub enum GarbageFate {
     /// Nothing needs it: it is set aside.
     SetAside,
-    /// It was set aside long enough, and is removed.
+    /// It was set aside long enough, or there is no grace: it is removed.
     Removed,
     /// It was set aside, and is needed after all: it is put back.
     PutBack,
@@ -101,6 +101,13 @@ impl GcReport {
     pub fn total(&self, fate: GarbageFate) -> Total {
         let alike = self.garbage.iter().filter(|garbage| garbage.fate == fate);
         alike.map(|garbage| garbage.size).collect()
+    }
+
+    /// The report of a run that removes what it sets aside.
+    fn without_grace(mut self) -> Self {
+        let set_aside = self.garbage.iter_mut().filter(|garbage| garbage.fate == GarbageFate::SetAside);
+        set_aside.for_each(|garbage| garbage.fate = GarbageFate::Removed);
+        self
     }
 }
 
@@ -139,7 +146,7 @@ impl Store {
                 file.remove().await?;
             }
         }
-        Ok(report)
+        Ok(if options.grace.is_zero() { report.without_grace() } else { report })
     }
 }
 

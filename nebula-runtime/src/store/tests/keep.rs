@@ -105,7 +105,7 @@ async fn nothing_is_changed_unless_it_is_asked_for() {
     let dry = GcOptions { delete: false, ..AT_ONCE };
     let report = store.collect_garbage(dry, &Progress::default()).await.unwrap();
     assert_eq!((report.garbage.len(), report.deleted), (garbage.len(), false));
-    assert_eq!(report.total(GarbageFate::SetAside).blobs, 3);
+    assert_eq!(report.total(GarbageFate::Removed).blobs, 3);
     assert_eq!(report.needed.blobs, 3);
     assert_eq!(blobs(&store, "blobs/sha256").await, before);
 }
