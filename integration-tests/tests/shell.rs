@@ -277,11 +277,16 @@ fn every_command_has_a_manual_page() {
     let (nebula, project) = (Nebula::built(), Project::new([]));
     let output = nebula.run(&project, &["man", "share/man1"], b"");
     assert_eq!((output.exit_code, output.text().as_str(), output.stderr.as_str()), (0, "", ""));
-    let help = nebula.run(&project, &["--help"], b"").text();
-    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let commands = commands.filter(|line| !line.starts_with("   ")).map(|line| line.split_whitespace().next().unwrap());
-    let mut pages = vec!["nebula.1".to_owned(), "nebula-package-lambda.1".to_owned()];
-    pages.extend(commands.filter(|name| *name != "help").map(|name| format!("nebula-{name}.1")));
+    let mut pages = vec!["nebula.1".to_owned()];
+    for group in ["", "package", "token"] {
+        let arguments: Vec<_> = group.split_whitespace().chain(["--help"]).collect();
+        let help = nebula.run(&project, &arguments, b"").text();
+        let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        let commands =
+            commands.filter(|line| !line.starts_with("   ")).map(|line| line.split_whitespace().next().unwrap());
+        let path = if group.is_empty() { "nebula".to_owned() } else { format!("nebula-{group}") };
+        pages.extend(commands.filter(|name| *name != "help").map(|name| format!("{path}-{name}.1")));
+    }
     pages.sort();
     let folder = project.join("share/man1");
     let mut written: Vec<_> =

@@ -119,6 +119,7 @@ fn configuration() -> Value {
             "reuse": {"type": "object"},
             "content_type": text(),
             "batch": text(),
+            "cloudevents": {"type": "boolean"},
             "azure": {"type": "object"},
         },
     })

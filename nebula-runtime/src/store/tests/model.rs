@@ -287,9 +287,16 @@ struct Tested {
 
 impl Tested {
     fn new(place: Place) -> Self {
-        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let tokio = tokio_runtime();
         let store = tokio.block_on(place.open()).unwrap();
         Self { tokio, place, store }
+    }
+
+    /// A process has crashed, and another one opens the store. The threads of the first one have ended by then: a folder is
+    /// written to by threads that no failure stops.
+    fn restart(&mut self) {
+        self.tokio = tokio_runtime();
+        self.store = self.tokio.block_on(self.place.open()).unwrap();
     }
 
     fn apply(mut self, transition: Transition) -> Self {
@@ -299,13 +306,15 @@ impl Tested {
                 let (crashing, flaky) = self.place.flaky(Fault::Crash(call, how));
                 let edited = self.edit(&crashing, edit);
                 assert_eq!(edited.is_ok(), flaky.calls() <= call, "{edited:?}");
+                self.restart();
             }
             Transition::Collect(None) => self.tokio.block_on(self.collect()),
             Transition::Collect(Some((call, how))) => {
                 let (crashing, _) = self.place.flaky(Fault::Crash(call, how));
                 drop(self.tokio.block_on(garbage(&crashing)));
+                self.restart();
             }
-            Transition::Open => self.store = self.tokio.block_on(self.place.open()).unwrap(),
+            Transition::Open => self.restart(),
         }
         self
     }
@@ -384,6 +393,10 @@ impl Tested {
         names.sort_unstable();
         assert_eq!(self.store.names().await.unwrap(), names);
     }
+}
+
+fn tokio_runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// Collects garbage in the year 2100, without grace: whatever was written before is old by then.
