@@ -46,6 +46,7 @@ pub struct VersionEntry {
     pub signatures: Vec<Digest>,
 }
 
+#[cfg(feature = "compiler")]
 impl VersionEntry {
     /// The blobs of the version that name no other blobs.
     pub(super) fn leaves(&self) -> impl Iterator<Item = Digest> {

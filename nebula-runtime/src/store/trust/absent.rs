@@ -5,7 +5,7 @@ use crate::{function::RegistryError, store::Store};
 
 /// Checks nothing.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Trust;
+pub(crate) struct Trust {}
 
 impl Trust {
     /// Trusts every version.

@@ -9,7 +9,6 @@ use crate::{
 
 /// A version that is about to be used, as the record of its function has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(not(feature = "compiler"), expect(dead_code, reason = "a package is trusted as a whole"))]
 pub(crate) struct Candidate {
     pub(crate) name: FunctionName,
     pub(crate) number: u64,
