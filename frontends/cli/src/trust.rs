@@ -10,7 +10,7 @@ use crate::config::{Config, ConfigError};
 /// Where the keys are that versions are trusted by.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TrustOptions {
-    /// The file whose [trust] says which versions may run [default: nebula.toml, if the working directory has one]
+    /// The configuration, whose table trust says which versions may run [default: nebula.toml, if the working directory has one]
     #[arg(long = "config", value_name = "FILE")]
     config: Option<PathBuf>,
 }

@@ -67,7 +67,7 @@ pub(crate) struct Serve {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     poll: Option<Timeout>,
     /// Also serve the admin API, with which the holders of tokens publish functions and move aliases: an
-    /// address as for --listen. If other machines reach it, it needs tls in [admin] of the configuration
+    /// address as for --listen. If other machines reach it, it needs admin.tls in the configuration
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<ListenAddress>,
     #[command(flatten)]

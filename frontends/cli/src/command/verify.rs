@@ -39,7 +39,7 @@ pub(crate) struct Verify {
     /// The functions [default: all]
     #[arg(value_name = "FUNCTION")]
     functions: Vec<FunctionName>,
-    /// A file with a public key. Instead of the keys of [trust]
+    /// A file with a public key, instead of the keys that the configuration trusts
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     key: Vec<PathBuf>,
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! Functions in registries: OCI artifacts in the CNCF's "Wasm OCI Artifact layout", and their signatures.
 //!
-//! [`pull`] reads an artifact that any tool pushed, and the signatures beside it. [`push`] copies a version's own blobs,
+//! [`pull()`] reads an artifact that any tool pushed, and the signatures beside it. [`push()`] copies a version's own blobs,
 //! so that its manifest has the same digest in the registry as in the store.
 
 mod artifact;
