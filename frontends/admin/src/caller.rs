@@ -81,10 +81,10 @@ impl Caller {
     }
 }
 
-/// What a client without a token is told.
+/// The challenge for a client without a token.
 const NO_TOKEN: &str = "Bearer";
 
-/// What a client with an invalid token is told.
+/// The challenge for a client with an invalid token.
 const INVALID_TOKEN: &str = r#"Bearer error="invalid_token""#;
 
 /// The token of a request. The name of an expired token is returned with the failure.

@@ -83,13 +83,15 @@ pub(crate) enum Failure {
     /// Publishing, inspecting or listing failed.
     #[error("{kind}: {0}", kind = .0.kind())]
     Registry(#[source] RegistryError),
-    /// A server did not do what it was asked for.
+    /// A request to a server failed.
     #[error(transparent)]
     Server(ServerError),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A part of the store is damaged that says what is needed.
-    #[error("nothing is removed, because it cannot be known what is needed: repair the store first (nebula verify)")]
+    #[error(
+        "nothing is removed, because it cannot be known which blobs are needed: repair the store first (nebula verify)"
+    )]
     UnknownNeeds(#[source] StoreError),
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -58,7 +58,7 @@ struct WrittenOptions {
     /// The folder for compiled code [default: the user's cache folder]
     #[arg(long, global = true, value_name = "FOLDER", env = "NEBULA_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,
-    /// How large the folder for compiled code may become: what was not used for the longest time goes first
+    /// The largest size of the folder for compiled code. Code that was not used for the longest time is removed first
     #[arg(long, global = true, value_name = "SIZE", env = "NEBULA_CACHE_SIZE", hide_env_values = true)]
     #[arg(default_value = "2GiB")]
     cache_size: Size,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use nebula_runtime::{Digest, FunctionName, RegistryError, RegistryErrorKind, Store, Trust};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use nebula_runtime::{Digest, FunctionName, Store, Trust};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -22,23 +23,29 @@ pub(crate) struct VersionSignatures {
 /// The heading of the lines.
 pub(crate) const HEADER: [&str; 3] = ["FUNCTION", "VERSION", "SIGNED BY"];
 
+/// How many functions are checked at once.
+const AT_ONCE: usize = 8;
+
 impl VersionSignatures {
     /// Checks the signatures of all versions of these functions, the newest first.
     pub(crate) async fn check(store: &Store, trust: &Trust, functions: &[FunctionName]) -> Result<Vec<Self>, Failure> {
-        let mut checked = Vec::new();
-        for name in functions {
-            let missing = || RegistryError::new(RegistryErrorKind::NotFound, format!("there is no function {name}"));
-            let record = store.record(name).await?.ok_or_else(missing)?;
-            for (number, entry) in record.versions().rev() {
-                let verdict = trust.verdict(store, name, number, entry).await?;
-                checked.push(Self {
-                    name: name.clone(),
-                    version: number,
-                    manifest: entry.manifest,
-                    signed_by: verdict.signed_by().map(str::to_owned).collect(),
-                    refused: verdict.refusals().map(ToString::to_string).collect(),
-                });
-            }
+        let checks = stream::iter(functions).map(|name| Self::of_function(store, trust, name)).buffered(AT_ONCE);
+        let checked: Vec<Vec<_>> = checks.try_collect().await?;
+        Ok(checked.into_iter().flatten().collect())
+    }
+
+    /// A function that was removed since it was listed has no versions.
+    async fn of_function(store: &Store, trust: &Trust, name: &FunctionName) -> Result<Vec<Self>, Failure> {
+        let (record, mut checked) = (store.record(name).await?.unwrap_or_default(), Vec::new());
+        for (number, entry) in record.versions().rev() {
+            let verdict = trust.verdict(store, name, number, entry).await?;
+            checked.push(Self {
+                name: name.clone(),
+                version: number,
+                manifest: entry.manifest,
+                signed_by: verdict.signed_by().map(str::to_owned).collect(),
+                refused: verdict.refusals().map(ToString::to_string).collect(),
+            });
         }
         Ok(checked)
     }
@@ -56,12 +63,8 @@ impl VersionSignatures {
             ([], refused) => refused.iter().map(|why| format!("nobody: {why}")).collect(),
             (keys, _) => vec![keys.join(", ")],
         };
-        let name =
-            |index| if index == 0 { (self.name.to_string(), self.version.to_string()) } else { Default::default() };
-        by.into_iter()
-            .enumerate()
-            .map(|(index, by)| (name(index), by))
-            .map(|((name, version), by)| [name, version, by])
-            .collect()
+        let version = std::iter::once((self.name.to_string(), self.version.to_string()));
+        let versions = version.chain(std::iter::repeat(Default::default()));
+        versions.zip(by).map(|((name, version), by)| [name, version, by]).collect()
     }
 }

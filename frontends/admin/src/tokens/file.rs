@@ -57,7 +57,7 @@ pub enum TokenFileError {
         source: io::Error,
     },
     /// Others can write to the file.
-    #[error("the token file {0} is not safe, as others can write to it: chmod 600 {0}, and revoke what is not yours", path.display())]
+    #[error("the token file {0} is not safe, as others can write to it: chmod 600 {0}, and revoke tokens that are not yours", path.display())]
     Writable {
         /// The file.
         path: PathBuf,

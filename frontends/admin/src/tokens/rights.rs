@@ -1,4 +1,4 @@
-//! What a token allows.
+//! The rights of a token.
 
 use std::{fmt, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! Why a server did not do what a command asked for.
+//! Why a request to a server failed.
 
 use std::{error::Error, io};
 
@@ -8,7 +8,7 @@ use rustls::CertificateError;
 
 use super::url::ServerUrl;
 
-/// Why a server did not do what a command asked for.
+/// Why a request to a server failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerError {
     /// The server's runtime failed, as a runtime of this process would.

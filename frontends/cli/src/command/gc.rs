@@ -10,7 +10,7 @@ const EXAMPLES: &str = "\
 Examples:
   nebula gc                            show what would be removed
   nebula gc --delete                   remove it
-  nebula gc --retention 7d --delete    also what was removed a week ago
+  nebula gc --retention 7d --delete    also versions removed a week ago
   nebula gc --json | jq '.garbage[].digest'
 
 A blob that no version needs is first set aside, in unneeded/ in the store, where
@@ -46,7 +46,8 @@ impl Gc {
         let Self { retention: Age(retention), grace: Age(grace), delete, json } = self;
         let (options, progress) = (GcOptions { retention, grace, delete }, Progress::default());
         let collected = store.collect_garbage(options, &progress);
-        let report = while_counting("looking for what is needed", &progress, collected).await.map_err(failure)?;
+        let report =
+            while_counting("looking for the blobs that are needed", &progress, collected).await.map_err(failure)?;
         match json {
             true => print::json(&report)?,
             false => print::result(&text(&report))?,

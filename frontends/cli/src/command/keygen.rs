@@ -20,7 +20,7 @@ Examples:
                                        writes release.key and release.pub
   nebula sign shop@3 --key team.key
 
-Keep the private key (team.key) secret: whoever has it can sign. Name the public key
+Keep the private key (team.key) secret: everyone who has it can sign. Name the public key
 (team.pub) in [trust] of nebula.toml. cosign uses the same keys after
 cosign import-key-pair --key team.key.";
 

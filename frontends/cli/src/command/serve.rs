@@ -192,7 +192,7 @@ fn site(runtime: Arc<Runtime>, config: &Config, metrics: Metrics, shutdown: Shut
     Site::new(api, runtime, shutdown)
 }
 
-/// Prints what is served and where. The server accepts connections by then.
+/// Prints the functions and the address. The server accepts connections by then.
 async fn announce(
     listener: &TcpListener,
     admin: Option<&AdminServer>,

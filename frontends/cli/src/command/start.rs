@@ -147,7 +147,7 @@ impl Functions {
     }
 }
 
-/// Prints what is served and where. The server accepts connections by then.
+/// Prints the functions and the address. The server accepts connections by then.
 fn announce(functions: &Functions, address: SocketAddr, format: LogFormat) {
     let names = functions.names.iter().map(FunctionName::as_str).collect::<Vec<_>>().join(", ");
     for line in [format!("serving {names}"), format!("listening on http://{address}")] {

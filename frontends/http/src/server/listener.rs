@@ -1,4 +1,4 @@
-//! What a server accepts connections on.
+//! The sockets on which a server accepts connections.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 
 use super::tls::Tls;
 
-/// What a server accepts connections on: a socket, with TLS or without.
+/// A socket on which a server accepts connections, with TLS or without.
 ///
 /// A [`TcpListener`] is one without TLS. With the feature `tls`, `Listener::with_tls` makes one with TLS.
 pub struct Listener {
