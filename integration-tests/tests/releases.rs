@@ -120,7 +120,7 @@ fn what_cannot_be_done_says_what_can() {
     releases.assert_refused(&["rollback", "scale"], 65, "several aliases: beta, prod; name one");
     releases.assert_refused(&["rm", "scale@2"], 65, "the aliases beta, prod, which point to it");
     releases.assert_refused(&["rm", "scale@latest"], 2, "is not the number of a version");
-    releases.assert_refused(&["rm", "scale@7"], 66, "`nebula inspect scale` shows what there is");
+    releases.assert_refused(&["rm", "scale@7"], 66, "`nebula inspect scale` shows the versions");
     releases.assert_refused(&["diff", "scale@1", "scale@7"], 66, "function scale has no version 7");
     releases.assert_refused(&["history", "other"], 66, "there is no function other");
 }

@@ -10,6 +10,6 @@ pub(crate) async fn version_of(store: &Store, function: &FunctionRef) -> Result<
     let found =
         record.resolve(function.version(), AliasTarget::heaviest).map(|(number, entry)| (number, entry.clone()));
     let name = function.name();
-    let detail = || format!("there is no {function}; `nebula inspect {name}` shows what there is of function {name}");
+    let detail = || format!("there is no {function}; `nebula inspect {name}` shows the versions of function {name}");
     Ok(found.ok_or_else(|| RegistryError::new(RegistryErrorKind::NotFound, detail()))?)
 }

@@ -136,7 +136,7 @@ pub enum StoreError {
         alias: AliasName,
     },
     /// What was to be removed does not exist.
-    #[error("{}; `nebula inspect {function}` shows what there is", not_published(function, *version))]
+    #[error("{}", not_published(function, *version))]
     NotPublished {
         /// The function.
         function: FunctionName,
@@ -178,8 +178,10 @@ pub enum StoreError {
 
 fn not_published(function: &FunctionName, version: Option<u64>) -> String {
     match version {
-        Some(version) => format!("function {function} has no version {version}"),
-        None => format!("there is no function {function}"),
+        Some(version) => {
+            format!("function {function} has no version {version}; `nebula inspect {function}` shows the versions")
+        }
+        None => format!("there is no function {function}; `nebula list` shows the functions"),
     }
 }
 

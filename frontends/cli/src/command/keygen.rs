@@ -77,5 +77,11 @@ fn write_new(path: &Path, mode: u32, text: &str) -> Result<(), Failure> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         file.write_all(text.as_bytes())
     };
-    written().map_err(|source| Failure::Write { path: path.to_owned(), source })
+    written().map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => Failure::Usage(format!(
+            "{} exists, and a key is never replaced: nebula keygen NAME makes NAME.key and NAME.pub",
+            path.display()
+        )),
+        _ => Failure::Write { path: path.to_owned(), source },
+    })
 }
