@@ -48,21 +48,23 @@ pub mod test_kit;
 pub use bytesize::ByteSize;
 pub use call::{
     AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
-    Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, Start, StderrLines, TraceContext,
-    append_json_value, invoker_fn, is_text, with_causes,
+    Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, ServiceUse, Start, StderrLines,
+    TraceContext, append_json_value, invoker_fn, is_text, with_causes,
 };
 #[cfg(feature = "compiler")]
 pub use engine::CodeCacheFolder;
 pub use engine::EngineError;
 pub use function::{
-    AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, Digest, DirGrant, Export, FunctionConfig,
-    FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget, InvalidDigest,
-    InvalidFunctionRef, InvalidHost, InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction,
-    RegistryError, RegistryErrorKind, Reuse, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef,
-    default_export, nearest, schema, shortened, without_byte_order_mark,
+    AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, ConfigValue, Digest, DirGrant, Export,
+    FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget,
+    InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidServiceName, InvalidTimestamp, Kind, LimitSettings, Limits,
+    LinkedImport, ListedFunction, RegistryError, RegistryErrorKind, Reuse, ServiceGrant, ServiceName, Timestamp,
+    TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export, nearest, schema, shortened,
+    without_byte_order_mark,
 };
 pub use host::{
-    GuestStderr,
+    GuestStderr, InvalidService, Node, ServiceConfig, ServiceError, ServiceErrorKind, Services, ServicesConfig,
+    keyvalue,
     process::{stderr, tokio_start},
 };
 pub use layers::{Admission, MemoryAdmission, Observed, Observer};

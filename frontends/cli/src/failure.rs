@@ -7,7 +7,7 @@ use nebula_azure::InvalidBindings;
 use nebula_http::{BindError, TlsError};
 use nebula_local::{ExitCode, LocalError, exit_code};
 use nebula_runtime::{
-    ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvokeError, PackageError, RegistryError,
+    ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvalidService, InvokeError, PackageError, RegistryError,
     RegistryErrorKind, StoreError, StoreUrl,
     store::trust::{InvalidKey, SigningError},
 };
@@ -41,6 +41,9 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A service of this node cannot be set up.
+    #[error(transparent)]
+    Service(#[from] InvalidService),
     /// A file does not exist or cannot be read.
     #[error("failed to read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -170,6 +173,7 @@ impl Failure {
                 | PackageError::OtherArchitecture { .. },
             )
             | Self::Bindings { .. }
+            | Self::Service(_)
             | Self::Build { .. }
             | Self::UnknownNeeds(_)
             | Self::PackageTooLarge { .. } => ExitCode::INVALID,

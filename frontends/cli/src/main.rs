@@ -23,6 +23,7 @@ mod publish;
 mod reference;
 mod releases;
 mod report_log;
+mod services;
 mod signatures;
 mod source;
 mod start;

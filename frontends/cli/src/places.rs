@@ -166,7 +166,11 @@ impl PlaceOptions {
         Ok((Store::open_with(&url, &access()).await?, url))
     }
 
-    fn store_url(&self) -> Result<StoreUrl, Failure> {
+    /// The store.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if a server is named in place of a store.
+    pub(crate) fn store_url(&self) -> Result<StoreUrl, Failure> {
         match &self.functions {
             Place::Store(url) => Ok(url.clone()),
             Place::DefaultStore => default_store(),

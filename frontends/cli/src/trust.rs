@@ -10,12 +10,17 @@ use crate::config::{Config, ConfigError};
 /// Where the keys are that versions are trusted by.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TrustOptions {
-    /// The configuration, whose table trust says which versions may run [default: nebula.toml, if the working directory has one]
+    /// The configuration, whose tables trust and services say which versions may run and what they use [default: nebula.toml, if the working directory has one]
     #[arg(long = "config", value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl TrustOptions {
+    /// The configuration that the command line names.
+    pub(crate) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     /// Which versions this command trusts.
     pub(crate) fn trust(&self) -> Result<Trust, ConfigError> {
         self.config.as_deref().map_or_else(implied_trust, Config::read_trust)

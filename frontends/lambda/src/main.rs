@@ -6,7 +6,7 @@ use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 use nebula_http::Metrics;
 use nebula_lambda::{Config, Functions, report_init_error, start_log};
 use nebula_runtime::{
-    FunctionRef, Package, Report, Runtime,
+    FunctionRef, Node, Package, Report, Runtime, ServicesConfig,
     stderr::{self, FlushAtExit},
     tokio_start::start_tokio,
     with_causes,
@@ -80,7 +80,10 @@ async fn start(concurrency: u32, metrics: &Metrics) -> Result<(Config, Arc<Runti
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
     start_log(&config)?;
     let package = Package::open(&folder()?).await?;
+    let node = Node::new(folder()?, std::env::vars_os());
+    let services = ServicesConfig::of_environment(&node)?.unwrap_or_default().open(&node)?;
     let runtime = Runtime::of_package(&package)
+        .services(services)
         .concurrency(concurrency.saturating_mul(INSTANCES))
         .observer(Arc::new(metrics.clone()))
         .observer(Arc::new(Report::log));

@@ -7,7 +7,7 @@ use tracing::{Level, field};
 use super::{
     error::{ErrorKind, InvokeError},
     id::InvocationId,
-    report::{Outcome, Report},
+    report::{Outcome, Report, ServiceUse},
 };
 use crate::function::Kind;
 
@@ -35,12 +35,22 @@ macro_rules! log_report {
             peak_memory_bytes = report.peak_memory,
             bytes_in = report.bytes_in,
             bytes_out = report.bytes_out,
+            services = report.services_in_words(),
             "REPORT"
         );
     }};
 }
 
 impl Report {
+    /// What was used of each service: `state: 3 operations, 0 failed, 120 us`. Nothing if nothing was used.
+    fn services_in_words(&self) -> Option<String> {
+        let word = |used: &ServiceUse| {
+            let ServiceUse { service, operations, failed, time } = used;
+            format!("{service}: {operations} operations, {failed} failed, {} us", micros(*time))
+        };
+        (!self.services.is_empty()).then(|| self.services.iter().map(word).collect::<Vec<_>>().join("; "))
+    }
+
     /// Logs it as a line `REPORT` with a field for each of its own: a warning where the invocation failed. The log's
     /// target is `nebula::report`.
     pub fn log(&self) {

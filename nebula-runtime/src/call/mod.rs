@@ -27,7 +27,7 @@ pub use self::{
     invocation::{AfterResponse, Buffering, Invocation, TraceContext},
     invoker::{Invoker, invoker_fn},
     log::with_causes,
-    report::{Outcome, Report, ReportHandle, Start},
+    report::{Outcome, Report, ReportHandle, ServiceUse, Start},
     resolved::Resolved,
     response::Response,
     stderr_lines::StderrLines,

@@ -9,7 +9,7 @@ use std::{
 use serde::{Serialize, Serializer};
 
 use super::{error::ErrorKind, id::InvocationId};
-use crate::function::{Digest, FunctionRef, Kind};
+use crate::function::{Digest, FunctionRef, Kind, ServiceName};
 
 /// What one invocation was and what it cost. Every invocation yields one, however it ends.
 #[derive(Debug, Clone, Serialize)]
@@ -60,6 +60,25 @@ pub struct Report {
     pub bytes_in: u64,
     /// Bytes of the response that the guest gave.
     pub bytes_out: u64,
+    /// What the guest used of each service of the node, in the order of first use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceUse>,
+}
+
+/// What a guest used of one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ServiceUse {
+    /// The service's name.
+    #[serde(serialize_with = "as_text")]
+    pub service: ServiceName,
+    /// How many operations it was asked for.
+    pub operations: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// Time spent in them, in microseconds.
+    #[serde(rename = "time_us", serialize_with = "as_micros")]
+    pub time: Duration,
 }
 
 /// Whether the code or the answer of an invocation was in memory.
@@ -111,6 +130,7 @@ impl ReportHandle {
             peak_memory: 0,
             bytes_in: 0,
             bytes_out: 0,
+            services: Vec::new(),
         })))
     }
 
@@ -142,6 +162,23 @@ impl ReportHandle {
 impl fmt::Debug for ReportHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lock().fmt(f)
+    }
+}
+
+impl Report {
+    /// Notes one operation of a service.
+    pub(crate) fn note_service(&mut self, service: &ServiceName, time: Duration, is_ok: bool) {
+        let known = self.services.iter().position(|known| known.service == *service);
+        let index = known.unwrap_or_else(|| {
+            let service = service.clone();
+            self.services.push(ServiceUse { service, operations: 0, failed: 0, time: Duration::ZERO });
+            self.services.len() - 1
+        });
+        if let Some(known) = self.services.get_mut(index) {
+            known.operations += 1;
+            known.failed += u64::from(!is_ok);
+            known.time += time;
+        }
     }
 }
 

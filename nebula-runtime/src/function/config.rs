@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration}
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{hosts::HostPattern, limits::LimitSettings, reference::FunctionRef};
+use super::{
+    config_value::ConfigValue, hosts::HostPattern, limits::LimitSettings, reference::FunctionRef, service::ServiceGrant,
+};
 
 /// The configuration of a function. It is published with the code: another configuration makes another version.
 ///
@@ -31,13 +33,22 @@ pub struct FunctionConfig {
     pub args: Vec<String>,
     /// Environment variables of a guest with WASI.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, ConfigValue>,
     /// Folders of the host that a guest with WASI sees.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dirs: Vec<DirGrant>,
     /// Hosts that a guest with WASI may send HTTP requests to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow_hosts: Vec<HostPattern>,
+    /// The settings that a component reads through `wasi:config`. A module with WASI has them as environment variables.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, ConfigValue>,
+    /// The key-value stores that a component may use, by its own names for them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub keyvalue: BTreeMap<String, ServiceGrant>,
+    /// The containers of blobs that a component may use, by its own names for them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub blobs: BTreeMap<String, ServiceGrant>,
     /// Interfaces that a component imports, and the functions whose exports take their place: `nebula:tax/rates` and
     /// `tax@prod`. They are linked when the component is published.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     config::{DirGrant, FunctionConfig},
     hosts::HostPattern,
+    service::ServiceGrant,
 };
 
 /// One thing outside of itself that a function may use.
@@ -15,17 +16,26 @@ pub enum Grant {
     Folder(DirGrant),
     /// An environment variable of this name. Its value may be a secret.
     Variable(String),
+    /// A setting of this name. Its value may be a secret.
+    Setting(String),
     /// Requests to these hosts.
     Requests(HostPattern),
+    /// A key-value store, by the guest's name for it.
+    KeyValue(String, ServiceGrant),
+    /// A container of blobs, by the guest's name for it.
+    Blobs(String, ServiceGrant),
 }
 
 impl FunctionConfig {
-    /// All that it grants: folders, then variables, then hosts.
+    /// All that it grants: folders, variables, settings, hosts, and then services.
     pub fn grants(&self) -> Vec<Grant> {
         let folders = self.dirs.iter().cloned().map(Grant::Folder);
         let variables = self.env.keys().cloned().map(Grant::Variable);
         let hosts = self.allow_hosts.iter().cloned().map(Grant::Requests);
-        folders.chain(variables).chain(hosts).collect()
+        let settings = self.config.keys().cloned().map(Grant::Setting);
+        let stores = self.keyvalue.iter().map(|(name, grant)| Grant::KeyValue(name.clone(), grant.clone()));
+        let containers = self.blobs.iter().map(|(name, grant)| Grant::Blobs(name.clone(), grant.clone()));
+        folders.chain(variables).chain(settings).chain(hosts).chain(stores).chain(containers).collect()
     }
 }
 
@@ -37,7 +47,10 @@ impl fmt::Display for Grant {
                 write!(f, "folder {} as {}, {access}", dir.host.display(), dir.guest)
             }
             Self::Variable(name) => write!(f, "variable {name}"),
+            Self::Setting(name) => write!(f, "setting {name}"),
             Self::Requests(host) => write!(f, "requests to {host}"),
+            Self::KeyValue(name, grant) => write!(f, "key-value store {name}: service {grant}"),
+            Self::Blobs(name, grant) => write!(f, "blob container {name}: service {grant}"),
         }
     }
 }

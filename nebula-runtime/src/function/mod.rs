@@ -4,6 +4,7 @@ mod alias;
 mod catalog;
 mod composition;
 mod config;
+mod config_value;
 mod digest;
 mod error;
 mod grant;
@@ -13,6 +14,7 @@ mod kind;
 mod limits;
 mod reference;
 pub mod schema;
+mod service;
 mod text;
 mod timestamp;
 
@@ -23,6 +25,7 @@ pub use self::{
     },
     composition::{Composition, LinkedImport},
     config::{AzureConfig, Batch, DirGrant, FunctionConfig, Reuse},
+    config_value::ConfigValue,
     digest::{Digest, InvalidDigest},
     error::{RegistryError, RegistryErrorKind},
     grant::Grant,
@@ -31,6 +34,7 @@ pub use self::{
     kind::Kind,
     limits::{LimitSettings, Limits},
     reference::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef},
+    service::{InvalidServiceName, ServiceGrant, ServiceName},
     text::{nearest, shortened, without_byte_order_mark},
     timestamp::{InvalidTimestamp, Timestamp},
 };

@@ -126,7 +126,10 @@ impl Command {
         };
         let stdin = Stdin::new(body.limited(limits.max_request.as_u64()));
         let stdout = Stdout::new(limits.max_response.as_u64());
-        let mut wasi = deployment.services.wasi()?;
+        let mut wasi = match &self.instance {
+            Instance::Module(_) => deployment.granted.wasi_of_module()?,
+            Instance::Component(_) => deployment.granted.wasi()?,
+        };
         wasi.envs(&variables).arg(invocation.function.name().as_str()).args(&config.args);
         let stderr = Stderr::new(&caller, stderr);
         wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(stderr.clone());
@@ -150,7 +153,7 @@ impl Command {
             }
             Instance::Component(component) => {
                 let component = Arc::clone(component);
-                let system = System::new(wasi, &deployment.services, &caller);
+                let system = System::new(wasi, &deployment.granted, &caller);
                 let mut store = self.engine.store(system, memory, caller);
                 Box::pin(async move {
                     let ran = component.run(&mut store, began).await;

@@ -7,7 +7,7 @@ use crate::{
     call::{Caller, Deployed, Gate, Overload, Resolved},
     engine::TimeLimit,
     function::{Digest, FunctionName, Limits},
-    host::Services,
+    host::{Granted, Services},
     store::Manifest,
 };
 
@@ -19,18 +19,19 @@ pub(crate) struct Deployment {
     /// The gate of the function's own `concurrency`.
     pub(crate) gate: Gate,
     /// The host services that the function is granted.
-    pub(crate) services: Arc<Services>,
+    pub(crate) granted: Arc<Granted>,
     /// The instances that wait for their next request.
     pub(crate) idle: OnceLock<Arc<IdleInstances>>,
 }
 
 impl Deployment {
-    /// The version `number` of the function `name`, under `limits`.
+    /// The version `number` of the function `name`, under `limits`, on the node with these services.
     pub(crate) fn new(
         name: &FunctionName,
         number: u64,
         (manifest_digest, manifest): (Digest, Manifest),
         limits: Limits,
+        services: &Services,
     ) -> Self {
         let Manifest { module, kind, config, .. } = &manifest;
         let resolved = Resolved {
@@ -41,9 +42,9 @@ impl Deployment {
             config: config.clone(),
             limits,
         };
-        let services = Arc::new(Services::set_up(name, &resolved.config));
+        let granted = Arc::new(Granted::set_up(name, &resolved.config, services));
         let gate = Gate::new(limits.concurrency, Overload::Function);
-        Self { resolved, manifest, manifest_digest, gate, services, idle: OnceLock::new() }
+        Self { resolved, manifest, manifest_digest, gate, granted, idle: OnceLock::new() }
     }
 
     /// How long a guest may run for `caller`.

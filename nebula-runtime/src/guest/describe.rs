@@ -1,6 +1,6 @@
 //! Describes a guest, for a publish.
 
-use super::recognise::Guest;
+use super::{recognise::Guest, source::Source};
 use crate::function::{Export, Kind};
 
 impl Guest {
@@ -38,6 +38,17 @@ impl Guest {
         match self {
             Self::Core(core) => core.uncallable(export),
             Self::Command(_) | Self::Http(_) | Self::Typed(_) => None,
+        }
+    }
+
+    /// What a component imports. A module's imports are not told.
+    pub(crate) fn imports(&self) -> Vec<String> {
+        match self.source() {
+            (engine, Source::Component(pre)) => {
+                let imports = pre.component().component_type();
+                imports.imports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect()
+            }
+            (_, Source::Pure(_) | Source::Module(_)) => Vec::new(),
         }
     }
 

@@ -81,7 +81,7 @@ impl Guest {
 
 /// Recognises the kind of guest that a component is by its exports.
 fn recognise_component(engine: Arc<Engine>, component: &Component) -> Result<Guest, InvokeError> {
-    let pre = host::component_linker(&engine)?.instantiate_pre(component).map_err(unlinkable)?;
+    let pre = host::component_linker(&engine, component)?.instantiate_pre(component).map_err(unlinkable)?;
     let ty = component.component_type();
     let exported = |interface: &str| ty.exports(engine.wasmtime()).any(|(name, _)| name.starts_with(interface));
     let recognised = if exported("wasi:http/handler@0.3.") {

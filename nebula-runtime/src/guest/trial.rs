@@ -27,13 +27,13 @@ impl Guest {
 
     async fn instantiate(&self, deployment: &Deployment, caller: Caller) -> Result<(), InvokeError> {
         let (engine, source) = self.source();
-        let (services, memory) = (&deployment.services, deployment.resolved.limits.memory);
+        let (granted, memory) = (&deployment.granted, deployment.resolved.limits.memory);
         match source {
             Source::Pure(pre) => module(engine, pre, (), memory, caller).await,
-            Source::Module(pre) => module(engine, pre, services.wasi()?.build_p1(), memory, caller).await,
+            Source::Module(pre) => module(engine, pre, granted.wasi_of_module()?.build_p1(), memory, caller).await,
             Source::Component(pre) => {
                 let stderr = Stderr::new(&caller, GuestStderr::default());
-                let system = System::without_input(services, &stderr, &caller)?;
+                let system = System::without_input(granted, &stderr, &caller)?;
                 let mut store = engine.store(system, memory, caller);
                 let made = pre.instantiate_async(&mut store).await;
                 made.map(drop).map_err(|error| fault(error, &store))
@@ -41,7 +41,7 @@ impl Guest {
         }
     }
 
-    fn source(&self) -> (&Arc<Engine>, Source<'_>) {
+    pub(super) fn source(&self) -> (&Arc<Engine>, Source<'_>) {
         match self {
             Self::Core(core) => core.source(),
             Self::Command(command) => command.source(),

@@ -6,20 +6,39 @@
 //! | environment, files | with WASI, by `modules` and `system` | `set_up` | `give` |
 //! | standard streams | with WASI | nothing to set up | by the guest's kind |
 //! | outgoing HTTP | `outgoing::link` | `Outgoing::set_up` | `Outgoing::give` |
+//! | settings | `interfaces::config` | `Settings::set_up` | shared |
+//! | key-value stores | `interfaces::keyvalue` | `Stores::set_up` | shared |
+//! | lines for the log | `interfaces::logging` | nothing to set up | with the invocation |
+//!
+//! What a function is granted is in [`Granted`]; what a node has, in [`Services`].
 
-mod environment;
-mod files;
+mod configured;
+mod failure;
+mod file_text;
+mod granted;
+mod interfaces;
+pub mod keyvalue;
 mod modules;
+mod node;
 mod outgoing;
 pub(crate) mod process;
 mod services;
 mod stdio;
 mod system;
 
-pub use self::stdio::GuestStderr;
-pub(crate) use self::{
-    modules::module_linker,
+#[cfg(feature = "compiler")]
+pub(crate) use self::interfaces::Ungranted;
+pub use self::{
+    configured::{InvalidService, ServiceConfig, ServicesConfig},
+    failure::{ServiceError, ServiceErrorKind},
+    node::Node,
     services::Services,
+    stdio::GuestStderr,
+};
+pub(crate) use self::{
+    granted::Granted,
+    interfaces::component_linker,
+    modules::module_linker,
     stdio::{Stderr, Stdin, Stdout, WINDOW, give_output},
-    system::{ComponentPre, System, component_linker},
+    system::{ComponentPre, System},
 };

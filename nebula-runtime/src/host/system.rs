@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{InstancePre, Linker, ResourceTable};
+use wasmtime::component::{InstancePre, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
-    outgoing,
-    services::{Given, Services},
+    granted::{Given, Granted, Settings, Stores},
     stdio::{self, Stderr},
 };
 use crate::{
-    call::{Caller, ErrorKind, InvokeError},
-    engine::{Engine, Host},
+    call::{Caller, InvokeError},
+    engine::Host,
 };
 
 /// The system interface of one instance of a component: WASI and outgoing HTTP, as far as the function's configuration
@@ -22,31 +21,45 @@ pub(crate) struct System {
     wasi: WasiCtx,
     table: ResourceTable,
     http: WasiHttpCtx,
-    services: Arc<Services>,
+    granted: Arc<Granted>,
     given: Given,
 }
 
 impl System {
     /// The interface of an instance that reads no stdin and serves `caller`.
-    pub(crate) fn without_input(
-        services: &Arc<Services>,
-        stderr: &Stderr,
-        caller: &Caller,
-    ) -> Result<Self, InvokeError> {
-        let mut wasi = services.wasi()?;
+    pub(crate) fn without_input(granted: &Arc<Granted>, stderr: &Stderr, caller: &Caller) -> Result<Self, InvokeError> {
+        let mut wasi = granted.wasi()?;
         stdio::give_output(&mut wasi, stderr);
-        Ok(Self::new(wasi, services, caller))
+        Ok(Self::new(wasi, granted, caller))
     }
 
     /// The interface of an instance that serves `caller`, with the standard streams that `wasi` has.
-    pub(crate) fn new(mut wasi: WasiCtxBuilder, services: &Arc<Services>, caller: &Caller) -> Self {
-        let (services, given) = (Arc::clone(services), services.give(caller));
-        Self { wasi: wasi.build(), table: ResourceTable::new(), http: WasiHttpCtx::new(), services, given }
+    pub(crate) fn new(mut wasi: WasiCtxBuilder, granted: &Arc<Granted>, caller: &Caller) -> Self {
+        let (granted, given) = (Arc::clone(granted), granted.give(caller));
+        Self { wasi: wasi.build(), table: ResourceTable::new(), http: WasiHttpCtx::new(), granted, given }
     }
 
     /// Makes the interface serve `caller`, the next invocation of the instance.
     pub(crate) fn pass_to(&mut self, caller: &Caller) {
-        self.given = self.services.give(caller);
+        self.given = self.granted.give(caller);
+    }
+
+    /// The handles that the instance has.
+    pub(super) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.given.settings
+    }
+
+    pub(super) fn stores(&self) -> &Stores {
+        &self.given.stores
+    }
+
+    /// How many more characters the guest may write to the log.
+    pub(super) fn log_left(&mut self) -> &mut usize {
+        &mut self.given.log_left
     }
 }
 
@@ -65,21 +78,3 @@ impl WasiHttpView for Host<System> {
 
 /// A component that is linked and can be instantiated.
 pub(crate) type ComponentPre = InstancePre<Host<System>>;
-
-/// A linker with all that a component may import.
-pub(crate) fn component_linker(engine: &Engine) -> Result<Linker<Host<System>>, InvokeError> {
-    let mut linker = Linker::new(engine.wasmtime());
-    link(&mut linker, engine)
-        .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to set up WASI").with_source(error))?;
-    Ok(linker)
-}
-
-fn link(linker: &mut Linker<Host<System>>, engine: &Engine) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    outgoing::link_plain(linker)?;
-    if engine.is_concurrent() {
-        wasmtime_wasi::p3::add_to_linker(linker)?;
-        outgoing::link_concurrent(linker)?;
-    }
-    Ok(())
-}

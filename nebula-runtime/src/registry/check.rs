@@ -27,8 +27,8 @@ impl Registry {
     }
 
     /// Checks that a version is trusted, that its configuration is understood, that its module compiles, and that an
-    /// instance of it can be made. Whether a folder that it is granted exists is a matter of the servers: without it, no instance is made
-    /// here.
+    /// instance of it can be made. Whether folders and services that it is granted are there is a matter of the servers: without
+    /// them, no instance is made here.
     async fn check_version(&self, name: &FunctionName, number: u64, entry: &VersionEntry) -> Result<(), RegistryError> {
         self.require_trust(name, number, entry).await?;
         let manifest = self.store.manifest(&entry.manifest).await?;
@@ -36,8 +36,8 @@ impl Registry {
         let wasm = async move { store.module(&digest).await.map_err(|error| RegistryError::from(error).into()) };
         let guest = self.loader.load(digest, wasm).await?;
         let limits = Limits::default().with(&manifest.config.limits).at_most(&Limits::CEILINGS);
-        let deployment = Deployment::new(name, number, (entry.manifest, manifest), limits);
-        if deployment.services.check().is_err() {
+        let deployment = Deployment::new(name, number, (entry.manifest, manifest), limits, &self.services);
+        if deployment.granted.check().is_err() {
             return Ok(());
         }
         // The semaphore is never closed.

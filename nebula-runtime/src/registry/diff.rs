@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::lookup::Registry;
 use crate::function::{
-    Digest, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Kind, RegistryError, RegistryErrorKind,
+    ConfigValue, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Kind, RegistryError,
+    RegistryErrorKind,
 };
 
 /// How two versions differ. What both have in common is left out.
@@ -55,11 +56,11 @@ pub struct Parts {
     pub removed: Vec<String>,
 }
 
-/// A setting that differs. The values of variables are left out, as they may be secrets.
+/// A setting that differs. The values of variables and of `config` are left out, as they may be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Setting {
-    /// Its key: `limits.timeout`, or `env.NAME` for a variable with another value.
+    /// Its key: `limits.timeout`, or `env.NAME` and `config.NAME` for a value that differs.
     pub key: String,
     /// Its value in the first version, if it is set there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,15 +133,24 @@ fn settings(from: &FunctionConfig, to: &FunctionConfig) -> Result<Vec<Setting>, 
     let mut settings: Vec<_> = differs
         .map(|key| Setting { key: key.clone(), from: before.get(key).cloned(), to: after.get(key).cloned() })
         .collect();
-    let other_value = |name: &&String| to.env.get(*name).is_some_and(|value| from.env.get(*name) != Some(value));
-    let variables = from.env.keys().filter(other_value);
-    settings.extend(variables.map(|name| Setting { key: format!("env.{name}"), from: None, to: None }));
+    settings.extend(other_values("env", &from.env, &to.env));
+    settings.extend(other_values("config", &from.config, &to.config));
     Ok(settings)
+}
+
+/// The values that both versions have and that differ, without what they are.
+fn other_values<'a>(
+    key: &'a str,
+    from: &'a BTreeMap<String, ConfigValue>,
+    to: &'a BTreeMap<String, ConfigValue>,
+) -> impl Iterator<Item = Setting> + 'a {
+    let differs = from.iter().filter(|(name, value)| to.get(*name).is_some_and(|other| other != *value));
+    differs.map(move |(name, _)| Setting { key: format!("{key}.{name}"), from: None, to: None })
 }
 
 /// The settings that are no grants, each limit for itself.
 fn flat(config: &FunctionConfig) -> Result<BTreeMap<String, Value>, serde_json::Error> {
-    const GRANTS: [&str; 3] = ["dirs", "env", "allow_hosts"];
+    const GRANTS: [&str; 6] = ["dirs", "env", "allow_hosts", "config", "keyvalue", "blobs"];
 
     let Value::Object(written) = serde_json::to_value(config)? else { return Ok(BTreeMap::new()) };
     let mut flat = BTreeMap::new();

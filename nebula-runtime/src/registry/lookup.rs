@@ -8,6 +8,7 @@ use super::missing::{no_such_function, no_such_version};
 use crate::{
     function::{AliasTarget, FunctionInfo, FunctionName, FunctionRef, RegistryError},
     guest::Loader,
+    host::Services,
     store::{
         FunctionRecord, Revised, Store, Terms, VersionEntry,
         trust::{Candidate, Trust},
@@ -21,6 +22,8 @@ pub(crate) struct Registry {
     pub(super) store: Store,
     pub(super) trust: Trust,
     pub(super) loader: Arc<Loader>,
+    /// The services of this node, with which versions are tried out.
+    pub(super) services: Services,
     /// Places for instances that are made to see whether a version runs.
     pub(super) trials: Arc<Semaphore>,
 }
@@ -29,8 +32,8 @@ pub(crate) struct Registry {
 const TRIALS: usize = 1;
 
 impl Registry {
-    pub(crate) fn new(store: Store, trust: Trust, loader: Arc<Loader>) -> Self {
-        Self { store, trust, loader, trials: Arc::new(Semaphore::new(TRIALS)) }
+    pub(crate) fn new(store: Store, trust: Trust, loader: Arc<Loader>, services: Services) -> Self {
+        Self { store, trust, loader, services, trials: Arc::new(Semaphore::new(TRIALS)) }
     }
 
     /// The same registry, for one change that is made under `terms`.

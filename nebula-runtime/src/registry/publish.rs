@@ -14,6 +14,7 @@ use crate::{
         LinkedImport, RegistryError, RegistryErrorKind, VersionRef, some_of,
     },
     guest::Guest,
+    host::Ungranted,
     store::{NewVersion, Origin},
 };
 
@@ -77,6 +78,7 @@ impl Registry {
         let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
         check_export(&config, &guest, &exports)?;
         check_reuse(&config, &guest)?;
+        check_grants(&name, &config, &guest)?;
         let version = NewVersion { module, kind, exports, config, composition, published_by: by, origin };
         let published = self.store.publish(&name, version, alias.as_ref()).await?;
         // Another publisher may have made a newer version since.
@@ -167,6 +169,20 @@ fn check_reuse(config: &FunctionConfig, guest: &Guest) -> Result<(), RegistryErr
     }
     let detail = "reuse is for handlers of wasi:http 0.3: every other guest has an instance for each invocation";
     Err(RegistryError::new(RegistryErrorKind::Invalid, detail))
+}
+
+/// Refuses a component that imports a service which its configuration does not grant.
+fn check_grants(name: &FunctionName, config: &FunctionConfig, guest: &Guest) -> Result<(), RegistryError> {
+    match Ungranted::first(&guest.imports(), config) {
+        None => Ok(()),
+        Some(Ungranted { import, line }) => {
+            let detail = format!(
+                "the component imports {import}, which the function is not granted; add to [functions.{name}] of nebula.toml \
+                 a line such as: {line}"
+            );
+            Err(RegistryError::new(RegistryErrorKind::Invalid, detail))
+        }
+    }
 }
 
 fn check_export(config: &FunctionConfig, guest: &Guest, exports: &[Export]) -> Result<(), RegistryError> {

@@ -16,7 +16,7 @@ use crate::{
     engine::{CodeSource, EngineError, Engines, Flavour},
     function::{LimitSettings, Limits},
     guest::Loader,
-    host::GuestStderr,
+    host::{GuestStderr, Services},
     layers::{Observer, most_for_one},
     registry::Package,
     store::{Store, trust::Trust},
@@ -44,6 +44,7 @@ pub struct RuntimeBuilder {
     layers: Vec<Layer>,
     observers: Vec<Arc<dyn Observer>>,
     trust: Trust,
+    services: Services,
 }
 
 impl Runtime {
@@ -84,6 +85,7 @@ impl RuntimeBuilder {
             layers: Vec::new(),
             observers: Vec::new(),
             trust: Trust::default(),
+            services: Services::default(),
         }
     }
 
@@ -144,6 +146,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// What stands behind the services that functions use. The default has none: a function that needs one gets no calls.
+    #[must_use]
+    pub fn services(mut self, services: Services) -> Self {
+        self.services = services;
+        self
+    }
+
     /// Adds a layer: an invoker around another one. It sees each invocation after its function is resolved
     /// ([`Invocation::resolved`](crate::Invocation::resolved)), and before its code is loaded. The layer that is added
     /// first is the outermost.
@@ -190,12 +199,13 @@ impl RuntimeBuilder {
         }
         let loader = Arc::new(Loader::new(engines, self.code, self.loaded));
         let code = Code { store: self.store.clone(), loader: Arc::clone(&loader) };
-        let deployments = Deployments::new(code.clone(), self.trust.clone(), self.defaults, ceilings);
+        let deployments =
+            Deployments::new(code.clone(), self.trust.clone(), (self.defaults, ceilings), self.services.clone());
         let run = Run { code: code.clone(), stderr: self.stderr, max_stream: self.ceilings.max_response };
         let entry = steps::put_together(run, self.layers, deployments.clone(), self.observers);
         Ok(Runtime {
             #[cfg(feature = "compiler")]
-            registry: Registry::new(self.store.clone(), self.trust, loader),
+            registry: Registry::new(self.store.clone(), self.trust, loader, self.services),
             #[cfg(feature = "compiler")]
             compiler: self.compiler,
             store: self.store,

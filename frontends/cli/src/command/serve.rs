@@ -7,7 +7,7 @@ use nebula_http::{
     Api, ListenAddress, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit,
 };
 use nebula_local::ExitCode;
-use nebula_runtime::{FunctionName, Limits, Report, Runtime, Store, StoreUrl};
+use nebula_runtime::{FunctionName, Limits, Report, Runtime, Services, Store, StoreUrl};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     print,
     publish::publish_all,
     report_log::Reports,
+    services,
     values::Timeout,
     watch::{Watch, WatchConfig},
 };
@@ -88,8 +89,9 @@ impl Serve {
         let listener = bind(self.listen.clone()).await?;
         let admin = self.bind_admin(&config).await?;
         let (store, url) = global.places.open_or_make_store().await?;
-        let metrics = Metrics::new();
-        let runtime = Arc::new(runtime(store.clone(), &global.places, &config, metrics.clone(), self.reports)?);
+        let (metrics, services) = (Metrics::new(), services::open(path.as_deref(), &config.services, &url)?);
+        let runtime =
+            Arc::new(runtime((store.clone(), services), &global.places, &config, metrics.clone(), self.reports)?);
         metrics.show_store(runtime.store_health());
         let routes = Routes::default();
         routes.replace(config.routes.clone());
@@ -160,7 +162,7 @@ fn warn_if_cut(stopped: &Stopped) {
 
 /// The runtime with its layers: what arrives is observed, then admitted, then run.
 fn runtime(
-    store: Store,
+    (store, services): (Store, Services),
     places: &PlaceOptions,
     config: &Config,
     metrics: Metrics,
@@ -175,6 +177,7 @@ fn runtime(
         .defaults(Limits::default().with(&config.limits))
         .ceilings(config.ceilings)
         .trust(config.trust.clone())
+        .services(services)
         .code_cache(places.code_cache())
         .concurrency(concurrency)
         .admission(concurrency)

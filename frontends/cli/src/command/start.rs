@@ -18,6 +18,7 @@ use nebula_runtime::{FunctionName, FunctionRef, Package, Report, Runtime};
 use super::serve::CONCURRENCY;
 use crate::{
     cgroup, failure::Failure, first_process::EndsAtSignals, global::Global, log::LogFormat, print, report_log::Reports,
+    services,
 };
 
 const EXAMPLES: &str = "\
@@ -129,6 +130,7 @@ impl Functions {
     async fn open(folder: PathBuf, reports: Reports) -> Result<Self, Failure> {
         let (package, metrics) = (Package::open(&folder).await?, Metrics::new());
         let mut builder = Runtime::of_package(&package)
+            .services(services::of_package()?)
             .concurrency(CONCURRENCY)
             .admission(CONCURRENCY)
             .observer(Arc::new(metrics.clone()))

@@ -18,7 +18,9 @@ use std::{
 
 use nebula_azure::Bindings;
 use nebula_http::{Network, Route};
-use nebula_runtime::{AzureConfig, ByteSize, DirGrant, FunctionConfig, FunctionName, LimitSettings, Trust};
+use nebula_runtime::{
+    AzureConfig, ByteSize, ConfigValue, DirGrant, FunctionConfig, FunctionName, LimitSettings, ServicesConfig, Trust,
+};
 
 use crate::{build::Build, source::Source, values::FilePattern};
 
@@ -42,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: Vec<Network>,
     /// The settings of the admin API.
     pub(crate) admin: AdminSettings,
+    /// The services of this node.
+    pub(crate) services: ServicesConfig,
     /// Which versions may run.
     pub(crate) trust: Trust,
     /// The settings of `serve --watch`.
@@ -104,6 +108,12 @@ impl Config {
         trust().map_err(ConfigError::Invalid)
     }
 
+    /// Reads a file, and returns its services: whether its other values can be used on this machine is not looked at.
+    pub(crate) fn read_services(path: &Path) -> Result<ServicesConfig, ConfigError> {
+        let text = text(path)?;
+        written(path, &text).map(|file| file.services).map_err(ConfigError::Invalid)
+    }
+
     fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
         let file = written(path, text)?;
         let base = path.parent().unwrap_or(Path::new(""));
@@ -124,6 +134,7 @@ impl Config {
             concurrency: file.server.concurrency.map(|count| count.0),
             trusted_proxies: file.server.trusted_proxies.into_iter().map(|network| network.0).collect(),
             admin: AdminSettings::of(base, file.admin),
+            services: file.services,
             trust: checked_trust(path, text, file.trust)?,
             watch: WatchSettings { ignore: patterns(file.watch.ignore), poll: file.watch.poll.map(|poll| poll.0) },
         })
@@ -207,9 +218,11 @@ impl FunctionSource {
         config.export = function.export;
         config.limits = limits;
         config.args = function.args;
-        config.env = function.env.into_iter().map(|(name, value)| (name.0, value)).collect();
+        config.env = function.env.into_iter().map(|(name, value)| (name.0, located(base, value))).collect();
         config.dirs = dirs.map_err(|detail| wrong("dirs", detail))?;
         config.allow_hosts = function.allow_hosts;
+        config.config = function.config.into_iter().map(|(name, value)| (name, located(base, value))).collect();
+        config.keyvalue = function.keyvalue;
         config.imports = function.imports;
         config.reuse = function.reuse.map(|reuse| reuse.0);
         config.content_type = function.content_type.map(|media_type| media_type.0);
@@ -242,6 +255,17 @@ fn source(base: &Path, written: PathBuf) -> Result<Source, String> {
     match Source::parse(written.into()).map_err(|error| error.to_string())? {
         Source::File(path) => Ok(Source::File(base.join(path))),
         registry @ Source::Registry(_) => Ok(registry),
+    }
+}
+
+/// The value with the absolute path of its file, so that a published function means the same file wherever it runs.
+fn located(base: &Path, value: ConfigValue) -> ConfigValue {
+    match value {
+        ConfigValue::File(path) => {
+            let path = base.join(path);
+            ConfigValue::File(std::path::absolute(&path).unwrap_or(path))
+        }
+        value => value,
     }
 }
 

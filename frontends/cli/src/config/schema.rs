@@ -7,7 +7,10 @@ use std::{
 };
 
 use nebula_http::InvalidNetwork;
-use nebula_runtime::{Batch, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings};
+use nebula_runtime::{
+    Batch, ConfigValue, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings, ServiceGrant,
+    ServicesConfig,
+};
 use serde::Deserialize;
 
 use crate::values::{Count, FilePattern, MediaType, ShellCommand, Size, Timeout, VariableName};
@@ -31,6 +34,9 @@ pub(super) struct File {
     pub(super) server: Server,
     /// The admin API of `nebula serve --admin`.
     pub(super) admin: Admin,
+    /// The services of this node, by the names that functions use.
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, WrittenService>"))]
+    pub(super) services: ServicesConfig,
     /// Which versions may run.
     pub(super) trust: Trust,
     /// How `nebula serve --watch` watches files.
@@ -63,9 +69,11 @@ pub(super) struct Function {
     /// The arguments of a command, after its name.
     #[serde(default)]
     pub(super) args: Vec<String>,
-    /// The environment variables of the function. It has no others.
+    /// The environment variables of the function. It has no others. A value is a text, or says where the node that runs the
+    /// function has it: `{ env = "NAME" }` or `{ file = "PATH" }`.
     #[serde(default)]
-    pub(super) env: BTreeMap<VariableName, String>,
+    #[cfg_attr(test, schemars(with = "BTreeMap<VariableName, WrittenValue>"))]
+    pub(super) env: BTreeMap<VariableName, ConfigValue>,
     /// The folders of this machine that the function can use.
     #[serde(default)]
     pub(super) dirs: Vec<Dir>,
@@ -74,6 +82,16 @@ pub(super) struct Function {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) allow_hosts: Vec<HostPattern>,
+    /// The settings that a component reads through `wasi:config`, and a module as environment variables. Values are written as
+    /// those of `env`.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, WrittenValue>"))]
+    pub(super) config: BTreeMap<String, ConfigValue>,
+    /// The key-value stores that a component may use. The key is the component's own name for a store. The value is the name
+    /// of a service, or a table with its name and limits.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, WrittenGrant>"))]
+    pub(super) keyvalue: BTreeMap<String, ServiceGrant>,
     /// Which function provides each import of a component. The key is the import's name.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
@@ -99,6 +117,68 @@ pub(super) struct Function {
     /// `nebula.toml`.
     #[serde(default)]
     pub(super) watch: Vec<FilePattern>,
+}
+
+/// A value, or where the node has it.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[serde(untagged, rename_all = "snake_case")]
+#[expect(dead_code, reason = "it is described, and never made")]
+pub(super) enum WrittenValue {
+    /// The value itself.
+    Text(String),
+    /// An environment variable of the node that runs the function.
+    Variable {
+        /// Its name.
+        env: String,
+    },
+    /// A file of the node that runs the function.
+    File {
+        /// Its path. A relative path starts at the folder of `nebula.toml`.
+        file: PathBuf,
+    },
+}
+
+/// A service that a function may use.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is described, and never made")]
+pub(super) enum WrittenGrant {
+    /// The name of the service.
+    Service(String),
+    /// The name of the service, and limits.
+    Limited(LimitedGrant),
+}
+
+/// A service that a function may use within limits.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "it is described, and never made")]
+pub(super) struct LimitedGrant {
+    /// The name of the service.
+    service: String,
+    /// What each key begins with in the service. The function does not see it.
+    #[schemars(default)]
+    prefix: String,
+    /// Whether the function may only read.
+    #[schemars(default)]
+    readonly: bool,
+    /// The largest value.
+    max_value: Option<Size>,
+    /// The largest number of keys.
+    max_keys: Option<u64>,
+    /// The largest size of all values together.
+    max_size: Option<Size>,
+}
+
+/// What stands behind the name of a service.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "it is described, and never made")]
+pub(super) struct WrittenService {
+    /// A key-value store: `memory:`.
+    keyvalue: Option<WrittenValue>,
 }
 
 /// How a function is called on Azure Functions.

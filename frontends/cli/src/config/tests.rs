@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use nebula_runtime::{
-    AzureConfig, Batch, ByteSize, Reuse, TrustedKey,
+    AzureConfig, Batch, ByteSize, Reuse, ServiceGrant, TrustedKey,
     store::trust::{KeyKind, PublicKey, SigningKey},
 };
 
@@ -36,7 +36,9 @@ concurrency = 100
 max_request = "1MiB"
 max_response = "2MiB"
 args = ["--json"]
-env = { GREETING = "hi" }
+env = { GREETING = "hi", TOKEN = { env = "API_TOKEN" } }
+config = { greeting = "Hi", cert = { file = "cert.pem" } }
+keyvalue = { default = "state", shop = { service = "state", prefix = "shop/", readonly = true, max_value = "64KiB" } }
 dirs = [{ host = "data", guest = "/data", writable = true }]
 allow_hosts = ["*.example.com:8443"]
 imports = { "nebula:tax/rates" = "tax@prod" }
@@ -59,6 +61,9 @@ build = "make add"
 tls = { cert = "tls/cert.pem", key = "/run/key.pem" }
 max_upload = "64MiB"
 
+[services.state]
+keyvalue = "memory:"
+
 [trust]
 keys = ["team.pub"]
 require = true
@@ -79,7 +84,14 @@ fn treats(folder: &Path) -> FunctionConfig {
     treats.limits.max_response = Some(ByteSize::mib(2));
     treats.limits.concurrency = Some(100);
     treats.args = vec!["--json".to_owned()];
-    treats.env = [("GREETING".to_owned(), "hi".to_owned())].into();
+    let token = ConfigValue::Env("API_TOKEN".to_owned());
+    treats.env = [("GREETING".to_owned(), "hi".into()), ("TOKEN".to_owned(), token)].into();
+    let cert = ConfigValue::File(folder.join("cert.pem"));
+    treats.config = [("greeting".to_owned(), "Hi".into()), ("cert".to_owned(), cert)].into();
+    let mut shop = ServiceGrant::new("state".parse().unwrap());
+    let state = shop.clone();
+    (shop.prefix, shop.readonly, shop.max_value) = ("shop/".to_owned(), true, Some(ByteSize::kib(64)));
+    treats.keyvalue = [("default".to_owned(), state), ("shop".to_owned(), shop)].into();
     treats.dirs = vec![DirGrant::new(folder.join("data"), "/data").writable()];
     treats.allow_hosts = vec!["*.example.com:8443".parse().unwrap()];
     treats.imports = [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into();
@@ -136,6 +148,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
             tls: Some(TlsFiles { cert: folder.path().join("tls/cert.pem"), key: "/run/key.pem".into() }),
             max_upload: Some(ByteSize::mib(64)),
         },
+        services: serde_json::from_str(r#"{"state":{"keyvalue":"memory:"}}"#).unwrap(),
         trust: Trust::required(vec![TrustedKey::new("team.pub", key)], [("treats".parse().unwrap(), 3)].into())
             .unwrap(),
         watch: WatchSettings {
@@ -225,7 +238,7 @@ const WRONG_FUNCTIONS: &[(&str, &str)] = &[
     ),
     (
         "[functions.treats]\nsource = \"a\"\nenv = { A = 1 }\n",
-        ":3: functions.treats.env.A: invalid type: integer `1`, expected a string",
+        ":3: functions.treats.env.A: invalid type: integer `1`, expected a string, { env = \"NAME\" } or { file = \"PATH\" }",
     ),
     (
         "[functions.treats]\nsource = \"a\"\nenv = { \"A=\" = \"1\" }\n",

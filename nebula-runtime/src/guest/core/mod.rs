@@ -109,7 +109,7 @@ impl Core {
                     }
                     Instance::Wasi(pre) => {
                         let stderr = Stderr::new(&caller, stderr);
-                        let mut wasi = deployment.services.wasi()?;
+                        let mut wasi = deployment.granted.wasi()?;
                         host::give_output(&mut wasi, &stderr);
                         let guest = Box::pin(run.yielding(pre, wasi.build_p1(), caller));
                         supervise(guest, began, time_limit, report.clone()).with_reader(stderr.waits()).await?;

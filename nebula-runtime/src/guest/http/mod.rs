@@ -92,7 +92,7 @@ impl Http {
                 Some(instance) => instance,
                 None => {
                     let stderr = Stderr::new(&caller, stderr);
-                    let system = System::without_input(&deployment.services, &stderr, &caller)?;
+                    let system = System::without_input(&deployment.granted, &stderr, &caller)?;
                     Instance::new(self.engine.store(system, limits.memory, caller), stderr)
                 }
             };

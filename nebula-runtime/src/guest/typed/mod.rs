@@ -90,7 +90,7 @@ impl Typed {
         let (params, bytes_in) = params(signature, invocation.event, limits.max_request.as_u64()).await?;
         report.update(|report| report.bytes_in = bytes_in);
         let stderr = Stderr::new(&caller, stderr);
-        let system = System::without_input(&deployment.services, &stderr, &caller)?;
+        let system = System::without_input(&deployment.granted, &stderr, &caller)?;
         let mut store = self.engine.store(system, limits.memory, caller);
         store.set_hostcall_fuel(memory_for(limits.max_response.as_u64()));
         // Pinned here, because it is large and moving it would copy it.

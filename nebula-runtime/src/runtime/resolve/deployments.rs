@@ -25,6 +25,7 @@ use crate::{
     call::{ErrorKind, Invocation, InvokeError, causes},
     function::{AliasTarget, Digest, FunctionInfo, FunctionName, FunctionRef, HeldBack, Limits},
     guest::Deployment,
+    host::Services,
     registry::no_such_function,
     store::{
         Reread, StoreHealth,
@@ -71,8 +72,8 @@ struct Inner {
 }
 
 impl Deployments {
-    pub(crate) fn new(code: Code, trust: Trust, defaults: Limits, ceilings: Limits) -> Self {
-        let reader = Reader::new(code.store.clone(), trust, defaults, ceilings);
+    pub(crate) fn new(code: Code, trust: Trust, limits: (Limits, Limits), services: Services) -> Self {
+        let reader = Reader::new(code.store.clone(), trust, limits, services);
         Self(Arc::new(Inner {
             preparations: Preparations::new(reader.clone(), code),
             reader,

@@ -110,14 +110,14 @@ impl Preparations {
 }
 
 impl Versions {
-    /// Makes a version ready: reads it, loads its code, and looks for the folders that it is granted.
+    /// Makes a version ready: reads it, loads its code, and looks for all that it is granted.
     async fn prepare(&self, known: &Function, version: Candidate) -> Result<(), NotReady> {
         let deployment = match known.deployed(version.number, &version.manifest) {
             Some(deployment) => deployment,
             None => Arc::new(self.reader.deployment(version).await.map_err(NotReady::of_reading)?),
         };
         self.code.guest(&deployment).await.map_err(NotReady::of_reading)?;
-        deployment.services.check().map_err(|error| NotReady::Version(Arc::new(error)))?;
+        deployment.granted.check().map_err(|error| NotReady::Version(Arc::new(error)))?;
         known.deploy(deployment);
         Ok(())
     }

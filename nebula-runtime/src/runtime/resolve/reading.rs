@@ -9,6 +9,7 @@ use crate::{
     call::{ErrorKind, InvokeError},
     function::{FunctionName, Limits, RegistryError},
     guest::Deployment,
+    host::Services,
     registry::no_such_function,
     store::{
         Manifest, RecordTag, Reread, Store,
@@ -39,12 +40,13 @@ pub(super) struct Reader {
     trust: Trust,
     defaults: Limits,
     ceilings: Limits,
+    services: Services,
     places: Arc<Semaphore>,
 }
 
 impl Reader {
-    pub(super) fn new(store: Store, trust: Trust, defaults: Limits, ceilings: Limits) -> Self {
-        Self { store, trust, defaults, ceilings, places: Arc::new(Semaphore::new(READS)) }
+    pub(super) fn new(store: Store, trust: Trust, (defaults, ceilings): (Limits, Limits), services: Services) -> Self {
+        Self { store, trust, defaults, ceilings, services, places: Arc::new(Semaphore::new(READS)) }
     }
 
     /// The record of a function, unless it is still the one with the tag `seen`. It is never [`Reread::Absent`]: that there is
@@ -96,7 +98,7 @@ impl Reader {
         let (name, number, digest) = (version.name.clone(), version.number, version.manifest);
         let manifest = self.manifest(version).await?;
         let limits = self.defaults.with(&manifest.config.limits).at_most(&self.ceilings);
-        Ok(Deployment::new(&name, number, (digest, manifest), limits))
+        Ok(Deployment::new(&name, number, (digest, manifest), limits, &self.services))
     }
 }
 

@@ -20,7 +20,7 @@ fn assert_is_read_as_written<T: Debug + PartialEq + Serialize + DeserializeOwned
 async fn whatever_is_told_of_a_function_is_read_as_it_was_written() {
     let (runtime, f, prod) = (runtime(&Store::memory()), name("f"), "prod".parse::<AliasName>().unwrap());
     let limits = LimitSettings { timeout: Some(Duration::from_secs(2)), ..LimitSettings::default() };
-    let env = [("GREETING".to_owned(), "hi".to_owned())].into();
+    let env = [("GREETING".to_owned(), "hi".into())].into();
     let config = FunctionConfig { limits, env, ..FunctionConfig::default() };
     runtime.publish(&f, answer(1)).await.unwrap();
     let published = runtime.publish(&f, answer(2)).config(config).alias(prod.clone()).by("ada".to_owned()).await;

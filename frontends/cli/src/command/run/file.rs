@@ -64,7 +64,7 @@ impl FileOptions {
         config.limits.max_request = self.max_request.map(|size| size.0);
         config.limits.max_response = self.max_response.map(|size| size.0);
         config.args = args;
-        config.env = self.env.into_iter().map(|Variable(name, value)| (name.0, value)).collect();
+        config.env = self.env.into_iter().map(|Variable(name, value)| (name.0, value.into())).collect();
         config.dirs = self.dir.into_iter().map(|dir| absolute(dir.0)).collect::<Result<_, _>>()?;
         config.allow_hosts = self.allow_host;
         Ok(config)

@@ -17,6 +17,7 @@ use crate::{
     global::Global,
     print,
     publish::publish_file,
+    services,
     target::{Target, name_of},
     trust::TrustOptions,
     values::Count,
@@ -104,7 +105,10 @@ impl Run {
         let jobs = jobs.map_or_else(cores, |count| count.0);
         let ready = match target {
             Target::Function(function) => {
-                let builder = |store| Ok(builder(store, global, jobs).trust(trust.trust()?));
+                let builder = |store| {
+                    let services = services::open_implied(trust.config(), &global.places.store_url()?)?;
+                    Ok(builder(store, global, jobs).trust(trust.trust()?).services(services))
+                };
                 published(function, argv, &file, global, builder).await?
             }
             Target::File(path) => unpublished(&path, argv, file, global, jobs).await?,

@@ -78,7 +78,7 @@ fn the_options_for_a_file_become_its_configuration() {
     expected.limits.max_request = Some(ByteSize::mib(1));
     expected.limits.max_response = Some(ByteSize::mib(2));
     expected.args = words("--x");
-    expected.env = [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    expected.env = [("A", "1"), ("B", "")].map(|(name, value)| (name.to_owned(), value.into())).into();
     expected.dirs = vec![DirGrant::new(folder.path().join("data"), "/data").writable()];
     expected.allow_hosts = vec!["*.a.test:81".parse().unwrap()];
     assert_eq!(parse(&line).unwrap().file.config(words("--x")).unwrap(), expected);

@@ -1,0 +1,115 @@
+//! The services of a node as its configuration writes them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Deserialize;
+
+use super::{
+    keyvalue::{self, KeyValueUrl},
+    node::Node,
+    services::Services,
+};
+use crate::function::{ConfigValue, ServiceName};
+
+/// The services of a node as its configuration writes them: the table `services` of `nebula.toml`, or the same as JSON.
+///
+/// - A value that is a reference is resolved when the services are opened: an address may have a password.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct ServicesConfig(pub BTreeMap<ServiceName, ServiceConfig>);
+
+/// What stands behind the name of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ServiceConfig {
+    /// A key-value store: `memory:`.
+    pub keyvalue: Option<ConfigValue>,
+}
+
+/// Why a service cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidService {
+    /// The JSON of [`ServicesConfig::VARIABLE`] is not understood. The message does not have it, as it may have passwords.
+    #[error(
+        "{} is not understood (line {line}, column {column}); expected JSON such as \
+         {{\"state\":{{\"keyvalue\":\"redis://db.internal\"}}}}",
+        ServicesConfig::VARIABLE
+    )]
+    Json {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// The value refers to something that this node does not have.
+    #[error("services.{service}.{key} refers to {reference}, which this node does not have")]
+    Missing {
+        /// The service.
+        service: ServiceName,
+        /// The key of the service.
+        key: &'static str,
+        /// The variable or the file.
+        reference: String,
+    },
+    /// The value is not the URL of a backend.
+    #[error("services.{service}.{key}: {reason}")]
+    Url {
+        /// The service.
+        service: ServiceName,
+        /// The key of the service.
+        key: &'static str,
+        /// What is wrong with the URL. It does not have the URL, which may have a password.
+        reason: String,
+    },
+}
+
+impl ServicesConfig {
+    /// The environment variable that has the services of a node as JSON.
+    pub const VARIABLE: &str = "NEBULA_SERVICES";
+
+    /// The services that the environment says, if it says any.
+    ///
+    /// # Errors
+    /// [`InvalidService::Json`] if they are not understood.
+    pub fn of_environment(node: &Node) -> Result<Option<Self>, InvalidService> {
+        let Some(json) = node.variables.get(Self::VARIABLE) else { return Ok(None) };
+        let invalid = |error: serde_json::Error| InvalidService::Json { line: error.line(), column: error.column() };
+        serde_json::from_str(json).map(Some).map_err(invalid)
+    }
+
+    /// Sets the services up. No service is connected to: that is done when a function first uses it.
+    ///
+    /// # Errors
+    /// A value refers to what the node does not have, or is not the URL of a backend that this build has.
+    pub fn open(&self, node: &Node) -> Result<Services, InvalidService> {
+        let mut services = Services::default().variables(Arc::clone(&node.variables));
+        for (name, ServiceConfig { keyvalue }) in &self.0 {
+            if let Some(value) = keyvalue {
+                let store =
+                    url(node, name, "keyvalue", value, |text| keyvalue::open(&text.parse::<KeyValueUrl>()?, node))?;
+                services = services.keyvalue(name.clone(), store);
+            }
+        }
+        Ok(services)
+    }
+
+    /// Whether nothing is configured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Opens the backend whose URL a value has.
+fn url<T, E: std::fmt::Display>(
+    node: &Node,
+    service: &ServiceName,
+    key: &'static str,
+    value: &ConfigValue,
+    open: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, InvalidService> {
+    let missing = |reference| InvalidService::Missing { service: service.clone(), key, reference };
+    let text = node.text(value).map_err(missing)?;
+    open(&text).map_err(|error| InvalidService::Url { service: service.clone(), key, reason: error.to_string() })
+}

@@ -1,0 +1,102 @@
+//! The host services that a function's configuration grants its guests.
+
+mod bucket;
+mod environment;
+mod files;
+mod missing;
+mod settings;
+mod stores;
+mod usage;
+
+use std::sync::Arc;
+
+use wasmtime_wasi::WasiCtxBuilder;
+
+use self::{environment::Environment, files::Files};
+use super::{outgoing::Outgoing, services::Services};
+use crate::{
+    call::{Caller, InvokeError},
+    function::{FunctionConfig, FunctionName},
+};
+
+pub(super) use self::{bucket::Bucket, settings::Settings, stores::Stores};
+
+/// The host services that a function's configuration grants its guests. They are set up once for a version, and given
+/// to each instance.
+pub(crate) struct Granted {
+    environment: Environment,
+    files: Files,
+    outgoing: Outgoing,
+    settings: Arc<Settings>,
+    stores: Arc<Stores>,
+}
+
+/// The services of an instance, for the invocation that it serves.
+pub(super) struct Given {
+    pub(super) outgoing: Outgoing,
+    pub(super) settings: Arc<Settings>,
+    pub(super) stores: Arc<Stores>,
+    /// How many more characters the guest may write to the log.
+    pub(super) log_left: usize,
+}
+
+/// How many characters a guest may write to the log for one invocation. The same holds for its stderr.
+const MOST_LOGGED: usize = 64 << 10;
+
+impl Granted {
+    /// Sets up the services that the function `name` is granted, on the node with these services.
+    pub(crate) fn set_up(name: &FunctionName, config: &FunctionConfig, services: &Services) -> Self {
+        Self {
+            environment: Environment::set_up(config, services),
+            files: Files::set_up(config),
+            outgoing: Outgoing::set_up(name, config),
+            settings: Arc::new(Settings::set_up("config", &config.config, services)),
+            stores: Arc::new(Stores::set_up(config, services)),
+        }
+    }
+
+    /// Checks that this node has all that is granted: that each service is configured, that each value is there, and
+    /// that each folder can be opened.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if something is missing.
+    pub(crate) fn check(&self) -> Result<(), InvokeError> {
+        self.wasi().map(drop)
+    }
+
+    /// The system interface of a new instance of a component, with environment variables and folders, and without
+    /// standard streams.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if this node does not have all that is granted.
+    pub(crate) fn wasi(&self) -> Result<WasiCtxBuilder, InvokeError> {
+        self.settings.check()?;
+        self.stores.check()?;
+        let mut wasi = WasiCtxBuilder::new();
+        self.environment.give(&mut wasi)?;
+        self.files.give(&mut wasi)?;
+        Ok(wasi)
+    }
+
+    /// The system interface of a new instance of a module, which has settings as environment variables.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if this node does not have all that is granted.
+    pub(crate) fn wasi_of_module(&self) -> Result<WasiCtxBuilder, InvokeError> {
+        let mut wasi = self.wasi()?;
+        for (name, value) in self.settings.all()? {
+            wasi.env(name, &value);
+        }
+        Ok(wasi)
+    }
+
+    /// The services of an instance that serves `caller`.
+    pub(super) fn give(&self, caller: &Caller) -> Given {
+        Given {
+            outgoing: self.outgoing.give(caller),
+            settings: Arc::clone(&self.settings),
+            stores: Arc::clone(&self.stores),
+            log_left: MOST_LOGGED,
+        }
+    }
+}

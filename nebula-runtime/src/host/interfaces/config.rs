@@ -1,0 +1,114 @@
+//! The interfaces through which components read settings.
+
+use wasmtime::{
+    StoreContextMut,
+    component::{ComponentNamedList, ComponentType, Linker, Lower},
+};
+
+use crate::{engine::Host, host::system::System};
+
+/// What the names of the interfaces begin with.
+pub(super) const INTERFACES: &[&str] = &["wasi:config/", "fermyon:spin/variables@"];
+
+/// The names of one and the same interface: the proposal's own, those of its drafts, and wasmCloud's.
+const STORES: [&str; 4] = [
+    "wasi:config/store@0.2.0-rc.1",
+    "wasi:config/store@0.2.0-draft-2024-09-27",
+    "wasi:config/store@0.2.0-draft",
+    "wasi:config/runtime@0.2.0-draft",
+];
+
+/// Spin's variables.
+const VARIABLES: &str = "fermyon:spin/variables@2.0.0";
+
+/// `error` of `wasi:config/store`.
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+enum ConfigError {
+    #[component(name = "upstream")]
+    Upstream(String),
+    #[component(name = "io")]
+    #[expect(dead_code, reason = "a case of the interface")]
+    Io(String),
+}
+
+/// `error` of `fermyon:spin/variables`.
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+enum VariableError {
+    #[component(name = "invalid-name")]
+    InvalidName(String),
+    #[component(name = "undefined")]
+    Undefined(String),
+    #[component(name = "provider")]
+    Provider(String),
+    #[component(name = "other")]
+    #[expect(dead_code, reason = "a case of the interface")]
+    Other(String),
+}
+
+/// Adds the interfaces.
+pub(super) fn link(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
+    for name in STORES {
+        let mut store = linker.instance(name)?;
+        store.func_wrap("get", get)?;
+        store.func_wrap("get-all", get_all)?;
+    }
+    linker.instance(VARIABLES)?.func_wrap("get", variable)
+}
+
+/// What a function returns: one result.
+type Returned<T, E> = wasmtime::Result<(Result<T, E>,)>;
+
+fn get(host: StoreContextMut<'_, Host<System>>, (key,): (String,)) -> Returned<Option<String>, ConfigError> {
+    let got = host.data().wasi.settings().get(&key);
+    returned(
+        got.map(|text| text.map(|text| text.to_string())).map_err(|error| ConfigError::Upstream(error.to_string())),
+    )
+}
+
+fn get_all(host: StoreContextMut<'_, Host<System>>, (): ()) -> Returned<Vec<(String, String)>, ConfigError> {
+    let all = host.data().wasi.settings().all();
+    let owned = |(name, text): (&str, std::sync::Arc<str>)| (name.to_owned(), text.to_string());
+    let all = all.map(|all| all.into_iter().map(owned).collect());
+    returned(all.map_err(|error| ConfigError::Upstream(error.to_string())))
+}
+
+fn variable(host: StoreContextMut<'_, Host<System>>, (name,): (String,)) -> Returned<String, VariableError> {
+    let text = match host.data().wasi.settings().get(&name) {
+        _ if !is_variable_name(&name) => Err(VariableError::InvalidName(name)),
+        Ok(Some(text)) => Ok(text.to_string()),
+        Ok(None) => Err(VariableError::Undefined(name)),
+        Err(error) => Err(VariableError::Provider(error.to_string())),
+    };
+    returned(text)
+}
+
+fn returned<T, E>(result: Result<T, E>) -> Returned<T, E>
+where
+    (Result<T, E>,): ComponentNamedList,
+{
+    Ok((result,))
+}
+
+/// Spin's rule: words of lower-case letters and digits, each beginning with a letter, with one `_` between two.
+fn is_variable_name(name: &str) -> bool {
+    name.split('_').all(|word| {
+        word.starts_with(|first: char| first.is_ascii_lowercase())
+            && word.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_variable_is_of_words_in_lower_case() {
+        let cases =
+            [("api_key", true), ("a1", true), ("", false), ("_a", false), ("a__b", false), ("A", false), ("1a", false)];
+        for (name, is_one) in cases {
+            assert_eq!(is_variable_name(name), is_one, "{name}");
+        }
+    }
+}
