@@ -11,6 +11,7 @@ use crate::{
     package::Package,
     process::Process,
     runtime_api::{Event, LambdaResponse, RuntimeApi},
+    services::NODE,
 };
 
 /// An AWS Lambda environment: a `bootstrap` process and its Runtime API. Dropping it stops both.
@@ -66,6 +67,6 @@ pub fn bootstrap(folder: &Path, runtime_api: &str) -> Command {
         ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
         ("AWS_LAMBDA_RUNTIME_API", runtime_api),
     ]);
-    command.env("LAMBDA_TASK_ROOT", folder);
+    command.env("LAMBDA_TASK_ROOT", folder).envs(NODE);
     command
 }

@@ -31,6 +31,7 @@ mod publishers;
 mod registry;
 mod runtime_api;
 mod server;
+mod services;
 mod waiting;
 mod watched_server;
 

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::project::Project;
+use crate::{project::Project, services::NODE};
 
 /// The `nebula` command that was built with these tests.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl Nebula {
     pub fn command(&self, project: &Project, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).current_dir(project.path()).env_clear();
-        command.env("NEBULA_STORE", project.join("store")).env("NEBULA_CACHE", &self.cache);
+        command.env("NEBULA_STORE", project.join("store")).env("NEBULA_CACHE", &self.cache).envs(NODE);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

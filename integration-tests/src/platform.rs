@@ -20,6 +20,7 @@ use crate::{
     nebula::{Nebula, ProcessOutput},
     project::Project,
     server::Server,
+    services::NODE,
 };
 
 /// A small program in place of `nebula`, so that a package is made quickly.
@@ -113,6 +114,9 @@ impl ImagePackage {
         let programs = programs();
         let mut bwrap = Command::new("bwrap");
         bwrap.args(["--unshare-user", "--unshare-pid", "--as-pid-1", "--die-with-parent", "--clearenv"]);
+        for (name, value) in NODE {
+            bwrap.args(["--setenv", name, value]);
+        }
         bwrap.args(["--uid", "65532", "--gid", "65532", "--setenv", "PORT", "0", "--chdir", "/"]);
         for entry in fs::read_dir(&programs.image).unwrap().map(Result::unwrap) {
             let name = entry.file_name().into_string().unwrap();
@@ -161,7 +165,7 @@ impl AzurePackage {
         let mut handler = Command::new(folder.join(description["defaultExecutablePath"].as_str().unwrap()));
         handler.args(description["arguments"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()));
         handler.args(["--reports", "all", "--log-format", "json"]).current_dir(&folder).env_clear();
-        handler.env("FUNCTIONS_CUSTOMHANDLER_PORT", "0").env("FUNCTIONS_APP_ROOT_PATH", &folder);
+        handler.env("FUNCTIONS_CUSTOMHANDLER_PORT", "0").env("FUNCTIONS_APP_ROOT_PATH", &folder).envs(NODE);
         handler
     }
 }

@@ -5,8 +5,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::{
     command::{
         alias::Alias, completions::Completions, diff::Diff, gc::Gc, history::History, inspect::Inspect, keygen::Keygen,
-        list::List, man::Man, new::New, package::Package, precompile::Precompile, publish::Publish, push::Push, rm::Rm,
-        rollback::Rollback, run::Run, serve::Serve, sign::Sign, start::Start, token::Token, verify::Verify,
+        kv::Kv, list::List, man::Man, new::New, package::Package, precompile::Precompile, publish::Publish, push::Push,
+        rm::Rm, rollback::Rollback, run::Run, serve::Serve, sign::Sign, start::Start, token::Token, verify::Verify,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -74,6 +74,7 @@ pub(crate) enum Command {
     Package(Package),
     Precompile(Precompile),
     Gc(Gc),
+    Kv(Kv),
     Token(Token),
     // For packages, which start with it.
     #[command(hide = true)]
@@ -107,6 +108,7 @@ impl Command {
             Self::Package(package) => package.execute(global).await,
             Self::Precompile(precompile) => precompile.execute(global).await,
             Self::Gc(gc) => gc.execute(global).await,
+            Self::Kv(kv) => kv.execute(global).await,
             Self::Token(token) => token.execute(),
             Self::Start(start) => start.execute(global, ends).await,
             Self::Completions(completions) => completions.execute(Cli::command()),

@@ -8,7 +8,7 @@ use nebula_http::{BindError, TlsError};
 use nebula_local::{ExitCode, LocalError, exit_code};
 use nebula_runtime::{
     ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvalidService, InvokeError, PackageError, RegistryError,
-    RegistryErrorKind, StoreError, StoreUrl,
+    RegistryErrorKind, ServiceError, ServiceErrorKind, ServiceName, StoreError, StoreUrl,
     store::trust::{InvalidKey, SigningError},
 };
 
@@ -44,6 +44,15 @@ pub(crate) enum Failure {
     /// A service of this node cannot be set up.
     #[error(transparent)]
     Service(#[from] InvalidService),
+    /// This node has no service of that name.
+    #[error("this node has no service {0}: add [services.{0}] to its nebula.toml, or set NEBULA_SERVICES")]
+    NoService(ServiceName),
+    /// A service has no such key.
+    #[error("service {service} has no key {key:?}")]
+    NoKey { service: ServiceName, key: String },
+    /// A service did not do what it was asked for.
+    #[error(transparent)]
+    ServiceFailed(#[from] ServiceError),
     /// A file does not exist or cannot be read.
     #[error("failed to read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -149,9 +158,15 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Name(_) => ExitCode::USAGE,
-            Self::Homeless | Self::Config(_) | Self::Folder(_) | Self::Tls(_) => ExitCode::CONFIG,
+            Self::Homeless
+            | Self::Config(_)
+            | Self::Folder(_)
+            | Self::Tls(_)
+            | Self::Service(_)
+            | Self::NoService(_) => ExitCode::CONFIG,
             Self::Tokens(error) => token_exit_code(error),
-            Self::NoStore(_) => ExitCode::NOT_FOUND,
+            Self::NoStore(_) | Self::NoKey { .. } => ExitCode::NOT_FOUND,
+            Self::ServiceFailed(error) => service_exit_code(error),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
             Self::Read { .. } | Self::Write { .. } | Self::Absolute { .. } | Self::Standard(_) => ExitCode::IO,
             Self::Publish { source, .. } => source.exit_code(),
@@ -173,7 +188,6 @@ impl Failure {
                 | PackageError::OtherArchitecture { .. },
             )
             | Self::Bindings { .. }
-            | Self::Service(_)
             | Self::Build { .. }
             | Self::UnknownNeeds(_)
             | Self::PackageTooLarge { .. } => ExitCode::INVALID,
@@ -192,6 +206,14 @@ impl Failure {
                 ExitCode::INTERNAL
             }
         }
+    }
+}
+
+fn service_exit_code(error: &ServiceError) -> u8 {
+    match error.kind() {
+        ServiceErrorKind::Unavailable => ExitCode::UNAVAILABLE,
+        // Denied, too large, or no number.
+        _ => ExitCode::INVALID,
     }
 }
 

@@ -2,12 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use nebula_runtime::{Node, Services, ServicesConfig, StoreUrl};
 
 use crate::{
     config::{Config, ConfigError},
     failure::Failure,
 };
+
+/// Where the services of this node are configured.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServiceOptions {
+    /// The configuration, whose table services says what stands behind the names of services [default: nebula.toml, if the
+    /// working directory has one]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+}
+
+impl ServiceOptions {
+    /// The services of this node.
+    pub(crate) fn open(&self, store: &StoreUrl) -> Result<Services, Failure> {
+        open_implied(self.config.as_deref(), store)
+    }
+}
 
 /// The services of this node: those of the environment, or else those of the configuration, whose file is `path`. With
 /// nothing configured, they stand beside the store.

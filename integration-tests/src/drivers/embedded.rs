@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use http_body_util::BodyExt as _;
-use nebula_runtime::{Body, Event, Invocation, InvokeError, Invoker, Observer, Report, Response, Runtime, Store};
+use nebula_runtime::{
+    Body, Event, Invocation, InvokeError, Invoker, Node, Observer, Report, Response, Runtime, Services, ServicesConfig,
+    Store,
+};
 
 use crate::{
     case::Case,
@@ -13,6 +16,7 @@ use crate::{
     observed::{Observation, PLACEHOLDERS, ReportSummary, guest_headers, with_placeholders},
     project::Project,
     publish::publish,
+    services::NODE,
 };
 
 /// A runtime with published functions.
@@ -36,6 +40,13 @@ pub(super) fn expected(all: Observation) -> Observation {
     Observation { content, stderr: None, report, ..all }
 }
 
+/// The services of the node that this process is.
+fn services(project: &Project) -> Services {
+    let variables = NODE.map(|(name, value)| (name.into(), value.into()));
+    let node = Node::new(project.path(), variables);
+    ServicesConfig::of_environment(&node).unwrap().unwrap_or_default().open(&node).unwrap()
+}
+
 impl Embedded {
     pub(super) fn new(functions: &[Function]) -> Self {
         let tokio = tokio::runtime::Runtime::new().unwrap();
@@ -43,7 +54,7 @@ impl Embedded {
         let cache = Some(Nebula::built().cache().to_owned());
         // Without an observer, not every report gets an outcome.
         let ignore: Arc<dyn Observer> = Arc::new(|_: &Report| ());
-        let runtime = Runtime::builder(Store::memory()).code_cache(cache).observer(ignore);
+        let runtime = Runtime::builder(Store::memory()).code_cache(cache).observer(ignore).services(services(&project));
         let runtime = tokio.block_on(async {
             let runtime = runtime.build().unwrap();
             for function in functions {

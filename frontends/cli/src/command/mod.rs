@@ -7,6 +7,7 @@ pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
+pub(crate) mod kv;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod new;
