@@ -131,7 +131,7 @@ impl Backend {
             action: "open",
             object: "the bucket".to_owned(),
             store: name.clone(),
-            source: BackendError::of(error, Some(service)),
+            source: BackendError::before_requests(error, service),
         })?;
         let backend = Self::new(name, objects, Replacement::CompareAndSwap);
         Ok(Self { service: Some(service), proven: OnceCell::new(), ..backend })

@@ -205,12 +205,19 @@ fn listed(aliases: &[AliasName]) -> String {
 pub struct BackendError {
     error: Box<object_store::Error>,
     service: Option<Service>,
+    /// Whether the client of the service could not be made: nothing was sent.
+    before_requests: bool,
 }
 
 impl BackendError {
     /// An error of a service, or of another backend.
     pub(super) fn of(error: object_store::Error, service: Option<Service>) -> Self {
-        Self { error: Box::new(error), service }
+        Self { error: Box::new(error), service, before_requests: false }
+    }
+
+    /// An error in what the client of a service is made of.
+    pub(super) fn before_requests(error: object_store::Error, service: Service) -> Self {
+        Self { error: Box::new(error), service: Some(service), before_requests: true }
     }
 
     /// Whether the backend has no such operation.
@@ -222,9 +229,13 @@ impl BackendError {
 impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&*self.error, self.service) {
+            (error, Some(service)) if self.before_requests => {
+                let reason = obstacle(error);
+                write!(f, "{reason}; {}", service.advice_on_variables(&reason))
+            }
             (error, Some(service)) => {
                 let reason = reason(error);
-                write!(f, "{reason}; {}", service.advice(error, &reason))
+                write!(f, "{reason}; {}", service.advice(error))
             }
             // Its own message only puts "Generic LocalFileSystem error" in front.
             (object_store::Error::Generic { source, .. }, None) => source.fmt(f),
@@ -233,19 +244,30 @@ impl fmt::Display for BackendError {
     }
 }
 
-/// The reason in an error of a service: the innermost cause; the code and the message of an answer in XML. What is around it
-/// counts tries.
+/// The reason in an error of a service: the innermost cause; the code and the first line of the message of an answer in XML.
+/// What is around it counts tries, and the other lines are for the service's own people.
 fn reason(error: &(dyn Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(cause) = innermost.source() {
-        innermost = cause;
-    }
-    let told = innermost.to_string();
+    let told = innermost(error);
     let part = |name: &str| Some(told.split_once(&format!("<{name}>"))?.1.split_once(&format!("</{name}>"))?.0);
+    let first_line = |text: &str| text.lines().next().unwrap_or_default().trim_end_matches([' ', ':', '.']).to_owned();
     match (part("Code"), part("Message")) {
-        (Some(code), Some(message)) => format!("{code}: {}", message.trim_end_matches('.')),
+        (Some(code), Some(message)) => format!("{code}: {}", first_line(message)),
         _ => told.lines().next().unwrap_or_default().trim_end_matches([' ', ':']).to_owned(),
     }
+}
+
+/// Why the client of a service cannot be made. An outer message names the file, or the variable.
+fn obstacle(error: &object_store::Error) -> String {
+    let innermost = innermost(error);
+    let outer = error.source().map(ToString::to_string).filter(|outer| outer.contains(&innermost));
+    outer.unwrap_or(innermost).trim_end_matches('.').to_owned()
+}
+
+fn innermost(mut error: &(dyn Error + 'static)) -> String {
+    while let Some(cause) = error.source() {
+        error = cause;
+    }
+    error.to_string()
 }
 
 impl fmt::Debug for BackendError {

@@ -27,7 +27,7 @@ pub(super) struct Bucket {
 }
 
 impl Service {
-    const ALL: [Self; 3] = [Self::S3, Self::Gcs, Self::Azure];
+    pub(super) const ALL: [Self; 3] = [Self::S3, Self::Gcs, Self::Azure];
 
     /// The service whose URLs have this scheme.
     pub(super) fn of_scheme(scheme: &str) -> Option<Self> {
@@ -70,7 +70,7 @@ impl Service {
     }
 
     /// What a user can do about an error of the service.
-    pub(super) fn advice(self, error: &Error, reason: &str) -> &'static str {
+    pub(super) fn advice(self, error: &Error) -> &'static str {
         /// Where a machine in a cloud asks for the credentials of its role, after none were given.
         const METADATA: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
 
@@ -78,13 +78,30 @@ impl Service {
         let no_bucket = is_no_bucket(error);
         let refused = matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. });
         if no_bucket {
-            "create the bucket, or correct the store's URL"
+            self.place()
         } else if refused || METADATA.iter().any(|host| told.contains(host)) {
             self.credentials()
-        } else if reason.contains("CA certificates") {
-            "install the package ca-certificates, or name a file of certificates in SSL_CERT_FILE"
         } else {
             self.address()
+        }
+    }
+
+    /// What a user can do where the client of the service cannot be made.
+    pub(super) fn advice_on_variables(self, reason: &str) -> &'static str {
+        if reason.contains("CA certificates") {
+            return "install the package ca-certificates, or name a file of certificates in SSL_CERT_FILE";
+        }
+        match self {
+            Self::S3 => "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL",
+            Self::Gcs => "check GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_SERVICE_ACCOUNT and GOOGLE_BASE_URL",
+            Self::Azure => "check AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and AZURE_STORAGE_ENDPOINT",
+        }
+    }
+
+    fn place(self) -> &'static str {
+        match self {
+            Self::S3 | Self::Gcs => "create the bucket, or correct the store's URL",
+            Self::Azure => "create the container, or correct the store's URL",
         }
     }
 

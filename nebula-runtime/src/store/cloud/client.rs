@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use http::Uri;
+use object_store::{BackoffConfig, ClientOptions, Error, Result, RetryConfig};
 use rustls::crypto::ring;
+
+use crate::store::shared::Service;
 
 /// Makes ring the cryptography of all TLS clients of the process, unless the process has chosen another one already. A
 /// client of `reqwest` panics if there is none.
@@ -11,19 +14,40 @@ pub fn use_ring() {
     let _ = ring::default_provider().install_default();
 }
 
-/// A client's options. `endpoint` is the address of the service, where it is not the service's own.
+/// A client's options. `endpoint` is the address of a service, where it is not the service's own.
+///
+/// # Errors
+/// The endpoint is no URL of HTTP.
 ///
 /// - An endpoint of `http://` is used as it is: it was named, and on a machine or in a cluster it often has no TLS.
 /// - Certificates are checked against those of the system, and those of `SSL_CERT_FILE`. Without TLS they are not read.
 /// - There is no time limit here: `Backend` has one for each kind of request.
-pub(super) fn options(endpoint: Option<&str>) -> ClientOptions {
+pub(super) fn options(service: Service, endpoint: Option<&str>) -> Result<ClientOptions> {
     use_ring();
-    let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
-    ClientOptions::new()
+    let is_plain = match endpoint {
+        Some(endpoint) => is_plain(service, endpoint)?,
+        None => false,
+    };
+    Ok(ClientOptions::new()
         .with_allow_http(is_plain)
         .with_no_system_certificates(is_plain)
         .with_connect_timeout(Duration::from_secs(3))
-        .with_timeout_disabled()
+        .with_timeout_disabled())
+}
+
+/// Whether an endpoint has no TLS. Some clients panic at their first request if it is no URL.
+fn is_plain(service: Service, endpoint: &str) -> Result<bool> {
+    let url = endpoint.parse::<Uri>().ok().filter(|url| url.host().is_some_and(|host| !host.is_empty()));
+    match url.as_ref().and_then(Uri::scheme_str) {
+        Some("http") => Ok(true),
+        Some("https") => Ok(false),
+        _ => Err(invalid(service, format!("the endpoint {endpoint:?} is no http:// or https:// URL"))),
+    }
+}
+
+/// What is wrong with a variable.
+pub(super) fn invalid(service: Service, message: String) -> Error {
+    Error::Generic { store: service.name(), source: message.into() }
 }
 
 /// How a request is tried again that the service did not answer, or answered with an error of its own. The defaults go on

@@ -8,11 +8,11 @@ use object_store::{
 };
 
 use super::client;
-use crate::store::shared::StoreAccess;
+use crate::store::shared::{Service, StoreAccess};
 
 /// The objects of a bucket.
 pub(super) fn objects(bucket: &str, access: &StoreAccess) -> Result<Arc<dyn ObjectStore>> {
-    let options = client::options(access.get(&["GOOGLE_BASE_URL"]));
+    let options = client::options(Service::Gcs, access.get(&["GOOGLE_BASE_URL"]))?;
     let mut builder = GoogleCloudStorageBuilder::new().with_client_options(options).with_retry(client::retry());
     for (name, value) in access.variables("GOOGLE_") {
         if let Ok(key) = name.parse::<GoogleConfigKey>() {

@@ -8,11 +8,15 @@ use object_store::{
 };
 
 use super::client;
-use crate::store::shared::StoreAccess;
+use crate::store::shared::{Service, StoreAccess};
 
 /// The objects of a bucket.
 pub(super) fn objects(bucket: &str, access: &StoreAccess) -> Result<Arc<dyn ObjectStore>> {
-    let mut options = client::options(access.get(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]));
+    let endpoint = access.get(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]);
+    let mut options = client::options(Service::S3, endpoint)?;
+    if let Some(region) = access.get(&["AWS_REGION", "AWS_DEFAULT_REGION"]) {
+        check_region(region)?;
+    }
     if access.get(&["AWS_WEB_IDENTITY_TOKEN_FILE"]).is_some() {
         // It is exchanged for credentials at a service that has TLS, whatever the store has.
         options = options.with_no_system_certificates(false);
@@ -24,4 +28,12 @@ pub(super) fn objects(bucket: &str, access: &StoreAccess) -> Result<Arc<dyn Obje
         }
     }
     Ok(Arc::new(builder.with_bucket_name(bucket).build()?))
+}
+
+/// A region is a part of the service's host name, and the client panics if that is none.
+fn check_region(region: &str) -> Result<()> {
+    match region.chars().all(|char| char.is_ascii_alphanumeric() || char == '-') {
+        true => Ok(()),
+        false => Err(client::invalid(Service::S3, format!("{region:?} is no name of a region"))),
+    }
 }
