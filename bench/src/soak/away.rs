@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use nebula_s3_server::{Fault, S3Server};
+use nebula_store_servers::{Fault, S3Server};
 
 use super::{
     client::{Load, RequestCounts, get},

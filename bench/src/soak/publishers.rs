@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use nebula_integration_tests::{Nebula, Project, Publishers, Publishes};
 use nebula_runtime::{StoreAccess, StoreUrl};
-use nebula_s3_server::S3Server;
+use nebula_store_servers::S3Server;
 
 /// How many versions are published.
 const VERSIONS: u32 = 1_000;

@@ -2,7 +2,7 @@
 
 use nebula_integration_tests::{Nebula, Publishers};
 use nebula_runtime::{StoreAccess, StoreUrl};
-use nebula_s3_server::S3Server;
+use nebula_store_servers::S3Server;
 
 use crate::support::project;
 

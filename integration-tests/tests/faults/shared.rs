@@ -8,7 +8,7 @@ use std::{
 };
 
 use nebula_integration_tests::{Nebula, ProcessOutput, Project};
-use nebula_s3_server::{Fault, Request, S3Server};
+use nebula_store_servers::{Fault, Request, S3Server};
 
 use crate::support::{Server, eventually, guest, project};
 

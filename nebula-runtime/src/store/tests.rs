@@ -1,13 +1,19 @@
 //! What only a folder, or only a backend that fails, can show.
 
+#[cfg(feature = "azure")]
+mod azure;
 mod crash;
 mod flaky;
+#[cfg(feature = "gcs")]
+mod gcs;
 mod keep;
 mod many_nodes;
 mod model;
 mod nth_call;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "cloud")]
+mod service;
 
 use std::{
     ffi::OsStr,
@@ -18,7 +24,7 @@ use std::{
 
 use tempfile::TempDir;
 
-#[cfg(feature = "s3")]
+#[cfg(feature = "cloud")]
 use super::cloud;
 use super::{
     Store, StoreError, StoreUrl,

@@ -21,17 +21,12 @@ use object_store::{
     path::Path,
 };
 use tempfile::TempDir;
-#[cfg(feature = "s3")]
-use {
-    crate::store::{
-        StoreAccess, cloud,
-        shared::{Bucket, Service},
-    },
-    nebula_s3_server::S3Server,
-    std::sync::OnceLock,
-};
 
 use super::name;
+#[cfg(feature = "cloud")]
+use super::service;
+#[cfg(feature = "cloud")]
+use crate::store::shared::Service;
 use crate::{
     function::Timestamp,
     store::{
@@ -95,15 +90,20 @@ impl Place {
         Self { objects: Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()), folder: Some(folder) }
     }
 
-    /// A place in S3 where nothing is yet; `None` where there is no server to test with.
+    /// A place in S3, as [`Place::in_bucket`] is one in the bucket of any service.
     #[cfg(feature = "s3")]
     pub(super) fn s3() -> Option<Self> {
+        Self::in_bucket(Service::S3)
+    }
+
+    /// A place in a bucket where nothing is yet; `None` where there is no server to test with.
+    #[cfg(feature = "cloud")]
+    pub(super) fn in_bucket(service: Service) -> Option<Self> {
         static PLACES: AtomicUsize = AtomicUsize::new(0);
 
-        let prefix = format!("place-{}", PLACES.fetch_add(1, Ordering::Relaxed));
-        let bucket = Bucket { service: Service::S3, name: "bucket".to_owned(), prefix };
-        let variables = server()?.variables().map(|(name, value)| (name.into(), value.into()));
-        Some(Self { objects: cloud::objects(&bucket, &StoreAccess::of(variables)).unwrap(), folder: None })
+        let access = service::reached(service)?;
+        let folder = format!("place-{}", PLACES.fetch_add(1, Ordering::Relaxed));
+        Some(Self { objects: service::objects(service, &folder, &access), folder: None })
     }
 
     /// Opens the store as a new process does.
@@ -132,14 +132,6 @@ impl Place {
             }
         }
     }
-}
-
-/// The server of all tests of this process that do not break it. It ends with the process.
-#[cfg(feature = "s3")]
-pub(super) fn server() -> Option<&'static S3Server> {
-    static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
-
-    SERVER.get_or_init(|| S3Server::start("bucket")).as_ref()
 }
 
 /// A backend of one's own that does this.

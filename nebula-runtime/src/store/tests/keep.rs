@@ -28,17 +28,20 @@ use crate::{
     },
 };
 
+#[cfg(feature = "cloud")]
+use crate::store::shared::Service;
+
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// What nothing needs goes at once, or a day after it is set aside.
 const AT_ONCE: GcOptions = GcOptions { retention: Duration::ZERO, grace: Duration::ZERO, delete: true };
 const AFTER_A_DAY: GcOptions = GcOptions { grace: Duration::from_secs(24 * 60 * 60), ..AT_ONCE };
 
-/// Every place that a store can be at. Without a server, none is in S3.
+/// Every place that a store can be at. Without a server, none is in the buckets of its service.
 fn places() -> Vec<Place> {
     let places = [Place::memory(), Place::folder()].into_iter();
-    #[cfg(feature = "s3")]
-    let places = places.chain(Place::s3());
+    #[cfg(feature = "cloud")]
+    let places = places.chain(Service::ALL.into_iter().filter_map(Place::in_bucket));
     places.collect()
 }
 

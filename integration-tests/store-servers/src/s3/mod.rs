@@ -1,30 +1,28 @@
-//! A real S3 server on loopback, for tests: moto, in a process that ends with the test's.
+//! Amazon S3: moto.
 //!
 //! Its conditional writes look and then write without a lock, so it can itself lose an update. A proxy of our own is in front
 //! of it: it lets one write through at a time, notes all requests, and breaks answers as a test says.
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod moto;
 mod proxy;
 mod state;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use moto::Moto;
-use state::State;
-pub use state::{Fault, Request};
+use self::state::State;
+pub use self::state::{Fault, Request};
+use crate::process::{Process, python};
 
-/// The server. It ends when this is dropped.
+/// A server of S3. It ends when this is dropped.
 pub struct S3Server {
     address: SocketAddr,
     state: Arc<State>,
-    _moto: Moto,
+    _moto: Process,
 }
 
 impl S3Server {
     /// Starts the server with a bucket of this name; `None` where moto is not installed. In CI it has to be.
     pub fn start(bucket: &str) -> Option<Self> {
-        let moto = Moto::start()?;
+        let moto = Process::start("S3", "ci/moto.sh", &mut python("s3.py", "moto"))?;
         let state = Arc::new(State::new());
         let address = proxy::start(moto.address(), Arc::clone(&state));
         let server = Self { address, state, _moto: moto };

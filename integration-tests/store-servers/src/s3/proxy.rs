@@ -21,7 +21,7 @@ use hyper_util::{
 };
 use tokio::{sync::Mutex, time::sleep};
 
-use crate::state::{Fault, Request, State};
+use super::state::{Fault, Request, State};
 
 type Answer = http::Response<Full<Bytes>>;
 
