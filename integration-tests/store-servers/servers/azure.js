@@ -1,5 +1,5 @@
-// Serves Azure Blob Storage with azurite, from memory and on a free port of 127.0.0.1, with a container of the name that
-// the first argument says. Prints the port. Ends with its standard input.
+// Serves Azure Blob Storage with azurite, from memory, on a free port of 127.0.0.1 that it prints. The first argument
+// is the name of a container to make. Ends with its standard input.
 "use strict";
 
 const { createHmac } = require("node:crypto");
@@ -7,7 +7,7 @@ const { EMULATOR_ACCOUNT_NAME: account, EMULATOR_ACCOUNT_KEY: key } = require("a
 
 const container = process.argv[2];
 
-// No client library is here that makes a container, so its request is signed as Azure's shared key asks for.
+// azurite comes without a client that makes a container, so the request is signed here with the account's key.
 async function makeContainer(address) {
   const headers = { "x-ms-date": new Date().toUTCString(), "x-ms-version": "2021-08-06" };
   const canonical = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`).join("");
@@ -21,7 +21,7 @@ async function makeContainer(address) {
   if (made.status !== 201) throw new Error(`the container was not made: ${made.status} ${await made.text()}`);
 }
 
-// azurite tells its address in a line of its own, and nowhere else.
+// azurite tells its address only in a line that it prints.
 const print = console.log;
 console.log = async (line) => {
   const address = /successfully listens on (http:\S+)/.exec(line)?.[1];

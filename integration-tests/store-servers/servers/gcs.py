@@ -1,8 +1,8 @@
-"""Serves Google Cloud Storage from memory, on a free port of 127.0.0.1 that it prints, with a bucket of the name that the
-first argument says. Ends with its standard input.
+"""Serves Google Cloud Storage from memory, on a free port of 127.0.0.1 that it prints. The first argument is the name
+of a bucket to make. Ends with its standard input.
 
-fake-gcs-server keeps the objects, and compares their generations. It answers the JSON API. Of the XML API, which Nebula's
-client uses, it has only reads and lists, so everything else is translated here. A list has no pages.
+fake-gcs-server keeps the objects, and compares their generations. It answers the JSON API. Nebula's client uses the XML
+API, of which it has only reads and lists, so everything else is translated here. A list has no pages.
 """
 
 import http.client
@@ -77,7 +77,8 @@ class Translator(http.server.BaseHTTPRequestHandler):
             return self.fail_to_find()
         if fields.get("etag") and fields["etag"] == self.headers.get("if-none-match"):
             status, body = 304, b""
-        kept = [(name, value) for name, value in fields.items() if name.lower().startswith(("etag", "last-", "x-goog-"))]
+        known = ("etag", "last-modified", "x-goog-")
+        kept = [(name, value) for name, value in fields.items() if name.lower().startswith(known)]
         self.answer(status, kept, body, fields["content-length"])
 
     do_HEAD = do_GET

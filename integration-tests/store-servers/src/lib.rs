@@ -1,5 +1,5 @@
-//! Real servers of Amazon S3, Azure Blob Storage and Google Cloud Storage on loopback, for tests. Each is a process that ends
-//! with the test's. Only that of S3 notes its requests, and breaks its answers as a test says.
+//! Servers of Amazon S3, Azure Blob Storage and Google Cloud Storage on loopback, for tests. Each is a process that
+//! ends with the test's. Only the server of S3 notes its requests, and breaks its answers as a test says.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod azure;

@@ -21,8 +21,8 @@ impl Process {
     pub(crate) fn start(service: &str, installer: &str, command: &mut Command) -> Option<Self> {
         let started = Self::spawn(command);
         if started.is_none() {
-            assert!(env::var_os("CI").is_none(), "no server of {service} here: {installer}");
-            eprintln!("not tested on {service}: there is no server of it here, which {installer} installs");
+            assert!(env::var_os("CI").is_none(), "no server of {service} here: {installer} installs it");
+            eprintln!("not tested on {service}: there is no server of it here; {installer} installs it");
         }
         started
     }

@@ -18,6 +18,7 @@ mod memory;
 mod parts;
 mod publishers;
 mod readers;
+mod services;
 mod shared;
 mod shutdown;
 mod spinners;

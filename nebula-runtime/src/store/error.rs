@@ -244,8 +244,8 @@ impl fmt::Display for BackendError {
     }
 }
 
-/// The reason in an error of a service: the innermost cause; the code and the first line of the message of an answer in XML.
-/// What is around it counts tries, and the other lines are for the service's own people.
+/// The reason in an error of a service: the innermost cause, because the outer ones count tries. Of an answer in XML it is
+/// the code and the first line of the message, because the other lines are for the people of the service.
 fn reason(error: &(dyn Error + 'static)) -> String {
     let told = innermost(error);
     let part = |name: &str| Some(told.split_once(&format!("<{name}>"))?.1.split_once(&format!("</{name}>"))?.0);
