@@ -10,6 +10,7 @@ mod command;
 mod config;
 mod elf;
 mod failure;
+mod fetch;
 mod first_process;
 mod global;
 mod log;

@@ -1,19 +1,19 @@
 //! Publishing functions from files and registries.
 
-use std::{collections::BTreeMap, env, fs, future::IntoFuture as _, path::Path, sync::Arc};
+use std::{collections::BTreeMap, env, fs, future::IntoFuture as _, path::Path, pin::pin, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
-use nebula_runtime::{AliasName, FunctionConfig, FunctionName, Origin, Published, Runtime};
+use futures_util::{StreamExt as _, future::try_join_all};
+use nebula_runtime::{AliasName, FunctionConfig, FunctionName, Published, Runtime};
 
 use crate::{
     build::{Build, Slots},
     config::{Config, FunctionSource},
     failure::Failure,
-    oci::{OciReference, Pulled, pull, resolve},
+    fetch::{Fetched, fetch, fetch_all},
+    oci::Pulled,
     print,
     progress::while_working,
-    source::Source,
 };
 
 /// Publishes the module in `path` as the newest version of `name`.
@@ -48,15 +48,18 @@ pub(crate) fn publisher() -> Option<String> {
     }
 }
 
-/// Publishes every function of a configuration, and logs those that changed. Files that do not exist are built first,
-/// all at once.
+/// Publishes every function of a configuration, one after another, and logs those that changed. Files that do not exist are
+/// built first, all at once. Artifacts are pulled several at once.
 ///
 /// # Errors
 /// Why the first function failed that cannot be built or published. Those before it are published.
 pub(crate) async fn publish_all(runtime: &Runtime, config: &Config) -> Result<(), Failure> {
     build_missing(&config.functions).await?;
+    let mut sources = pin!(fetch_all(runtime.store(), &config.functions));
     for function in &config.functions {
-        publish_source(runtime, function).await?;
+        let source = while_working(format!("pulling {}", function.source), sources.next()).await;
+        let Some(source) = source else { break };
+        publish_fetched(runtime, function, source).await?;
     }
     Ok(())
 }
@@ -87,70 +90,40 @@ pub(crate) fn label(functions: &[FunctionSource], build: &Build) -> String {
 /// Publishes one function of a configuration. Returns whether that changed anything, and logs it then. Of a registry that
 /// does not answer, the function stays as it is in the store.
 pub(crate) async fn publish_source(runtime: &Runtime, function: &FunctionSource) -> Result<bool, Failure> {
+    let source = while_working(format!("pulling {}", function.source), fetch(runtime.store(), function)).await;
+    publish_fetched(runtime, function, source).await
+}
+
+async fn publish_fetched(
+    runtime: &Runtime,
+    function: &FunctionSource,
+    fetched: Result<Fetched, Failure>,
+) -> Result<bool, Failure> {
     let FunctionSource { name, source, config, .. } = function;
-    let published = match source {
-        Source::File(path) => publish_file(runtime, name, path, config.clone(), None).await,
-        Source::Registry(reference) => publish_artifact(runtime, name, reference, config).await,
-    };
-    let published = match published {
+    let published = match fetched {
+        Ok(Fetched::File(path)) => publish_file(runtime, name, &path, config.clone(), None).await,
+        Ok(Fetched::Known(module, origin)) => {
+            let publication = runtime.publish(name, module).config(config.clone()).origin(origin).by(publisher());
+            publication.await.map_err(Failure::from)
+        }
+        Ok(Fetched::Pulled(pulled)) => publish_pulled(runtime, name, &pulled, config.clone(), None).await,
         Err(Failure::Oci(error)) if error.is_unreachable() => {
             let reason = print::chain(&error);
             tracing::warn!(function = %name, "{name} stays as it is in the store: {reason}");
             return Ok(false);
         }
-        published => published.map_err(|error| Failure::Publish {
-            function: name.clone(),
-            from: source.clone(),
-            source: Box::new(error),
-        })?,
+        Err(error) => Err(error),
     };
+    let published = published.map_err(|error| Failure::Publish {
+        function: name.clone(),
+        from: source.clone(),
+        source: Box::new(error),
+    })?;
     if published.changed {
         let info = published.info;
         tracing::info!(function = %name, version = info.version, digest = %info.digest, "published");
     }
     Ok(published.changed)
-}
-
-/// Publishes an artifact of a registry, which is pulled only if the latest version is not made of it.
-async fn publish_artifact(
-    runtime: &Runtime,
-    name: &FunctionName,
-    reference: &OciReference,
-    config: &FunctionConfig,
-) -> Result<Published, Failure> {
-    match known_artifact(runtime, name, reference, config).await? {
-        Some((module, origin)) => {
-            let publication = runtime.publish(name, module).config(config.clone()).origin(origin).by(publisher());
-            Ok(publication.await?)
-        }
-        None => {
-            let pulled = while_working(format!("pulling {reference}"), pull(reference)).await?;
-            publish_pulled(runtime, name, &pulled, config.clone(), None).await
-        }
-    }
-}
-
-/// The module of the latest version, and where it came from, if it is made of this artifact. A linked component has another
-/// module than its artifact.
-async fn known_artifact(
-    runtime: &Runtime,
-    name: &FunctionName,
-    reference: &OciReference,
-    config: &FunctionConfig,
-) -> Result<Option<(Bytes, Origin)>, Failure> {
-    let record = runtime.store().record(name).await?;
-    let latest = record.as_ref().and_then(|record| record.latest()).map(|(_, entry)| entry);
-    let Some((module, origin)) = latest.and_then(|entry| Some((entry.module, entry.origin.clone()?))) else {
-        return Ok(None);
-    };
-    let wanted = match reference.digest() {
-        Some(digest) => digest,
-        None => resolve(reference).await?,
-    };
-    if wanted != origin.digest || !config.imports.is_empty() {
-        return Ok(None);
-    }
-    Ok(runtime.store().module(&module).await.ok().map(|module| (module, origin)))
 }
 
 /// Publishes an artifact that was pulled. The signatures in the registry go with it where they are of the same manifest.

@@ -8,4 +8,6 @@ mod progress;
 mod upload;
 mod url;
 
-pub(crate) use self::{call::Call, connection::Client, error::ServerError, upload::Upload, url::ServerUrl};
+pub(crate) use self::{
+    call::Call, connection::Client, error::ServerError, progress::Progress, upload::Upload, url::ServerUrl,
+};

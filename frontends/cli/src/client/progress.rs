@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// When something was last sent or received.
 #[derive(Debug)]
-pub(super) struct Progress(Mutex<Instant>);
+pub(crate) struct Progress(Mutex<Instant>);
 
 impl Default for Progress {
     fn default() -> Self {
@@ -19,12 +19,12 @@ impl Default for Progress {
 
 impl Progress {
     /// Notes that something is sent or received now.
-    pub(super) fn note(&self) {
+    pub(crate) fn note(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Runs `exchange`. Returns `None` as soon as nothing has been sent or received for as long as `patience`.
-    pub(super) async fn unless_stalled<T>(&self, patience: Duration, exchange: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn unless_stalled<T>(&self, patience: Duration, exchange: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = exchange => Some(done),
             () = self.stalled(patience) => None,

@@ -1,27 +1,28 @@
 //! Why something in a registry cannot be read or written.
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use docker_credential::CredentialRetrievalError;
 use nebula_local::ExitCode;
 use nebula_runtime::{ByteSize, Digest};
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+
+use super::answer::RequestError;
 
 /// Why something in a registry cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OciError {
     /// The registry cannot be reached, or does not answer.
     #[error("failed to {action} {reference}: registry {registry} does not answer")]
-    Unreachable { action: &'static str, reference: String, registry: String, source: Box<dyn Error + Send + Sync> },
+    Unreachable { action: &'static str, reference: String, registry: String, source: RequestError },
     /// There is no such artifact.
     #[error("failed to {action} {reference}: there is none in registry {registry}")]
     NotFound { action: &'static str, reference: String, registry: String },
     /// The registry wants other credentials.
     #[error("failed to {action} {reference}: registry {registry} refuses it; log in with: docker login {registry}")]
-    Refused { action: &'static str, reference: String, registry: String, source: Box<dyn Error + Send + Sync> },
+    Refused { action: &'static str, reference: String, registry: String, source: RequestError },
     /// The registry answers something else than was expected.
     #[error("failed to {action} {reference}: registry {registry} fails")]
-    Failed { action: &'static str, reference: String, registry: String, source: Box<dyn Error + Send + Sync> },
+    Failed { action: &'static str, reference: String, registry: String, source: RequestError },
     /// The credentials of the registry cannot be read.
     #[error("failed to read the credentials of registry {registry}, as docker login keeps them")]
     Credentials { registry: String, source: CredentialRetrievalError },
@@ -33,7 +34,7 @@ pub(crate) enum OciError {
     IdentityToken { registry: String },
     /// The system has no certificates, or another thing that TLS needs.
     #[error("failed to set up the client of registries")]
-    Client(#[source] OciDistributionError),
+    Client(#[source] Box<dyn Error + Send + Sync>),
     /// The artifact has no layer with WebAssembly.
     #[error("{reference} has no WebAssembly: its layers are {found}, and Nebula reads application/wasm")]
     NoWasm { reference: String, found: String },
@@ -43,6 +44,9 @@ pub(crate) enum OciError {
     /// The reference is of several artifacts.
     #[error("{reference} is an index of several images; name one of them: {found}")]
     Index { reference: String, found: String },
+    /// Something is pushed to a digest.
+    #[error("{reference} has a digest, which follows from what is pushed: name a tag instead")]
+    PushToDigest { reference: String },
     /// A layer is larger than Nebula reads.
     #[error("the {what} of {reference} is {size}, and Nebula reads at most {max}")]
     TooLarge { what: &'static str, reference: String, size: ByteSize, max: ByteSize },
@@ -62,20 +66,14 @@ pub(crate) enum OciError {
 
 impl OciError {
     /// The failure of a request.
-    pub(super) fn of(action: &'static str, reference: String, registry: &str, error: OciDistributionError) -> Self {
-        let (registry, reason) = (registry.to_owned(), reason(&error));
-        match reason {
+    pub(super) fn of(action: &'static str, reference: String, registry: &str, source: RequestError) -> Self {
+        let registry = registry.to_owned();
+        match reason(&source) {
             Reason::NotFound => Self::NotFound { action, reference, registry },
-            Reason::Refused => Self::Refused { action, reference, registry, source: error.into() },
-            Reason::Unreachable => Self::Unreachable { action, reference, registry, source: error.into() },
-            Reason::Other => Self::Failed { action, reference, registry, source: error.into() },
+            Reason::Refused => Self::Refused { action, reference, registry, source },
+            Reason::Unreachable => Self::Unreachable { action, reference, registry, source },
+            Reason::Other => Self::Failed { action, reference, registry, source },
         }
-    }
-
-    /// The failure of a request that took too long.
-    pub(super) fn late(action: &'static str, reference: String, registry: &str, time: Duration) -> Self {
-        let source = format!("no answer within {time:?}").into();
-        Self::Unreachable { action, reference, registry: registry.to_owned(), source }
     }
 
     /// Whether the registry may just be away.
@@ -93,6 +91,7 @@ impl OciError {
             Self::Unreachable { .. } => ExitCode::UNAVAILABLE,
             Self::NotFound { .. } => ExitCode::NOT_FOUND,
             Self::Refused { .. } | Self::NotTrusted { .. } => ExitCode::FORBIDDEN,
+            Self::PushToDigest { .. } => ExitCode::USAGE,
             Self::Credentials { .. } | Self::IdentityToken { .. } | Self::Client(_) => ExitCode::CONFIG,
             Self::Failed { .. }
             | Self::NoWasm { .. }
@@ -113,33 +112,23 @@ enum Reason {
     Other,
 }
 
-fn reason(error: &OciDistributionError) -> Reason {
-    use OciErrorCode::{BlobUnknown, Denied, ManifestUnknown, NameUnknown, NotFound, Toomanyrequests, Unauthorized};
-
-    let of_status = |code: u16| match code {
-        404 => Reason::NotFound,
-        401 | 403 => Reason::Refused,
-        429 | 500.. => Reason::Unreachable,
-        _ => Reason::Other,
-    };
+fn reason(error: &RequestError) -> Reason {
     match error {
-        OciDistributionError::RegistryError { envelope, .. } => {
-            match envelope.errors.first().map(|error| &error.code) {
-                Some(ManifestUnknown | NameUnknown | BlobUnknown | NotFound) => Reason::NotFound,
-                Some(Unauthorized | Denied) => Reason::Refused,
-                Some(Toomanyrequests) => Reason::Unreachable,
-                _ => Reason::Other,
-            }
-        }
-        OciDistributionError::ServerError { code, .. } => of_status(*code),
-        OciDistributionError::ImageManifestNotFoundError(_) => Reason::NotFound,
-        OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
-            Reason::Refused
-        }
-        OciDistributionError::RequestError(error) => {
-            error.status().map_or(Reason::Unreachable, |status| of_status(status.as_u16()))
-        }
-        OciDistributionError::IoError(_) => Reason::Unreachable,
-        _ => Reason::Other,
+        // The address is none that may be asked.
+        RequestError::Connection(error) if error.is_builder() => Reason::Other,
+        RequestError::Connection(_) | RequestError::Stalled(_) | RequestError::Late(_) => Reason::Unreachable,
+        RequestError::Status { status, .. } => match status.as_u16() {
+            404 => Reason::NotFound,
+            401 | 403 => Reason::Refused,
+            429 | 500.. => Reason::Unreachable,
+            _ => Reason::Other,
+        },
+        RequestError::NoToken { status, .. } if status.is_server_error() => Reason::Unreachable,
+        RequestError::NoToken { .. } => Reason::Refused,
+        RequestError::Challenge
+        | RequestError::NotAToken
+        | RequestError::NoLocation
+        | RequestError::TooLarge(_)
+        | RequestError::Blob(_) => Reason::Other,
     }
 }

@@ -3,7 +3,12 @@
 //! [`pull()`] reads an artifact that any tool pushed, and the signatures beside it. [`push()`] copies a version's own blobs,
 //! so that its manifest has the same digest in the registry as in the store.
 
+mod answer;
 mod artifact;
+mod authorization;
+mod blob;
+mod connection;
+mod credentials;
 mod descriptor;
 mod error;
 mod pull;
@@ -11,10 +16,13 @@ mod push;
 mod reference;
 mod registry;
 mod signatures;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::{
+    blob::Blob,
     error::OciError,
-    pull::{Pulled, pull, resolve},
-    push::push,
+    pull::{Pulled, Resolved, pull, resolve},
+    push::{push, push_image},
     reference::{InvalidOciReference, OciReference, SCHEME},
 };

@@ -8,6 +8,7 @@ use nebula_runtime::{
 
 use super::{
     artifact::{Artifact, MAX_MODULE, function_config},
+    authorization::Access,
     error::OciError,
     reference::OciReference,
     registry::Registry,
@@ -31,12 +32,23 @@ pub(crate) struct Pulled {
     signatures: Vec<Signature>,
 }
 
-/// The digest of the manifest that a reference means now.
+/// What a reference means now.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    /// The digest of its manifest.
+    pub(crate) manifest: Digest,
+    /// The digest of its module.
+    pub(crate) module: Digest,
+}
+
+/// What a reference means now. Only its manifest is pulled.
 ///
 /// # Errors
-/// The registry does not answer, or has no such artifact.
-pub(crate) async fn resolve(reference: &OciReference) -> Result<Digest, OciError> {
-    Ok(Digest::of(&manifest(&Registry::of(reference).await?).await?))
+/// The registry does not answer, has no such artifact, or the artifact is no function.
+pub(crate) async fn resolve(reference: &OciReference) -> Result<Resolved, OciError> {
+    let manifest = manifest(&Registry::of(reference, Access::Pull).await?).await?;
+    let module = Artifact::of(reference, &manifest)?.module.digest;
+    Ok(Resolved { manifest: Digest::of(&manifest), module })
 }
 
 /// Pulls an artifact and its signatures.
@@ -44,7 +56,7 @@ pub(crate) async fn resolve(reference: &OciReference) -> Result<Digest, OciError
 /// # Errors
 /// The registry does not answer, has no such artifact, or the artifact is no function.
 pub(crate) async fn pull(reference: &OciReference) -> Result<Pulled, OciError> {
-    let registry = Registry::of(reference).await?;
+    let registry = Registry::of(reference, Access::Pull).await?;
     let manifest = manifest(&registry).await?;
     let (digest, artifact) = (Digest::of(&manifest), Artifact::of(reference, &manifest)?);
     let module = registry.blob("module", &artifact.module, MAX_MODULE).await?;

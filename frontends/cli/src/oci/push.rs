@@ -1,11 +1,14 @@
-//! Pushing a version.
+//! Pushing a version, or an image.
 
+use bytes::Bytes;
 use nebula_runtime::{
     Digest,
     store::{VersionBlobs, trust::Signature},
 };
 
 use super::{
+    authorization::Access,
+    blob::Blob,
     descriptor::{Descriptor, MANIFEST},
     error::OciError,
     reference::OciReference,
@@ -18,18 +21,41 @@ use super::{
 /// the manifest.
 ///
 /// # Errors
-/// The registry does not answer, or refuses.
+/// The reference has a digest, or the registry does not answer, or refuses.
 pub(crate) async fn push(
     reference: &OciReference,
     version: VersionBlobs,
     version_signatures: &[Signature],
 ) -> Result<Digest, OciError> {
-    let registry = Registry::of(reference).await?;
+    let registry = to(reference).await?;
     for blob in [version.module, version.config] {
-        registry.push_blob(blob).await?;
+        registry.push_blob(&Blob::of(blob)).await?;
     }
     let subject = Descriptor::of(MANIFEST, &version.manifest);
     registry.push_manifest(reference.whole(), version.manifest, MANIFEST).await?;
     signatures::push(&registry, &subject, version_signatures).await?;
     Ok(subject.digest)
+}
+
+/// Pushes the blobs of an image, and then its manifest.
+///
+/// # Errors
+/// The reference has a digest, or the registry does not answer, or refuses.
+pub(crate) async fn push_image<'a>(
+    reference: &OciReference,
+    blobs: impl IntoIterator<Item = &'a Blob>,
+    manifest: Bytes,
+) -> Result<(), OciError> {
+    let registry = to(reference).await?;
+    for blob in blobs {
+        registry.push_blob(blob).await?;
+    }
+    registry.push_manifest(reference.whole(), manifest, MANIFEST).await
+}
+
+async fn to(reference: &OciReference) -> Result<Registry, OciError> {
+    match reference.digest() {
+        Some(_) => Err(OciError::PushToDigest { reference: reference.to_string() }),
+        None => Registry::of(reference, Access::Push).await,
+    }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 use nebula_runtime::Digest;
-use oci_client::Reference;
+use oci_spec::distribution::Reference;
 
 /// How a reference begins.
 pub(crate) const SCHEME: &str = "oci://";
@@ -60,6 +60,11 @@ impl OciReference {
     /// The same repository, at a tag.
     pub(super) fn at_tag(&self, tag: String) -> Reference {
         Reference::with_tag(self.registry().to_owned(), self.0.repository().to_owned(), tag)
+    }
+
+    /// Where a registry without the referrers API has the list of the manifests that refer to this one.
+    pub(super) fn referrers_tag(&self, digest: &Digest) -> Reference {
+        self.at_tag(digest.to_string().replace(':', "-"))
     }
 
     /// The same repository, at a digest.

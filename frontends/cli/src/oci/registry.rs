@@ -1,79 +1,79 @@
-//! Requests to a registry.
+//! What is asked of a registry (OCI distribution specification).
+//!
+//! Nebula has a client of its own, because a registry may be of a stranger: nothing that it answers is read without a limit,
+//! and no answer is a panic. Blobs are pushed piece by piece from files.
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential};
-use futures_util::TryStreamExt as _;
-use http::HeaderValue;
-use nebula_runtime::{ByteSize, Digest};
-use oci_client::{
-    Client, Reference,
-    client::{ClientConfig, ClientProtocol},
-    errors::{OciDistributionError, Result},
-    manifest::OciDescriptor,
-    secrets::RegistryAuth,
+use bytes::Bytes;
+use http::{
+    Method, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, LOCATION},
 };
-use rustls::crypto::ring;
-use tokio::{task::spawn_blocking, time::timeout};
+use nebula_runtime::{ByteSize, Digest};
+use oci_spec::distribution::Reference;
+use reqwest::{Body, Response, Url};
+use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::{
+    answer::{RequestError, read, success},
+    authorization::Access,
+    blob::Blob,
+    connection::Connection,
     descriptor::{Descriptor, INDEX, MANIFEST},
     error::OciError,
     reference::OciReference,
 };
 
-/// How long a registry may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// How long a registry may be silent.
-const SILENCE: Duration = Duration::from_secs(20);
-
 /// How long a registry may take for a small answer.
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long nothing may be sent or received. A registry that has a whole blob may take a while to store it.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// How slowly a registry may give and take a blob: in bytes a second.
 const SLOWEST: u64 = 32 * 1024;
 
-/// Where Docker keeps the credentials of Docker Hub.
-const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+/// The largest manifest, and the largest list of manifests. Registries take no larger ones.
+const MAX_MANIFEST: ByteSize = ByteSize::mib(4);
 
 /// The repository of a reference, in its registry.
 pub(super) struct Registry {
-    client: Client,
+    connection: Connection,
     pub(super) reference: OciReference,
 }
 
+/// A list of the manifests that refer to another one.
+#[derive(Default, Deserialize)]
+struct Referrers {
+    #[serde(default)]
+    manifests: Vec<Referrer>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Referrer {
+    digest: String,
+    artifact_type: Option<String>,
+}
+
 impl Registry {
-    /// Sets a client up, with the credentials that `docker login` keeps. Nothing is sent yet.
-    pub(super) async fn of(reference: &OciReference) -> std::result::Result<Self, OciError> {
-        // The client finds its cryptography here. If the process has chosen one already, that is used.
-        let _ = ring::default_provider().install_default();
-        // On another machine, a listener between could change what is not signed.
-        let plain = reference.is_loopback().then(|| reference.registry().to_owned());
-        let protocol = ClientProtocol::HttpsExcept(plain.into_iter().collect());
-        let config = ClientConfig {
-            protocol,
-            connect_timeout: Some(CONNECT),
-            read_timeout: Some(SILENCE),
-            user_agent: concat!("nebula/", env!("CARGO_PKG_VERSION")),
-            platform_resolver: None,
-            ..ClientConfig::default()
-        };
-        let client = Client::try_from(config).map_err(OciError::Client)?;
-        client.store_auth_if_needed(reference.whole().resolve_registry(), &credentials(reference).await?).await;
-        Ok(Self { client, reference: reference.clone() })
+    /// The repository of a reference. Nothing is sent yet.
+    pub(super) async fn of(reference: &OciReference, access: Access) -> Result<Self, OciError> {
+        let connection = Connection::new(reference, access).await?;
+        Ok(Self { connection, reference: reference.clone() })
     }
 
     /// The bytes of a manifest or of a list of manifests, if there is one.
-    pub(super) async fn manifest(&self, at: &Reference) -> std::result::Result<Option<Bytes>, OciError> {
-        let accepted = [MANIFEST, INDEX, "application/vnd.docker.distribution.manifest.v2+json"];
-        // The credentials are known already.
-        let pulled = self.client.pull_manifest_raw(at, &RegistryAuth::Anonymous, &accepted);
-        match self.request("pull", at, ANSWER, pulled).await {
-            Ok((bytes, _)) => Ok(Some(bytes)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
+    pub(super) async fn manifest(&self, at: &Reference) -> Result<Option<Bytes>, OciError> {
+        let bytes = match self.request("pull", at, ANSWER, self.get(&self.manifest_url(at), MAX_MANIFEST)).await {
+            Err(error) if error.is_not_found() => return Ok(None),
+            pulled => pulled?,
+        };
+        match at.digest().and_then(|digest| digest.parse().ok()) {
+            Some(digest) if digest != Digest::of(&bytes) => Err(self.damaged(digest)),
+            _ => Ok(Some(bytes)),
         }
     }
 
@@ -83,45 +83,35 @@ impl Registry {
         what: &'static str,
         descriptor: &Descriptor,
         max: ByteSize,
-    ) -> std::result::Result<Bytes, OciError> {
+    ) -> Result<Bytes, OciError> {
         let Descriptor { digest, size, .. } = descriptor;
         if *size > max.as_u64() {
             let (reference, size) = (self.reference.to_string(), ByteSize(*size));
             return Err(OciError::TooLarge { what, reference, size, max });
         }
-        let read = self.read(*digest, *size);
-        let bytes = self.request("pull a blob of", self.reference.whole(), transfer(*size), read).await?;
-        if bytes.len() as u64 == *size && Digest::of(&bytes) == *digest {
-            Ok(bytes)
-        } else {
-            Err(OciError::Damaged { reference: self.reference.to_string(), digest: *digest })
-        }
-    }
-
-    /// The bytes that the registry has for a digest, but no more than one beyond `size`.
-    async fn read(&self, digest: Digest, size: u64) -> Result<Bytes> {
-        let descriptor = OciDescriptor { digest: digest.to_string(), ..OciDescriptor::default() };
-        let mut stream = self.client.pull_blob_stream(self.reference.whole(), &descriptor).await?.stream;
-        let mut bytes = BytesMut::new();
-        while let Some(more) = stream.try_next().await? {
-            bytes.extend_from_slice(&more);
-            if bytes.len() as u64 > size {
-                break;
+        let url = self.url(&format!("blobs/{digest}"));
+        // Of a blob that is larger than it should be, one byte more than that is enough to know it.
+        let pulled = async {
+            match self.get(&url, ByteSize(*size)).await {
+                Err(RequestError::TooLarge(_)) => Ok(None),
+                bytes => bytes.map(Some),
             }
-        }
-        Ok(bytes.freeze())
+        };
+        let bytes = self.request("pull a blob of", self.reference.whole(), transfer(*size), pulled).await?;
+        let is_whole = |bytes: &Bytes| bytes.len() as u64 == *size && Digest::of(bytes) == *digest;
+        bytes.filter(is_whole).ok_or_else(|| self.damaged(*digest))
     }
 
     /// Writes a blob, unless the registry has it.
-    pub(super) async fn push_blob(&self, bytes: Bytes) -> std::result::Result<(), OciError> {
-        let (at, digest, time) = (self.reference.whole(), Digest::of(&bytes).to_string(), transfer(bytes.len() as u64));
-        let push = async {
-            if !self.client.blob_exists(at, &digest).await? {
-                self.client.push_blob(at, bytes, &digest).await?;
+    pub(super) async fn push_blob(&self, blob: &Blob) -> Result<(), OciError> {
+        let (at, time) = (self.reference.whole(), transfer(blob.size));
+        self.request("push a blob of", at, time, async {
+            match self.has(blob).await? {
+                true => Ok(()),
+                false => self.upload(blob).await,
             }
-            Ok(())
-        };
-        self.request("push a blob of", at, time, push).await
+        })
+        .await
     }
 
     /// Writes a manifest or a list of manifests.
@@ -130,28 +120,75 @@ impl Registry {
         at: &Reference,
         bytes: Bytes,
         media_type: &'static str,
-    ) -> std::result::Result<(), OciError> {
-        let push = self.client.push_manifest_raw(at, bytes, HeaderValue::from_static(media_type));
-        self.request("push", at, ANSWER, push).await.map(drop)
+    ) -> Result<(), OciError> {
+        let url = self.manifest_url(at);
+        let put = async {
+            let prepare = |request: reqwest::RequestBuilder| {
+                Ok(request.header(CONTENT_TYPE, media_type).body(Body::from(bytes.clone())))
+            };
+            success(self.connection.send(Method::PUT, &url, prepare).await?).await
+        };
+        self.request("push", at, ANSWER, put).await.map(drop)
     }
 
     /// The manifests that name the one with this digest as their subject, and have this artifact type.
-    pub(super) async fn referrers(
-        &self,
-        digest: &Digest,
-        artifact_type: &str,
-    ) -> std::result::Result<Vec<Digest>, OciError> {
+    pub(super) async fn referrers(&self, digest: &Digest, artifact_type: &str) -> Result<Vec<Digest>, OciError> {
+        let mut url = self.url(&format!("referrers/{digest}"));
+        url.query_pairs_mut().append_pair("artifactType", artifact_type);
         let at = self.reference.at(digest);
-        let listed = self.client.pull_referrers(&at, Some(artifact_type));
-        let entries = match self.request("list the signatures of", &at, ANSWER, listed).await {
-            Ok(index) => index.manifests,
-            Err(error) if error.is_not_found() => Vec::new(),
-            Err(error) => return Err(error),
+        let listed = match self.request("list the signatures of", &at, ANSWER, self.get(&url, MAX_MANIFEST)).await {
+            // A registry without that API has a list at a tag.
+            Err(error) if error.is_not_found() => self.manifest(&self.reference.referrers_tag(digest)).await?,
+            listed => Some(listed?),
         };
+        let read = |bytes: Bytes| serde_json::from_slice::<Referrers>(&bytes).ok();
+        let entries = listed.and_then(read).unwrap_or_default().manifests;
         // A registry may ignore the filter.
         let is_wanted = |found: &Option<String>| found.as_deref().is_none_or(|found| found == artifact_type);
         let wanted = entries.iter().filter(|entry| is_wanted(&entry.artifact_type));
         Ok(wanted.filter_map(|entry| entry.digest.parse().ok()).collect())
+    }
+
+    async fn get(&self, url: &Url, max: ByteSize) -> Result<Bytes, RequestError> {
+        let accepted = format!("{MANIFEST}, {INDEX}, application/vnd.docker.distribution.manifest.v2+json, */*");
+        let prepare = |request: reqwest::RequestBuilder| Ok(request.header(ACCEPT, &accepted));
+        let response = success(self.connection.send(Method::GET, url, prepare).await?).await?;
+        read(response, max, &self.connection.progress).await
+    }
+
+    async fn has(&self, blob: &Blob) -> Result<bool, RequestError> {
+        let url = self.url(&format!("blobs/{}", blob.digest));
+        let response = self.connection.send(Method::HEAD, &url, Ok).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        success(response).await.map(|_| true)
+    }
+
+    /// Uploads a blob by a `POST` and a `PUT`.
+    async fn upload(&self, blob: &Blob) -> Result<(), RequestError> {
+        let begin = self.url("blobs/uploads/");
+        let begun = success(self.connection.send(Method::POST, &begin, |request| Ok(request.body(""))).await?).await?;
+        let mut url = location(&begin, &begun).ok_or(RequestError::NoLocation)?;
+        url.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
+        let prepare = |request: reqwest::RequestBuilder| {
+            let body = Body::wrap(blob.body(self.connection.progress.clone())?);
+            Ok(request.header(CONTENT_TYPE, "application/octet-stream").body(body))
+        };
+        success(self.connection.send(Method::PUT, &url, prepare).await?).await.map(drop)
+    }
+
+    fn manifest_url(&self, at: &Reference) -> Url {
+        let place = at.digest().or(at.tag()).unwrap_or("latest");
+        self.url(&format!("manifests/{place}"))
+    }
+
+    fn url(&self, path: &str) -> Url {
+        self.connection.url(&format!("v2/{}/{path}", self.reference.whole().repository()))
+    }
+
+    fn damaged(&self, digest: Digest) -> OciError {
+        OciError::Damaged { reference: self.reference.to_string(), digest }
     }
 
     /// The result of a request, if that comes in time.
@@ -160,38 +197,27 @@ impl Registry {
         action: &'static str,
         at: &Reference,
         time: Duration,
-        request: impl Future<Output = Result<T>>,
-    ) -> std::result::Result<T, OciError> {
+        request: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<T, OciError> {
+        let progress = &self.connection.progress;
+        progress.note();
+        let answered = match timeout(time, progress.unless_stalled(SILENCE, request)).await {
+            Ok(Some(answered)) => answered,
+            Ok(None) => Err(RequestError::Stalled(SILENCE)),
+            Err(_) => Err(RequestError::Late(time)),
+        };
         let (reference, registry) = (format!("oci://{at}"), self.reference.registry());
-        match timeout(time, request).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(OciError::of(action, reference, registry, error)),
-            Err(_) => Err(OciError::late(action, reference, registry, time)),
-        }
+        answered.map_err(|error| OciError::of(action, reference, registry, error))
     }
+}
+
+/// Where a registry wants the bytes of a blob.
+fn location(asked: &Url, response: &Response) -> Option<Url> {
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    asked.join(location).ok().filter(|url| !url.cannot_be_a_base())
 }
 
 /// How long a registry may take for so many bytes.
 fn transfer(bytes: u64) -> Duration {
     ANSWER + Duration::from_secs(bytes / SLOWEST)
-}
-
-/// The credentials of a registry. A helper of Docker's may have them, which is a program.
-async fn credentials(reference: &OciReference) -> std::result::Result<RegistryAuth, OciError> {
-    use CredentialRetrievalError::{ConfigNotFound, ConfigReadError, NoCredentialConfigured};
-
-    let registry = reference.registry().to_owned();
-    let server = if registry == "docker.io" { DOCKER_HUB.to_owned() } else { registry.clone() };
-    let failed =
-        |error: tokio::task::JoinError| OciError::Client(OciDistributionError::GenericError(Some(error.to_string())));
-    match spawn_blocking(move || get_credential(&server)).await.map_err(failed)? {
-        Ok(DockerCredential::UsernamePassword(user, password)) => Ok(RegistryAuth::Basic(user, password)),
-        Ok(DockerCredential::IdentityToken(_)) => Err(OciError::IdentityToken { registry }),
-        Err(ConfigNotFound | ConfigReadError | NoCredentialConfigured) => Ok(RegistryAuth::Anonymous),
-        // A helper that has none for this registry says so, and public artifacts need none.
-        Err(CredentialRetrievalError::HelperFailure { stdout, .. }) if stdout.contains("not found") => {
-            Ok(RegistryAuth::Anonymous)
-        }
-        Err(source) => Err(OciError::Credentials { registry, source }),
-    }
 }

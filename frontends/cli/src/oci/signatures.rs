@@ -9,11 +9,12 @@ use nebula_runtime::{
     ByteSize, Digest,
     store::trust::{BUNDLE, SIMPLE_SIGNING, Signature, SignatureForm},
 };
-use oci_client::Reference;
+use oci_spec::distribution::Reference;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{
+    blob::Blob,
     descriptor::{Descriptor, INDEX, Index, MANIFEST, Manifest},
     error::OciError,
     registry::Registry,
@@ -74,7 +75,7 @@ async fn push_simple(registry: &Registry, subject: &Descriptor, signatures: &[Si
         let annotations = parts.annotations.clone();
         let layer = Descriptor { annotations, ..Descriptor::of(SIMPLE_SIGNING, &parts.payload) };
         if !layers.contains(&layer) {
-            registry.push_blob(parts.payload.clone()).await?;
+            registry.push_blob(&Blob::of(parts.payload.clone())).await?;
             layers.push(layer);
         }
     }
@@ -83,7 +84,7 @@ async fn push_simple(registry: &Registry, subject: &Descriptor, signatures: &[Si
     }
     let config = image_config(&layers);
     let manifest = written(&Manifest::of(Descriptor::of(IMAGE_CONFIG, &config), layers));
-    registry.push_blob(config).await?;
+    registry.push_blob(&Blob::of(config)).await?;
     registry.push_manifest(&tag, manifest, MANIFEST).await
 }
 
@@ -119,8 +120,8 @@ async fn push_bundle(registry: &Registry, subject: &Descriptor, bundle: Bytes) -
         annotations: manifest.annotations,
         ..Descriptor::of(MANIFEST, &bytes)
     };
-    registry.push_blob(empty).await?;
-    registry.push_blob(bundle).await?;
+    registry.push_blob(&Blob::of(empty)).await?;
+    registry.push_blob(&Blob::of(bundle)).await?;
     registry.push_manifest(&registry.reference.at(&described.digest), bytes, MANIFEST).await?;
     list(registry, subject, described).await
 }
@@ -130,7 +131,7 @@ async fn list(registry: &Registry, subject: &Descriptor, referrer: Descriptor) -
     if registry.referrers(&subject.digest, BUNDLE).await?.contains(&referrer.digest) {
         return Ok(());
     }
-    let tag = registry.reference.at_tag(subject.digest.to_string().replace(':', "-"));
+    let tag = registry.reference.referrers_tag(&subject.digest);
     let known = registry.manifest(&tag).await?.and_then(|bytes| read::<Index>(&bytes));
     let mut manifests = known.map(|index| index.manifests).unwrap_or_default();
     manifests.push(referrer);
