@@ -59,6 +59,9 @@ pub(crate) enum Failure {
     /// A file or a folder cannot be written.
     #[error("failed to write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    /// The folder for temporary files is full, or cannot be written.
+    #[error("failed to make a layer of the image in {} (TMPDIR names another folder)", std::env::temp_dir().display())]
+    Layer(#[source] io::Error),
     /// One function could not be published from its source.
     #[error("failed to publish function {function} from {from}")]
     Publish { function: FunctionName, from: Source, source: Box<Failure> },
@@ -168,7 +171,9 @@ impl Failure {
             Self::NoStore(_) | Self::NoKey { .. } => ExitCode::NOT_FOUND,
             Self::ServiceFailed(error) => service_exit_code(error),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
-            Self::Read { .. } | Self::Write { .. } | Self::Absolute { .. } | Self::Standard(_) => ExitCode::IO,
+            Self::Read { .. } | Self::Write { .. } | Self::Layer(_) | Self::Absolute { .. } | Self::Standard(_) => {
+                ExitCode::IO
+            }
             Self::Publish { source, .. } => source.exit_code(),
             Self::IsFile { failure, .. } => failure.exit_code(),
             Self::Bootstrap(BootstrapError::Missing { .. })

@@ -21,6 +21,9 @@ pub(crate) enum Source {
     Registry(OciReference),
 }
 
+/// Where an image goes: to a file, or to a repository of a registry.
+pub(crate) type Destination = Source;
+
 impl Source {
     /// The source that a text names.
     pub(crate) fn parse(text: OsString) -> Result<Self, InvalidOciReference> {

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 /// The SHA-256 of some bytes, written `sha256:` and 64 lower-case hexadecimal digits as OCI descriptors do
 /// (OCI image specification, "Digests").
 ///
-/// - Always 32 bytes; only [`Digest::of`] and parsing make one.
+/// - Always 32 bytes, made by [`Digest::of`], by parsing, or of a hash that was computed piece by piece.
 /// - Two digests are equal exactly when the bytes they name are, for all practical purposes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -33,6 +33,13 @@ impl Digest {
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// The digest of bytes whose SHA-256 is this.
+impl From<[u8; 32]> for Digest {
+    fn from(hash: [u8; 32]) -> Self {
+        Self(hash)
     }
 }
 

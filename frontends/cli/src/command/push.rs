@@ -54,11 +54,6 @@ struct Pushed {
 impl Push {
     /// Pushes the version, and prints its digest.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        if self.reference.digest().is_some() {
-            return Err(Failure::Usage(
-                "the digest follows from the version that is pushed: name a tag instead".to_owned(),
-            ));
-        }
         let store = global.places.open_store_of(&self.function).await?;
         let (version, entry) = version_of(&store, &self.function).await?;
         self.check_config(version, &store.manifest(&entry.manifest).await?.config)?;

@@ -1,40 +1,41 @@
 //! `nebula package image`.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{Architecture, ByteSize, Digest, NewPackage};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
     layer::{Layer, NewLayer},
-    layout::ImageLayout,
-    output::replace,
+    layout::{self, ImageLayout},
+    output::replace_with,
     selection::{Selection, note_folders},
     summary::{self, FunctionSummary},
 };
 use crate::{
     failure::Failure,
     global::Global,
+    oci::push_image,
     print,
     program::{Program, ProgramOptions},
+    progress::while_working,
+    source::Destination,
 };
 
 const EXAMPLES: &str = "\
 Examples:
   nebula package image treats -o app.tar
   nebula package image treats resize@prod --arch arm64 --binary nebula-arm64 -o app.tar
+  nebula package image treats -o oci://registry.example.com/team/app:1
   nebula package image --config nebula.toml --store memory:// -o app.tar
-  skopeo copy oci-archive:app.tar docker://registry.example.com/app:1
 
-The file is an OCI image layout, which skopeo, docker load and podman load read. A container
-of the image listens on the port in PORT, 8080 by default. It needs no root, and no writable
-folder. The same functions always make the same bytes.";
+The file is an OCI image layout, which skopeo, docker load and podman load read. A registry
+gets the same image, with the credentials of docker login. A container of the image listens
+on the port in PORT, 8080 by default. It needs no root, and no writable folder. The same
+functions always make the same bytes.";
 
 /// Where the functions are in the image.
 const FUNCTIONS: &str = "functions";
@@ -51,9 +52,9 @@ pub(super) struct Image {
     /// The processor that the image is for: x86_64 or arm64 [default: the one of this machine]
     #[arg(long, value_name = "ARCH")]
     arch: Option<Architecture>,
-    /// The file to write
-    #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
+    /// The file to write, or where to push the image: oci://REGISTRY/REPOSITORY:TAG
+    #[arg(long, short, value_name = "FILE|oci://REFERENCE")]
+    output: Destination,
     #[command(flatten)]
     program: ProgramOptions,
     /// Print JSON, with the contents of the image
@@ -67,31 +68,31 @@ impl Image {
         let program = self.program.find(architecture)?;
         let package = self.selection.package(global, architecture).await?;
         note_folders(&package, "in the container");
-        let written = |source| Failure::Write { path: self.output.clone(), source };
-        let image = image(architecture, program, &package).map_err(written)?;
-        let file = image.write().map_err(written)?;
-        replace(&self.output, &file.tar)?;
-        let layers = image.layers.iter().map(|(layer, content)| LayerSummary::of(content, layer));
-        let made = ImageSummary {
-            file: &self.output,
-            architecture,
-            size: file.tar.len() as u64,
-            digest: file.digest,
-            layers: layers.collect(),
-            functions: summary::functions(&package),
-        };
+        let image = image(architecture, program, &package).map_err(Failure::Layer)?;
+        self.write(&image).await?;
+        let made = ImageSummary::of(&image, &self.output, summary::functions(&package));
         match self.json {
             true => print::json(&made)?,
             false => print::result(&made.text())?,
         }
         Ok(ExitCode::OK)
     }
+
+    async fn write(&self, image: &layout::Image) -> Result<(), Failure> {
+        match &self.output {
+            Destination::File(path) => replace_with(path, |file| image.write(file)),
+            Destination::Registry(reference) => {
+                let pushing = push_image(reference, image.blobs(), image.manifest.clone());
+                Ok(while_working(format!("pushing to {reference}"), pushing).await?)
+            }
+        }
+    }
 }
 
 /// The image. The program has a layer of its own, so that a registry takes a new version of the functions without it.
-pub(super) fn image(architecture: Architecture, program: Program, package: &NewPackage) -> io::Result<ImageLayout> {
+pub(super) fn image(architecture: Architecture, program: Program, package: &NewPackage) -> io::Result<layout::Image> {
     let layers = vec![(program_layer(program)?, "the program"), (function_layer(package)?, "the functions")];
-    Ok(ImageLayout { architecture, run: run(), layers })
+    ImageLayout { architecture, run: run(), layers }.finish()
 }
 
 fn run() -> Value {
@@ -135,8 +136,10 @@ fn function_layer(package: &NewPackage) -> io::Result<Layer> {
 /// The content of an image, as the command prints it.
 #[derive(Debug, Serialize)]
 struct ImageSummary<'a> {
-    file: &'a Path,
+    #[serde(flatten, serialize_with = "destination")]
+    to: &'a Destination,
     architecture: Architecture,
+    /// The size of its layers and documents, in bytes.
     size: u64,
     digest: Digest,
     layers: Vec<LayerSummary>,
@@ -153,18 +156,30 @@ struct LayerSummary {
 
 impl LayerSummary {
     fn of(content: &'static str, layer: &Layer) -> Self {
-        let (size, digest) = (layer.blob.len() as u64, Digest::of(&layer.blob));
-        Self { content, size, unpacked_size: layer.unpacked, digest }
+        let Layer { blob, unpacked, .. } = layer;
+        Self { content, size: blob.size, unpacked_size: *unpacked, digest: blob.digest }
     }
 }
 
-impl ImageSummary<'_> {
+/// `file` and its path, or `reference` and that.
+fn destination<S: Serializer>(to: &Destination, serializer: S) -> Result<S::Ok, S::Error> {
+    let key = if to.file().is_some() { "file" } else { "reference" };
+    serializer.collect_map([(key, to.to_string())])
+}
+
+impl<'a> ImageSummary<'a> {
+    fn of(image: &layout::Image, to: &'a Destination, functions: Vec<FunctionSummary<'a>>) -> Self {
+        let layers = image.layers.iter().map(|(layer, content)| LayerSummary::of(content, layer)).collect();
+        let size = image.blobs().map(|blob| blob.size).sum::<u64>() + image.manifest.len() as u64;
+        Self { to, architecture: image.architecture, size, digest: image.digest(), layers, functions }
+    }
+
     fn text(&self) -> String {
         let layer = |LayerSummary { content, size, unpacked_size, .. }: &LayerSummary| {
             format!("{content} in {} ({} unpacked)", ByteSize(*size), ByteSize(*unpacked_size))
         };
         let layers = self.layers.iter().map(layer).collect::<Vec<_>>().join(", ");
-        let (table, file, architecture) = (summary::table(&self.functions), self.file.display(), self.architecture);
-        format!("{table}\n{file}: an image for {architecture}, with {layers}\n{}\n", self.digest)
+        let (table, to, architecture) = (summary::table(&self.functions), self.to, self.architecture);
+        format!("{table}\n{to}: an image for {architecture}, with {layers}\n{}\n", self.digest)
     }
 }

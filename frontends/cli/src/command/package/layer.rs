@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    io::{self, BufWriter, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,9 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use nebula_runtime::Digest;
 use tar::{Builder, EntryType, Header};
+
+use super::hashed::Hashed;
+use crate::oci::Blob;
 
 /// The files and folders of a layer.
 ///
@@ -29,8 +32,8 @@ struct Entry {
 /// A layer as an image has it.
 #[derive(Debug)]
 pub(super) struct Layer {
-    /// The compressed tar.
-    pub(super) blob: Bytes,
+    /// The compressed tar, in a file that has no name.
+    pub(super) blob: Blob,
     /// The digest of the tar before it is compressed.
     pub(super) diff_id: Digest,
     /// The size of the tar before it is compressed, in bytes.
@@ -57,26 +60,43 @@ impl NewLayer {
 
     /// The layer.
     pub(super) fn finish(self) -> io::Result<Layer> {
-        let mut tar = Builder::new(Vec::new());
+        let file = Hashed::new(BufWriter::new(tempfile::tempfile()?));
+        let mut tar = Builder::new(Hashed::new(GzEncoder::new(file, Compression::default())));
         for (path, Entry { mode, bytes }) in &self.0 {
-            append(&mut tar, path, *mode, bytes.as_deref())?;
+            match bytes {
+                Some(bytes) => append_file(&mut tar, path, *mode, bytes.len() as u64, bytes.as_ref())?,
+                None => append_folder(&mut tar, path, *mode)?,
+            }
         }
-        let tar = tar.into_inner()?;
-        let mut compressed = GzEncoder::new(Vec::new(), Compression::default());
-        io::Write::write_all(&mut compressed, &tar)?;
-        let blob = compressed.finish()?.into();
-        Ok(Layer { blob, diff_id: Digest::of(&tar), unpacked: tar.len() as u64 })
+        let (compressed, diff_id, unpacked) = tar.into_inner()?.finish();
+        let (file, digest, size) = compressed.finish()?.finish();
+        let file = file.into_inner()?;
+        Ok(Layer { blob: Blob::of_file(file, size, digest), diff_id, unpacked })
     }
 }
 
-/// Appends a file, or a folder where there are no bytes.
-pub(super) fn append(tar: &mut Builder<Vec<u8>>, path: &Path, mode: u32, bytes: Option<&[u8]>) -> io::Result<()> {
+/// Appends a file of this size.
+pub(super) fn append_file(
+    tar: &mut Builder<impl Write>,
+    path: &Path,
+    mode: u32,
+    size: u64,
+    content: impl Read,
+) -> io::Result<()> {
+    tar.append_data(&mut header(EntryType::Regular, mode, size), path, content)
+}
+
+fn append_folder(tar: &mut Builder<impl Write>, path: &Path, mode: u32) -> io::Result<()> {
+    tar.append_data(&mut header(EntryType::Directory, mode, 0), path, io::empty())
+}
+
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_mode(mode);
     header.set_mtime(0);
     header.set_uid(0);
     header.set_gid(0);
-    header.set_size(bytes.map_or(0, |bytes| bytes.len() as u64));
-    header.set_entry_type(if bytes.is_some() { EntryType::Regular } else { EntryType::Directory });
-    tar.append_data(&mut header, path, bytes.unwrap_or_default())
+    header.set_size(size);
+    header.set_entry_type(kind);
+    header
 }

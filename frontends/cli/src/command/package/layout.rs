@@ -1,14 +1,19 @@
-//! The file of an image: an OCI image layout in a tar ("OCI Image Layout Specification"). It has the index of `docker
-//! save`, too, so that `docker load` reads it in every version.
+//! An image, as registries have it, and as a file: an OCI image layout in a tar ("OCI Image Layout Specification"). The
+//! file has the index of `docker save`, too, so that `docker load` reads it in every version.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::Path,
+};
 
 use bytes::Bytes;
 use nebula_runtime::{Architecture, Digest};
 use serde_json::{Value, json};
 use tar::Builder;
 
-use super::layer::{Layer, append};
+use super::layer::{Layer, append_file};
+use crate::oci::Blob;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -27,39 +32,27 @@ pub(super) struct ImageLayout {
     pub(super) layers: Vec<(Layer, &'static str)>,
 }
 
-/// The file of an image.
+/// The documents of an image, and its layers.
 #[derive(Debug)]
-pub(super) struct ImageFile {
-    pub(super) tar: Vec<u8>,
-    /// The digest of the image's manifest, by which registries know it.
-    pub(super) digest: Digest,
+pub(super) struct Image {
+    pub(super) architecture: Architecture,
+    config: Blob,
+    /// The layers, the lowest first, each with what made it.
+    pub(super) layers: Vec<(Layer, &'static str)>,
+    /// The manifest, whose digest is the name of the image in registries.
+    pub(super) manifest: Bytes,
 }
 
 impl ImageLayout {
-    /// The image's file.
-    pub(super) fn write(&self) -> io::Result<ImageFile> {
-        let mut blobs = Blobs::default();
-        let config = blobs.add_json(CONFIG, &self.config())?;
-        let layers: Vec<_> = self.layers.iter().map(|(layer, _)| blobs.add(LAYER, layer.blob.clone())).collect();
-        let docker = json!([{
-            "Config": path(&config.digest),
-            "RepoTags": null,
-            "Layers": layers.iter().map(|layer| path(&layer.digest)).collect::<Vec<_>>(),
-        }]);
-        let layers: Vec<_> = layers.iter().map(Descriptor::json).collect();
+    /// The image with its documents.
+    pub(super) fn finish(self) -> io::Result<Image> {
+        let config = Blob::of(serde_json::to_vec(&self.config())?.into());
+        let layers: Vec<_> = self.layers.iter().map(|(layer, _)| descriptor(LAYER, &layer.blob)).collect();
         let manifest = json!({
-            "schemaVersion": 2, "mediaType": MANIFEST, "config": config.json(), "layers": layers,
+            "schemaVersion": 2, "mediaType": MANIFEST, "config": descriptor(CONFIG, &config), "layers": layers,
         });
-        let manifest = blobs.add_json(MANIFEST, &manifest)?;
-        let described = json!({
-            "mediaType": MANIFEST, "digest": manifest.digest, "size": manifest.size,
-            "platform": { "architecture": architecture(self.architecture), "os": "linux" },
-        });
-        let index = json!({
-            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [described],
-        });
-        let tar = blobs.tar(&index, &docker)?;
-        Ok(ImageFile { tar, digest: manifest.digest })
+        let manifest = serde_json::to_vec(&manifest)?.into();
+        Ok(Image { architecture: self.architecture, config, layers: self.layers, manifest })
     }
 
     fn config(&self) -> Value {
@@ -76,6 +69,51 @@ impl ImageLayout {
     }
 }
 
+impl Image {
+    /// The digest by which registries know the image.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of(&self.manifest)
+    }
+
+    /// The blobs that the manifest names.
+    pub(super) fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        self.layers.iter().map(|(layer, _)| &layer.blob).chain([&self.config])
+    }
+
+    /// Writes the image as a file.
+    pub(super) fn write(&self, to: impl Write) -> io::Result<()> {
+        let mut tar = Builder::new(to);
+        let texts = [
+            ("oci-layout", json!({ "imageLayoutVersion": "1.0.0" })),
+            ("index.json", self.index()),
+            ("manifest.json", self.docker()),
+        ];
+        for (path, value) in texts {
+            append_blob(&mut tar, path, &Blob::of(serde_json::to_vec(&value)?.into()))?;
+        }
+        let manifest = Blob::of(self.manifest.clone());
+        // Two layers may be the same.
+        let blobs: BTreeMap<_, _> = self.blobs().chain([&manifest]).map(|blob| (path(&blob.digest), blob)).collect();
+        blobs.iter().try_for_each(|(path, blob)| append_blob(&mut tar, path, blob))?;
+        tar.into_inner().map(drop)
+    }
+
+    fn index(&self) -> Value {
+        let mut manifest = descriptor(MANIFEST, &Blob::of(self.manifest.clone()));
+        let platform = json!({ "architecture": architecture(self.architecture), "os": "linux" });
+        manifest.as_object_mut().into_iter().for_each(|it| drop(it.insert("platform".to_owned(), platform.clone())));
+        json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [manifest],
+        })
+    }
+
+    /// The index of `docker save`.
+    fn docker(&self) -> Value {
+        let layers: Vec<_> = self.layers.iter().map(|(layer, _)| path(&layer.blob.digest)).collect();
+        json!([{ "Config": path(&self.config.digest), "RepoTags": null, "Layers": layers }])
+    }
+}
+
 /// The name of a processor in images, which is that of Go.
 fn architecture(architecture: Architecture) -> &'static str {
     match architecture {
@@ -89,48 +127,11 @@ fn path(digest: &Digest) -> String {
     format!("blobs/{}", digest.to_string().replace(':', "/"))
 }
 
-/// The blobs of a layout, by their paths.
-#[derive(Default)]
-struct Blobs(BTreeMap<String, Bytes>);
-
 /// Names a blob ("OCI Content Descriptors").
-struct Descriptor {
-    media_type: &'static str,
-    digest: Digest,
-    size: usize,
+fn descriptor(media_type: &str, blob: &Blob) -> Value {
+    json!({ "mediaType": media_type, "digest": blob.digest, "size": blob.size })
 }
 
-impl Descriptor {
-    fn json(&self) -> Value {
-        json!({ "mediaType": self.media_type, "digest": self.digest, "size": self.size })
-    }
-}
-
-impl Blobs {
-    fn add(&mut self, media_type: &'static str, blob: Bytes) -> Descriptor {
-        let descriptor = Descriptor { media_type, digest: Digest::of(&blob), size: blob.len() };
-        self.0.insert(path(&descriptor.digest), blob);
-        descriptor
-    }
-
-    fn add_json(&mut self, media_type: &'static str, value: &Value) -> io::Result<Descriptor> {
-        Ok(self.add(media_type, serde_json::to_vec(value)?.into()))
-    }
-
-    /// The layout with these blobs.
-    fn tar(&self, index: &Value, docker: &Value) -> io::Result<Vec<u8>> {
-        let texts = [
-            ("oci-layout", json!({ "imageLayoutVersion": "1.0.0" })),
-            ("index.json", index.clone()),
-            ("manifest.json", docker.clone()),
-        ];
-        let mut tar = Builder::new(Vec::new());
-        for (path, value) in texts {
-            append(&mut tar, Path::new(path), 0o644, Some(&serde_json::to_vec(&value)?))?;
-        }
-        for (path, blob) in &self.0 {
-            append(&mut tar, Path::new(path), 0o644, Some(blob))?;
-        }
-        tar.into_inner()
-    }
+fn append_blob(tar: &mut Builder<impl Write>, path: &str, blob: &Blob) -> io::Result<()> {
+    append_file(tar, Path::new(path), 0o644, blob.size, blob.reader()?)
 }

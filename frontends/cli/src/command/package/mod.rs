@@ -2,6 +2,7 @@
 
 mod archive;
 mod azure;
+mod hashed;
 mod image;
 mod lambda;
 mod layer;
@@ -23,6 +24,7 @@ Examples:
   nebula package lambda treats -o app.zip
   nebula package lambda treats resize@prod --arch arm64 -o app.zip
   nebula package image treats -o app.tar
+  nebula package image treats -o oci://registry.example.com/team/app:1
   nebula package azure treats -o app.zip
   nebula package lambda --config nebula.toml -o app.zip";
 

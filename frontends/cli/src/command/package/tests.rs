@@ -95,7 +95,9 @@ async fn azure_zip(architecture: Architecture) -> Vec<u8> {
 }
 
 async fn image_tar(architecture: Architecture) -> Vec<u8> {
-    image::image(architecture, nebula(), &package(architecture).await).unwrap().write().unwrap().tar
+    let mut tar = Vec::new();
+    image::image(architecture, nebula(), &package(architecture).await).unwrap().write(&mut tar).unwrap();
+    tar
 }
 
 #[tokio::test]
@@ -178,7 +180,8 @@ fn files(tar: impl io::Read) -> Vec<(String, u32, u64)> {
 #[tokio::test]
 async fn an_image_has_a_layer_for_the_program_and_one_for_the_functions() {
     let image = image::image(Architecture::X86_64, nebula(), &package(Architecture::X86_64).await).unwrap();
-    let [program, functions] = [0, 1].map(|index| files(flate2::read::GzDecoder::new(&image.layers[index].0.blob[..])));
+    let layer = |index: usize| image.layers[index].0.blob.reader().unwrap();
+    let [program, functions] = [0, 1].map(|index| files(flate2::read::GzDecoder::new(layer(index))));
     for expected in [
         ("dev", 0o755),
         ("etc/ssl/certs/ca-certificates.crt", 0o644),
