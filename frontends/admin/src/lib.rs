@@ -45,6 +45,7 @@ mod caller;
 mod changes;
 mod content_digest;
 mod openapi;
+mod origin;
 mod precondition;
 mod problem;
 mod tokens;

@@ -11,10 +11,13 @@ use http::{
 };
 use http_body_util::BodyExt as _;
 use multer::{Multipart, parse_boundary};
-use nebula_runtime::{ByteSize, FunctionConfig};
+use nebula_runtime::{ByteSize, FunctionConfig, Origin};
 use tokio::time::timeout;
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    origin,
+    problem::{Kind, Problem},
+};
 
 /// How large a body may be, and how long it may take.
 #[derive(Debug, Clone, Copy)]
@@ -76,32 +79,36 @@ async fn collect(body: Body, limits: UploadLimits) -> Result<Bytes, Problem> {
 pub(crate) struct Uploaded {
     pub(crate) module: Bytes,
     pub(crate) config: FunctionConfig,
+    /// The registry that its sender pulled it from.
+    pub(crate) origin: Option<Origin>,
 }
 
-/// The parts of a body: a module with its configuration, or a module alone.
+/// The parts of a body: a module with its configuration and its origin, or a module alone.
 ///
 /// # Errors
-/// A part is missing, unknown or there twice, or the configuration cannot be understood.
+/// A part is missing, unknown or there twice, or cannot be understood.
 pub(crate) async fn parts(headers: &HeaderMap, body: Bytes) -> Result<Uploaded, Problem> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match parse_boundary(content_type) {
         Ok(boundary) => split(body, boundary).await,
         Err(multer::Error::NoBoundary) => Err(malformed("the multipart body has no boundary")),
-        Err(_) => Ok(Uploaded { module: body, config: FunctionConfig::default() }),
+        Err(_) => Ok(Uploaded { module: body, config: FunctionConfig::default(), origin: None }),
     }
 }
 
 async fn split(body: Bytes, boundary: String) -> Result<Uploaded, Problem> {
     let mut parts = Multipart::new(stream::once(ready(Ok::<_, Infallible>(body))), boundary);
     let broken = |error: multer::Error| malformed(format!("the multipart body cannot be read: {error}"));
-    let (mut module, mut config) = (None, None);
+    let (mut module, mut config, mut origin) = (None, None, None);
     while let Some(part) = parts.next_field().await.map_err(broken)? {
         let name = part.name().unwrap_or_default().to_owned();
         let place = match name.as_str() {
             "module" => &mut module,
             "configuration" => &mut config,
+            "origin" => &mut origin,
             other => {
-                return Err(malformed(format!("unknown part {other:?}: expected module and configuration")));
+                let expected = "expected module, configuration and origin";
+                return Err(malformed(format!("unknown part {other:?}: {expected}")));
             }
         };
         if place.replace(part.bytes().await.map_err(broken)?).is_some() {
@@ -112,7 +119,8 @@ async fn split(body: Bytes, boundary: String) -> Result<Uploaded, Problem> {
     let (module, config) = (module.ok_or_else(|| missing("module"))?, config.ok_or_else(|| missing("configuration"))?);
     let config = serde_json::from_slice(&config)
         .map_err(|error| Problem::new(Kind::Invalid, format!("the configuration cannot be understood: {error}")))?;
-    Ok(Uploaded { module, config })
+    let origin = origin.map(|origin| origin::read(&origin)).transpose()?;
+    Ok(Uploaded { module, config, origin })
 }
 
 fn malformed(detail: impl Into<String>) -> Problem {

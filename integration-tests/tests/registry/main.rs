@@ -2,5 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod artifacts;
+mod images;
+mod origins;
 mod signatures;
 mod team;

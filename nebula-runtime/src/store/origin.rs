@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::function::Digest;
 
-/// The registry that a version was pulled from.
+/// The registry that a version was pulled from, as the publisher says: nothing in the store proves it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::{Extension, body::Body, extract::State as FromState, response::Response};
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use nebula_runtime::{AliasName, FunctionConfig, Precondition, Published};
 use serde::Deserialize;
@@ -31,8 +30,7 @@ pub(super) struct Options {
 
 /// A version that may be published.
 struct Checked {
-    module: Bytes,
-    config: FunctionConfig,
+    uploaded: Uploaded,
     precondition: Option<Precondition>,
     alias: Option<AliasName>,
     /// The upload is in memory until it is published.
@@ -56,14 +54,14 @@ pub(super) async fn publish(
         let precondition = precondition::of(&headers)?;
         let (body, place) = state.upload(&headers, body).await?;
         content_digest::check(&headers, &body)?;
-        let Uploaded { module, config } = parts(&headers, body).await?;
-        check_grants(&caller, &config)?;
-        Ok(Checked { module, config, precondition, alias, _place: place })
+        let uploaded = parts(&headers, body).await?;
+        check_grants(&caller, &uploaded.config)?;
+        Ok(Checked { uploaded, precondition, alias, _place: place })
     };
     let (runtime, function) = (Arc::clone(&state.runtime), name.clone());
     let published = make(&state.changes, line, prepare, |checked: Checked| async move {
-        let Checked { module, config, precondition, alias, _place } = checked;
-        let publication = runtime.publish(&function, module).config(config).alias(alias).by(by);
+        let Checked { uploaded: Uploaded { module, config, origin }, precondition, alias, _place } = checked;
+        let publication = runtime.publish(&function, module).config(config).origin(origin).alias(alias).by(by);
         publication.only_if(precondition).revised().await
     });
     let published = published.await?;

@@ -160,10 +160,10 @@ fn publish() -> Value {
     let form = json!({
         "type": "object",
         "required": ["configuration", "module"],
-        "properties": {"configuration": schema("Configuration"), "module": {}},
+        "properties": {"configuration": schema("Configuration"), "module": {}, "origin": schema("Origin")},
     });
-    let encoding =
-        json!({"configuration": {"contentType": "application/json"}, "module": {"contentType": "application/wasm"}});
+    let (json, wasm) = (json!({"contentType": "application/json"}), json!({"contentType": "application/wasm"}));
+    let encoding = json!({"configuration": json, "module": wasm, "origin": json});
     let content = json!({"application/wasm": {}, "multipart/form-data": {"schema": form, "encoding": encoding}});
     set(&mut operation, "requestBody", json!({"required": true, "content": content}));
     if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {

@@ -13,6 +13,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("AliasName", name),
         ("Digest", json!({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})),
         ("Configuration", configuration()),
+        ("Origin", origin()),
         ("Function", function(&[], &[])),
         ("Published", function(&["changed"], &[("changed", json!({"type": "boolean"}))])),
         (
@@ -122,6 +123,24 @@ fn configuration() -> Value {
             "cloudevents": {"type": "boolean"},
             "azure": {"type": "object"},
         },
+    })
+}
+
+fn origin() -> Value {
+    json!({
+        "type": "object",
+        "description": "The artifact of a registry that the sender pulled the module from. The server keeps it as the \
+                        sender's word, and does not check it.",
+        "required": ["reference", "digest"],
+        "properties": {
+            "reference": {"type": "string", "pattern": "^oci://", "maxLength": 1000},
+            "digest": named("Digest"),
+        },
+        "additionalProperties": false,
+        "examples": [{
+            "reference": "oci://registry.example.com/team/shop:1.0",
+            "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        }],
     })
 }
 

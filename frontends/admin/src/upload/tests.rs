@@ -1,4 +1,5 @@
 use http::HeaderValue;
+use nebula_runtime::Digest;
 use tokio::time::Instant;
 
 use super::*;
@@ -43,7 +44,7 @@ async fn a_body_with_a_content_coding_is_refused() {
 
 #[tokio::test]
 async fn a_module_alone_has_the_default_configuration() {
-    let expected = Uploaded { module: Bytes::from("(module)"), config: FunctionConfig::default() };
+    let expected = Uploaded { module: Bytes::from("(module)"), config: FunctionConfig::default(), origin: None };
     for headers in [HeaderMap::new(), headers("application/wasm"), headers("application/x-www-form-urlencoded")] {
         assert_eq!(parts(&headers, Bytes::from("(module)")).await.as_ref(), Ok(&expected), "{headers:?}");
     }
@@ -55,11 +56,15 @@ async fn the_parts_of_a_form_come_in_any_order_and_each_once() {
         |name: &str, text: &str| format!("--B\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
     let (module, config) = (part("module", "(module)"), part("configuration", r#"{"args":["-v"]}"#));
     let form = headers("multipart/form-data; boundary=B");
-    let mut expected = Uploaded { module: Bytes::from("(module)"), config: FunctionConfig::default() };
+    let mut expected = Uploaded { module: Bytes::from("(module)"), config: FunctionConfig::default(), origin: None };
     expected.config.args = vec!["-v".to_owned()];
     for text in [format!("{module}{config}--B--\r\n"), format!("{config}{module}--B--\r\n")] {
         assert_eq!(parts(&form, text.into()).await.as_ref(), Ok(&expected));
     }
+    let digest = Digest::of(b"");
+    let origin = part("origin", &format!(r#"{{"reference":"oci://r.example.com/shop:1","digest":"{digest}"}}"#));
+    expected.origin = Some(Origin::new("oci://r.example.com/shop:1", digest, None));
+    assert_eq!(parts(&form, format!("{origin}{module}{config}--B--\r\n").into()).await.as_ref(), Ok(&expected));
     let cases = [
         (format!("{module}--B--\r\n"), Kind::Malformed, "the part configuration is missing"),
         (format!("{config}--B--\r\n"), Kind::Malformed, "the part module is missing"),

@@ -11,7 +11,8 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use nebula_runtime::{Digest, FunctionConfig};
+use nebula_runtime::{Digest, FunctionConfig, Origin};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::progress::Progress;
@@ -29,22 +30,21 @@ impl Upload {
         Self { content_type: content_type.to_owned(), parts: vec![body] }
     }
 
-    /// A function to publish: its module, and its configuration if it is not the default.
-    pub(crate) fn function(module: Bytes, config: &FunctionConfig) -> Self {
-        if *config == FunctionConfig::default() {
+    /// A function to publish: its module, its configuration if it is not the default, and its origin if it has one.
+    pub(crate) fn function(module: Bytes, config: &FunctionConfig, origin: Option<&Origin>) -> Self {
+        if *config == FunctionConfig::default() && origin.is_none() {
             return Self::of("application/wasm", module);
         }
-        // A configuration always serializes: the store writes it in the same way. No module contains its own digest, so the
-        // boundary is not a part of the module. JSON has no line breaks here, so it is not a part of the configuration.
-        let config = serde_json::to_vec(config).unwrap_or_default();
+        // No module contains its own digest, so the boundary is not a part of the module. JSON has no line breaks here, so it
+        // is not a part of the documents.
         let boundary = format!("nebula-{}", Digest::of(&module).hex());
-        let parts = vec![
-            part_head(&boundary, "configuration", "application/json").into(),
-            config.into(),
-            format!("\r\n{}", part_head(&boundary, "module", "application/wasm")).into(),
+        let mut parts = json_part(&boundary, "configuration", config).to_vec();
+        parts.extend(origin.iter().flat_map(|origin| json_part(&boundary, "origin", origin)));
+        parts.extend([
+            part_head(&boundary, "module", "application/wasm").into(),
             module,
             format!("\r\n--{boundary}--\r\n").into(),
-        ];
+        ]);
         Self { content_type: format!("multipart/form-data; boundary={boundary}"), parts }
     }
 
@@ -59,6 +59,13 @@ impl Upload {
     pub(super) fn into_body(self, progress: Arc<Progress>) -> UploadBody {
         UploadBody { left: self.parts.into(), progress }
     }
+}
+
+/// A part of a multipart body with a document, and the line break before the next part.
+fn json_part(boundary: &str, name: &str, document: &impl Serialize) -> [Bytes; 3] {
+    // A configuration and an origin always serialize: the store writes them in the same way.
+    let json = serde_json::to_vec(document).unwrap_or_default();
+    [part_head(boundary, name, "application/json").into(), json.into(), Bytes::from_static(b"\r\n")]
 }
 
 /// The beginning of a part of a multipart body (RFC 7578).
@@ -113,20 +120,24 @@ mod tests {
     #[tokio::test]
     async fn a_module_without_a_configuration_is_the_whole_body() {
         let module = "x".repeat(200_000);
-        let upload = Upload::function(module.clone().into(), &FunctionConfig::default());
+        let upload = Upload::function(module.clone().into(), &FunctionConfig::default(), None);
         assert_eq!(upload.content_type, "application/wasm");
         assert_eq!(sent(upload).await, module);
     }
 
     #[tokio::test]
-    async fn a_configuration_and_a_module_are_the_parts_of_a_form() {
+    async fn a_configuration_an_origin_and_a_module_are_the_parts_of_a_form() {
         let mut config = FunctionConfig::default();
         config.args = vec!["--json".to_owned()];
-        let upload = Upload::function("(module)".into(), &config);
+        let digest = Digest::of(b"");
+        let origin = Origin::new("oci://r.example.com/shop:1", digest, None);
+        let upload = Upload::function("(module)".into(), &config, Some(&origin));
         let boundary = upload.content_type.strip_prefix("multipart/form-data; boundary=").unwrap().to_owned();
         let expected = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"configuration\"\r\n\
              Content-Type: application/json\r\n\r\n{{\"limits\":{{}},\"args\":[\"--json\"]}}\r\n\
+             --{boundary}\r\nContent-Disposition: form-data; name=\"origin\"\r\nContent-Type: application/json\r\n\r\n\
+             {{\"reference\":\"oci://r.example.com/shop:1\",\"digest\":\"{digest}\"}}\r\n\
              --{boundary}\r\nContent-Disposition: form-data; name=\"module\"\r\n\
              Content-Type: application/wasm\r\n\r\n(module)\r\n--{boundary}--\r\n"
         );

@@ -92,12 +92,12 @@ impl Publish {
     ) -> Result<Published, Failure> {
         let publish = async {
             let module = read_module(path).await?;
-            releases.publish(&self.name, module, config, self.alias.as_ref()).await
+            releases.publish(&self.name, module, config, None, self.alias.as_ref()).await
         };
         while_working(format!("compiling {}", path.display()), publish).await
     }
 
-    /// Publishes an artifact. A server is given its module, as that of a file; a store also learns where it came from.
+    /// Publishes an artifact. A server and a store learn where it came from. A store also gets its signatures.
     async fn publish_artifact(
         &self,
         global: &Global,
@@ -108,9 +108,9 @@ impl Publish {
         let pulled = while_working(format!("pulling {reference}"), pull(reference)).await?;
         let config = self.artifact_config(&pulled, config)?;
         if global.places.is_server() {
-            pulled.origin(&self.name, &trust)?;
+            let origin = pulled.origin(&self.name, &trust)?;
             let releases = global.places.releases_to_publish().await?;
-            return releases.publish(&self.name, pulled.module, config, self.alias.as_ref()).await;
+            return releases.publish(&self.name, pulled.module, config, Some(origin), self.alias.as_ref()).await;
         }
         let (store, _) = global.places.open_or_make_store().await?;
         let builder = Runtime::builder(store).trust(trust).code_cache(global.places.code_cache()).concurrency(1);

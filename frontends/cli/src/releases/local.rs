@@ -5,8 +5,8 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use nebula_runtime::{
     AliasInfo, AliasMove, AliasName, AliasTarget, Catalog as _, CodeCacheFolder, Difference, EngineError,
-    FunctionConfig, FunctionInfo, FunctionName, FunctionRef, HistoryEntry, IfPointedTo, Published, Removal, Runtime,
-    Store, StoreUrl, Trust, VersionInfo,
+    FunctionConfig, FunctionInfo, FunctionName, FunctionRef, HistoryEntry, IfPointedTo, Origin, Published, Removal,
+    Runtime, Store, StoreUrl, Trust, VersionInfo,
 };
 
 use super::{Listing, Releases, longest};
@@ -75,9 +75,11 @@ impl Releases for Local {
         name: &FunctionName,
         module: Bytes,
         config: FunctionConfig,
+        origin: Option<Origin>,
         alias: Option<&AliasName>,
     ) -> Result<Published, Failure> {
-        Ok(self.runtime.publish(name, module).config(config).alias(alias.cloned()).by(publisher()).await?)
+        let publication = self.runtime.publish(name, module).config(config).origin(origin);
+        Ok(publication.alias(alias.cloned()).by(publisher()).await?)
     }
 
     async fn set_alias(

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use nebula_runtime::{
     AliasInfo, AliasMove, AliasName, AliasTarget, Difference, FunctionConfig, FunctionInfo, FunctionName, FunctionRef,
-    HistoryEntry, IfPointedTo, ListedFunction, Published, Removal, VersionInfo,
+    HistoryEntry, IfPointedTo, ListedFunction, Origin, Published, Removal, VersionInfo,
 };
 
 pub(crate) use self::{local::Local, remote::Remote};
@@ -43,12 +43,14 @@ pub(crate) trait Releases: Send + Sync {
     /// The aliases of a function, in alphabetical order.
     async fn aliases(&self, name: &FunctionName) -> Result<Vec<AliasInfo>, Failure>;
 
-    /// Publishes a module as the newest version of `name`, and points `alias` to it.
+    /// Publishes a module as the newest version of `name`, and points `alias` to it. `origin` is the registry that the
+    /// module was pulled from.
     async fn publish(
         &self,
         name: &FunctionName,
         module: Bytes,
         config: FunctionConfig,
+        origin: Option<Origin>,
         alias: Option<&AliasName>,
     ) -> Result<Published, Failure>;
 

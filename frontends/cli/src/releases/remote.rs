@@ -10,7 +10,7 @@ use futures_util::{
 };
 use nebula_runtime::{
     AliasInfo, AliasMove, AliasName, AliasTarget, Difference, FunctionConfig, FunctionInfo, FunctionName, FunctionRef,
-    HistoryEntry, IfPointedTo, ListedFunction, Published, Removal, UnreadableFunction, VersionInfo, VersionRef,
+    HistoryEntry, IfPointedTo, ListedFunction, Origin, Published, Removal, UnreadableFunction, VersionInfo, VersionRef,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -121,10 +121,13 @@ impl Releases for Remote {
         name: &FunctionName,
         module: Bytes,
         config: FunctionConfig,
+        origin: Option<Origin>,
         alias: Option<&AliasName>,
     ) -> Result<Published, Failure> {
         let call = Call::put(["functions", name.as_str()]).query("alias", alias);
-        Ok(self.0.send(call.upload(Upload::function(module, &config)).compiles()).await?)
+        // The server has not seen the signature in the registry, and keeps no word of it.
+        let origin = origin.map(|origin| Origin::new(origin.reference, origin.digest, None));
+        Ok(self.0.send(call.upload(Upload::function(module, &config, origin.as_ref())).compiles()).await?)
     }
 
     async fn set_alias(
