@@ -15,7 +15,7 @@ use crate::{
     source::Source,
 };
 
-/// How many artifacts are pulled at once, or are in memory until they are published.
+/// How many artifacts are pulled at once, or wait in memory until they are published.
 const AT_ONCE: usize = 8;
 
 /// What a function is published from.

@@ -242,11 +242,14 @@ async fn a_token_that_has_expired_is_renewed_and_the_blob_is_sent_again() {
             let wanted = if method == Method::PUT { "Bearer 2" } else { "Bearer 1" };
             let is_allowed = request.headers().get(AUTHORIZATION).is_some_and(|value| value == wanted);
             let refusal = ask_for_token(&request);
+            // Some registries want it, also for a request without a body.
+            let has_length = request.headers().contains_key(CONTENT_LENGTH);
             let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
             match method {
                 _ if !is_allowed => return refusal,
                 Method::HEAD => return status(StatusCode::NOT_FOUND),
-                Method::POST => return with(StatusCode::ACCEPTED, LOCATION, "/upload"),
+                Method::POST if has_length => return with(StatusCode::ACCEPTED, LOCATION, "/upload"),
+                Method::POST => return status(StatusCode::LENGTH_REQUIRED),
                 _ => bodies.lock().unwrap().push(body),
             }
             status(StatusCode::CREATED)
