@@ -55,12 +55,12 @@ pub use call::{
 pub use engine::CodeCacheFolder;
 pub use engine::EngineError;
 pub use function::{
-    AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, ConfigValue, Digest, DirGrant, Export,
-    FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget,
-    InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidServiceName, InvalidTimestamp, Kind, LimitSettings, Limits,
-    LinkedImport, ListedFunction, RegistryError, RegistryErrorKind, Reuse, ServiceGrant, ServiceName, Timestamp,
-    TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export, nearest, schema, shortened,
-    without_byte_order_mark,
+    AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, ConfigValue, Destination, Digest, DirGrant,
+    Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget,
+    InvalidDestination, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidServiceName, InvalidTimestamp, Kind,
+    LimitSettings, Limits, LinkedImport, ListedFunction, RegistryError, RegistryErrorKind, Reuse, ServiceGrant,
+    ServiceName, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export, nearest, schema,
+    shortened, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr, InvalidService, Node, ServiceConfig, ServiceError, ServiceErrorKind, Services, ServicesConfig,

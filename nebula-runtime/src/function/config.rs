@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    config_value::ConfigValue, hosts::HostPattern, limits::LimitSettings, reference::FunctionRef, service::ServiceGrant,
+    config_value::ConfigValue, destination::Destination, hosts::HostPattern, limits::LimitSettings,
+    reference::FunctionRef, service::ServiceGrant,
 };
 
 /// The configuration of a function. It is published with the code: another configuration makes another version.
@@ -40,6 +41,9 @@ pub struct FunctionConfig {
     /// Hosts that a guest with WASI may send HTTP requests to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow_hosts: Vec<HostPattern>,
+    /// Hosts and ports that a component may connect to with TCP.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub connect: Vec<Destination>,
     /// The settings that a component reads through `wasi:config`. A module with WASI has them as environment variables.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, ConfigValue>,

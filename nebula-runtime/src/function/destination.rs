@@ -97,16 +97,17 @@ mod tests {
         for text in ["db.example.com:5432", "10.0.0.5:5432", "[::1]:6379", "*:443", "localhost:1"] {
             assert_eq!(text.parse::<Destination>().unwrap().to_string(), text);
         }
-        for text in ["", "db.example.com", "10.0.0.5", "::1", "*.example.com:443", "db:port", "db:70000", "postgres://db:1"] {
+        for text in
+            ["", "db.example.com", "10.0.0.5", "::1", "*.example.com:443", "db:port", "db:70000", "postgres://db:1"]
+        {
             assert!(text.parse::<Destination>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn only_an_address_that_is_named_is_that_address() {
-        let is_address = |text: &str, address: &str| {
-            text.parse::<Destination>().unwrap().is_address(address.parse().unwrap())
-        };
+        let is_address =
+            |text: &str, address: &str| text.parse::<Destination>().unwrap().is_address(address.parse().unwrap());
         assert!(is_address("10.0.0.5:5432", "10.0.0.5"));
         assert!(is_address("localhost:5432", "127.0.0.1"));
         assert!(!is_address("10.0.0.5:5432", "10.0.0.6"));

@@ -53,6 +53,29 @@ impl HostPattern {
             }
     }
 
+    /// The port, if one is named.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The name of the host, unless it is an address or a pattern.
+    pub(super) fn name(&self) -> Option<&str> {
+        match &self.host {
+            Host::Name(name) => Some(name),
+            Host::Any | Host::Below(_) | Host::Address(_) => None,
+        }
+    }
+
+    /// Whether it stands for any host.
+    pub(super) fn is_any(&self) -> bool {
+        self.host == Host::Any
+    }
+
+    /// Whether it stands for the hosts below a name.
+    pub(super) fn is_below(&self) -> bool {
+        matches!(self.host, Host::Below(_))
+    }
+
     fn allows_port(&self, port: u16, is_default: bool) -> bool {
         self.port.map_or(is_default, |allowed| allowed == port)
     }

@@ -5,6 +5,7 @@ mod catalog;
 mod composition;
 mod config;
 mod config_value;
+mod destination;
 mod digest;
 mod error;
 mod grant;
@@ -26,6 +27,7 @@ pub use self::{
     composition::{Composition, LinkedImport},
     config::{AzureConfig, Batch, DirGrant, FunctionConfig, Reuse},
     config_value::ConfigValue,
+    destination::{Destination, InvalidDestination},
     digest::{Digest, InvalidDigest},
     error::{RegistryError, RegistryErrorKind},
     grant::Grant,

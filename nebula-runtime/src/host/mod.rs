@@ -6,6 +6,7 @@
 //! | environment, files | with WASI, by `modules` and `system` | `set_up` | `give` |
 //! | standard streams | with WASI | nothing to set up | by the guest's kind |
 //! | outgoing HTTP | `outgoing::link` | `Outgoing::set_up` | `Outgoing::give` |
+//! | connections | with WASI, and `interfaces::sockets` | `Network::set_up` | `give` |
 //! | settings | `interfaces::config` | `Settings::set_up` | shared |
 //! | key-value stores | `interfaces::keyvalue` | `Stores::set_up` | shared |
 //! | lines for the log | `interfaces::logging` | nothing to set up | with the invocation |

@@ -7,7 +7,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
-    granted::{Given, Granted, Settings, Stores},
+    granted::{Given, Granted, Network, Settings, Stores},
     stdio::{self, Stderr},
 };
 use crate::{
@@ -47,6 +47,10 @@ impl System {
     /// The handles that the instance has.
     pub(super) fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
+    }
+
+    pub(super) fn network(&self) -> &Network {
+        self.granted.network()
     }
 
     pub(super) fn settings(&self) -> &Settings {

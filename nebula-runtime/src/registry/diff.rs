@@ -150,7 +150,7 @@ fn other_values<'a>(
 
 /// The settings that are no grants, each limit for itself.
 fn flat(config: &FunctionConfig) -> Result<BTreeMap<String, Value>, serde_json::Error> {
-    const GRANTS: [&str; 6] = ["dirs", "env", "allow_hosts", "config", "keyvalue", "blobs"];
+    const GRANTS: [&str; 7] = ["dirs", "env", "allow_hosts", "connect", "config", "keyvalue", "blobs"];
 
     let Value::Object(written) = serde_json::to_value(config)? else { return Ok(BTreeMap::new()) };
     let mut flat = BTreeMap::new();

@@ -221,6 +221,7 @@ impl FunctionSource {
         config.env = function.env.into_iter().map(|(name, value)| (name.0, located(base, value))).collect();
         config.dirs = dirs.map_err(|detail| wrong("dirs", detail))?;
         config.allow_hosts = function.allow_hosts;
+        config.connect = function.connect;
         config.config = function.config.into_iter().map(|(name, value)| (name, located(base, value))).collect();
         config.keyvalue = function.keyvalue;
         config.imports = function.imports;

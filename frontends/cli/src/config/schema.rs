@@ -8,8 +8,8 @@ use std::{
 
 use nebula_http::InvalidNetwork;
 use nebula_runtime::{
-    Batch, ConfigValue, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings, ServiceGrant,
-    ServicesConfig,
+    Batch, ConfigValue, Destination, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings,
+    ServiceGrant, ServicesConfig,
 };
 use serde::Deserialize;
 
@@ -82,6 +82,11 @@ pub(super) struct Function {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) allow_hosts: Vec<HostPattern>,
+    /// The hosts and ports to which a component may connect with TCP: `db.example.com:5432`, `10.0.0.5:5432`, or `*:443` for any
+    /// public address. An address that is not public must be named itself.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub(super) connect: Vec<Destination>,
     /// The settings that a component reads through `wasi:config`, and a module as environment variables. Values are written as
     /// those of `env`.
     #[serde(default)]

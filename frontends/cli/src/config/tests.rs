@@ -37,6 +37,7 @@ max_request = "1MiB"
 max_response = "2MiB"
 args = ["--json"]
 env = { GREETING = "hi", TOKEN = { env = "API_TOKEN" } }
+connect = ["db.example.com:5432"]
 config = { greeting = "Hi", cert = { file = "cert.pem" } }
 keyvalue = { default = "state", shop = { service = "state", prefix = "shop/", readonly = true, max_value = "64KiB" } }
 dirs = [{ host = "data", guest = "/data", writable = true }]
@@ -86,6 +87,7 @@ fn treats(folder: &Path) -> FunctionConfig {
     treats.args = vec!["--json".to_owned()];
     let token = ConfigValue::Env("API_TOKEN".to_owned());
     treats.env = [("GREETING".to_owned(), "hi".into()), ("TOKEN".to_owned(), token)].into();
+    treats.connect = vec!["db.example.com:5432".parse().unwrap()];
     let cert = ConfigValue::File(folder.join("cert.pem"));
     treats.config = [("greeting".to_owned(), "Hi".into()), ("cert".to_owned(), cert)].into();
     let mut shop = ServiceGrant::new("state".parse().unwrap());

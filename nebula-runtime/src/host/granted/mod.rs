@@ -4,6 +4,7 @@ mod bucket;
 mod environment;
 mod files;
 mod missing;
+mod network;
 mod settings;
 mod stores;
 mod usage;
@@ -19,13 +20,14 @@ use crate::{
     function::{FunctionConfig, FunctionName},
 };
 
-pub(super) use self::{bucket::Bucket, settings::Settings, stores::Stores};
+pub(super) use self::{bucket::Bucket, network::Network, settings::Settings, stores::Stores};
 
 /// The host services that a function's configuration grants its guests. They are set up once for a version, and given
 /// to each instance.
 pub(crate) struct Granted {
     environment: Environment,
     files: Files,
+    network: Network,
     outgoing: Outgoing,
     settings: Arc<Settings>,
     stores: Arc<Stores>,
@@ -49,6 +51,7 @@ impl Granted {
         Self {
             environment: Environment::set_up(config, services),
             files: Files::set_up(config),
+            network: Network::set_up(name, config),
             outgoing: Outgoing::set_up(name, config),
             settings: Arc::new(Settings::set_up("config", &config.config, services)),
             stores: Arc::new(Stores::set_up(config, services)),
@@ -75,6 +78,7 @@ impl Granted {
         let mut wasi = WasiCtxBuilder::new();
         self.environment.give(&mut wasi)?;
         self.files.give(&mut wasi)?;
+        self.network.give(&mut wasi);
         Ok(wasi)
     }
 
@@ -88,6 +92,11 @@ impl Granted {
             wasi.env(name, &value);
         }
         Ok(wasi)
+    }
+
+    /// The connections that guests may make.
+    pub(super) fn network(&self) -> &Network {
+        &self.network
     }
 
     /// The services of an instance that serves `caller`.

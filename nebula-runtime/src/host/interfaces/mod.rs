@@ -4,6 +4,7 @@ mod config;
 mod keyvalue;
 mod logging;
 mod names;
+mod sockets;
 #[cfg(feature = "compiler")]
 mod ungranted;
 
@@ -32,20 +33,21 @@ pub(crate) fn component_linker(engine: &Engine, component: &Component) -> Result
 struct Importable {
     /// What the names of its interfaces begin with.
     interfaces: &'static [&'static str],
-    link: fn(&mut Linker<Host<System>>) -> wasmtime::Result<()>,
+    link: fn(&mut Linker<Host<System>>, &Engine) -> wasmtime::Result<()>,
 }
 
-const IMPORTABLE: [Importable; 3] = [
-    Importable { interfaces: config::INTERFACES, link: config::link },
-    Importable { interfaces: keyvalue::INTERFACES, link: keyvalue::link },
-    Importable { interfaces: logging::INTERFACES, link: logging::link },
+const IMPORTABLE: [Importable; 4] = [
+    Importable { interfaces: config::INTERFACES, link: |linker, _| config::link(linker) },
+    Importable { interfaces: keyvalue::INTERFACES, link: |linker, _| keyvalue::link(linker) },
+    Importable { interfaces: sockets::INTERFACES, link: sockets::link },
+    Importable { interfaces: logging::INTERFACES, link: |linker, _| logging::link(linker) },
 ];
 
 /// Links the services that the component imports. Most components import none.
 fn link_services(linker: &mut Linker<Host<System>>, engine: &Engine, component: &Component) -> wasmtime::Result<()> {
     let ty = component.component_type();
     let is_used = |service: &Importable| ty.imports(engine.wasmtime()).any(|(name, _)| is_of(service.interfaces, name));
-    IMPORTABLE.iter().filter(|service| is_used(service)).try_for_each(|service| (service.link)(linker))
+    IMPORTABLE.iter().filter(|service| is_used(service)).try_for_each(|service| (service.link)(linker, engine))
 }
 
 fn link(linker: &mut Linker<Host<System>>, engine: &Engine) -> wasmtime::Result<()> {

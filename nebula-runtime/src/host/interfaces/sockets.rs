@@ -13,14 +13,11 @@ use wasmtime_wasi::{
             network::{ErrorCode, Network},
         },
     },
-    p3::{
-        bindings::sockets::{
-            ip_name_lookup::{self as concurrent, HostWithStore as _},
-            types::IpAddress,
-        },
-        sockets::WasiSockets,
+    p3::bindings::sockets::{
+        ip_name_lookup::{self as concurrent, HostWithStore as _},
+        types::IpAddress,
     },
-    sockets::WasiSocketsView as _,
+    sockets::{WasiSockets, WasiSocketsView as _},
 };
 
 use crate::{
