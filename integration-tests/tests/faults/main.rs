@@ -7,6 +7,7 @@
 
 mod admin;
 mod alias;
+mod clouds;
 mod concurrency;
 mod descriptors;
 mod hostile;
@@ -18,9 +19,9 @@ mod memory;
 mod parts;
 mod publishers;
 mod readers;
-mod services;
 mod shared;
 mod shutdown;
+mod sockets;
 mod spinners;
 mod store;
 mod support;
