@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{
     Method, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, LOCATION},
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
 use nebula_runtime::{ByteSize, Digest};
 use oci_spec::distribution::Reference;
@@ -168,7 +168,9 @@ impl Registry {
     /// Uploads a blob by a `POST` and a `PUT`.
     async fn upload(&self, blob: &Blob) -> Result<(), RequestError> {
         let begin = self.url("blobs/uploads/");
-        let begun = success(self.connection.send(Method::POST, &begin, |request| Ok(request.body(""))).await?).await?;
+        // Some registries want the length also of a request without a body, and the client does not send it by itself.
+        let prepare = |request: reqwest::RequestBuilder| Ok(request.header(CONTENT_LENGTH, 0));
+        let begun = success(self.connection.send(Method::POST, &begin, prepare).await?).await?;
         let mut url = location(&begin, &begun).ok_or(RequestError::NoLocation)?;
         url.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
         let prepare = |request: reqwest::RequestBuilder| {
