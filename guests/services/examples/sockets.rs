@@ -96,5 +96,5 @@ fn write_and_read(input: &InputStream, output: &OutputStream, line: &str) -> Res
 }
 
 fn in_words(error: ErrorCode) -> String {
-    format!("{error:?}")
+    error.name().to_owned()
 }

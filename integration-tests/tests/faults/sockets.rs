@@ -48,7 +48,7 @@ fn exchange(port: u16, timeout: &str) -> (i32, String) {
 
 #[test]
 fn a_guest_talks_to_a_server_that_it_is_granted() {
-    assert_eq!(exchange(server(true), "30s"), (0, "you said hello\n".to_owned()));
+    assert_eq!(exchange(server(true), "30s"), (0, "\"you said hello\"\n".to_owned()));
 }
 
 #[test]

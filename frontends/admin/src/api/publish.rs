@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, body::Body, extract::State as FromState, response::Response};
 use http::{HeaderMap, StatusCode};
-use nebula_runtime::{AliasName, FunctionConfig, Precondition, Published};
+use nebula_runtime::{AliasName, ConfigValue, FunctionConfig, FunctionName, Precondition, Published};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -55,7 +55,7 @@ pub(super) async fn publish(
         let (body, place) = state.upload(&headers, body).await?;
         content_digest::check(&headers, &body)?;
         let uploaded = parts(&headers, body).await?;
-        check_grants(&caller, &uploaded.config)?;
+        check_grants(&caller, &name, &uploaded.config)?;
         Ok(Checked { uploaded, precondition, alias, _place: place })
     };
     let (runtime, function) = (Arc::clone(&state.runtime), name.clone());
@@ -70,13 +70,17 @@ pub(super) async fn publish(
 }
 
 /// Refuses a configuration that takes what its sender has no right to.
-fn check_grants(caller: &Caller, config: &FunctionConfig) -> Result<(), Problem> {
-    if let Some(dir) = config.dirs.first() {
-        let detail = format!(
-            "dirs: the folder {} is not granted: folders of the server are granted on its machine only, by who runs it",
-            dir.host.display()
-        );
+fn check_grants(caller: &Caller, name: &FunctionName, config: &FunctionConfig) -> Result<(), Problem> {
+    if let Some(part) = part_of_server(config) {
+        let detail = format!("{part} is not granted: this is granted on the server's machine only, by who runs it");
         return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    // A function reads and writes the whole of a service, whatever other functions keep there.
+    if !config.keyvalue.is_empty() || !config.blobs.is_empty() {
+        caller.may(Right::Data, Some(name)).map_err(|problem| {
+            let detail = format!("the services of the server are not granted: {}", problem.detail());
+            Problem::new(Kind::Forbidden, detail)
+        })?;
     }
     // The code of an imported function becomes a part of this one.
     for function in config.imports.values() {
@@ -86,6 +90,21 @@ fn check_grants(caller: &Caller, config: &FunctionConfig) -> Result<(), Problem>
         })?;
     }
     Ok(())
+}
+
+/// The first part of the server that a configuration would use: a folder, or a variable or a file that a value refers to.
+/// A function could send either of them away.
+fn part_of_server(config: &FunctionConfig) -> Option<String> {
+    if let Some(dir) = config.dirs.first() {
+        return Some(format!("dirs: the folder {}", dir.host.display()));
+    }
+    let values =
+        config.env.iter().map(|value| ("env", value)).chain(config.config.iter().map(|value| ("config", value)));
+    values.into_iter().find_map(|(key, (name, value))| match value {
+        ConfigValue::Text(_) => None,
+        ConfigValue::Env(variable) => Some(format!("{key}.{name}: the environment variable {variable}")),
+        ConfigValue::File(path) => Some(format!("{key}.{name}: the file {}", path.display())),
+    })
 }
 
 impl Outcome for Published {

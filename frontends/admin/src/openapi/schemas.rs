@@ -106,9 +106,11 @@ fn function(required: &[&str], more: &[(&'static str, Value)]) -> Value {
 
 /// The keys of `[functions.NAME]` in `nebula.toml`, but for the file and its build. `limits` has a table of its own here.
 fn configuration() -> Value {
+    let grant = json!({"oneOf": [text(), {"type": "object", "required": ["service"]}]});
     json!({
         "type": "object",
-        "description": "How the function is run. Folders (`dirs`) are refused: who runs the server grants them.",
+        "description": "How the function is run. Folders (`dirs`) are refused, and values of `env` and `config` that refer to a \
+                        variable or a file: who runs the server grants them. `keyvalue` and `blobs` need the right data.",
         "properties": {
             "export": text(),
             "limits": {"type": "object"},
@@ -116,6 +118,10 @@ fn configuration() -> Value {
             "env": {"type": "object", "additionalProperties": text()},
             "dirs": {"type": "array"},
             "allow_hosts": list(&text()),
+            "connect": list(&text()),
+            "config": {"type": "object", "additionalProperties": text()},
+            "keyvalue": {"type": "object", "additionalProperties": grant},
+            "blobs": {"type": "object", "additionalProperties": grant},
             "imports": {"type": "object", "additionalProperties": text()},
             "reuse": {"type": "object"},
             "content_type": text(),

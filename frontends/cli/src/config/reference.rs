@@ -49,9 +49,12 @@ max_request = "10MiB"
 max_response = "10MiB"
 concurrency = 8
 args = ["--width", "64"]
-env = { GREETING = "hi" }
+env = { GREETING = "hi", TOKEN = { env = "API_TOKEN" } }
 dirs = [{ host = "data", guest = "/data", writable = false }]
 allow_hosts = ["api.example.com", "*.example.com:8443"]
+connect = ["db.example.com:5432"]
+config = { greeting = "Hi", cert = { file = "cert.pem" } }
+keyvalue = { default = "state", shop = { service = "state", prefix = "shop/", readonly = true } }
 imports = { "nebula:tax/rates" = "tax@prod" }
 reuse = { max_requests = 128, max_concurrent = 1, idle = "1s" }
 content_type = "image/png"
@@ -78,6 +81,9 @@ trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
 tls = { cert = "cert.pem", key = "key.pem" }
 max_upload = "64MiB"
 
+[services.state]                      # what stands behind the name
+keyvalue = "memory:"
+
 [trust]                               # only what the team has signed runs
 keys = ["team.pub"]
 require = true
@@ -89,9 +95,10 @@ poll = "2s"
 "#;
 
 /// Each table of the file: its heading, its type, and the key of the whole file that it is, if it is one.
-const TABLES: [(&str, &str, Option<&str>); 12] = [
+const TABLES: [(&str, &str, Option<&str>); 14] = [
     ("[functions.NAME]", "Function", None),
     ("dirs", "Dir", None),
+    ("keyvalue", "LimitedGrant", None),
     ("reuse", "WrittenReuse", None),
     ("azure", "Azure", None),
     ("[[routes]]", "WrittenRoute", Some("routes")),
@@ -100,6 +107,7 @@ const TABLES: [(&str, &str, Option<&str>); 12] = [
     ("[server]", "Server", Some("server")),
     ("[admin]", "Admin", Some("admin")),
     ("tls", "Tls", None),
+    ("[services.NAME]", "WrittenService", None),
     ("[trust]", "Trust", Some("trust")),
     ("[watch]", "Watch", Some("watch")),
 ];
