@@ -21,46 +21,77 @@ export!(Sockets);
 struct Sockets;
 
 impl Guest for Sockets {
-    fn exchange(address: String, port: u16, line: String) -> Result<String, String> {
-        let address: Ipv4Addr = address.parse().map_err(|_| format!("{address:?} is not an address"))?;
-        let (socket, input, output) = connect(address, port)?;
-        let answer = write_and_read(&input, &output, &line);
-        drop((input, output, socket));
-        answer
+    fn exchange(address: String, port: u16, line: String) -> String {
+        in_words(exchange(&address, port, &line))
     }
 
-    fn exchange_by_name(name: String, port: u16, line: String) -> Result<String, String> {
-        let address = Self::lookup(name)?.into_iter().next().ok_or("the name has no address")?;
-        Self::exchange(address, port, line)
+    fn exchange_by_name(name: String, port: u16, line: String) -> String {
+        let found = lookup(&name).and_then(|addresses| addresses.into_iter().next().ok_or_else(nothing));
+        in_words(found.and_then(|address| exchange(&address, port, &line)))
     }
 
-    fn lookup(name: String) -> Result<Vec<String>, String> {
-        let found = resolve_addresses(&instance_network(), &name).map_err(in_words)?;
-        let mut addresses = Vec::new();
-        loop {
-            match found.resolve_next_address() {
-                Ok(Some(IpAddress::Ipv4((a, b, c, d)))) => addresses.push(Ipv4Addr::new(a, b, c, d).to_string()),
-                Ok(Some(IpAddress::Ipv6(_))) => {}
-                Ok(None) => return Ok(addresses),
-                Err(ErrorCode::WouldBlock) => found.subscribe().block(),
-                Err(error) => return Err(in_words(error)),
-            }
+    fn lookup(name: String) -> String {
+        in_words(lookup(&name).map(|addresses| addresses.join(" ")))
+    }
+
+    fn listen() -> String {
+        in_words(listen())
+    }
+
+    fn bind_udp() -> String {
+        in_words(bind_udp())
+    }
+}
+
+fn in_words(done: Result<String, String>) -> String {
+    done.unwrap_or_else(|error| format!("error: {error}"))
+}
+
+fn name(error: ErrorCode) -> String {
+    error.name().to_owned()
+}
+
+fn nothing() -> String {
+    "the name has no address".to_owned()
+}
+
+fn exchange(address: &str, port: u16, line: &str) -> Result<String, String> {
+    let address: Ipv4Addr = address.parse().map_err(|_| format!("{address:?} is not an address"))?;
+    let (socket, input, output) = connect(address, port)?;
+    let answer = write_and_read(&input, &output, line);
+    // The streams are children of the socket.
+    drop((input, output, socket));
+    answer
+}
+
+fn lookup(host: &str) -> Result<Vec<String>, String> {
+    let found = resolve_addresses(&instance_network(), host).map_err(name)?;
+    let mut addresses = Vec::new();
+    loop {
+        match found.resolve_next_address() {
+            Ok(Some(IpAddress::Ipv4((a, b, c, d)))) => addresses.push(Ipv4Addr::new(a, b, c, d).to_string()),
+            Ok(Some(IpAddress::Ipv6(_))) => {}
+            Ok(None) => return Ok(addresses),
+            Err(ErrorCode::WouldBlock) => found.subscribe().block(),
+            Err(error) => return Err(name(error)),
         }
     }
+}
 
-    fn listen() -> Result<(), String> {
-        let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(in_words)?;
-        socket.start_bind(&instance_network(), local()).map_err(in_words)?;
-        socket.finish_bind().map_err(in_words)?;
-        socket.start_listen().map_err(in_words)?;
-        socket.finish_listen().map_err(in_words)
-    }
+fn listen() -> Result<String, String> {
+    let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(name)?;
+    socket.start_bind(&instance_network(), local()).map_err(name)?;
+    socket.finish_bind().map_err(name)?;
+    socket.start_listen().map_err(name)?;
+    socket.finish_listen().map_err(name)?;
+    Ok("listening".to_owned())
+}
 
-    fn bind_udp() -> Result<(), String> {
-        let socket = create_udp_socket(IpAddressFamily::Ipv4).map_err(in_words)?;
-        socket.start_bind(&instance_network(), local()).map_err(in_words)?;
-        socket.finish_bind().map_err(in_words)
-    }
+fn bind_udp() -> Result<String, String> {
+    let socket = create_udp_socket(IpAddressFamily::Ipv4).map_err(name)?;
+    socket.start_bind(&instance_network(), local()).map_err(name)?;
+    socket.finish_bind().map_err(name)?;
+    Ok("bound".to_owned())
 }
 
 fn local() -> IpSocketAddress {
@@ -70,13 +101,13 @@ fn local() -> IpSocketAddress {
 fn connect(address: Ipv4Addr, port: u16) -> Result<(TcpSocket, InputStream, OutputStream), String> {
     let [a, b, c, d] = address.octets();
     let address = IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address: (a, b, c, d) });
-    let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(in_words)?;
-    socket.start_connect(&instance_network(), address).map_err(in_words)?;
+    let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(name)?;
+    socket.start_connect(&instance_network(), address).map_err(name)?;
     loop {
         match socket.finish_connect() {
             Ok((input, output)) => return Ok((socket, input, output)),
             Err(ErrorCode::WouldBlock) => socket.subscribe().block(),
-            Err(error) => return Err(in_words(error)),
+            Err(error) => return Err(name(error)),
         }
     }
 }
@@ -93,8 +124,4 @@ fn write_and_read(input: &InputStream, output: &OutputStream, line: &str) -> Res
     }
     let answer = String::from_utf8_lossy(&answer).into_owned();
     Ok(answer.lines().next().unwrap_or_default().to_owned())
-}
-
-fn in_words(error: ErrorCode) -> String {
-    error.name().to_owned()
 }

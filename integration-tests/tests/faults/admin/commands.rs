@@ -157,12 +157,20 @@ fn a_refusal_says_what_is_missing() {
     let admin = Admin::of(project, "127.0.0.1:0");
     let reader = admin.token("reader", &["--rights", "read", "--functions", "shop-*"]);
     let root = admin.root();
-    admin
-        .project
-        .write("dirs.toml", "[functions.f]\nsource = \"ten.wat\"\ndirs = [{ host = \".\", guest = \"/d\" }]\n");
+    let publisher = admin.token("publisher", &["--rights", "publish"]);
+    let configurations = [
+        ("dirs.toml", "dirs = [{ host = \".\", guest = \"/d\" }]"),
+        ("env.toml", "env = { KEY = { env = \"AWS_SECRET_ACCESS_KEY\" } }"),
+        ("config.toml", "config = { users = { file = \"/etc/passwd\" } }"),
+        ("keyvalue.toml", "keyvalue = { default = \"state\" }"),
+    ];
+    for (file, line) in configurations {
+        admin.project.write(file, format!("[functions.f]\nsource = \"ten.wat\"\n{line}\n"));
+    }
+    let publish_with = |file| ["publish", "f", "ten.wat", "--config", file];
     admin.project.write("large.wat", vec![b' '; 8 << 20]);
     let publish: &[&str] = &["publish", "shop-cart", "ten.wat"];
-    let cases: [(&str, &[&str], i32, &str); 8] = [
+    let cases: [(&str, &[&str], i32, &str); 11] = [
         ("", &["list"], 77, "wants a token: set NEBULA_TOKEN to one; nebula token create NAME"),
         ("two words", &["list"], 77, "NEBULA_TOKEN is not a token"),
         ("nebula_other", &["list"], 77, "lets nobody in with NEBULA_TOKEN: the token is not known here"),
@@ -174,11 +182,19 @@ fn a_refusal_says_what_is_missing() {
         ),
         (&reader, publish, 77, "forbidden: the token reader does not have the right publish: it has read"),
         (&reader, &["inspect", "scale"], 77, "forbidden: the token reader is not for function scale"),
+        (&root, &publish_with("dirs.toml"), 77, "is not granted: this is granted on the server's machine only"),
         (
             &root,
-            &["publish", "f", "ten.wat", "--config", "dirs.toml"],
+            &publish_with("env.toml"),
             77,
-            "folders of the server are granted on its machine",
+            "env.KEY: the environment variable AWS_SECRET_ACCESS_KEY is not granted",
+        ),
+        (&root, &publish_with("config.toml"), 77, "config.users: the file /etc/passwd is not granted"),
+        (
+            &publisher,
+            &publish_with("keyvalue.toml"),
+            77,
+            "the services of the server are not granted: the token publisher",
         ),
         (&root, &["publish", "large", "large.wat"], 65, "the body is larger than the limit of"),
     ];
