@@ -23,7 +23,7 @@ pub struct ServicesConfig(pub BTreeMap<ServiceName, ServiceConfig>);
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ServiceConfig {
-    /// A key-value store: `memory:`.
+    /// A key-value store: `memory:`, or `redb:PATH`.
     pub keyvalue: Option<ConfigValue>,
 }
 

@@ -182,7 +182,7 @@ pub(super) struct LimitedGrant {
 #[derive(schemars::JsonSchema)]
 #[expect(dead_code, reason = "it is described, and never made")]
 pub(super) struct WrittenService {
-    /// A key-value store: `memory:`.
+    /// A key-value store: `memory:`, or `redb:PATH`.
     keyvalue: Option<WrittenValue>,
 }
 
