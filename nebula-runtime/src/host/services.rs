@@ -3,9 +3,12 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
+#[cfg(feature = "redb")]
+use super::keyvalue::FileKeyValue;
 use super::keyvalue::{KeyValue, MemoryKeyValue};
 use crate::{function::ServiceName, store::StoreUrl, sync::lock};
 
@@ -69,11 +72,26 @@ impl Services {
         self.unnamed_keyvalue(|_| Arc::new(MemoryKeyValue::default()))
     }
 
-    /// Lets names that are not configured work beside a store of this machine: in memory, if the store is in memory. A store
-    /// that machines share gets no such names, because each machine would have its own values.
+    /// Lets names that are not configured work beside a store of this machine: in memory, if the store is in memory, and in
+    /// files of its folder, with the feature `redb`. A store that machines share gets no such names, because each machine
+    /// would have its own values.
     #[must_use]
     pub fn unnamed_beside(self, store: &StoreUrl) -> Self {
-        if *store == StoreUrl::MEMORY { self.unnamed_in_memory() } else { self }
+        match store.services_folder() {
+            Some(folder) => self.unnamed_in_files(folder),
+            None if *store == StoreUrl::MEMORY => self.unnamed_in_memory(),
+            None => self,
+        }
+    }
+
+    #[cfg(feature = "redb")]
+    fn unnamed_in_files(self, folder: PathBuf) -> Self {
+        self.unnamed_keyvalue(move |name| Arc::new(FileKeyValue::new(folder.join(format!("{name}.redb")))))
+    }
+
+    #[cfg(not(feature = "redb"))]
+    fn unnamed_in_files(self, _folder: PathBuf) -> Self {
+        self
     }
 
     /// The key-value store of this name.

@@ -16,6 +16,10 @@ pub(super) const UNNEEDED: &str = "unneeded/sha256";
 /// The folder of the functions' records.
 pub(super) const FUNCTIONS: &str = "functions";
 
+/// The folder in which services keep values of functions, beside a store in a folder. It is no part of the store: nothing
+/// here reads, lists or removes it.
+pub(super) const SERVICES: &str = "services";
+
 /// The path of a blob.
 pub(super) fn blob(digest: Digest) -> Path {
     Path::from(format!("{BLOBS}/{}", digest.hex()))

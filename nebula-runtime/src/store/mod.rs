@@ -8,6 +8,7 @@
 //! functions/<name>.json.damaged-<hex>   a record that could not be understood when the function was published again
 //! unneeded/sha256/<hex>  blobs that nothing needs, for a while before they are removed: read as those of `blobs/`
 //! damaged/sha256/<hex>-<hex>   blobs that were corrupt when they were verified: never read
+//! services/              values that services keep beside the store, in a folder: no part of the store
 //! ```
 //!
 //! A version's manifest is an OCI image manifest that names a configuration and the module. A publish writes from the

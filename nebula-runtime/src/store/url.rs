@@ -11,7 +11,10 @@ use std::{
 use object_store::path::Path as ObjectPath;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 
-use super::shared::{Bucket, Service};
+use super::{
+    layout::SERVICES,
+    shared::{Bucket, Service},
+};
 
 /// Where a store is: `memory://`, `file:///absolute/path`, or just a path; `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`
 /// or `az://CONTAINER/PREFIX`, each with the feature of its service.
@@ -120,6 +123,14 @@ impl StoreUrl {
         match std::path::absolute(path) {
             Ok(path) => Ok(Self(Location::Folder(path))),
             Err(source) => Err(InvalidStoreUrl::NoWorkingFolder { path: path.to_owned(), source }),
+        }
+    }
+
+    /// The folder in which services may keep values of functions, if the store is in a folder of this machine.
+    pub(crate) fn services_folder(&self) -> Option<PathBuf> {
+        match &self.0 {
+            Location::Folder(path) => Some(path.join(SERVICES)),
+            Location::Memory | Location::Shared(_) => None,
         }
     }
 

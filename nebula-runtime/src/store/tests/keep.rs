@@ -18,7 +18,7 @@ use crate::{
     function::{AliasTarget, Digest, Timestamp},
     store::{
         FunctionRecord, GarbageFate, GcOptions, IfPointedTo, Progress, Store, StoreError, StoreProblem,
-        StoreProblemKind, Total,
+        StoreProblemKind, StoreUrl, Total,
         conformance::{read_version, sample},
         document,
         functions::{self, Changed, IfDamaged},
@@ -185,6 +185,22 @@ async fn strangers_among_the_blobs_are_left_alone() {
     assert_eq!(collect(&store, AT_ONCE).await.len(), 3);
     let files = store.backend.list(&Path::from("blobs/sha256")).await.unwrap();
     assert!(files.contains(&"README.md".to_owned()) && files.contains(&"abc".to_owned()), "{files:?}");
+}
+
+#[tokio::test]
+async fn what_services_keep_beside_a_store_is_left_alone() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = StoreUrl::folder(folder.path()).unwrap();
+    let services = url.services_folder().unwrap();
+    std::fs::create_dir(&services).unwrap();
+    std::fs::write(services.join("state.redb"), "values").unwrap();
+    let store = later(&Store::open(&url).await.unwrap(), 0);
+    store.publish(&name("treats"), sample("a"), None).await.unwrap();
+    store.remove(&name("treats"), Some(1), IfPointedTo::Release, None).await.unwrap();
+    assert_eq!(collect(&later(&store, 24), AT_ONCE).await.len(), 3);
+    let verified = store.verify(&[], &Progress::default()).await.unwrap();
+    assert_eq!((verified.problems, verified.versions, verified.blobs), (vec![], 0, 0));
+    assert_eq!(std::fs::read_to_string(services.join("state.redb")).unwrap(), "values");
 }
 
 #[tokio::test]
