@@ -9,6 +9,7 @@ mod components;
 mod growth;
 mod http;
 mod invoke;
+mod keyvalue;
 mod lambda;
 mod process;
 mod soak;
@@ -22,8 +23,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Rows = fn(&mut Table) -> Result<()>;
 
-const GROUPS: [(&str, Rows); 6] = [
+const GROUPS: [(&str, Rows); 7] = [
     ("invoke", invoke::rows),
+    ("keyvalue", keyvalue::rows),
     ("http", http::rows),
     ("components", components::rows),
     ("process", process::rows),
