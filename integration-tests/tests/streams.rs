@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project};
+use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project, Server};
 
 fn run(guest: &str, options: &[&str], stdin: &str) -> ProcessOutput {
     let file = Guest::named(guest).unwrap().path;
@@ -86,4 +86,68 @@ fn nebula_exits_quietly_when_the_reader_closes_stdout() {
     let output = ProcessOutput::from(process.wait_with_output().unwrap());
     writing.join().unwrap();
     assert_eq!((first.as_str(), output.exit_code, output.stderr.as_str()), ("10\n", 0, ""));
+}
+
+/// A component that counts its calls in a key-value store.
+const COUNT: &str = r#"(component
+    (import "wasi:keyvalue/store@0.2.0-draft2" (instance $store
+        (export "bucket" (type $bucket (sub resource)))
+        (type $failure (variant (case "no-such-store") (case "access-denied") (case "other" string)))
+        (export "error" (type $error (eq $failure)))
+        (export "open" (func (param "identifier" string) (result (result (own $bucket) (error $error)))))))
+    (alias export $store "bucket" (type $bucket))
+    (alias export $store "error" (type $error))
+    (import "wasi:keyvalue/atomics@0.2.0-draft2" (instance $atomics
+        (alias outer 1 $bucket (type $bucket))
+        (alias outer 1 $error (type $error))
+        (export "increment" (func (param "bucket" (borrow $bucket)) (param "key" string) (param "delta" s64)
+            (result (result s64 (error $error)))))))
+    (core module $memory
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+    (core instance $memory (instantiate $memory))
+    (core func $open (canon lower (func $store "open")
+        (memory $memory "memory") (realloc (func $memory "realloc"))))
+    (core func $increment (canon lower (func $atomics "increment")
+        (memory $memory "memory") (realloc (func $memory "realloc"))))
+    (core module $guest
+        (import "memory" "memory" (memory 1))
+        (import "host" "open" (func $open (param i32 i32 i32)))
+        (import "host" "increment" (func $increment (param i32 i32 i32 i64 i32)))
+        (data (i32.const 0) "default")
+        (func $succeeded (if (i32.load8_u (i32.const 64)) (then unreachable)))
+        (func (export "count") (param i64) (result i64)
+            (call $open (i32.const 0) (i32.const 7) (i32.const 64)) (call $succeeded)
+            (call $increment (i32.load (i32.const 68)) (i32.const 0) (i32.const 1) (i64.const 1) (i32.const 64))
+            (call $succeeded)
+            (i64.load (i32.const 72))))
+    (core instance $guest (instantiate $guest
+        (with "memory" (instance $memory))
+        (with "host" (instance (export "open" (func $open)) (export "increment" (func $increment))))))
+    (func (export "count") (param "event" s64) (result s64) (canon lift (core func $guest "count"))))"#;
+
+/// A project whose function `count` counts its calls, with these lines in its `nebula.toml`.
+fn project_that_counts(lines: &str) -> Project {
+    let project = Project::new([]);
+    project.write("count.wat", COUNT);
+    let function = "[functions.count]\nsource = \"count.wat\"\nkeyvalue = { default = \"state\" }\n";
+    project.write("nebula.toml", [function, lines].concat());
+    project
+}
+
+#[test]
+fn processes_of_a_pipe_and_a_server_share_a_key_value_store_in_a_file() {
+    let cases = [("", "store/services/state.redb"), ("[services.state]\nkeyvalue = \"redb:data/kv\"\n", "data/kv")];
+    for (lines, file) in cases {
+        let (nebula, project) = (Nebula::built(), project_that_counts(lines));
+        let server = Server::start(&nebula, &project, &[]).unwrap();
+        assert_eq!(server.get("/api/count/0").text(), "1", "{}", server.log());
+        let pipe = "printf '%s\\n' 1 2 3 4 5 6 7 8 9 10 | \"$0\" \"$@\" | \"$0\" \"$@\"";
+        let output = nebula.run_in_shell(pipe, &project, &["run", "count"]).expect_success();
+        assert_eq!(output.text().lines().count(), 10, "{output:#?}");
+        assert_eq!(server.get("/api/count/0").text(), "22", "{}", server.log());
+        drop(server);
+        assert_eq!(nebula.run(&project, &["run", "count", "0"], b"").expect_success().text(), "23\n");
+        assert!(project.join(file).exists(), "{file}");
+    }
 }

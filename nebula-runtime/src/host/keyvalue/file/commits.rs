@@ -3,10 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::Arc,
 };
 
 use redb::{Database, Error, TransactionError, WriteTransaction};
@@ -16,17 +13,17 @@ use super::{
     failure::{Failure, is_damage},
     job::Job,
     open,
+    queue::{Next, Queue},
     shared_file::Turns,
     values::Values,
-    waiting::{Pending, wait_until},
+    waiting::wait_until,
 };
 
 /// The thread that writes. Changes that arrive while a transaction is committed share the next one, because a commit
 /// costs some milliseconds however many changes it has.
 pub(super) struct Commits {
     path: Arc<Path>,
-    pending: Arc<Pending>,
-    jobs: Receiver<Box<dyn Job>>,
+    queue: Arc<Queue>,
     open: Option<(Database, Turns)>,
     may_be_damaged: bool,
     compaction: Compaction,
@@ -36,11 +33,11 @@ pub(super) struct Commits {
 const TOGETHER: usize = 256;
 
 impl Commits {
-    pub(super) fn new(path: Arc<Path>, pending: Arc<Pending>, jobs: Receiver<Box<dyn Job>>) -> Self {
-        Self { path, pending, jobs, open: None, may_be_damaged: false, compaction: Compaction::default() }
+    pub(super) fn new(path: Arc<Path>, queue: Arc<Queue>) -> Self {
+        Self { path, queue, open: None, may_be_damaged: false, compaction: Compaction::default() }
     }
 
-    /// Takes jobs until their sender is dropped.
+    /// Takes jobs until the queue is closed.
     pub(super) fn run(mut self) {
         while let Some(job) = self.next() {
             let mut jobs = vec![job];
@@ -49,19 +46,17 @@ impl Commits {
                 job.answer(committed.clone());
             }
         }
-        self.close();
     }
 
     /// The next job. The file may be compacted while there is none.
     fn next(&mut self) -> Option<Box<dyn Job>> {
-        while let Some(pause) = self.compaction.is_due_in() {
-            match self.jobs.recv_timeout(pause) {
-                Ok(job) => return Some(job),
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => self.compact(),
+        loop {
+            match self.queue.next(self.compaction.is_due_in()) {
+                Next::Job(job) => return Some(job),
+                Next::Quiet => self.compact(),
+                Next::Closed => return None,
             }
         }
-        self.jobs.recv().ok()
     }
 
     fn compact(&mut self) {
@@ -97,11 +92,11 @@ impl Commits {
     fn commit(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), Error> {
         let (database, turns) = match &mut self.open {
             Some(open) => open,
-            open => open.insert(open::to_write(&self.path, &self.pending, self.may_be_damaged)?),
+            open => open.insert(open::to_write(&self.path, &self.queue, self.may_be_damaged)?),
         };
         self.may_be_damaged = false;
-        let Some(transaction) = begin(database, turns, &self.pending)? else { return Ok(()) };
-        jobs.extend(self.jobs.try_iter().take(TOGETHER));
+        let Some(transaction) = begin(database, turns, &self.queue)? else { return Ok(()) };
+        jobs.extend(self.queue.take(TOGETHER));
         let mut values = Values::open(&transaction)?;
         for job in jobs.iter_mut().filter(|job| job.is_wanted()) {
             job.apply(&mut values)?;
@@ -117,8 +112,15 @@ impl Commits {
     }
 }
 
+impl Drop for Commits {
+    fn drop(&mut self) {
+        self.close();
+        self.queue.end_thread();
+    }
+}
+
 /// Begins a transaction, when no other process is in one. Nothing if all callers have gone meanwhile.
-fn begin(database: &Database, turns: &Turns, pending: &Pending) -> Result<Option<WriteTransaction>, Error> {
+fn begin(database: &Database, turns: &Turns, queue: &Queue) -> Result<Option<WriteTransaction>, Error> {
     let mut begun = None;
     let attempt = || match database.try_begin_write() {
         Ok(transaction) => {
@@ -128,6 +130,6 @@ fn begin(database: &Database, turns: &Turns, pending: &Pending) -> Result<Option
         Err(TransactionError::WouldBlock) => Ok(false),
         Err(error) => Err(Error::from(error)),
     };
-    turns.take(|| wait_until(attempt, || pending.is_any())).map_err(Error::from)??;
+    turns.take(|| wait_until(attempt, || queue.has_callers())).map_err(Error::from)??;
     Ok(begun)
 }

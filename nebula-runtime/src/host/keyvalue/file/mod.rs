@@ -6,7 +6,7 @@
 //! | file | what it has |
 //! |---|---|
 //! | `reader` | reads |
-//! | `writer`, `job` | the queue of changes |
+//! | `writer`, `queue`, `job` | changes, until the thread takes them |
 //! | `commits`, `compaction` | the thread |
 //! | `open`, `shared_file`, `waiting` | the file, and the locks that processes share it by |
 //! | `values` | the tables |
@@ -17,6 +17,7 @@ mod compaction;
 mod failure;
 mod job;
 mod open;
+mod queue;
 mod reader;
 mod shared_file;
 mod values;

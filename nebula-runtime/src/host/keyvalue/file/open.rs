@@ -12,9 +12,9 @@ use redb::{Builder, ConcurrencyMode, Database, Error, ReadOnlyDatabase, Readable
 
 use super::{
     failure::foreign,
+    queue::Queue,
     shared_file::{Patience, SharedFile, Turns},
     values::VALUES,
-    waiting::Pending,
 };
 
 /// The most memory that one process uses for pages of the file, once to read and once to write.
@@ -37,11 +37,11 @@ pub(super) fn to_read(path: &Path) -> Result<Option<ReadOnlyDatabase>, Error> {
 
 /// Opens the file for writing, and makes it if it is not there. Waits for another process that writes, while a caller
 /// waits. If the file may be damaged, all of it is read, checked, and repaired where that is possible.
-pub(super) fn to_write(path: &Path, pending: &Arc<Pending>, may_be_damaged: bool) -> Result<(Database, Turns), Error> {
+pub(super) fn to_write(path: &Path, queue: &Arc<Queue>, may_be_damaged: bool) -> Result<(Database, Turns), Error> {
     if !path.try_exists()? {
-        make(path, pending)?;
+        make(path, queue)?;
     }
-    let file = SharedFile::new(options().create(true).truncate(false).open(path)?, patience(pending))?;
+    let file = SharedFile::new(options().create(true).truncate(false).open(path)?, patience(queue))?;
     let turns = file.turns();
     let database = builder().set_check_integrity_on_open(may_be_damaged).create_with_backend(file)?;
     require_ours(&database)?;
@@ -49,11 +49,11 @@ pub(super) fn to_write(path: &Path, pending: &Arc<Pending>, may_be_damaged: bool
 }
 
 /// Makes the file at once as a whole: redb cannot open a file whose making was interrupted.
-fn make(path: &Path, pending: &Arc<Pending>) -> Result<(), Error> {
+fn make(path: &Path, queue: &Arc<Queue>) -> Result<(), Error> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     make_folder(folder)?;
     let unfinished = Unfinished(folder.join(format!(".{:016x}.redb.new", fastrand::u64(..))));
-    let file = SharedFile::new(options().create_new(true).open(&unfinished.0)?, patience(pending))?;
+    let file = SharedFile::new(options().create_new(true).open(&unfinished.0)?, patience(queue))?;
     builder().create_with_backend(file)?.close()?;
     // If another process was first, that file is used. On a file system without links, the file is made in its place.
     let _ = fs::hard_link(&unfinished.0, path);
@@ -91,8 +91,8 @@ fn options() -> OpenOptions {
     options
 }
 
-fn patience(pending: &Arc<Pending>) -> Patience {
-    Patience::WhileNeeded(Arc::clone(pending))
+fn patience(queue: &Arc<Queue>) -> Patience {
+    Patience::WhileNeeded(Arc::clone(queue))
 }
 
 fn builder() -> Builder {

@@ -1,6 +1,7 @@
 //! The file as redb sees it: locks that another process holds are waited for as the thread allows.
 
 use std::{
+    fmt,
     fs::File,
     io,
     ops::Bound,
@@ -10,23 +11,21 @@ use std::{
 
 use redb::{BackendError, StorageBackend, backends::FileBackend};
 
-use super::waiting::{Pending, wait_until};
+use super::{queue::Queue, waiting::wait_until};
 
 /// The file as redb sees it. redb would wait in the kernel for locks that other processes hold, and such a wait cannot be
 /// given up.
-#[derive(Debug)]
 pub(super) struct SharedFile {
     file: Arc<FileBackend>,
     patience: Patience,
 }
 
 /// How long locks of other processes are waited for.
-#[derive(Debug, Clone)]
 pub(super) enum Patience {
     /// Not at all: the thread runs futures.
     None,
     /// While a caller waits for an operation.
-    WhileNeeded(Arc<Pending>),
+    WhileNeeded(Arc<Queue>),
 }
 
 /// Another process holds the lock.
@@ -61,7 +60,7 @@ impl SharedFile {
         let go_on = || match &self.patience {
             Patience::None => false,
             Patience::WhileNeeded(_) if is_header => since.elapsed() < HEADER_PATIENCE,
-            Patience::WhileNeeded(pending) => pending.is_any(),
+            Patience::WhileNeeded(queue) => queue.has_callers(),
         };
         if wait_until(lock, go_on)? { Ok(()) } else { Err(BackendError::Other(Box::new(Locked))) }
     }
@@ -87,6 +86,12 @@ impl Turns {
     /// The length of the file, in bytes.
     pub(super) fn file_len(&self) -> io::Result<u64> {
         self.0.len()
+    }
+}
+
+impl fmt::Debug for SharedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.file.fmt(f)
     }
 }
 

@@ -1,13 +1,6 @@
 //! Waiting for locks of other processes, on a thread of the store's own.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 /// The first pause between two attempts. Each pause is twice as long as the one before.
 const SHORTEST: Duration = Duration::from_micros(20);
@@ -30,32 +23,5 @@ pub(super) fn wait_until<E>(mut attempt: impl FnMut() -> Result<bool, E>, go_on:
         }
         thread::sleep(pause);
         pause = (pause * 2).min(LONGEST);
-    }
-}
-
-/// Counts the operations that callers wait for.
-#[derive(Debug, Default)]
-pub(super) struct Pending(AtomicUsize);
-
-impl Pending {
-    /// Counts one operation, until the value that is returned is dropped.
-    pub(super) fn enter(self: &Arc<Self>) -> Entered {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Entered(Arc::clone(self))
-    }
-
-    /// Whether a caller waits.
-    pub(super) fn is_any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// An operation that a caller waits for.
-#[derive(Debug)]
-pub(super) struct Entered(Arc<Pending>);
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,34 +1,25 @@
 //! Writing to the file: a queue of changes, and the thread that takes them.
 
-use std::{
-    io,
-    path::Path,
-    sync::{
-        Arc, Mutex,
-        mpsc::{SendError, Sender, channel},
-    },
-    thread,
-};
+use std::{io, path::Path, sync::Arc, thread};
 
 use super::{
     commits::Commits,
     failure::Failure,
-    job::{Applied, Job, job},
+    job::{Applied, job},
+    queue::Queue,
     values::Values,
-    waiting::Pending,
 };
-use crate::{host::failure::ServiceError, sync::lock};
+use crate::host::failure::ServiceError;
 
 /// Writes to the file. The thread begins with the first change, and ends some time after the writer is dropped.
 pub(super) struct Writer {
     path: Arc<Path>,
-    pending: Arc<Pending>,
-    jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
+    queue: Arc<Queue>,
 }
 
 impl Writer {
     pub(super) fn new(path: Arc<Path>) -> Self {
-        Self { path, pending: Arc::default(), jobs: Mutex::default() }
+        Self { path, queue: Arc::default() }
     }
 
     /// Makes a change, and returns when it is on the disk. It may share its transaction with others. If the future is
@@ -37,10 +28,10 @@ impl Writer {
         &self,
         change: impl FnMut(&mut Values<'_>) -> Applied<T> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let _entered = self.pending.enter();
         let (job, answer) = job(change);
+        let _entered = self.queue.enter(job);
         let failed = |error: io::Error| Failure::new("write", &self.path, error.into()).into_service_error();
-        self.send(job).map_err(failed)?;
+        self.require_thread().map_err(failed)?;
         answer.await.unwrap_or_else(|_| Err(failed(io::Error::other("the thread that writes has ended"))))
     }
 
@@ -49,21 +40,17 @@ impl Writer {
         self.write(|_| Ok(Ok(()))).await
     }
 
-    fn send(&self, job: Box<dyn Job>) -> io::Result<()> {
-        let mut jobs = lock(&self.jobs);
-        let job = match &*jobs {
-            Some(sender) => match sender.send(job) {
-                Ok(()) => return Ok(()),
-                Err(SendError(job)) => job,
-            },
-            None => job,
-        };
-        let (sender, receiver) = channel();
-        let commits = Commits::new(Arc::clone(&self.path), Arc::clone(&self.pending), receiver);
-        thread::Builder::new().name("keyvalue-file".to_owned()).spawn(|| commits.run())?;
-        // The thread takes jobs until this sender is dropped.
-        let _ = sender.send(job);
-        *jobs = Some(sender);
+    fn require_thread(&self) -> io::Result<()> {
+        if self.queue.begin_thread() {
+            let commits = Commits::new(Arc::clone(&self.path), Arc::clone(&self.queue));
+            thread::Builder::new().name("keyvalue-file".to_owned()).spawn(|| commits.run())?;
+        }
         Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
