@@ -107,9 +107,9 @@ const COUNT: &str = r#"(component
         (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
     (core instance $memory (instantiate $memory))
     (core func $open (canon lower (func $store "open")
-        (memory $memory "memory") (realloc (func $memory "realloc"))))
+        (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
     (core func $increment (canon lower (func $atomics "increment")
-        (memory $memory "memory") (realloc (func $memory "realloc"))))
+        (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
     (core module $guest
         (import "memory" "memory" (memory 1))
         (import "host" "open" (func $open (param i32 i32 i32)))
