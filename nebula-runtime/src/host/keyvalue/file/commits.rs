@@ -41,11 +41,29 @@ impl Commits {
     pub(super) fn run(mut self) {
         while let Some(job) = self.next() {
             let mut jobs = vec![job];
-            let committed = self.guarded("write", |commits| commits.commit(&mut jobs));
+            let committed = self.open().and_then(|()| self.guarded("write", |commits| commits.commit(&mut jobs)));
             for job in jobs {
                 job.answer(committed.clone());
             }
         }
+    }
+
+    /// Opens the file. If it seems to be damaged, it is checked at once, because this process may ask for nothing else.
+    fn open(&mut self) -> Result<(), Failure> {
+        let is_checked = self.may_be_damaged;
+        let opened = self.guarded("open", Self::require_open);
+        if opened.is_err() && self.may_be_damaged && !is_checked {
+            return self.guarded("open", Self::require_open);
+        }
+        opened
+    }
+
+    fn require_open(&mut self) -> Result<(), Error> {
+        if self.open.is_none() {
+            self.open = Some(open::to_write(&self.path, &self.queue, self.may_be_damaged)?);
+            self.may_be_damaged = false;
+        }
+        Ok(())
     }
 
     /// The next job. The file may be compacted while there is none.
@@ -88,13 +106,9 @@ impl Commits {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(open)));
     }
 
-    /// Commits the changes of the jobs, and of those that wait behind them.
+    /// Commits the changes of the jobs, and of those that wait behind them, to the file that is open.
     fn commit(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), Error> {
-        let (database, turns) = match &mut self.open {
-            Some(open) => open,
-            open => open.insert(open::to_write(&self.path, &self.queue, self.may_be_damaged)?),
-        };
-        self.may_be_damaged = false;
+        let Some((database, turns)) = &self.open else { return Ok(()) };
         let Some(transaction) = begin(database, turns, &self.queue)? else { return Ok(()) };
         jobs.extend(self.queue.take(TOGETHER));
         let mut values = Values::open(&transaction)?;
