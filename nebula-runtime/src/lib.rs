@@ -63,7 +63,7 @@ pub use function::{
     shortened, without_byte_order_mark,
 };
 pub use host::{
-    GuestStderr, InvalidService, Node, ServiceConfig, ServiceError, ServiceErrorKind, Services, ServicesConfig,
+    GuestStderr, InvalidService, Node, ServiceConfig, ServiceError, ServiceErrorKind, Services, ServicesConfig, blobs,
     keyvalue,
     process::{stderr, tokio_start},
 };

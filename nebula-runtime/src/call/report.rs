@@ -168,6 +168,14 @@ impl fmt::Debug for ReportHandle {
 impl Report {
     /// Notes one operation of a service.
     pub(crate) fn note_service(&mut self, service: &ServiceName, time: Duration, is_ok: bool) {
+        self.note_more_of_service(service, time, is_ok);
+        if let Some(known) = self.services.iter_mut().find(|known| known.service == *service) {
+            known.operations += 1;
+        }
+    }
+
+    /// Notes more time of an operation that is noted already, and whether it has failed since.
+    pub(crate) fn note_more_of_service(&mut self, service: &ServiceName, time: Duration, is_ok: bool) {
         let known = self.services.iter().position(|known| known.service == *service);
         let index = known.unwrap_or_else(|| {
             let service = service.clone();
@@ -175,7 +183,6 @@ impl Report {
             self.services.len() - 1
         });
         if let Some(known) = self.services.get_mut(index) {
-            known.operations += 1;
             known.failed += u64::from(!is_ok);
             known.time += time;
         }

@@ -47,6 +47,11 @@ impl Limiter {
         Self { max_memory, memory: 0, table_elements: 0, refused: None, growing: (0, 0) }
     }
 
+    /// The memory that the guest may have, in bytes.
+    pub(crate) fn max_memory(&self) -> u64 {
+        self.max_memory as u64
+    }
+
     /// The memory that the guest holds now, in bytes: linear memory and the heap of its garbage collector.
     pub(super) fn memory(&self) -> u64 {
         self.memory as u64

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 
 use super::{
+    blobs::{self, BlobsUrl},
     keyvalue::{self, KeyValueUrl},
     node::Node,
     services::Services,
@@ -25,13 +26,17 @@ pub struct ServicesConfig(pub BTreeMap<ServiceName, ServiceConfig>);
 pub struct ServiceConfig {
     /// A key-value store: `memory:`, or `redb:PATH`.
     pub keyvalue: Option<ConfigValue>,
+    /// A container of blobs: `memory:`, `folder:PATH`, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or
+    /// `az://CONTAINER/PREFIX`.
+    pub blobs: Option<ConfigValue>,
 }
 
 /// Why a service cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidService {
-    /// The JSON of [`ServicesConfig::VARIABLE`] is not understood. The message does not have it, as it may have passwords.
+    /// The JSON of [`ServicesConfig::VARIABLE`] is not understood. The message does not have it, as it may have
+    /// passwords.
     #[error(
         "{} is not understood (line {line}, column {column}); expected JSON such as \
          {{\"state\":{{\"keyvalue\":\"redis://db.internal\"}}}}",
@@ -85,11 +90,15 @@ impl ServicesConfig {
     /// A value refers to what the node does not have, or is not the URL of a backend that this build has.
     pub fn open(&self, node: &Node) -> Result<Services, InvalidService> {
         let mut services = Services::default().variables(Arc::clone(&node.variables));
-        for (name, ServiceConfig { keyvalue }) in &self.0 {
+        for (name, ServiceConfig { keyvalue, blobs: container }) in &self.0 {
             if let Some(value) = keyvalue {
                 let store =
                     url(node, name, "keyvalue", value, |text| keyvalue::open(&text.parse::<KeyValueUrl>()?, node))?;
                 services = services.keyvalue(name.clone(), store);
+            }
+            if let Some(value) = container {
+                let blobs = url(node, name, "blobs", value, |text| blobs::open(&text.parse::<BlobsUrl>()?, node))?;
+                services = services.blobs(name.clone(), blobs);
             }
         }
         Ok(services)

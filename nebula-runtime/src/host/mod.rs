@@ -9,10 +9,13 @@
 //! | connections | with WASI, and `interfaces::sockets` | `Network::set_up` | `give` |
 //! | settings | `interfaces::config` | `Settings::set_up` | shared |
 //! | key-value stores | `interfaces::keyvalue` | `Stores::set_up` | shared |
+//! | containers of blobs | `interfaces::blobstore` | `Containers::set_up` | shared |
 //! | lines for the log | `interfaces::logging` | nothing to set up | with the invocation |
 //!
 //! What a function is granted is in [`Granted`]; what a node has, in [`Services`].
 
+mod backends;
+pub mod blobs;
 mod configured;
 mod failure;
 mod file_text;

@@ -1,16 +1,15 @@
 //! The services of a node: what stands behind the names that functions use.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
 #[cfg(feature = "redb")]
 use super::keyvalue::FileKeyValue;
-use super::keyvalue::{KeyValue, MemoryKeyValue};
-use crate::{function::ServiceName, store::StoreUrl, sync::lock};
+use super::{
+    backends::Backends,
+    blobs::{Blobs, ObjectBlobs},
+    keyvalue::{KeyValue, MemoryKeyValue},
+};
+use crate::{function::ServiceName, store::StoreUrl};
 
 /// The services of a node: what stands behind the names that functions use in their configuration, and the
 /// environment variables that settings may refer to. The default has none.
@@ -27,25 +26,23 @@ use crate::{function::ServiceName, store::StoreUrl, sync::lock};
 /// - Cheap to clone. Clones share the services.
 #[derive(Clone, Default)]
 pub struct Services {
-    keyvalue: BTreeMap<ServiceName, Arc<dyn KeyValue>>,
+    keyvalue: Backends<dyn KeyValue>,
+    blobs: Backends<dyn Blobs>,
     variables: Arc<HashMap<String, String>>,
-    unnamed: Option<Arc<Unnamed>>,
 }
-
-/// What stands behind a name that is not configured.
-struct Unnamed {
-    keyvalue: Box<MakeKeyValue>,
-    made: Mutex<BTreeMap<ServiceName, Arc<dyn KeyValue>>>,
-}
-
-/// Makes the key-value store behind a name.
-type MakeKeyValue = dyn Fn(&ServiceName) -> Arc<dyn KeyValue> + Send + Sync;
 
 impl Services {
     /// Adds a key-value store.
     #[must_use]
     pub fn keyvalue(mut self, name: ServiceName, store: Arc<dyn KeyValue>) -> Self {
         self.keyvalue.insert(name, store);
+        self
+    }
+
+    /// Adds a container of blobs.
+    #[must_use]
+    pub fn blobs(mut self, name: ServiceName, container: Arc<dyn Blobs>) -> Self {
+        self.blobs.insert(name, container);
         self
     }
 
@@ -62,23 +59,31 @@ impl Services {
         mut self,
         make: impl Fn(&ServiceName) -> Arc<dyn KeyValue> + Send + Sync + 'static,
     ) -> Self {
-        self.unnamed = Some(Arc::new(Unnamed { keyvalue: Box::new(make), made: Mutex::default() }));
+        self.keyvalue.make_unnamed(make);
         self
     }
 
-    /// Keeps the values of names that are not configured in the memory of the process.
+    /// Makes a container of blobs for each name that is not configured, when a function first asks for it.
+    #[must_use]
+    pub fn unnamed_blobs(mut self, make: impl Fn(&ServiceName) -> Arc<dyn Blobs> + Send + Sync + 'static) -> Self {
+        self.blobs.make_unnamed(make);
+        self
+    }
+
+    /// Keeps the values and the blobs of names that are not configured in the memory of the process.
     #[must_use]
     pub fn unnamed_in_memory(self) -> Self {
         self.unnamed_keyvalue(|_| Arc::new(MemoryKeyValue::default()))
+            .unnamed_blobs(|_| Arc::new(ObjectBlobs::memory()))
     }
 
-    /// Lets names that are not configured work beside a store of this machine: in memory, if the store is in memory, and in
-    /// files of its folder, with the feature `redb`. A store that machines share gets no such names, because each machine
-    /// would have its own values.
+    /// Lets names that are not configured work beside a store of this machine: in memory, if the store is in memory, and
+    /// in its folder, with the features `redb` and `folder`. A store that machines share gets no such names, because each
+    /// machine would have its own values.
     #[must_use]
     pub fn unnamed_beside(self, store: &StoreUrl) -> Self {
         match store.services_folder() {
-            Some(folder) => self.unnamed_in_files(folder),
+            Some(folder) => self.unnamed_in_files(folder.clone()).unnamed_in_folders(folder),
             None if *store == StoreUrl::MEMORY => self.unnamed_in_memory(),
             None => self,
         }
@@ -94,14 +99,24 @@ impl Services {
         self
     }
 
+    #[cfg(feature = "folder")]
+    fn unnamed_in_folders(self, folder: PathBuf) -> Self {
+        self.unnamed_blobs(move |name| Arc::new(ObjectBlobs::folder(folder.join(format!("{name}.blobs")))))
+    }
+
+    #[cfg(not(feature = "folder"))]
+    fn unnamed_in_folders(self, _folder: PathBuf) -> Self {
+        self
+    }
+
     /// The key-value store of this name.
     pub fn find_keyvalue(&self, name: &ServiceName) -> Option<Arc<dyn KeyValue>> {
-        if let Some(store) = self.keyvalue.get(name) {
-            return Some(Arc::clone(store));
-        }
-        let unnamed = self.unnamed.as_ref()?;
-        let mut made = lock(&unnamed.made);
-        Some(Arc::clone(made.entry(name.clone()).or_insert_with(|| (unnamed.keyvalue)(name))))
+        self.keyvalue.find(name)
+    }
+
+    /// The container of blobs of this name.
+    pub fn find_blobs(&self, name: &ServiceName) -> Option<Arc<dyn Blobs>> {
+        self.blobs.find(name)
     }
 
     /// The environment variable of this name.
@@ -113,6 +128,7 @@ impl Services {
 impl fmt::Debug for Services {
     /// Names only: a value may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Services").field("keyvalue", &self.keyvalue.keys()).finish_non_exhaustive()
+        let (keyvalue, blobs) = (self.keyvalue.names().collect::<Vec<_>>(), self.blobs.names().collect::<Vec<_>>());
+        f.debug_struct("Services").field("keyvalue", &keyvalue).field("blobs", &blobs).finish_non_exhaustive()
     }
 }

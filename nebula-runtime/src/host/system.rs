@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{InstancePre, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
-    granted::{Given, Granted, Network, Settings, Stores},
+    granted::{Containers, Given, Granted, Network, Settings, Stores},
     stdio::{self, Stderr},
 };
 use crate::{
@@ -23,7 +24,12 @@ pub(crate) struct System {
     http: WasiHttpCtx,
     granted: Arc<Granted>,
     given: Given,
+    /// Made when the guest opens its first blob.
+    blob_places: Option<Arc<Semaphore>>,
 }
+
+/// How many blobs one instance may read and write at once.
+pub(super) const BLOBS_AT_ONCE: usize = 16;
 
 impl System {
     /// The interface of an instance that reads no stdin and serves `caller`.
@@ -36,7 +42,14 @@ impl System {
     /// The interface of an instance that serves `caller`, with the standard streams that `wasi` has.
     pub(crate) fn new(mut wasi: WasiCtxBuilder, granted: &Arc<Granted>, caller: &Caller) -> Self {
         let (granted, given) = (Arc::clone(granted), granted.give(caller));
-        Self { wasi: wasi.build(), table: ResourceTable::new(), http: WasiHttpCtx::new(), granted, given }
+        Self {
+            wasi: wasi.build(),
+            table: ResourceTable::new(),
+            http: WasiHttpCtx::new(),
+            granted,
+            given,
+            blob_places: None,
+        }
     }
 
     /// Makes the interface serve `caller`, the next invocation of the instance.
@@ -59,6 +72,17 @@ impl System {
 
     pub(super) fn stores(&self) -> &Stores {
         &self.given.stores
+    }
+
+    pub(super) fn containers(&self) -> &Containers {
+        &self.given.containers
+    }
+
+    /// A place for a blob that the guest reads or writes, of which it may have [`BLOBS_AT_ONCE`]. Each may hold bytes
+    /// in the memory of the host.
+    pub(super) fn blob_place(&mut self) -> Option<OwnedSemaphorePermit> {
+        let places = self.blob_places.get_or_insert_with(|| Arc::new(Semaphore::new(BLOBS_AT_ONCE)));
+        Arc::clone(places).try_acquire_owned().ok()
     }
 
     /// How many more characters the guest may write to the log.

@@ -18,6 +18,7 @@
 mod alias;
 mod backend;
 mod blob;
+mod bucket_objects;
 pub(crate) mod cache;
 mod cloud;
 #[cfg(any(test, feature = "test-kit"))]
@@ -57,7 +58,6 @@ pub use object_store;
 
 #[cfg(feature = "cloud")]
 pub use self::cloud::use_ring;
-pub(crate) use self::functions::{RecordTag, Reread};
 #[cfg(feature = "compiler")]
 pub use self::keep::{
     Garbage, GarbageFate, GcOptions, GcReport, Progress, StoreProblem, StoreProblemKind, Total, Verification,
@@ -78,4 +78,9 @@ pub use self::{
     terms::{Precondition, Revised},
     url::{InvalidStoreUrl, StoreUrl},
     version::{NewVersion, PublishedVersion, VersionBlobs},
+};
+pub(crate) use self::{
+    bucket_objects::bucket_objects,
+    functions::{RecordTag, Reread},
+    shared::is_no_bucket,
 };

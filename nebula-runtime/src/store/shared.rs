@@ -129,7 +129,7 @@ impl Service {
 }
 
 /// Whether the bucket itself is missing, which the services tell with the status of a missing object.
-pub(super) fn is_no_bucket(error: &Error) -> bool {
+pub(crate) fn is_no_bucket(error: &Error) -> bool {
     let told = error.to_string();
     ["NoSuchBucket", "ContainerNotFound"].iter().any(|code| told.contains(code))
 }

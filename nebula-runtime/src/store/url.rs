@@ -134,6 +134,11 @@ impl StoreUrl {
         }
     }
 
+    /// Whether machines share the store.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.0, Location::Shared(_))
+    }
+
     pub(super) fn location(&self) -> &Location {
         &self.0
     }

@@ -224,6 +224,7 @@ impl FunctionSource {
         config.connect = function.connect;
         config.config = function.config.into_iter().map(|(name, value)| (name, located(base, value))).collect();
         config.keyvalue = function.keyvalue;
+        config.blobs = function.blobs;
         config.imports = function.imports;
         config.reuse = function.reuse.map(|reuse| reuse.0);
         config.content_type = function.content_type.map(|media_type| media_type.0);

@@ -97,6 +97,11 @@ pub(super) struct Function {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, WrittenGrant>"))]
     pub(super) keyvalue: BTreeMap<String, ServiceGrant>,
+    /// The containers of blobs that a component may use. The key is the component's own name for a container. The value is
+    /// the name of a service, or a table with its name and limits.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, WrittenGrant>"))]
+    pub(super) blobs: BTreeMap<String, ServiceGrant>,
     /// Which function provides each import of a component. The key is the import's name.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
@@ -163,17 +168,17 @@ pub(super) enum WrittenGrant {
 pub(super) struct LimitedGrant {
     /// The name of the service.
     service: String,
-    /// What each key begins with in the service. The function does not see it.
+    /// What each key, or the name of each blob, begins with in the service. The function does not see it.
     #[schemars(default)]
     prefix: String,
     /// Whether the function may only read.
     #[schemars(default)]
     readonly: bool,
-    /// The largest value.
+    /// The largest value, or the largest blob.
     max_value: Option<Size>,
-    /// The largest number of keys.
+    /// The largest number of keys, or of blobs.
     max_keys: Option<u64>,
-    /// The largest size of all values together.
+    /// The largest size of all values or blobs together.
     max_size: Option<Size>,
 }
 
@@ -184,6 +189,9 @@ pub(super) struct LimitedGrant {
 pub(super) struct WrittenService {
     /// A key-value store: `memory:`, or `redb:PATH`.
     keyvalue: Option<WrittenValue>,
+    /// A container of blobs: `memory:`, `folder:PATH`, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or
+    /// `az://CONTAINER/PREFIX`. A relative path starts at the folder of `nebula.toml`.
+    blobs: Option<WrittenValue>,
 }
 
 /// How a function is called on Azure Functions.

@@ -40,6 +40,7 @@ env = { GREETING = "hi", TOKEN = { env = "API_TOKEN" } }
 connect = ["db.example.com:5432"]
 config = { greeting = "Hi", cert = { file = "cert.pem" } }
 keyvalue = { default = "state", shop = { service = "state", prefix = "shop/", readonly = true, max_value = "64KiB" } }
+blobs = { pictures = "pictures" }
 dirs = [{ host = "data", guest = "/data", writable = true }]
 allow_hosts = ["*.example.com:8443"]
 imports = { "nebula:tax/rates" = "tax@prod" }
@@ -64,6 +65,9 @@ max_upload = "64MiB"
 
 [services.state]
 keyvalue = "memory:"
+
+[services.pictures]
+blobs = "folder:data/pictures"
 
 [trust]
 keys = ["team.pub"]
@@ -94,6 +98,7 @@ fn treats(folder: &Path) -> FunctionConfig {
     let state = shop.clone();
     (shop.prefix, shop.readonly, shop.max_value) = ("shop/".to_owned(), true, Some(ByteSize::kib(64)));
     treats.keyvalue = [("default".to_owned(), state), ("shop".to_owned(), shop)].into();
+    treats.blobs = [("pictures".to_owned(), ServiceGrant::new("pictures".parse().unwrap()))].into();
     treats.dirs = vec![DirGrant::new(folder.join("data"), "/data").writable()];
     treats.allow_hosts = vec!["*.example.com:8443".parse().unwrap()];
     treats.imports = [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into();
@@ -150,7 +155,10 @@ fn every_key_of_the_file_reaches_the_configuration() {
             tls: Some(TlsFiles { cert: folder.path().join("tls/cert.pem"), key: "/run/key.pem".into() }),
             max_upload: Some(ByteSize::mib(64)),
         },
-        services: serde_json::from_str(r#"{"state":{"keyvalue":"memory:"}}"#).unwrap(),
+        services: serde_json::from_str(
+            r#"{"state":{"keyvalue":"memory:"},"pictures":{"blobs":"folder:data/pictures"}}"#,
+        )
+        .unwrap(),
         trust: Trust::required(vec![TrustedKey::new("team.pub", key)], [("treats".parse().unwrap(), 3)].into())
             .unwrap(),
         watch: WatchSettings {

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::{sync::Semaphore, time::Instant};
 
-use super::usage::Usage;
+use super::{operations::Operations, usage::Usage};
 use crate::{
-    call::{Caller, with_causes},
+    call::Caller,
     function::ServiceGrant,
     host::{
         failure::{ServiceError, ServiceErrorKind},
@@ -20,11 +19,8 @@ pub(in crate::host) struct GrantedStore {
     store: Arc<dyn KeyValue>,
     grant: ServiceGrant,
     usage: Usage,
-    places: Semaphore,
+    operations: Operations,
 }
-
-/// The operations of one function on one store that go on at once. Others wait.
-const OPERATIONS: usize = 64;
 
 /// The most keys of one call for several.
 const MANY: usize = 10_000;
@@ -34,7 +30,8 @@ const MANY_BYTES: usize = 16 << 20;
 
 impl GrantedStore {
     pub(in crate::host) fn new(store: Arc<dyn KeyValue>, grant: ServiceGrant) -> Self {
-        Self { store, grant, usage: Usage::default(), places: Semaphore::new(OPERATIONS) }
+        let operations = Operations::of(&grant.service);
+        Self { store, grant, usage: Usage::default(), operations }
     }
 }
 
@@ -169,18 +166,7 @@ impl Bucket {
         caller: &Caller,
         operation: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, ServiceError> {
-        let began = Instant::now();
-        // The semaphore is never closed.
-        let _place = self.granted.places.acquire().await;
-        let done = operation.await;
-        caller.report.update(|report| report.note_service(&self.granted.grant.service, began.elapsed(), done.is_ok()));
-        if let Err(error) = &done
-            && error.kind() == ServiceErrorKind::Unavailable
-        {
-            let (service, causes) = (&self.granted.grant.service, with_causes(error));
-            tracing::warn!(id = %caller.id, %service, error = causes, "a service failed");
-        }
-        done
+        self.granted.operations.run(caller, operation).await
     }
 
     /// The key as the service knows it.

@@ -1,10 +1,15 @@
 //! The host services that a function's configuration grants its guests.
 
 mod bucket;
+mod container;
+mod containers;
 mod environment;
 mod files;
+mod listing;
 mod missing;
 mod network;
+mod operations;
+mod room;
 mod settings;
 mod stores;
 mod usage;
@@ -20,7 +25,10 @@ use crate::{
     function::{FunctionConfig, FunctionName},
 };
 
-pub(super) use self::{bucket::Bucket, network::Network, settings::Settings, stores::Stores};
+pub(super) use self::{
+    bucket::Bucket, container::Container, containers::Containers, listing::Listing, network::Network,
+    settings::Settings, stores::Stores,
+};
 
 /// The host services that a function's configuration grants its guests. They are set up once for a version, and given
 /// to each instance.
@@ -31,6 +39,7 @@ pub(crate) struct Granted {
     outgoing: Outgoing,
     settings: Arc<Settings>,
     stores: Arc<Stores>,
+    containers: Arc<Containers>,
 }
 
 /// The services of an instance, for the invocation that it serves.
@@ -38,6 +47,7 @@ pub(super) struct Given {
     pub(super) outgoing: Outgoing,
     pub(super) settings: Arc<Settings>,
     pub(super) stores: Arc<Stores>,
+    pub(super) containers: Arc<Containers>,
     /// How many more characters the guest may write to the log.
     pub(super) log_left: usize,
 }
@@ -55,6 +65,7 @@ impl Granted {
             outgoing: Outgoing::set_up(name, config),
             settings: Arc::new(Settings::set_up("config", &config.config, services)),
             stores: Arc::new(Stores::set_up(config, services)),
+            containers: Arc::new(Containers::set_up(config, services)),
         }
     }
 
@@ -75,6 +86,7 @@ impl Granted {
     pub(crate) fn wasi(&self) -> Result<WasiCtxBuilder, InvokeError> {
         self.settings.check()?;
         self.stores.check()?;
+        self.containers.check()?;
         let mut wasi = WasiCtxBuilder::new();
         self.environment.give(&mut wasi)?;
         self.files.give(&mut wasi)?;
@@ -105,6 +117,7 @@ impl Granted {
             outgoing: self.outgoing.give(caller),
             settings: Arc::clone(&self.settings),
             stores: Arc::clone(&self.stores),
+            containers: Arc::clone(&self.containers),
             log_left: MOST_LOGGED,
         }
     }

@@ -1,5 +1,6 @@
 //! The interfaces that components import, and the linker that has them.
 
+mod blobstore;
 mod config;
 mod keyvalue;
 mod logging;
@@ -36,7 +37,8 @@ struct Importable {
     link: fn(&mut Linker<Host<System>>, &Engine) -> wasmtime::Result<()>,
 }
 
-const IMPORTABLE: [Importable; 4] = [
+const IMPORTABLE: [Importable; 5] = [
+    Importable { interfaces: blobstore::INTERFACES, link: |linker, _| blobstore::link(linker) },
     Importable { interfaces: config::INTERFACES, link: |linker, _| config::link(linker) },
     Importable { interfaces: keyvalue::INTERFACES, link: |linker, _| keyvalue::link(linker) },
     Importable { interfaces: sockets::INTERFACES, link: sockets::link },

@@ -1,0 +1,60 @@
+//! The operations of one function on one service.
+
+use std::time::Duration;
+
+use tokio::{sync::Semaphore, time::Instant};
+
+use crate::{
+    call::{Caller, with_causes},
+    function::ServiceName,
+    host::failure::{ServiceError, ServiceErrorKind},
+};
+
+/// The operations of one function on one service: so many go on at once, and each is noted in the report of its
+/// invocation.
+pub(super) struct Operations {
+    service: ServiceName,
+    places: Semaphore,
+}
+
+/// How many operations go on at once. Others wait.
+const AT_ONCE: usize = 64;
+
+impl Operations {
+    pub(super) fn of(service: &ServiceName) -> Self {
+        Self { service: service.clone(), places: Semaphore::new(AT_ONCE) }
+    }
+
+    /// Runs an operation, and notes it in the report.
+    pub(super) async fn run<T>(
+        &self,
+        caller: &Caller,
+        operation: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<T, ServiceError> {
+        let began = Instant::now();
+        // The semaphore is never closed.
+        let _place = self.places.acquire().await;
+        let done = operation.await;
+        self.note(caller, began.elapsed(), done.as_ref().err());
+        done
+    }
+
+    /// Notes an operation that took so long, and its error in the log if the service is to blame.
+    pub(super) fn note(&self, caller: &Caller, time: Duration, error: Option<&ServiceError>) {
+        caller.report.update(|report| report.note_service(&self.service, time, error.is_none()));
+        self.log(caller, error);
+    }
+
+    /// Notes that an operation that was noted before went on for so long.
+    pub(super) fn note_more(&self, caller: &Caller, time: Duration, error: Option<&ServiceError>) {
+        caller.report.update(|report| report.note_more_of_service(&self.service, time, error.is_none()));
+        self.log(caller, error);
+    }
+
+    fn log(&self, caller: &Caller, error: Option<&ServiceError>) {
+        if let Some(error) = error.filter(|error| error.kind() == ServiceErrorKind::Unavailable) {
+            let (service, causes) = (&self.service, with_causes(error));
+            tracing::warn!(id = %caller.id, %service, error = causes, "a service failed");
+        }
+    }
+}
