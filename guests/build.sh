@@ -18,7 +18,7 @@ main() {
   build "$core" --package numeric --examples
   build "$command" --package commands --package resize
   build "$component" --package commands "${components[@]/#/--bin=}"
-  build "$component" --package http --package services --package typed --examples
+  build "$component" --package blobs --package http --package services --package typed --examples
   build "$component" --package command3 --package http-hello
 
   delivered=" "
@@ -35,7 +35,7 @@ main() {
   for name in "${components[@]}"; do
     deliver "target/$component/release/$name.wasm" "$name-component"
   done
-  for source in {http,services,typed}/examples/*.rs; do
+  for source in {blobs,http,services,typed}/examples/*.rs; do
     name=$(basename "$source" .rs)
     deliver "target/$component/release/examples/${name//-/_}.wasm" "$name"
   done

@@ -7,6 +7,7 @@
 
 mod admin;
 mod alias;
+mod blobs;
 mod clouds;
 mod concurrency;
 mod descriptors;
