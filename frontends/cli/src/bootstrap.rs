@@ -18,36 +18,55 @@ pub(crate) struct Bootstrap {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Which of the bootstrap programs a package needs: for which processor, and with which backends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Build {
+    pub(crate) architecture: Architecture,
+    /// With the backends of services. Without them, the program is smaller and starts sooner.
+    pub(crate) with_services: bool,
+}
+
 /// Why there is no usable bootstrap program.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BootstrapError {
     /// The file does not exist.
-    #[error("there is no {}: {}", path.display(), Build(*architecture))]
-    Missing { path: PathBuf, architecture: Architecture },
+    #[error("there is no {}: {}", path.display(), Advice(*build))]
+    Missing { path: PathBuf, build: Build },
     /// The file cannot be read.
     #[error("failed to read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
     /// The file is no program for Linux.
-    #[error("{} is not a program for Linux on {architecture}: {}", path.display(), Build(*architecture))]
-    NotElf { path: PathBuf, architecture: Architecture, source: object::Error },
+    #[error("{} is not a program for Linux on {}: {}", path.display(), build.architecture, Advice(*build))]
+    NotElf { path: PathBuf, build: Build, source: object::Error },
     /// The program is for another processor.
-    #[error("{} is not for {architecture}: {}", path.display(), Build(*architecture))]
-    OtherArchitecture { path: PathBuf, architecture: Architecture },
+    #[error("{} is not for {}: {}", path.display(), build.architecture, Advice(*build))]
+    OtherArchitecture { path: PathBuf, build: Build },
     /// The program needs a newer glibc.
-    #[error("{} needs glibc {needed}, and AWS Lambda has {GLIBC}: {}", path.display(), Build(*architecture))]
-    TooNew { path: PathBuf, architecture: Architecture, needed: Version },
+    #[error("{} needs glibc {needed}, and AWS Lambda has {GLIBC}: {}", path.display(), Advice(*build))]
+    TooNew { path: PathBuf, build: Build, needed: Version },
+}
+
+impl Build {
+    /// The name of the recipe that builds it, and what its file's name begins with.
+    fn recipe(self) -> &'static str {
+        if self.with_services { "bootstrap-services" } else { "bootstrap" }
+    }
+
+    fn file_name(self) -> String {
+        format!("{}-{}", self.recipe(), self.architecture)
+    }
 }
 
 /// Displays how the program is built.
-struct Build(Architecture);
+struct Advice(Build);
 
-impl fmt::Display for Build {
+impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let architecture = self.0;
+        let (recipe, architecture, name) = (self.0.recipe(), self.0.architecture, self.0.file_name());
         write!(
             f,
-            "`just bootstrap {architecture}` in Nebula's repository builds target/lambda/bootstrap-{architecture}; \
-             put it beside nebula, or name it with --bootstrap"
+            "`just {recipe} {architecture}` in Nebula's repository builds target/lambda/{name}; put it beside nebula, or \
+             name it with --bootstrap"
         )
     }
 }
@@ -55,33 +74,33 @@ impl fmt::Display for Build {
 impl Bootstrap {
     /// Reads the program that was named; otherwise the one beside `nebula`, or the one in the repository's `target`
     /// folder.
-    pub(crate) fn find(named: Option<&Path>, architecture: Architecture) -> Result<Self, BootstrapError> {
-        let path = named.map_or_else(|| implied(architecture), Path::to_owned);
+    pub(crate) fn find(named: Option<&Path>, build: Build) -> Result<Self, BootstrapError> {
+        let path = named.map_or_else(|| implied(build), Path::to_owned);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => BootstrapError::Missing { path: path.clone(), architecture },
+            io::ErrorKind::NotFound => BootstrapError::Missing { path: path.clone(), build },
             _ => BootstrapError::Read { path: path.clone(), source },
         })?;
-        Self::check(&path, bytes, architecture)
+        Self::check(&path, bytes, build)
     }
 
-    fn check(path: &Path, bytes: Vec<u8>, architecture: Architecture) -> Result<Self, BootstrapError> {
+    fn check(path: &Path, bytes: Vec<u8>, build: Build) -> Result<Self, BootstrapError> {
         let path = path.to_owned();
         let elf = match Elf::read(&bytes) {
             Ok(elf) => elf,
-            Err(source) => return Err(BootstrapError::NotElf { path, architecture, source }),
+            Err(source) => return Err(BootstrapError::NotElf { path, build, source }),
         };
-        if !elf.is_for(architecture) {
-            return Err(BootstrapError::OtherArchitecture { path, architecture });
+        if !elf.is_for(build.architecture) {
+            return Err(BootstrapError::OtherArchitecture { path, build });
         }
         match elf.glibc {
-            Some(needed) if needed > GLIBC => Err(BootstrapError::TooNew { path, architecture, needed }),
+            Some(needed) if needed > GLIBC => Err(BootstrapError::TooNew { path, build, needed }),
             _ => Ok(Self { bytes }),
         }
     }
 }
 
-fn implied(architecture: Architecture) -> PathBuf {
-    let name = format!("bootstrap-{architecture}");
+fn implied(build: Build) -> PathBuf {
+    let name = build.file_name();
     let nebula = std::env::current_exe().unwrap_or_default();
     let beside = nebula.with_file_name(&name);
     // In the repository, nebula itself is in target/PROFILE.

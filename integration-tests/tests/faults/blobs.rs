@@ -3,7 +3,7 @@
 use std::fs;
 
 use nebula_integration_tests::{Nebula, Project};
-use nebula_s3_server::{Fault, S3Server};
+use nebula_store_servers::{Fault, S3Server};
 
 use crate::support::{Client, Server, eventually, project};
 

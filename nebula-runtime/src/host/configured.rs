@@ -24,7 +24,7 @@ pub struct ServicesConfig(pub BTreeMap<ServiceName, ServiceConfig>);
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ServiceConfig {
-    /// A key-value store: `memory:`, or `redb:PATH`.
+    /// A key-value store: `memory:`, `redb:PATH`, `redis://HOST:PORT/DATABASE`, `nats://HOST:PORT/BUCKET`, `s3://BUCKET/PREFIX`.
     pub keyvalue: Option<ConfigValue>,
     /// A container of blobs: `memory:`, `folder:PATH`, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or
     /// `az://CONTAINER/PREFIX`.

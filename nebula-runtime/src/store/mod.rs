@@ -56,7 +56,9 @@ mod version;
 
 pub use object_store;
 
-#[cfg(feature = "cloud")]
+#[cfg(feature = "s3")]
+pub(crate) use self::cloud::objects_sent_once;
+#[cfg(any(feature = "cloud", feature = "nats", feature = "redis"))]
 pub use self::cloud::use_ring;
 #[cfg(feature = "compiler")]
 pub use self::keep::{

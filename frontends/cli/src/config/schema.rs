@@ -187,7 +187,7 @@ pub(super) struct LimitedGrant {
 #[derive(schemars::JsonSchema)]
 #[expect(dead_code, reason = "it is described, and never made")]
 pub(super) struct WrittenService {
-    /// A key-value store: `memory:`, or `redb:PATH`.
+    /// A key-value store: `memory:`, `redb:PATH`, `redis://HOST:PORT/DATABASE`, `nats://HOST:PORT/BUCKET` or `s3://BUCKET/PREFIX`.
     keyvalue: Option<WrittenValue>,
     /// A container of blobs: `memory:`, `folder:PATH`, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or
     /// `az://CONTAINER/PREFIX`. A relative path starts at the folder of `nebula.toml`.

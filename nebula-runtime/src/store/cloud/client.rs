@@ -4,15 +4,9 @@ use std::time::Duration;
 
 use http::Uri;
 use object_store::{BackoffConfig, ClientOptions, Error, Result, RetryConfig};
-use rustls::crypto::ring;
 
+use super::ring::use_ring;
 use crate::store::shared::Service;
-
-/// Makes ring the cryptography of all TLS clients of the process, unless the process has chosen another one already. A
-/// client of `reqwest` panics if there is none.
-pub fn use_ring() {
-    let _ = ring::default_provider().install_default();
-}
 
 /// A client's options. `endpoint` is the address of a service, where it is not the service's own.
 ///
@@ -56,4 +50,10 @@ pub(super) fn retry() -> RetryConfig {
     let backoff =
         BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(1), base: 2.0 };
     RetryConfig { backoff, max_retries: 5, retry_timeout: Duration::from_secs(4) }
+}
+
+/// Sends each request once. For writers that a second try could mislead: see `host::keyvalue`.
+#[cfg(feature = "s3")]
+pub(super) fn no_retry() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
 }

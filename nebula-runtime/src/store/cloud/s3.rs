@@ -12,6 +12,15 @@ use crate::store::shared::{Service, StoreAccess};
 
 /// The objects of a bucket.
 pub(super) fn objects(bucket: &str, access: &StoreAccess) -> Result<Arc<dyn ObjectStore>> {
+    Ok(Arc::new(builder(bucket, access)?.with_retry(client::retry()).build()?))
+}
+
+/// The objects of a bucket, where no request is sent again.
+pub(super) fn objects_sent_once(bucket: &str, access: &StoreAccess) -> Result<Arc<dyn ObjectStore>> {
+    Ok(Arc::new(builder(bucket, access)?.with_retry(client::no_retry()).build()?))
+}
+
+fn builder(bucket: &str, access: &StoreAccess) -> Result<AmazonS3Builder> {
     let endpoint = access.get(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]);
     let mut options = client::options(Service::S3, endpoint)?;
     if let Some(region) = access.get(&["AWS_REGION", "AWS_DEFAULT_REGION"]) {
@@ -21,13 +30,13 @@ pub(super) fn objects(bucket: &str, access: &StoreAccess) -> Result<Arc<dyn Obje
         // It is exchanged for credentials at a service that has TLS, whatever the store has.
         options = options.with_no_system_certificates(false);
     }
-    let mut builder = AmazonS3Builder::new().with_client_options(options).with_retry(client::retry());
+    let mut builder = AmazonS3Builder::new().with_client_options(options);
     for (name, value) in access.variables("AWS_") {
         if let Ok(key) = name.parse::<AmazonS3ConfigKey>() {
             builder = builder.with_config(key, value);
         }
     }
-    Ok(Arc::new(builder.with_bucket_name(bucket).build()?))
+    Ok(builder.with_bucket_name(bucket))
 }
 
 /// A region is a part of the service's host name, and the client panics if that is none.

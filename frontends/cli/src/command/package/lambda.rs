@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nebula_local::ExitCode;
-use nebula_runtime::{Architecture, ByteSize, Digest};
+use nebula_runtime::{Architecture, ByteSize, Digest, NewPackage};
 use serde::Serialize;
 
 use super::{
@@ -13,7 +13,12 @@ use super::{
     selection::{Selection, note_folders},
     summary::{self, FunctionSummary},
 };
-use crate::{bootstrap::Bootstrap, failure::Failure, global::Global, print};
+use crate::{
+    bootstrap::{Bootstrap, Build},
+    failure::Failure,
+    global::Global,
+    print,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +28,10 @@ Examples:
 
 The package is for Lambda's runtime provided.al2023. The same functions always make the same
 bytes. Nebula looks for bootstrap, the program in the package, in its own folder, under the
-names bootstrap-x86_64 and bootstrap-arm64. `just bootstrap` in Nebula's repository builds it.";
+names bootstrap-x86_64 and bootstrap-arm64. `just bootstrap` in Nebula's repository builds it.
+A package with a function that asks for services, such as a key-value store, has a larger
+program: bootstrap-services-x86_64 or bootstrap-services-arm64, of `just bootstrap-services`.
+There the environment variable NEBULA_SERVICES says what stands behind the services.";
 
 /// The sizes that AWS Lambda accepts ("Lambda quotas"). A larger zip file has to be uploaded to S3; a larger package is
 /// refused.
@@ -52,8 +60,9 @@ pub(super) struct Lambda {
 
 impl Lambda {
     pub(super) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        let bootstrap = Bootstrap::find(self.bootstrap.as_deref(), self.arch)?;
         let package = self.selection.package(global, self.arch).await?;
+        let build = Build { architecture: self.arch, with_services: asks_for_services(&package) };
+        let bootstrap = Bootstrap::find(self.bootstrap.as_deref(), build)?;
         note_folders(&package, "on Lambda");
         let (program_size, mut archive) = (bootstrap.bytes.len() as u64, Archive::default());
         // Lambda starts the program by this name, as another user than the one that unpacks it.
@@ -83,6 +92,14 @@ impl Lambda {
         }
         Ok(ExitCode::OK)
     }
+}
+
+/// Whether a function of the package asks for a service, which the smaller program has no backends for.
+fn asks_for_services(package: &NewPackage) -> bool {
+    package.functions.iter().any(|function| {
+        let config = &function.info.config;
+        !config.keyvalue.is_empty() || !config.blobs.is_empty()
+    })
 }
 
 /// The content of a package, as the command prints it.

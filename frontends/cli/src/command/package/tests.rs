@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{archive::Archive, azure, image};
 use crate::{
-    bootstrap::{Bootstrap, BootstrapError},
+    bootstrap::{Bootstrap, BootstrapError, Build},
     program::Program,
 };
 
@@ -22,7 +22,7 @@ fn refusal(bytes: &[u8], architecture: Architecture) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bootstrap");
     fs::write(&path, bytes).unwrap();
-    Bootstrap::find(Some(&path), architecture).unwrap_err().to_string()
+    Bootstrap::find(Some(&path), Build { architecture, with_services: false }).unwrap_err().to_string()
 }
 
 /// A program in which this version of glibc, `GLIBC_2.99`, replaces one that it really needs.
@@ -56,9 +56,13 @@ fn a_bootstrap_for_another_processor_system_or_glibc_is_refused_and_the_error_sa
 
 #[test]
 fn the_error_for_a_missing_bootstrap_says_how_to_build_it() {
-    let missing = Bootstrap::find(None, Architecture::Arm64).unwrap_err();
-    assert!(matches!(&missing, BootstrapError::Missing { path, .. } if path.ends_with("bootstrap-arm64")), "{missing}");
-    assert!(missing.to_string().contains("`just bootstrap arm64`"), "{missing}");
+    for (with_services, name) in [(false, "bootstrap"), (true, "bootstrap-services")] {
+        let build = Build { architecture: Architecture::Arm64, with_services };
+        let missing = Bootstrap::find(None, build).unwrap_err();
+        let file = format!("{name}-arm64");
+        assert!(matches!(&missing, BootstrapError::Missing { path, .. } if path.ends_with(file)), "{missing}");
+        assert!(missing.to_string().contains(&format!("`just {name} arm64`")), "{missing}");
+    }
 }
 
 async fn package(architecture: Architecture) -> NewPackage {

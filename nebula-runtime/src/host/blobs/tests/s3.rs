@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use nebula_s3_server::{Fault, S3Server};
+use nebula_store_servers::{Fault, S3Server};
 use tokio::time::timeout;
 
 use super::*;

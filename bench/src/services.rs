@@ -1,0 +1,112 @@
+//! Services, compared with the client library of each.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use nebula_runtime::{
+    Event, FunctionConfig, FunctionName, FunctionRef, Invocation, Invoker as _, Node, Runtime, ServiceGrant, Services,
+    Store, keyvalue,
+};
+use redis::cmd;
+
+use crate::table::{Table, compare, micros};
+
+/// A component that increments a number once in each call.
+const COUNTER: &str = include_str!("../guests/counter.wat");
+
+const LABEL: &str = "an increment over Redis, in a call of its own";
+
+pub(crate) fn rows(table: &mut Table) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    match RedisServer::start(folder.path()) {
+        Ok(server) => increment_row(table, &server),
+        Err(error) => {
+            let ratio = format!("{error:#}: apt-get install redis-server");
+            table.row(LABEL, "–".into(), "not installed".into(), ratio);
+            Ok(())
+        }
+    }
+}
+
+/// Measures a call of a function that increments a number. The peer is the client library on its own, with a connection
+/// of its own.
+fn increment_row(table: &mut Table, server: &RedisServer) -> Result<()> {
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let url = format!("redis://{}", server.address);
+    let mut connection = tokio.block_on(redis::Client::open(url.as_str())?.get_multiplexed_async_connection())?;
+    let runtime = tokio.block_on(runtime(&url))?;
+    let function: FunctionRef = "counter".parse()?;
+    let (mut called, mut sent) = (0_u64, 0_u64);
+    let comparison = compare(
+        21,
+        500,
+        || {
+            called += 1;
+            let invocation = Invocation::new(function.clone(), Event::json("[]"));
+            let response = tokio.block_on(runtime.invoke(invocation))?;
+            ensure!(response.body.as_whole().is_some_and(|body| **body == *called.to_string().as_bytes()));
+            Ok(())
+        },
+        || {
+            sent += 1;
+            let sum: u64 = tokio.block_on(cmd("INCRBY").arg("peer").arg(1).query_async(&mut connection))?;
+            ensure!(sum == sent);
+            Ok(())
+        },
+    )?;
+    let ratio = format!("{:.2} times the client library", comparison.ratio);
+    table.row(LABEL, micros(comparison.nebula), micros(comparison.peer), ratio);
+    Ok(())
+}
+
+/// A runtime with the counter, whose numbers are in Redis.
+async fn runtime(url: &str) -> Result<Arc<Runtime>> {
+    let store = keyvalue::open(&url.parse()?, &Node::default())?;
+    let services = Services::default().keyvalue("state".parse()?, store);
+    let runtime = Arc::new(Runtime::builder(Store::memory()).services(services).build()?);
+    let mut config = FunctionConfig::default();
+    config.keyvalue.insert("default".to_owned(), ServiceGrant::new("state".parse()?));
+    let name: FunctionName = "counter".parse()?;
+    runtime.publish(&name, COUNTER).config(config).await?;
+    Ok(runtime)
+}
+
+/// A server on loopback. It ends when this is dropped.
+struct RedisServer {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl RedisServer {
+    fn start(folder: &Path) -> Result<Self> {
+        // It cannot choose a port by itself.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string(), "--save", ""]);
+        command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().context("redis-server cannot be started")?;
+        let server = Self { process, address };
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if began.elapsed() > Duration::from_secs(10) {
+                bail!("redis-server does not listen");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(server)
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
