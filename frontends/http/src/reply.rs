@@ -13,7 +13,7 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body::{Body as _, Frame, SizeHint};
-use nebula_runtime::{Body, InvocationId, InvokeError, ReportHandle, Response, Start};
+use nebula_runtime::{Body, InvocationId, InvokeError, ReportHandle, Response, ServiceUse, Start};
 
 use crate::header_text::HeaderText;
 
@@ -128,9 +128,9 @@ pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Optio
         headers.insert(INVOCATION_ID, id);
     }
     let Some(report) = report else { return };
-    let (digest, start, spans) = report.update(|report| {
+    let (digest, start, spans, services) = report.update(|report| {
         let spans = [report.queued, report.loading, report.instantiating, report.running];
-        (report.digest, report.start, spans)
+        (report.digest, report.start, spans, report.services.clone())
     });
     if let Some(digest) = digest {
         text.push_displayed(digest);
@@ -139,6 +139,7 @@ pub(crate) fn annotate(headers: &mut HeaderMap, id: &InvocationId, report: Optio
         }
     }
     push_timing(&mut text, start, spans);
+    push_services(&mut text, &services);
     if let Ok(timing) = text.take() {
         // Appended, as a function may have added timings itself.
         headers.append(SERVER_TIMING, timing);
@@ -153,6 +154,16 @@ fn push_timing(text: &mut HeaderText, start: Start, spans: [Duration; 4]) {
     for (name, span) in [", queued;dur=", ", load;dur=", ", init;dur=", ", run;dur="].iter().zip(spans) {
         text.push(name);
         text.push_milliseconds(span);
+    }
+}
+
+/// The time that the guest has spent in each service so far. The name of a service is a token.
+fn push_services(text: &mut HeaderText, services: &[ServiceUse]) {
+    for used in services {
+        text.push(", service-");
+        text.push(used.service.as_str());
+        text.push(";dur=");
+        text.push_milliseconds(used.time);
     }
 }
 

@@ -6,8 +6,7 @@ use exports::nebula::blobs::script::Guest;
 use wasi::{
     blobstore::{
         blobstore::{
-            ObjectId, container_exists, copy_object, create_container, delete_container, get_container,
-            move_object,
+            ObjectId, container_exists, copy_object, create_container, delete_container, get_container, move_object,
         },
         types::{IncomingValue, OutgoingValue},
     },
@@ -81,11 +80,7 @@ fn container(name: &str) -> Shown {
 }
 
 /// Writes a blob as `body` says.
-fn write(
-    to: &str,
-    name: &str,
-    body: impl FnOnce(&OutputStream) -> Result<(), StreamError>,
-) -> Result<(), String> {
+fn write(to: &str, name: &str, body: impl FnOnce(&OutputStream) -> Result<(), StreamError>) -> Result<(), String> {
     let value = OutgoingValue::new_outgoing_value();
     get_container(to)?.write_data(name, &value)?;
     let stream = value.outgoing_value_write_body().map_err(|()| "no stream")?;

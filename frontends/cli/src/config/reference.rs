@@ -55,6 +55,7 @@ allow_hosts = ["api.example.com", "*.example.com:8443"]
 connect = ["db.example.com:5432"]
 config = { greeting = "Hi", cert = { file = "cert.pem" } }
 keyvalue = { default = "state", shop = { service = "state", prefix = "shop/", readonly = true } }
+blobs = { pictures = "pictures" }
 imports = { "nebula:tax/rates" = "tax@prod" }
 reuse = { max_requests = 128, max_concurrent = 1, idle = "1s" }
 content_type = "image/png"
@@ -82,7 +83,10 @@ tls = { cert = "cert.pem", key = "key.pem" }
 max_upload = "64MiB"
 
 [services.state]                      # what stands behind the name
-keyvalue = "memory:"
+keyvalue = "redis://db.internal"
+
+[services.pictures]
+blobs = "folder:data/pictures"
 
 [trust]                               # only what the team has signed runs
 keys = ["team.pub"]

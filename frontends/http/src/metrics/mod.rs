@@ -2,6 +2,7 @@
 
 mod log;
 mod series;
+mod services;
 mod store;
 mod versions;
 

@@ -12,7 +12,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::versions::{Invocations, Outcomes, VersionCalls, Versions};
+use super::{
+    services::Services,
+    versions::{Invocations, Outcomes, VersionCalls, Versions},
+};
 
 /// The buckets: from a tenth of a millisecond, which a small function takes, to half a minute, the default time-out.
 const SECONDS: [f64; 12] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
@@ -30,6 +33,7 @@ pub(super) struct Families {
     bytes_out: Family<FunctionLabel, Counter>,
     peak_memory: Family<FunctionLabel, Gauge>,
     held_back: Family<HeldLabels, Gauge>,
+    services: Services,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -73,8 +77,9 @@ impl Families {
             bytes_out: Family::default(),
             peak_memory: Family::default(),
             held_back: Family::default(),
+            services: Services::register(registry),
         };
-        let Self { invocations, duration, cold_starts, cpu, bytes_in, bytes_out, peak_memory, held_back } =
+        let Self { invocations, duration, cold_starts, cpu, bytes_in, bytes_out, peak_memory, held_back, services: _ } =
             families.clone();
         registry.register("invocations", "Invocations that ended, by version and by how they did", invocations);
         registry.register("cold_starts", "Invocations that had to load their code", cold_starts);
@@ -123,6 +128,7 @@ impl Series {
         if report.start == Start::Cold {
             self.cold_starts.get_or_init(|| self.families.cold_starts.get_or_create_owned(&self.label)).inc();
         }
+        self.families.services.record(&self.label.function, report);
         self.usage.get_or_init(|| Usage::of(&self.families, &self.label)).record(report);
         true
     }
