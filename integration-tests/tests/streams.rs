@@ -126,20 +126,20 @@ const COUNT: &str = r#"(component
         (with "host" (instance (export "open" (func $open)) (export "increment" (func $increment))))))
     (func (export "count") (param "event" s64) (result s64) (canon lift (core func $guest "count"))))"#;
 
-/// A project whose function `count` counts its calls, with these lines in its `nebula.toml`.
-fn project_that_counts(lines: &str) -> Project {
+/// A project whose function `count` counts its calls.
+fn project_that_counts() -> Project {
     let project = Project::new([]);
     project.write("count.wat", COUNT);
-    let function = "[functions.count]\nsource = \"count.wat\"\nkeyvalue = { default = \"state\" }\n";
-    project.write("nebula.toml", [function, lines].concat());
+    project.write("nebula.toml", "[functions.count]\nsource = \"count.wat\"\nkeyvalue = { default = \"state\" }\n");
     project
 }
 
 #[test]
 fn processes_of_a_pipe_and_a_server_share_a_key_value_store_in_a_file() {
-    let cases = [("", "store/services/state.redb"), ("[services.state]\nkeyvalue = \"redb:data/kv\"\n", "data/kv")];
-    for (lines, file) in cases {
-        let (nebula, project) = (Nebula::built(), project_that_counts(lines));
+    let cases = [("{}", "store/services/state.redb"), (r#"{"state":{"keyvalue":"redb:data/kv"}}"#, "data/kv")];
+    for (services, file) in cases {
+        let nebula = Nebula::built().with_environment([("NEBULA_SERVICES", services.to_owned())]);
+        let project = project_that_counts();
         let server = Server::start(&nebula, &project, &[]).unwrap();
         assert_eq!(server.get("/api/count/0").text(), "1", "{}", server.log());
         let pipe = "printf '%s\\n' 1 2 3 4 5 6 7 8 9 10 | \"$0\" \"$@\" | \"$0\" \"$@\"";
