@@ -19,7 +19,7 @@ use redis::cmd;
 use crate::table::{Table, compare, micros};
 
 /// A component that increments a number once in each call.
-const COUNTER: &str = include_str!("../guests/counter.wat");
+const COUNTER: &str = include_str!("counter.wat");
 
 const LABEL: &str = "an increment over Redis, in a call of its own";
 

@@ -25,6 +25,9 @@
 //! # Features
 //! - `compiler` (on by default): publishes, compiles and packages functions. Without it, a runtime only runs the functions of
 //!   a [`Package`], which come compiled.
+//! - `s3`, `gcs`, `azure`: stores in the buckets of these services. `s3` also brings key-value stores.
+//! - `redb`, `redis`, `nats`: key-value stores in a file, in Redis and Valkey, and in NATS: see [`keyvalue`].
+//! - `folder`: containers of blobs that are folders.
 //! - `test-kit`: what tests of frontends, layers and stores need.
 
 /// The examples of README.md, which are tested with those of this documentation.
