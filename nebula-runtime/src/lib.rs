@@ -68,7 +68,7 @@ pub use function::{
 pub use host::{
     GuestStderr, InvalidService, Node, ServiceConfig, ServiceError, ServiceErrorKind, Services, ServicesConfig, blobs,
     keyvalue,
-    process::{stderr, tokio_start},
+    process::{stderr, tokio_start, turn_off_core_dumps},
 };
 pub use layers::{Admission, MemoryAdmission, Observed, Observer};
 #[cfg(feature = "compiler")]

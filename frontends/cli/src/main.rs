@@ -40,12 +40,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use cli::{Cli, Command};
 use failure::Failure;
-use nebula_runtime::stderr::FlushAtExit;
+use nebula_runtime::{stderr::FlushAtExit, turn_off_core_dumps};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    turn_off_core_dumps();
     let cli = Cli::parse();
     let _flush = flush_at_exit(&cli.command);
     let code = run(cli).unwrap_or_else(|failure| {

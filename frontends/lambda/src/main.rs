@@ -9,7 +9,7 @@ use nebula_runtime::{
     FunctionRef, Node, Package, Report, Runtime, ServicesConfig,
     stderr::{self, FlushAtExit},
     tokio_start::start_tokio,
-    with_causes,
+    turn_off_core_dumps, with_causes,
 };
 use tokio::runtime::Builder;
 
@@ -20,6 +20,7 @@ const INSTANCES: u32 = 16;
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
+    turn_off_core_dumps();
     let _flush = FlushAtExit::with_timeout();
     let concurrency = concurrency();
     // One thread suffices for one invocation at a time, and starts faster than several.

@@ -20,6 +20,7 @@ mod memory;
 mod parts;
 mod publishers;
 mod readers;
+mod secrets;
 mod shared;
 mod shutdown;
 mod sockets;

@@ -33,7 +33,13 @@ impl Server {
 
     /// Starts a server, and reads its log until it listens. The test may read the rest.
     pub(crate) fn start_unread(project: &Project, options: &[&str]) -> (Self, Log) {
-        let (process, log) = Process::start_unread(serve(project).args(options).stderr(Stdio::piped()));
+        Self::start_unread_as(&Nebula::built(), project, options)
+    }
+
+    /// The same of another command, as its environment says.
+    pub(crate) fn start_unread_as(nebula: &Nebula, project: &Project, options: &[&str]) -> (Self, Log) {
+        let mut serve = nebula.command(project, SERVE);
+        let (process, log) = Process::start_unread(serve.args(options).stderr(Stdio::piped()));
         let mut log = BufReader::new(log.unwrap());
         let mut lines = log.by_ref().lines().map_while(Result::ok);
         let address =
