@@ -2,20 +2,25 @@
 
 use std::fs;
 
-use nebula_integration_tests::{Nebula, Project};
+use nebula_integration_tests::{Guest, Nebula, Project};
 use nebula_store_servers::{Fault, S3Server};
 
 use crate::support::{Client, Server, eventually, project};
 
 const MIB: usize = 1 << 20;
 
-/// A project whose function `upload` keeps files.
+/// A project whose functions keep files in the service `files`.
 fn uploads() -> Project {
-    project(
-        "[functions.upload]\nsource = \"@upload\"\nblobs = { files = \"files\" }\nmax_request = \"1GiB\"\n\
-         [functions.hasty]\nsource = \"@upload\"\nblobs = { files = \"files\" }\ntimeout = \"500ms\"\n\
-         [functions.treats]\nsource = \"@treats\"",
-    )
+    let upload = Guest::named("upload").unwrap().path;
+    let function = |name: &str, more: &str| {
+        format!("[functions.{name}]\nsource = {upload:?}\nblobs.files = {{ service = \"files\", {more}\n")
+    };
+    let functions = [
+        function("upload", "readonly = false }\nmax_request = \"1GiB\""),
+        function("small", "max_value = \"1MiB\" }"),
+        function("hasty", "readonly = false }\ntimeout = \"500ms\""),
+    ];
+    project(&(functions.concat() + "[functions.treats]\nsource = \"@treats\""))
 }
 
 /// A `nebula` whose service `files` has this URL.
@@ -64,6 +69,17 @@ fn a_file_passes_through_a_server_that_does_not_grow() {
     assert!(film.status == 200 && film.body.len() == SIZE && film.body.iter().all(|byte| *byte == 7));
     let after = server.resident_memory();
     assert!(after < before + (48 << 20), "{after} bytes, and {before} before");
+}
+
+#[test]
+fn a_file_over_the_limit_is_not_kept() {
+    let project = uploads();
+    let server = serve(&project);
+    assert_eq!(put(&server, "/api/small/file", MIB), (201, "stored".to_owned()));
+    let told = "a blob may have 1048576 bytes, which is the container's max_value";
+    let mut client = begin_put(&server, "/api/small/file", 2 * MIB, 2 * MIB);
+    assert_eq!(client.response().unwrap().summary(), (507, told.to_owned()));
+    assert_eq!(server.get("/api/small/file").body.len(), MIB);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The backends keep the contract, and what users see where they cannot.
 
+#[cfg(feature = "azure")]
+mod azure;
 #[cfg(feature = "folder")]
 mod folder;
 #[cfg(feature = "s3")]
