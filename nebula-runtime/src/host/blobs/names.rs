@@ -1,9 +1,7 @@
 //! How backends write the names of blobs.
 
-use std::borrow::Cow;
-
 use object_store::path::Path;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
 use super::contract::MAX_NAME;
 use crate::host::failure::{ServiceError, ServiceErrorKind};
@@ -20,12 +18,11 @@ pub(super) enum Naming {
     File,
 }
 
-/// What the name of an object cannot have.
-const NOT_PLAIN: &AsciiSet = &CONTROLS.add(b'%');
+/// What the name of an object cannot have, besides control characters.
+const NOT_PLAIN: &str = "%";
 
 /// What the name of a file does not have: what `object_store` or a shell takes for something else, and the slash.
-const NOT_IN_A_FILE: &AsciiSet =
-    &NOT_PLAIN.add(b'/').add(b'\\').add(b'#').add(b'|').add(b'?').add(b'*').add(b'"').add(b'<').add(b'>');
+const NOT_IN_A_FILE: &str = "%/\\#|?*\"<>";
 
 /// The longest part of a file's path. File systems have at most 255 bytes.
 const LONGEST: usize = 200;
@@ -52,11 +49,12 @@ impl Naming {
     /// The name of the blob at a path. Nothing if no blob has this path.
     pub(super) fn name(self, path: &Path) -> Option<String> {
         let written = path.as_ref();
-        let encoded = match self {
-            Self::Plain => Cow::Owned(
-                written.split('/').map(|part| if part == "%" { "" } else { part }).collect::<Vec<_>>().join("/"),
-            ),
-            Self::File => Cow::Owned(written.split('/').map(|part| part.strip_suffix('%').unwrap_or(part)).collect()),
+        let encoded: String = match self {
+            Self::Plain => {
+                let parts: Vec<_> = written.split('/').map(|part| if part == "%" { "" } else { part }).collect();
+                parts.join("/")
+            }
+            Self::File => written.split('/').map(|part| part.strip_suffix('%').unwrap_or(part)).collect(),
         };
         let name = percent_decode_str(&encoded).decode_utf8().ok()?.into_owned();
         (self.path(&name).ok()? == *path).then_some(name)
@@ -79,7 +77,7 @@ fn plain(name: &str) -> String {
         "" => "%".to_owned(),
         "." => "%2E".to_owned(),
         ".." => "%2E%2E".to_owned(),
-        part => utf8_percent_encode(part, NOT_PLAIN).to_string(),
+        part => encoded(part, NOT_PLAIN),
     };
     name.split('/').map(part).collect::<Vec<_>>().join("/")
 }
@@ -87,12 +85,25 @@ fn plain(name: &str) -> String {
 /// The encoded name, cut behind each slash and where it is too long. A part that is cut because it is too long ends
 /// with `%`, and so does an empty one.
 fn file(name: &str) -> String {
-    let encoded = utf8_percent_encode(name, NOT_IN_A_FILE).to_string();
+    let encoded = encoded(name, NOT_IN_A_FILE);
     let mut parts: Vec<String> = encoded.split_inclusive(SLASH).flat_map(cut).collect();
     if name.is_empty() || name.ends_with('/') {
         parts.push("%".to_owned());
     }
     parts.join("/")
+}
+
+/// The text with these characters and control characters percent-encoded. `percent_encoding` would encode `ü` too.
+fn encoded(text: &str, characters: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_ascii_control() || characters.contains(char) {
+            encoded.push_str(&format!("%{:02X}", u32::from(char)));
+        } else {
+            encoded.push(char);
+        }
+    }
+    encoded
 }
 
 /// A part in pieces that are short enough.
