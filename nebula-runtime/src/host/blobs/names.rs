@@ -14,7 +14,6 @@ pub(super) enum Naming {
     Plain,
     /// As the path of a file: `photos%2F/cat.png`. The slash is a part of the folder's name, so that a file `photos`
     /// may be beside it.
-    #[cfg_attr(not(any(feature = "folder", test)), expect(dead_code, reason = "only folders have it"))]
     File,
 }
 
