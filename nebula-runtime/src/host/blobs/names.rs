@@ -10,15 +10,15 @@ use crate::host::failure::{ServiceError, ServiceErrorKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
     /// As they are, as far as `object_store` takes them: `photos/cat.png`. A part between two slashes that is empty is
-    /// `%`; `.`, `..`, control characters and `%` are percent-encoded.
+    /// `%`; `.`, `..`, control characters, `%` and the backslash are percent-encoded.
     Plain,
     /// As the path of a file: `photos%2F/cat.png`. The slash is a part of the folder's name, so that a file `photos`
     /// may be beside it.
     File,
 }
 
-/// What the name of an object cannot have, besides control characters.
-const NOT_PLAIN: &str = "%";
+/// What the name of an object cannot have, besides control characters. Azure takes a backslash for a slash.
+const NOT_PLAIN: &str = "%\\";
 
 /// What the name of a file does not have: what `object_store` or a shell takes for something else, and the slash.
 const NOT_IN_A_FILE: &str = "%/\\#|?*\"<>";
@@ -147,6 +147,7 @@ mod tests {
             ("../b", "%2E%2E/b", "..%2F/b"),
             ("..", "%2E%2E", "%2E%2E"),
             ("a\n", "a%0A", "a%0A"),
+            ("a\\b", "a%5Cb", "a%5Cb"),
         ];
         for (name, plain, file) in cases {
             assert_eq!(Naming::Plain.path(name).unwrap().as_ref(), plain);
