@@ -8,8 +8,8 @@
 //! | outgoing HTTP | `outgoing::link` | `Outgoing::set_up` | `Outgoing::give` |
 //! | connections | with WASI, and `interfaces::sockets` | `Network::set_up` | `give` |
 //! | settings | `interfaces::config` | `Settings::set_up` | shared |
-//! | key-value stores | `interfaces::keyvalue` | `Stores::set_up` | shared |
-//! | containers of blobs | `interfaces::blobstore` | `Containers::set_up` | shared |
+//! | key-value stores | `interfaces::keyvalue` | `granted::stores` | shared |
+//! | containers of blobs | `interfaces::blobstore` | `granted::containers` | shared |
 //! | lines for the log | `interfaces::logging` | nothing to set up | with the invocation |
 //!
 //! What a function is granted is in [`Granted`]; what a node has, in [`Services`].

@@ -67,15 +67,15 @@ impl System {
     }
 
     pub(super) fn settings(&self) -> &Settings {
-        &self.given.settings
+        self.granted.settings()
     }
 
     pub(super) fn stores(&self) -> &Stores {
-        &self.given.stores
+        self.granted.stores()
     }
 
     pub(super) fn containers(&self) -> &Containers {
-        &self.given.containers
+        self.granted.containers()
     }
 
     /// A place for a blob that the guest reads or writes, of which it may have [`BLOBS_AT_ONCE`]. Each may hold bytes

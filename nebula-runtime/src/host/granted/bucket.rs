@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{operations::Operations, usage::Usage};
+use super::{operations::Operations, prefixed::prefixed, usage::Usage};
 use crate::{
     call::Caller,
     function::ServiceGrant,
@@ -171,13 +171,7 @@ impl Bucket {
 
     /// The key as the service knows it.
     fn key(&self, key: &str) -> Result<String, ServiceError> {
-        let prefix = &self.granted.grant.prefix;
-        let most = MAX_KEY.saturating_sub(prefix.len());
-        if key.is_empty() || key.len() > most {
-            let detail = format!("a key must have 1 to {most} bytes, and this one has {}", key.len());
-            return Err(ServiceError::new(ServiceErrorKind::Invalid, detail));
-        }
-        Ok(format!("{prefix}{key}"))
+        prefixed(&self.granted.grant.prefix, key, "a key", MAX_KEY)
     }
 
     fn keys(&self, keys: &[String]) -> Result<Vec<String>, ServiceError> {

@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     listing::Listing,
     operations::Operations,
+    prefixed::prefixed,
     room::{Reservation, Room},
 };
 use crate::{
@@ -240,13 +241,7 @@ impl Container {
 
     /// The name as the service knows it.
     fn name(&self, name: &str) -> Result<String, ServiceError> {
-        let prefix = &self.granted.grant.prefix;
-        let most = MAX_NAME.saturating_sub(prefix.len());
-        if name.is_empty() || name.len() > most {
-            let detail = format!("the name of a blob must have 1 to {most} bytes, and this one has {}", name.len());
-            return Err(ServiceError::new(ServiceErrorKind::Invalid, detail));
-        }
-        Ok(format!("{prefix}{name}"))
+        prefixed(&self.granted.grant.prefix, name, "the name of a blob", MAX_NAME)
     }
 
     fn check_write(&self) -> Result<(), ServiceError> {

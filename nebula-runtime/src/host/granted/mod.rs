@@ -1,5 +1,6 @@
 //! The host services that a function's configuration grants its guests.
 
+mod bound;
 mod bucket;
 mod container;
 mod containers;
@@ -9,16 +10,15 @@ mod listing;
 mod missing;
 mod network;
 mod operations;
+mod prefixed;
 mod room;
 mod settings;
 mod stores;
 mod usage;
 
-use std::sync::Arc;
-
 use wasmtime_wasi::WasiCtxBuilder;
 
-use self::{environment::Environment, files::Files};
+use self::{containers::containers, environment::Environment, files::Files, stores::stores};
 use super::{outgoing::Outgoing, services::Services};
 use crate::{
     call::{Caller, InvokeError},
@@ -37,17 +37,14 @@ pub(crate) struct Granted {
     files: Files,
     network: Network,
     outgoing: Outgoing,
-    settings: Arc<Settings>,
-    stores: Arc<Stores>,
-    containers: Arc<Containers>,
+    settings: Settings,
+    stores: Stores,
+    containers: Containers,
 }
 
-/// The services of an instance, for the invocation that it serves.
+/// What an instance has for the invocation that it serves.
 pub(super) struct Given {
     pub(super) outgoing: Outgoing,
-    pub(super) settings: Arc<Settings>,
-    pub(super) stores: Arc<Stores>,
-    pub(super) containers: Arc<Containers>,
     /// How many more characters the guest may write to the log.
     pub(super) log_left: usize,
 }
@@ -63,9 +60,9 @@ impl Granted {
             files: Files::set_up(config),
             network: Network::set_up(name, config),
             outgoing: Outgoing::set_up(name, config),
-            settings: Arc::new(Settings::set_up("config", &config.config, services)),
-            stores: Arc::new(Stores::set_up(config, services)),
-            containers: Arc::new(Containers::set_up(config, services)),
+            settings: Settings::set_up("config", &config.config, services),
+            stores: stores(config, services),
+            containers: containers(config, services),
         }
     }
 
@@ -111,14 +108,20 @@ impl Granted {
         &self.network
     }
 
-    /// The services of an instance that serves `caller`.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    pub(super) fn containers(&self) -> &Containers {
+        &self.containers
+    }
+
+    /// What an instance that serves `caller` has.
     pub(super) fn give(&self, caller: &Caller) -> Given {
-        Given {
-            outgoing: self.outgoing.give(caller),
-            settings: Arc::clone(&self.settings),
-            stores: Arc::clone(&self.stores),
-            containers: Arc::clone(&self.containers),
-            log_left: MOST_LOGGED,
-        }
+        Given { outgoing: self.outgoing.give(caller), log_left: MOST_LOGGED }
     }
 }

@@ -41,7 +41,7 @@ impl Settings {
     /// # Errors
     /// The node does not have a value.
     pub(super) fn check(&self) -> Result<(), InvokeError> {
-        self.all().map(drop)
+        self.values.iter().try_for_each(|(name, value)| self.text(name, value).map(drop))
     }
 
     /// The setting `name`, if the configuration has it.
