@@ -1,6 +1,6 @@
 //! A key-value store as a function is granted it.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
@@ -28,11 +28,23 @@ const MANY: usize = 10_000;
 /// The most bytes that one call for several keys returns.
 const MANY_BYTES: usize = 16 << 20;
 
+/// The beginning of each cursor that guests get. So one that a guest makes up is the same error with each backend.
+const CURSOR: &str = "after:";
+
 impl GrantedStore {
     pub(in crate::host) fn new(store: Arc<dyn KeyValue>, grant: ServiceGrant) -> Self {
         let operations = Operations::of(&grant.service);
         Self { store, grant, usage: Usage::default(), operations }
     }
+}
+
+/// Checks that values are no more than one call may return.
+fn check_size<'a>(values: impl IntoIterator<Item = &'a Option<Bytes>>) -> Result<(), ServiceError> {
+    if values.into_iter().flatten().map(Bytes::len).sum::<usize>() <= MANY_BYTES {
+        return Ok(());
+    }
+    let detail = "the values are more than 16 MiB together; get fewer of them at once";
+    Err(ServiceError::new(ServiceErrorKind::LimitExceeded, detail))
 }
 
 /// A store that one instance has opened. It checks keys and limits, and notes each operation in the report of the
@@ -96,9 +108,11 @@ impl Bucket {
     /// A page of the keys, as the guest knows them.
     pub(in crate::host) async fn list(&self, caller: &Caller, cursor: Option<&str>) -> Result<Page, ServiceError> {
         let prefix = &self.granted.grant.prefix;
+        let no_cursor = || ServiceError::new(ServiceErrorKind::Invalid, "the cursor is not one of this store");
+        let cursor = cursor.map(|cursor| cursor.strip_prefix(CURSOR).ok_or_else(no_cursor)).transpose()?;
         let page = self.operation(caller, self.store().list(prefix, cursor)).await?;
         let keys = page.keys.iter().filter_map(|key| key.strip_prefix(prefix.as_str())).map(str::to_owned).collect();
-        Ok(Page { keys, ..page })
+        Ok(Page { keys, cursor: page.cursor.map(|cursor| format!("{CURSOR}{cursor}")) })
     }
 
     pub(in crate::host) async fn get_many(
@@ -107,18 +121,19 @@ impl Bucket {
         keys: &[String],
     ) -> Result<Vec<Option<Bytes>>, ServiceError> {
         let keys = self.keys(keys)?;
+        let mut distinct = keys.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
         // So many keys at a time that a hostile guest cannot make the host hold much more than it will be given.
         let step = (MANY_BYTES / self.max_value()).clamp(1, MANY);
-        let (mut values, mut bytes) = (Vec::with_capacity(keys.len()), 0);
-        for keys in keys.chunks(step) {
+        let mut values = HashMap::with_capacity(distinct.len());
+        for keys in distinct.chunks(step) {
             let got = self.operation(caller, self.store().get_many(keys)).await?;
-            bytes += got.iter().flatten().map(Bytes::len).sum::<usize>();
-            if bytes > MANY_BYTES {
-                let detail = "the values are more than 16 MiB together; get fewer of them at once";
-                return Err(ServiceError::new(ServiceErrorKind::LimitExceeded, detail));
-            }
-            values.extend(got);
+            values.extend(keys.iter().zip(got));
+            check_size(values.values())?;
         }
+        let values = keys.iter().map(|key| values.get(key).cloned().flatten()).collect::<Vec<_>>();
+        check_size(&values)?;
         Ok(values)
     }
 

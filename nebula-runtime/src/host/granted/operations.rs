@@ -25,17 +25,19 @@ impl Operations {
         Self { service: service.clone(), places: Semaphore::new(AT_ONCE) }
     }
 
-    /// Runs an operation, and notes it in the report.
+    /// Runs an operation, and notes it in the report. An operation that is dropped before its end has failed: the
+    /// guest's deadline has passed.
     pub(super) async fn run<T>(
         &self,
         caller: &Caller,
         operation: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, ServiceError> {
-        let began = Instant::now();
+        let mut running = Running { operations: self, caller, began: Instant::now(), has_ended: false };
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
         let done = operation.await;
-        self.note(caller, began.elapsed(), done.as_ref().err());
+        running.has_ended = true;
+        self.note(caller, running.began.elapsed(), done.as_ref().err());
         done
     }
 
@@ -56,5 +58,46 @@ impl Operations {
             let (service, causes) = (&self.service, with_causes(error));
             tracing::warn!(id = %caller.id, %service, error = causes, "a service failed");
         }
+    }
+}
+
+/// An operation that is going on.
+struct Running<'a> {
+    operations: &'a Operations,
+    caller: &'a Caller,
+    began: Instant,
+    has_ended: bool,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let (service, time) = (&self.operations.service, self.began.elapsed());
+            self.caller.report.update(|report| report.note_service(service, time, false));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::{
+        call::{Event, Invocation},
+        function::FunctionRef,
+    };
+
+    #[tokio::test]
+    async fn an_operation_that_is_cut_off_is_in_the_report() {
+        let invocation = Invocation::new("counter".parse::<FunctionRef>().unwrap(), Event::json("[]"));
+        let (caller, operations) = (Caller::of(&invocation), Operations::of(&"state".parse().unwrap()));
+        operations.run(&caller, ready(Ok(()))).await.unwrap();
+        assert!(operations.run(&caller, pending::<Result<(), _>>()).now_or_never().is_none());
+        let report = invocation.report.snapshot();
+        let [used] = report.services.as_slice() else { panic!("{:?}", report.services) };
+        assert_eq!((used.operations, used.failed), (2, 1));
     }
 }
