@@ -21,8 +21,7 @@ impl Process {
     pub(crate) fn start(service: &str, installer: &str, command: &mut Command) -> Option<Self> {
         let started = Self::spawn(command);
         if started.is_none() {
-            assert!(env::var_os("CI").is_none(), "no server of {service} here: {installer} installs it");
-            eprintln!("not tested on {service}: there is no server of it here; {installer} installs it");
+            note_missing(service, installer);
         }
         started
     }
@@ -52,6 +51,12 @@ impl Drop for Process {
     }
 }
 
+/// Notes that nothing is tested on a service, whose server is not installed. In CI it has to be.
+pub(crate) fn note_missing(service: &str, installer: &str) {
+    assert!(env::var_os("CI").is_none(), "no server of {service} here: {installer} installs it");
+    eprintln!("not tested on {service}: there is no server of it here; {installer} installs it");
+}
+
 /// Python, about to run a script of this crate that finds a tool of `target/tools`.
 pub(crate) fn python(script: &str, tool: &str) -> Command {
     let mut command = Command::new("python3");
@@ -67,6 +72,6 @@ pub(crate) fn node(script: &str, tool: &str) -> Command {
     command
 }
 
-fn here(path: &str) -> PathBuf {
+pub(crate) fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

@@ -1,15 +1,15 @@
 //! A proxy before a server: its address stays while the server restarts, and it breaks answers as a test says.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
+    thread,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream, UnixStream},
+    net::{TcpStream, UnixStream},
     sync::watch,
-    task::JoinHandle,
 };
 
 /// Where the server listens.
@@ -19,9 +19,10 @@ pub(super) enum Server {
     Socket(PathBuf),
 }
 
-/// What the proxy does.
+/// What happens to the connections to a [`KeyValueServer`](super::KeyValueServer).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub enum ConnectionFault {
+    /// Nothing: they work.
     None,
     /// It takes connections and requests, and gives no answer until this is over.
     Hangs,
@@ -29,24 +30,28 @@ pub(super) enum Fault {
     Tears,
 }
 
-/// The proxy. It ends when this is dropped.
+/// The proxy, on a thread that ends with the process.
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
-    fault: watch::Sender<Fault>,
+    fault: watch::Sender<ConnectionFault>,
     server: watch::Sender<Server>,
-    task: JoinHandle<()>,
 }
 
 impl Proxy {
-    pub(super) async fn start(server: Server) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (fault, server) = (watch::Sender::new(Fault::None), watch::Sender::new(server));
-        let task = tokio::spawn(serve(listener, fault.clone(), server.clone()));
-        Self { address, fault, server, task }
+    pub(super) fn start(server: Server) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("a socket that does not block");
+        let address = listener.local_addr().expect("an address");
+        let (fault, server) = (watch::Sender::new(ConnectionFault::None), watch::Sender::new(server));
+        let serve = serve(listener, fault.clone(), server.clone());
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(serve)
+        });
+        Self { address, fault, server }
     }
 
-    pub(super) fn set(&self, fault: Fault) {
+    pub(super) fn set(&self, fault: ConnectionFault) {
         self.fault.send_replace(fault);
     }
 
@@ -61,23 +66,17 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn serve(listener: TcpListener, fault: watch::Sender<Fault>, server: watch::Sender<Server>) {
-    loop {
-        let (client, _) = listener.accept().await.unwrap();
+async fn serve(listener: TcpListener, fault: watch::Sender<ConnectionFault>, server: watch::Sender<Server>) {
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    while let Ok((client, _)) = listener.accept().await {
         let server = server.borrow().clone();
         tokio::spawn(connect(client, server, fault.subscribe()));
     }
 }
 
 /// Joins a client with the server. A connection to a server that is gone is closed.
-async fn connect(client: TcpStream, server: Server, fault: watch::Receiver<Fault>) {
-    client.set_nodelay(true).unwrap();
+async fn connect(client: TcpStream, server: Server, fault: watch::Receiver<ConnectionFault>) {
+    client.set_nodelay(true).expect("a connection");
     match server {
         Server::Port(port) => match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
             Ok(server) => join(client, server, fault).await,
@@ -90,7 +89,7 @@ async fn connect(client: TcpStream, server: Server, fault: watch::Receiver<Fault
     }
 }
 
-async fn join(client: TcpStream, server: impl AsyncRead + AsyncWrite, fault: watch::Receiver<Fault>) {
+async fn join(client: TcpStream, server: impl AsyncRead + AsyncWrite, fault: watch::Receiver<ConnectionFault>) {
     let (mut requests, answers) = client.into_split();
     let (from_server, mut to_server) = tokio::io::split(server);
     let forward = async { tokio::io::copy(&mut requests, &mut to_server).await.map(drop) };
@@ -105,12 +104,14 @@ async fn join(client: TcpStream, server: impl AsyncRead + AsyncWrite, fault: wat
 async fn answer(
     mut server: impl AsyncRead + Unpin,
     mut client: tokio::net::tcp::OwnedWriteHalf,
-    mut fault: watch::Receiver<Fault>,
+    mut fault: watch::Receiver<ConnectionFault>,
 ) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(count @ 1..) = server.read(&mut buffer).await {
-        let Ok(now) = fault.wait_for(|fault| *fault != Fault::Hangs).await.map(|fault| *fault) else { return };
-        let torn = now == Fault::Tears;
+        let Ok(now) = fault.wait_for(|fault| *fault != ConnectionFault::Hangs).await.map(|fault| *fault) else {
+            return;
+        };
+        let torn = now == ConnectionFault::Tears;
         let passed = if torn { count / 2 } else { count };
         if client.write_all(&buffer[..passed]).await.is_err() {
             return;
