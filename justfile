@@ -68,6 +68,16 @@ store-servers:
 nats:
     ci/nats.sh
 
+# Run the cases of key-value stores and blobs through every frontend, on each backend; FILTER is a part of their names
+backends filter="": guests
+    cargo build --workspace --bins
+    for backend in files redis nats s3; do \
+        for cases in {{ if filter == "" { "keyvalue visits blobs upload" } else { filter } }}; do \
+            echo "$cases on $backend"; \
+            CI=true NEBULA_TEST_BACKEND=$backend cargo test --quiet --workspace --test table -- "$cases"; \
+        done; \
+    done
+
 # Test the projects of `nebula new` in every language: takes minutes, and downloads from npm and PyPI
 guests-all:
     cargo build --package nebula-cli
@@ -141,4 +151,4 @@ typos:
     typos
 
 # Run all checks that a change must pass, the quick ones first
-ci: fmt-check typos circles workflows deny package lint doc test docs
+ci: fmt-check typos circles workflows deny package lint doc test (backends "visits") docs

@@ -8,6 +8,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use crate::{
     content::{Content, Picture},
     frontend::Frontend,
+    observed::ServiceOperations,
     payload::Payload,
 };
 
@@ -97,6 +98,8 @@ pub struct Expect {
     pub bytes_out: Option<u64>,
     /// The most memory that the guest held, if the case knows it.
     pub peak_memory: Option<u64>,
+    /// What the guest used of services, if the case knows it.
+    pub services: Option<Vec<ServiceOperations>>,
 }
 
 impl Case {

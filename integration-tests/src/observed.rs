@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderValue};
-use nebula_runtime::{ErrorKind, Report};
-use serde::Deserialize;
+use nebula_runtime::{ErrorKind, Report, ServiceUse};
+use serde::{Deserialize, Deserializer};
 
 use crate::content::Content;
 
@@ -84,6 +84,41 @@ pub struct ReportSummary {
     /// The most memory that the guest held. An expected `None` accepts any number.
     #[serde(rename = "peak_memory_bytes")]
     pub peak_memory: Option<u64>,
+    /// What the guest used of services. An expected `None` accepts anything.
+    #[serde(default = "no_services", deserialize_with = "services")]
+    pub services: Option<Vec<ServiceOperations>>,
+}
+
+/// What a guest used of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ServiceOperations {
+    /// The service's name.
+    pub service: String,
+    /// How many operations it was asked for.
+    pub operations: u64,
+    /// How many of them failed.
+    pub failed: u64,
+}
+
+/// Reads the list of a report, or its text in a log: `state: 3 operations, 0 failed, 120 us`.
+fn services<'de, D: Deserializer<'de>>(report: D) -> Result<Option<Vec<ServiceOperations>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Services {
+        List(Vec<ServiceOperations>),
+        Text(String),
+    }
+
+    Ok(Some(match Services::deserialize(report)? {
+        Services::List(services) => services,
+        Services::Text(text) => text.split("; ").map(ServiceOperations::read).collect(),
+    }))
+}
+
+/// The report of a guest that uses no services does not mention them.
+#[expect(clippy::unnecessary_wraps, reason = "it is the default of such a field")]
+fn no_services() -> Option<Vec<ServiceOperations>> {
+    Some(Vec::new())
 }
 
 impl From<&Report> for ReportSummary {
@@ -99,13 +134,29 @@ impl From<&Report> for ReportSummary {
             bytes_in: Some(report.bytes_in),
             bytes_out: Some(report.bytes_out),
             peak_memory: Some(report.peak_memory),
+            services: Some(report.services.iter().map(ServiceOperations::from).collect()),
         }
+    }
+}
+
+impl ServiceOperations {
+    fn read(text: &str) -> Self {
+        let (service, used) = text.split_once(": ").unwrap();
+        let counts: Vec<_> = used.split(", ").map(|count| count.split_once(' ').unwrap().0.parse().unwrap()).collect();
+        Self { service: service.to_owned(), operations: counts[0], failed: counts[1] }
+    }
+}
+
+impl From<&ServiceUse> for ServiceOperations {
+    fn from(used: &ServiceUse) -> Self {
+        Self { service: used.service.to_string(), operations: used.operations, failed: used.failed }
     }
 }
 
 impl ReportSummary {
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let Self { function, version, digest, kind, frontend, outcome, start, bytes_in, bytes_out, peak_memory } = self;
+        let Self { function, version, digest, kind, frontend, outcome, start, .. } = self;
+        let Self { bytes_in, bytes_out, peak_memory, services, .. } = self;
         vec![
             ("report: function", function.clone()),
             ("report: version", format!("{version:?}")),
@@ -117,6 +168,7 @@ impl ReportSummary {
             ("report: bytes_in", format!("{bytes_in:?}")),
             ("report: bytes_out", format!("{bytes_out:?}")),
             ("report: peak_memory_bytes", format!("{peak_memory:?}")),
+            ("report: services", format!("{services:?}")),
         ]
     }
 
@@ -126,6 +178,7 @@ impl ReportSummary {
             self.bytes_in = self.bytes_in.filter(|_| expected.bytes_in.is_some());
             self.bytes_out = self.bytes_out.filter(|_| expected.bytes_out.is_some());
             self.peak_memory = self.peak_memory.filter(|_| expected.peak_memory.is_some());
+            self.services = self.services.filter(|_| expected.services.is_some());
         }
         self
     }

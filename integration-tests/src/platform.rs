@@ -20,7 +20,6 @@ use crate::{
     nebula::{Nebula, ProcessOutput},
     project::Project,
     server::Server,
-    services::NODE,
 };
 
 /// A small program in place of `nebula`, so that a package is made quickly.
@@ -91,13 +90,18 @@ impl ImagePackage {
         Self { project }
     }
 
+    /// A folder that the container may write to.
+    pub fn folder(&self) -> &Path {
+        self.project.path()
+    }
+
     /// Starts a container of the image: as user 65532, with a read-only root file system, on a free port, with `mounts`
-    /// of folders of this machine. The folders that functions are granted are mounted, too.
+    /// of folders of this machine and with these environment variables. The folders that functions are granted are mounted, too.
     ///
     /// # Errors
     /// Returns the output of the container if it exits instead of listening.
-    pub fn start(&self, mounts: &[(&Path, &str)]) -> Result<Server, ProcessOutput> {
-        let mut container = self.container(mounts);
+    pub fn start(&self, mounts: &[(&Path, &str)], variables: &[(&str, String)]) -> Result<Server, ProcessOutput> {
+        let mut container = self.container(mounts, variables);
         let (sender, started) = mpsc::channel();
         // A container ends with the thread that started it, and a thread of tests may end before the other tests.
         thread::spawn(move || {
@@ -110,11 +114,11 @@ impl ImagePackage {
         started.recv().unwrap()
     }
 
-    fn container(&self, mounts: &[(&Path, &str)]) -> Command {
+    fn container(&self, mounts: &[(&Path, &str)], variables: &[(&str, String)]) -> Command {
         let programs = programs();
         let mut bwrap = Command::new("bwrap");
         bwrap.args(["--unshare-user", "--unshare-pid", "--as-pid-1", "--die-with-parent", "--clearenv"]);
-        for (name, value) in NODE {
+        for (name, value) in variables {
             bwrap.args(["--setenv", name, value]);
         }
         bwrap.args(["--uid", "65532", "--gid", "65532", "--setenv", "PORT", "0", "--chdir", "/"]);
@@ -165,7 +169,7 @@ impl AzurePackage {
         let mut handler = Command::new(folder.join(description["defaultExecutablePath"].as_str().unwrap()));
         handler.args(description["arguments"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()));
         handler.args(["--reports", "all", "--log-format", "json"]).current_dir(&folder).env_clear();
-        handler.env("FUNCTIONS_CUSTOMHANDLER_PORT", "0").env("FUNCTIONS_APP_ROOT_PATH", &folder).envs(NODE);
+        handler.env("FUNCTIONS_CUSTOMHANDLER_PORT", "0").env("FUNCTIONS_APP_ROOT_PATH", &folder);
         handler
     }
 }

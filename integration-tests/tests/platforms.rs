@@ -130,7 +130,7 @@ fn layers() {
 
 fn container() {
     let package = ImagePackage::new(&[function("treats", ""), function("hello", "")]);
-    let server = expect_start(package.start(&[]));
+    let server = expect_start(package.start(&[], &[]));
     let text = |path: &str| (server.get(path).status, server.get(path).text());
     assert_eq!(text("/api/treats/10"), (200, "10".to_owned()));
     assert_eq!(text("/api/hello/Ada"), (200, "Hello, Ada!\n".to_owned()));
@@ -143,7 +143,7 @@ fn container() {
 
 fn drain() {
     let package = ImagePackage::new(&[function("hello", "")]);
-    let server = expect_start(package.start(&[]));
+    let server = expect_start(package.start(&[], &[]));
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(b"POST /api/hello HTTP/1.1\r\nhost: test\r\ncontent-length: 3\r\n\r\nAd").unwrap();
     eventually("a running call", || server.get("/metrics").text().contains("nebula_in_flight 1\n").then_some(()));
@@ -167,7 +167,7 @@ fn memory() {
     group.write("memory.max", "100000000\n");
     let hello = function("hello", "memory = \"64MiB\"");
     let package = ImagePackage::new(&[hello, function("treats", "memory = \"64MiB\"")]);
-    let server = expect_start(package.start(&[(group.path(), "/sys/fs/cgroup")]));
+    let server = expect_start(package.start(&[(group.path(), "/sys/fs/cgroup")], &[]));
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(b"POST /api/hello HTTP/1.1\r\nhost: test\r\ncontent-length: 3\r\n\r\nAd").unwrap();
     eventually("a running call", || server.get("/metrics").text().contains("nebula_in_flight 1\n").then_some(()));

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -21,12 +21,14 @@ use crate::{
     observed::{Observation, PLACEHOLDERS, ReportSummary, expected_part, with_placeholders},
     platform::AzurePackage,
     server::{HttpResponse, Server},
+    services::Backend,
 };
 
 /// The handlers of two packages with the same functions: HTTP requests call those of one, and messages of a queue
 /// those of the other. Each is started when it is first needed.
 pub(super) struct Azure {
     functions: Vec<Function>,
+    backend: Arc<Backend>,
     requests: OnceLock<Handler>,
     events: OnceLock<Handler>,
     /// The number of events so far: the host gives each invocation an id.
@@ -78,14 +80,14 @@ fn with_frontend(all: Observation) -> Observation {
 }
 
 impl Azure {
-    pub(super) fn new(functions: &[Function]) -> Self {
+    pub(super) fn new(functions: &[Function], backend: Arc<Backend>) -> Self {
         let (requests, events) = (OnceLock::new(), OnceLock::new());
-        Self { functions: functions.to_vec(), requests, events, count: AtomicU64::new(0) }
+        Self { functions: functions.to_vec(), backend, requests, events, count: AtomicU64::new(0) }
     }
 
     /// Makes a call whose request is forwarded.
     pub(super) fn observe_request(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
-        let handler = self.requests.get_or_init(|| Handler::start(&self.functions));
+        let handler = self.requests.get_or_init(|| Handler::start(&self.functions, "azure-request", &self.backend));
         let mut request = http::request(guest, case);
         let id = self.new_id();
         request.headers_mut().insert("x-azure-functions-invocationid", id.parse().unwrap());
@@ -98,7 +100,7 @@ impl Azure {
     pub(super) fn observe_event(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
         let handler = self.events.get_or_init(|| {
             let functions: Vec<_> = self.functions.iter().cloned().map(called_by_queue).collect();
-            Handler::start(&functions)
+            Handler::start(&functions, "azure-event", &self.backend)
         });
         let id = self.new_id();
         let response = handler.server.send(event(guest, case, &id));
@@ -128,9 +130,11 @@ impl Azure {
 }
 
 impl Handler {
-    fn start(functions: &[Function]) -> Self {
+    fn start(functions: &[Function], name: &str, backend: &Backend) -> Self {
         let package = AzurePackage::new(functions);
-        let server = Server::start_command(&mut package.handler()).unwrap_or_else(|output| panic!("{output:#?}"));
+        let mut handler = package.handler();
+        handler.envs(backend.node(name, &package.folder()));
+        let server = Server::start_command(&mut handler).unwrap_or_else(|output| panic!("{output:#?}"));
         Self { server, _package: package }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     observed::{Observation, PLACEHOLDERS, ReportSummary, guest_headers, with_placeholders},
     project::Project,
     publish::publish,
-    services::NODE,
+    services::Backend,
 };
 
 /// A runtime with published functions.
@@ -41,20 +41,22 @@ pub(super) fn expected(all: Observation) -> Observation {
 }
 
 /// The services of the node that this process is.
-fn services(project: &Project) -> Services {
-    let variables = NODE.map(|(name, value)| (name.into(), value.into()));
+fn services(project: &Project, backend: &Backend) -> Services {
+    let variables =
+        backend.node("embedded", project.path()).into_iter().map(|(name, value)| (name.into(), value.into()));
     let node = Node::new(project.path(), variables);
     ServicesConfig::of_environment(&node).unwrap().unwrap_or_default().open(&node).unwrap()
 }
 
 impl Embedded {
-    pub(super) fn new(functions: &[Function]) -> Self {
+    pub(super) fn new(functions: &[Function], backend: &Backend) -> Self {
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let project = Project::new(functions);
         let cache = Some(Nebula::built().cache().to_owned());
         // Without an observer, not every report gets an outcome.
         let ignore: Arc<dyn Observer> = Arc::new(|_: &Report| ());
-        let runtime = Runtime::builder(Store::memory()).code_cache(cache).observer(ignore).services(services(&project));
+        let runtime =
+            Runtime::builder(Store::memory()).code_cache(cache).observer(ignore).services(services(&project, backend));
         let runtime = tokio.block_on(async {
             let runtime = runtime.build().unwrap();
             for function in functions {

@@ -14,6 +14,7 @@ use crate::{
     observed::{Observation, PLACEHOLDERS, ReportSummary, expected_part, guest_headers, with_placeholders},
     project::Project,
     server::{HttpResponse, Server},
+    services::Backend,
 };
 
 /// A server with some functions.
@@ -72,9 +73,10 @@ pub(super) struct Problem {
 }
 
 impl Http {
-    pub(super) fn new(functions: &[Function]) -> Self {
+    pub(super) fn new(functions: &[Function], backend: &Backend) -> Self {
         let project = Project::new(functions);
-        let server = Server::start(&Nebula::built(), &project, &[]).unwrap_or_else(|output| panic!("{output:#?}"));
+        let nebula = Nebula::built().with_environment(backend.node("http", project.path()));
+        let server = Server::start(&nebula, &project, &[]).unwrap_or_else(|output| panic!("{output:#?}"));
         Self { server, _project: project }
     }
 

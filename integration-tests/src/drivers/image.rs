@@ -7,6 +7,7 @@ use crate::{
     observed::{Observation, ReportSummary},
     platform::ImagePackage,
     server::Server,
+    services::Backend,
 };
 
 /// A container of an image with some functions.
@@ -25,9 +26,10 @@ pub(super) fn expected(all: Observation) -> Observation {
 }
 
 impl Image {
-    pub(super) fn new(functions: &[Function]) -> Self {
+    pub(super) fn new(functions: &[Function], backend: &Backend) -> Self {
         let package = ImagePackage::new(functions);
-        let server = package.start(&[]).unwrap_or_else(|output| panic!("{output:#?}"));
+        let server =
+            package.start(&[], &backend.node("image", package.folder())).unwrap_or_else(|output| panic!("{output:#?}"));
         Self { server, _package: package }
     }
 

@@ -21,11 +21,13 @@ use crate::{
     package::Package,
     runtime_api::Event,
     server::HttpResponse,
+    services::Backend,
 };
 
 /// The environments of one package. Each is started when it is first needed.
 pub(super) struct LambdaEnvironments {
     package: Package,
+    backend: Arc<Backend>,
     buffered: OnceLock<Lambda>,
     streaming: OnceLock<Lambda>,
     /// One environment for each function that receives events.
@@ -79,14 +81,14 @@ fn expected(all: Observation) -> Observation {
 }
 
 impl LambdaEnvironments {
-    pub(super) fn new(functions: &[Function]) -> Self {
+    pub(super) fn new(functions: &[Function], backend: Arc<Backend>) -> Self {
         let package = Package::new(functions);
-        Self { package, buffered: OnceLock::new(), streaming: OnceLock::new(), events: Mutex::default() }
+        Self { package, backend, buffered: OnceLock::new(), streaming: OnceLock::new(), events: Mutex::default() }
     }
 
     /// Makes a call whose response is buffered.
     pub(super) fn observe_buffered(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
-        let lambda = self.buffered.get_or_init(|| Lambda::start(&self.package, &[]));
+        let lambda = self.buffered.get_or_init(|| self.start("lambda-buffered", []));
         let event = request(guest, case);
         let id = event.id.clone();
         let lambda_response = lambda.invoke(event);
@@ -105,8 +107,8 @@ impl LambdaEnvironments {
 
     /// Makes a call whose response is streamed.
     pub(super) fn observe_streamed(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
-        let variables = [("NEBULA_INVOKE_MODE", "RESPONSE_STREAM")];
-        let lambda = self.streaming.get_or_init(|| Lambda::start(&self.package, &variables));
+        let mode = ("NEBULA_INVOKE_MODE", "RESPONSE_STREAM");
+        let lambda = self.streaming.get_or_init(|| self.start("lambda-stream", [mode]));
         let event = request(guest, case);
         let id = event.id.clone();
         let lambda_response = lambda.invoke(event);
@@ -159,8 +161,15 @@ impl LambdaEnvironments {
 
     fn environment_of(&self, function: &str) -> Arc<Lambda> {
         let mut events = self.events.lock().unwrap();
-        let start = || Arc::new(Lambda::start(&self.package, &[("NEBULA_FUNCTION", function)]));
+        let start = || Arc::new(self.start("lambda-event", [("NEBULA_FUNCTION", function)]));
         Arc::clone(events.entry(function.to_owned()).or_insert_with(start))
+    }
+
+    /// Starts an environment on a node of this name, with more variables.
+    fn start<const N: usize>(&self, node: &str, more: [(&str, &str); N]) -> Lambda {
+        let variables = self.backend.node(node, self.package.folder());
+        let variables = variables.iter().map(|(name, value)| (*name, value.as_str())).chain(more);
+        Lambda::start(&self.package, &variables.collect::<Vec<_>>())
     }
 }
 

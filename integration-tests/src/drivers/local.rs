@@ -14,11 +14,15 @@ use crate::{
     nebula::{Nebula, ProcessOutput},
     observed::{Observation, ReportSummary, expected_part, guest_headers},
     project::Project,
+    services::Backend,
 };
 
 /// A store, and functions that are published to it when they are first called.
 pub(super) struct Local {
-    nebula: Nebula,
+    /// The command on the node of each form of call.
+    raw: Nebula,
+    line: Nebula,
+    full: Nebula,
     project: Project,
     functions: Vec<(Function, OnceLock<()>)>,
 }
@@ -109,17 +113,21 @@ impl Line<'_> {
 }
 
 impl Local {
-    pub(super) fn new(functions: &[Function]) -> Self {
+    pub(super) fn new(functions: &[Function], backend: &Backend) -> Self {
+        let project = Project::new(functions);
+        let node = |name| Nebula::built().with_environment(backend.node(name, project.path()));
         Self {
-            nebula: Nebula::built(),
-            project: Project::new(functions),
+            raw: node("raw"),
+            line: node("line"),
+            full: node("full"),
+            project,
             functions: functions.iter().map(|function| (function.clone(), OnceLock::new())).collect(),
         }
     }
 
     /// Makes a call with arguments, or with all of stdin as one event.
     pub(super) fn observe_raw(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
-        let output = self.run(guest, case, &raw_option(case), &case.bytes());
+        let output = self.run(&self.raw, guest, case, &raw_option(case), &case.bytes());
         let failure = failure_of(&output.stderr);
         let stdout = if nebula_adds_line_end(case) { without_line_end(&output.stdout) } else { &output.stdout };
         observation(&output, failure, Content::read(stdout, &expected.content), expected)
@@ -128,7 +136,7 @@ impl Local {
     /// Makes a call by an event that is one line of stdin.
     pub(super) fn observe_line(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
         let event = case.json_line().unwrap() + "\n";
-        let output = self.run(guest, case, &[], event.as_bytes());
+        let output = self.run(&self.line, guest, case, &[], event.as_bytes());
         let text = only_line(&output);
         let failed = text.and_then(|text| serde_json::from_str::<Line<'_>>(text).ok()?.error);
         let failure = failed.or_else(|| failure_of(&output.stderr));
@@ -141,7 +149,8 @@ impl Local {
 
     /// Makes a call whose whole response is written.
     pub(super) fn observe_full(&self, guest: &Guest, case: &Case, expected: &Observation) -> Observation {
-        let output = self.run(guest, case, &[raw_option(case), vec!["--output", "full"]].concat(), &case.bytes());
+        let output =
+            self.run(&self.full, guest, case, &[raw_option(case), vec!["--output", "full"]].concat(), &case.bytes());
         let Some(text) = only_line(&output) else {
             return observation(&output, failure_of(&output.stderr), Content::EMPTY, expected);
         };
@@ -158,14 +167,14 @@ impl Local {
         }
     }
 
-    fn run(&self, guest: &Guest, case: &Case, options: &[&str], stdin: &[u8]) -> ProcessOutput {
+    fn run(&self, nebula: &Nebula, guest: &Guest, case: &Case, options: &[&str], stdin: &[u8]) -> ProcessOutput {
         if let Some(function) = guest.function(case) {
             self.publish(&function.name);
         }
         let function = [case.function(&guest.name)];
         let arguments: Vec<_> = case.arguments.iter().map(String::as_str).collect();
         let separator: &[&str] = if arguments.iter().any(looks_like_an_option) { &["--"] } else { &[] };
-        self.nebula.run(&self.project, &[&["run"], &function[..], options, separator, &arguments].concat(), stdin)
+        nebula.run(&self.project, &[&["run"], &function[..], options, separator, &arguments].concat(), stdin)
     }
 
     /// Publishes a function with its configuration, if that was not done yet.
@@ -173,7 +182,7 @@ impl Local {
         let (function, published) = self.functions.iter().find(|(function, _)| function.name == name).unwrap();
         published.get_or_init(|| {
             let options = ["--config", "nebula.toml"];
-            drop(self.nebula.publish(&self.project, name, &function.source, &options).expect_success());
+            drop(self.raw.publish(&self.project, name, &function.source, &options).expect_success());
         });
     }
 }

@@ -7,7 +7,7 @@ mod image;
 mod lambda;
 mod local;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use nebula_runtime::{ErrorKind, Kind};
 
@@ -19,11 +19,13 @@ use crate::{
     guest::{Function, Guest},
     observed::{Observation, PLACEHOLDERS, ReportSummary},
     platform::no_containers,
+    services::Backend,
 };
 
 /// The servers, stores and environments that the cases of one process share. Each is started when it is first needed.
 pub struct Fixture {
     functions: Vec<Function>,
+    backend: Arc<Backend>,
     embedded: OnceLock<Embedded>,
     http: OnceLock<Http>,
     local: OnceLock<Local>,
@@ -37,7 +39,7 @@ impl Fixture {
     pub fn new(functions: Vec<Function>) -> Self {
         let (embedded, http, local) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         let (lambda, image, azure) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { functions, embedded, http, local, lambda, image, azure }
+        Self { functions, backend: Arc::new(Backend::start()), embedded, http, local, lambda, image, azure }
     }
 }
 
@@ -97,22 +99,24 @@ impl Frontend {
     /// Runs `case` and returns the observation.
     pub fn observe(self, fixture: &Fixture, guest: &Guest, case: &Case) -> Observation {
         let functions = || fixture.functions.as_slice();
-        let local = || fixture.local.get_or_init(|| Local::new(functions()));
-        let azure = || fixture.azure.get_or_init(|| Azure::new(functions()));
-        let lambda = || fixture.lambda.get_or_init(|| LambdaEnvironments::new(functions()));
+        let backend = || Arc::clone(&fixture.backend);
+        let local = || fixture.local.get_or_init(|| Local::new(functions(), &backend()));
+        let azure = || fixture.azure.get_or_init(|| Azure::new(functions(), backend()));
+        let lambda = || fixture.lambda.get_or_init(|| LambdaEnvironments::new(functions(), backend()));
+        let http = || fixture.http.get_or_init(|| Http::new(functions(), &backend()));
+        let image = || fixture.image.get_or_init(|| Image::new(functions(), &backend()));
+        let embedded = || fixture.embedded.get_or_init(|| Embedded::new(functions(), &backend()));
         let expected = self.expected(guest, case);
         match self {
-            Self::Embedded => {
-                fixture.embedded.get_or_init(|| Embedded::new(functions())).observe(guest, case, &expected)
-            }
-            Self::Http => fixture.http.get_or_init(|| Http::new(functions())).observe(guest, case, &expected),
+            Self::Embedded => embedded().observe(guest, case, &expected),
+            Self::Http => http().observe(guest, case, &expected),
             Self::RunArguments | Self::RunRaw => local().observe_raw(guest, case, &expected),
             Self::RunLine => local().observe_line(guest, case, &expected),
             Self::RunFull => local().observe_full(guest, case, &expected),
             Self::LambdaBuffered => lambda().observe_buffered(guest, case, &expected),
             Self::LambdaStream => lambda().observe_streamed(guest, case, &expected),
             Self::LambdaEvent => lambda().observe_event(guest, case, &expected),
-            Self::Image => fixture.image.get_or_init(|| Image::new(functions())).observe(guest, case, &expected),
+            Self::Image => image().observe(guest, case, &expected),
             Self::AzureRequest => azure().observe_request(guest, case, &expected),
             Self::AzureEvent => azure().observe_event(guest, case, &expected),
         }
@@ -151,6 +155,7 @@ fn expected_report(guest: &Guest, case: &Case) -> ReportSummary {
         bytes_in: expect.bytes_in.or_else(|| bytes_in(guest, case)),
         bytes_out: expect.bytes_out.or_else(|| bytes_out(guest, case)),
         peak_memory: expect.peak_memory,
+        services: expect.services.clone(),
     }
 }
 
