@@ -31,10 +31,11 @@ type Test = (&'static str, fn(), Option<&'static str>);
 fn main() {
     let skopeo = (!runs("skopeo") || !runs("umoci")).then_some("skopeo and umoci are not installed");
     let linux = cfg!(not(target_os = "linux")).then_some("this is not Linux");
-    let tests: [Test; 8] = [
+    let tests: [Test; 9] = [
         ("other_tools_read_an_image_in_both_formats", formats, skopeo.or(linux)),
         ("another_function_makes_the_same_layer_for_the_program", layers, linux),
         ("a_container_answers_as_another_user_on_a_read_only_file_system", container, no_containers()),
+        ("a_key_value_file_in_a_read_only_folder_is_refused_with_the_reason", key_value_file, no_containers()),
         ("a_container_finishes_its_requests_at_sigterm", drain, no_containers()),
         ("a_container_refuses_calls_before_its_memory_is_used_up", memory, no_containers()),
         ("the_program_in_a_package_for_azure_is_executable", executable, linux),
@@ -139,6 +140,14 @@ fn container() {
     assert!(text("/metrics").1.contains("nebula_invocations_total"));
     let names = server.get("/").text();
     assert!(names.contains("hello") && names.contains("treats"), "{names}");
+}
+
+fn key_value_file() {
+    let package = ImagePackage::new(&[function("visits", "")]);
+    let services = r#"{"state":{"keyvalue":"redb:/functions/state.redb"}}"#.to_owned();
+    let output = package.start(&[], &[("NEBULA_SERVICES", services)]).map(|_| "a server").unwrap_err();
+    assert!(output.stderr.contains("is in a folder that is read-only"), "{output:#?}");
+    assert!(output.stderr.contains("on AWS Lambda only /tmp"), "{output:#?}");
 }
 
 fn drain() {
