@@ -16,7 +16,7 @@ mod services;
 mod soak;
 mod table;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use table::Table;
 
 #[global_allocator]
@@ -48,6 +48,10 @@ fn main() -> Result<()> {
 }
 
 fn run(groups: &[&str]) -> Result<()> {
+    let known = GROUPS.map(|(name, _)| name);
+    if let Some(group) = groups.iter().find(|group| !known.contains(group)) {
+        bail!("there is no group {group}; the groups are {}", known.join(", "));
+    }
     let mut table = Table::default();
     for (name, rows) in GROUPS {
         if groups.is_empty() || groups.contains(&name) {
