@@ -4,7 +4,11 @@ use std::io::{self, IsTerminal as _};
 
 use clap::{Args, ValueEnum};
 use nebula_runtime::stderr;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, ParseError, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::failure::Failure;
 
@@ -39,13 +43,13 @@ pub(crate) enum LogFormat {
 
 /// Starts the log of the whole process. Its lines are written from a queue: see [`stderr`].
 pub(crate) fn start(options: &LogOptions) -> Result<(), Failure> {
-    let invalid = |error| Failure::Usage(format!("invalid log filter {:?}: {error}", options.log));
-    let filter = EnvFilter::builder().parse(&options.log).map_err(invalid)?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr::log_writer).log_internal_errors(false);
+    let invalid = |error: ParseError| Failure::Usage(format!("invalid log filter {:?}: {error}", options.log));
+    let filter: Targets = options.log.parse().map_err(invalid)?;
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(stderr::log_writer);
+    let log = log.log_internal_errors(false);
     let started = match options.log_format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(filter).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).finish().with(filter).try_init(),
     };
     started.map_err(|error| Failure::Usage(format!("failed to start the log: {error}")))
 }

@@ -3,7 +3,11 @@
 use std::panic;
 
 use nebula_runtime::stderr;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::config::{Config, InvalidConfig, LogConfig, LogFormat};
 
@@ -15,13 +19,14 @@ use crate::config::{Config, InvalidConfig, LogConfig, LogFormat};
 /// If the filter is invalid.
 pub fn start_log(config: &Config) -> Result<(), InvalidConfig> {
     let LogConfig { filter, format } = &config.log;
-    let filter = EnvFilter::builder().parse(filter).map_err(|error| config.log.invalid_filter(error))?;
+    let filter: Targets = filter.parse().map_err(|error| config.log.invalid_filter(error))?;
     panic::set_hook(Box::new(stderr::note_panic));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr::log_writer).with_ansi(false);
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(stderr::log_writer);
+    let log = log.with_ansi(false);
     let started = match format {
         // CloudWatch adds the time to each line.
-        LogFormat::Text => log.without_time().try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => log.without_time().finish().with(filter).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).finish().with(filter).try_init(),
     };
     drop(started);
     Ok(())
