@@ -66,8 +66,8 @@ pub use function::{
     shortened, without_byte_order_mark,
 };
 pub use host::{
-    GuestStderr, InvalidService, Node, ServiceConfig, ServiceError, ServiceErrorKind, Services, ServicesConfig, blobs,
-    keyvalue,
+    GuestStderr, InvalidService, Node, NotThere, ServiceConfig, ServiceError, ServiceErrorKind, Services,
+    ServicesConfig, blobs, keyvalue,
     process::{stderr, tokio_start, turn_off_core_dumps},
 };
 pub use layers::{Admission, MemoryAdmission, Observed, Observer};

@@ -24,6 +24,7 @@ mod interfaces;
 pub mod keyvalue;
 mod modules;
 mod node;
+mod not_there;
 mod outgoing;
 pub(crate) mod process;
 mod services;
@@ -36,6 +37,7 @@ pub use self::{
     configured::{InvalidService, ServiceConfig, ServicesConfig},
     failure::{ServiceError, ServiceErrorKind},
     node::Node,
+    not_there::NotThere,
     services::Services,
     stdio::GuestStderr,
 };

@@ -8,6 +8,7 @@ use super::{
     backends::Backends,
     blobs::{Blobs, ObjectBlobs},
     keyvalue::{KeyValue, MemoryKeyValue},
+    not_there::NotThere,
 };
 use crate::{function::ServiceName, store::StoreUrl};
 
@@ -117,6 +118,28 @@ impl Services {
     /// The container of blobs of this name.
     pub fn find_blobs(&self, name: &ServiceName) -> Option<Arc<dyn Blobs>> {
         self.blobs.find(name)
+    }
+
+    /// The key-value store of this name.
+    ///
+    /// # Errors
+    /// There is no such service, or it keeps blobs.
+    pub fn keyvalue_of(&self, name: &ServiceName) -> Result<Arc<dyn KeyValue>, NotThere> {
+        self.find_keyvalue(name).ok_or_else(|| match self.find_blobs(name) {
+            Some(_) => NotThere::KeyValue(name.clone()),
+            None => NotThere::Service(name.clone()),
+        })
+    }
+
+    /// The container of blobs of this name.
+    ///
+    /// # Errors
+    /// There is no such service, or it is a key-value store.
+    pub fn blobs_of(&self, name: &ServiceName) -> Result<Arc<dyn Blobs>, NotThere> {
+        self.find_blobs(name).ok_or_else(|| match self.find_keyvalue(name) {
+            Some(_) => NotThere::Blobs(name.clone()),
+            None => NotThere::Service(name.clone()),
+        })
     }
 
     /// The environment variable of this name.

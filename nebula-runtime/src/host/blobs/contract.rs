@@ -1,12 +1,17 @@
 //! The contract of a backend of blob containers.
 
-use std::{fmt, ops::Range, time::SystemTime};
+use std::{
+    fmt,
+    ops::Range,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream, stream::BoxStream};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::host::failure::ServiceError;
+use crate::{function::Timestamp, host::failure::ServiceError};
 
 /// The longest name, in bytes.
 pub const MAX_NAME: usize = 1024;
@@ -59,14 +64,26 @@ pub trait Blobs: Send + Sync + 'static {
 }
 
 /// What is known of a blob.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// - As JSON, its time is that of a [`Timestamp`], to the second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobInfo {
     /// Its name.
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
     /// When it was made or last replaced.
+    #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
     pub created: SystemTime,
+}
+
+fn write_time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    Timestamp::from(*time).serialize(serializer)
+}
+
+fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+    let time = Timestamp::deserialize(deserializer)?;
+    Ok(UNIX_EPOCH + Duration::from_secs(time.as_unix()))
 }
 
 /// Bytes of a blob that are being read.

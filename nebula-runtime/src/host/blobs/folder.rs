@@ -2,12 +2,12 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use object_store::{ObjectStore, local::LocalFileSystem};
+use object_store::{ObjectStore, local::LocalFileSystem, memory::InMemory};
 use tokio::sync::OnceCell;
 
 use crate::host::failure::ServiceError;
 
-/// A folder of blobs, which is made and opened at the first operation.
+/// A folder of blobs, which is opened at the first operation, and made at the first one that writes.
 pub(super) struct Folder {
     path: PathBuf,
     opened: OnceCell<Arc<dyn ObjectStore>>,
@@ -24,6 +24,13 @@ impl Folder {
     /// The folder cannot be made or opened.
     pub(super) async fn open(&self) -> Result<Arc<dyn ObjectStore>, ServiceError> {
         self.opened.get_or_try_init(|| self.make()).await.cloned()
+    }
+
+    /// The same for an operation that writes nothing. A folder that does not exist has no objects, and is not made.
+    pub(super) async fn open_to_read(&self) -> Result<Arc<dyn ObjectStore>, ServiceError> {
+        let is_missing =
+            !self.opened.initialized() && tokio::fs::try_exists(&self.path).await.is_ok_and(|exists| !exists);
+        if is_missing { Ok(Arc::new(InMemory::new())) } else { self.open().await }
     }
 
     async fn make(&self) -> Result<Arc<dyn ObjectStore>, ServiceError> {

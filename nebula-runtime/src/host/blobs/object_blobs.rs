@@ -49,7 +49,8 @@ impl ObjectBlobs {
         Self { objects: Objects::Here(objects), naming: Naming::Plain }
     }
 
-    /// Blobs that are files of a folder. The folder is made at the first operation, and has nothing else.
+    /// Blobs that are files of a folder. The folder is made at the first operation that writes, and has
+    /// nothing else.
     #[cfg(feature = "folder")]
     pub fn folder(path: impl Into<std::path::PathBuf>) -> Self {
         let folder = super::folder::Folder::new(path.into());
@@ -107,7 +108,7 @@ impl Blobs for ObjectBlobs {
         if range.is_empty() {
             return Ok(self.info(name).await?.map(|_| BlobContent::empty()));
         }
-        let objects = self.objects.open().await?;
+        let objects = self.objects.open_to_read().await?;
         let options = GetOptions { range: requested(range), ..GetOptions::default() };
         match self.objects.in_time(0, objects.get_opts(&path, options)).await? {
             Ok(found) => Ok(Some(self.content(found))),
@@ -136,7 +137,7 @@ impl Blobs for ObjectBlobs {
 
     async fn delete(&self, name: &str) -> Result<(), ServiceError> {
         let path = self.naming.path(name)?;
-        let objects = self.objects.open().await?;
+        let objects = self.objects.open_to_read().await?;
         match self.objects.in_time(0, objects.delete(&path)).await? {
             Err(error) if !is_missing(&error) => Err(failed("delete a blob", error)),
             _ => Ok(()),
@@ -145,7 +146,7 @@ impl Blobs for ObjectBlobs {
 
     async fn info(&self, name: &str) -> Result<Option<BlobInfo>, ServiceError> {
         let path = self.naming.path(name)?;
-        let objects = self.objects.open().await?;
+        let objects = self.objects.open_to_read().await?;
         match self.objects.in_time(0, objects.head(&path)).await? {
             Ok(meta) => Ok(Some(info(name.to_owned(), &meta))),
             Err(error) if is_missing(&error) => Ok(None),
@@ -157,7 +158,7 @@ impl Blobs for ObjectBlobs {
         let (objects, naming, prefix) = (self.objects.clone(), self.naming, prefix.to_owned());
         let folder = naming.folder(&prefix);
         let listed = stream::once(async move {
-            let listed = objects.open().await?.list(Some(&folder));
+            let listed = objects.open_to_read().await?.list(Some(&folder));
             Ok::<_, ServiceError>(stream::try_unfold(listed, move |mut listed| {
                 let objects = objects.clone();
                 async move {

@@ -38,6 +38,14 @@ impl Objects {
         }
     }
 
+    /// The same for an operation that writes nothing.
+    pub(super) async fn open_to_read(&self) -> Result<Arc<dyn ObjectStore>, ServiceError> {
+        match self {
+            Self::Here(objects) | Self::Shared(objects) => Ok(Arc::clone(objects)),
+            Self::Folder(folder) => folder.open_to_read().await,
+        }
+    }
+
     pub(super) fn is_folder(&self) -> bool {
         matches!(self, Self::Folder(_))
     }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::host::failure::{ServiceError, ServiceErrorKind};
 
@@ -95,11 +96,12 @@ pub trait KeyValue: Send + Sync + 'static {
 }
 
 /// A page of keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// The keys. At most [`MAX_PAGE`]; a page before the last one may have none.
     pub keys: Vec<String>,
     /// Where the next page begins. Nothing on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 

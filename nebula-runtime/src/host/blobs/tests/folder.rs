@@ -11,10 +11,13 @@ async fn blobs_in_a_folder_keep_the_contract() {
 }
 
 #[tokio::test]
-async fn the_folder_is_made_when_it_is_first_used_and_people_find_their_files_in_it() {
+async fn the_folder_is_made_when_a_blob_is_first_written_and_people_find_their_files_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let blobs = ObjectBlobs::folder(folder.path().join("pictures"));
-    assert!(!folder.path().join("pictures").exists());
+    assert_eq!(get(&blobs, "cats/tom.png").await.unwrap(), None);
+    assert_eq!(blobs.list("").try_collect::<Vec<_>>().await.unwrap(), []);
+    blobs.delete("cats/tom.png").await.unwrap();
+    assert!(!folder.path().join("pictures").exists(), "nothing was written yet");
     put(&blobs, "cats/tom.png", "tom").await.unwrap();
     put(&blobs, "cats", "both").await.unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("pictures/cats%2F/tom.png")).unwrap(), "tom");
