@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::Router;
 use nebula_http::{BODY_STALL, FileBacked};
-use nebula_runtime::{ByteSize, Runtime};
+use nebula_runtime::{ByteSize, Runtime, Services};
 
 use crate::{
     api::{self, State},
@@ -27,6 +27,10 @@ use crate::{
 /// | `POST /functions/{name}/rollback` | `alias` | takes the last move of an alias back |
 /// | `GET /functions/{name}/history` | `read` | all changes |
 /// | `GET /functions/{name}/diff?from=VERSION&to=VERSION` | `read` | how two versions differ |
+/// | `GET /services/{service}/keyvalue?prefix=P&cursor=C` | `data` | the keys of a key-value store, in pages |
+/// | `GET`, `PUT`, `DELETE /services/{service}/keyvalue/value?key=KEY` | `data` | the value of a key |
+/// | `GET /services/{service}/blobs?prefix=P` | `data` | the blobs of a service, one on each line |
+/// | `GET`, `PUT`, `DELETE /services/{service}/blobs/content?name=NAME` | `data` | a blob |
 /// | `GET /openapi.json`, `GET /healthz` | no token | the description of the API; `ok` |
 ///
 /// - Every request but the last two needs `Authorization: Bearer TOKEN`. A token that is revoked, or that has expired,
@@ -34,11 +38,15 @@ use crate::{
 /// - A change is made only if `If-Match` or `If-None-Match: *` hold, where the request has them.
 /// - A configuration that grants folders of this machine is refused.
 /// - A change that has begun goes on when its client leaves.
+/// - A token for some functions reads and changes nothing in services: it belongs to no function.
+/// - Keys and names of blobs are parameters of the query, because proxies and clients change a path with `..`, `//` or
+///   `%2F` in it.
 pub struct Admin {
     runtime: Arc<Runtime>,
     tokens: TokenFile,
     uploads: UploadLimits,
     changes: Changes,
+    services: Services,
 }
 
 impl Admin {
@@ -51,13 +59,19 @@ impl Admin {
         const TIME: Duration = Duration::from_mins(10);
 
         let uploads = UploadLimits { size: Self::MAX_UPLOAD, stall: BODY_STALL, time: TIME };
-        Self { runtime, tokens, uploads, changes: Changes::default() }
+        Self { runtime, tokens, uploads, changes: Changes::default(), services: Services::default() }
     }
 
     /// The same API with another size of the largest upload.
     #[must_use]
     pub fn with_max_upload(self, size: ByteSize) -> Self {
         Self { uploads: self.uploads.of_size(size), ..self }
+    }
+
+    /// The same API with the services of the node, whose values and blobs the holders of tokens read and change.
+    #[must_use]
+    pub fn with_services(self, services: Services) -> Self {
+        Self { services, ..self }
     }
 
     /// The changes that are under way. A server that stops waits for them.
@@ -68,9 +82,9 @@ impl Admin {
 
     /// The router, for a listener of its own.
     pub fn router(self) -> Router {
-        let Self { runtime, tokens, uploads, changes } = self;
+        let Self { runtime, tokens, uploads, changes, services } = self;
         let read = || Ok::<_, Infallible>(api::read_tokens(&tokens));
         let Ok(known) = FileBacked::new(vec![tokens.path().to_owned()], read);
-        api::router(State::new(runtime, tokens, known, uploads, changes))
+        api::router(State::new(runtime, tokens, known, uploads, (changes, services)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use nebula_runtime::{AliasName, FunctionName};
+use nebula_runtime::{AliasName, FunctionName, ServiceName};
 
 use crate::problem::{Kind, Problem};
 
@@ -24,6 +24,10 @@ pub(crate) struct Line {
     pub(crate) alias: Option<AliasName>,
     /// The version that is meant, or was made.
     pub(crate) version: Option<u64>,
+    /// The service that is meant, if one is.
+    pub(crate) service: Option<ServiceName>,
+    /// The key or the name of a blob in the service.
+    pub(crate) key: Option<String>,
 }
 
 impl Attempt {
@@ -36,7 +40,7 @@ impl Attempt {
         self.line.iter_mut().for_each(|line| line.version = Some(version));
     }
 
-    /// Logs the end of the attempt: `result` is what became of the function, or why nothing did.
+    /// Logs the end of the attempt: `result` is what became of it, or why nothing did.
     pub(crate) fn end(mut self, result: Result<&str, &Problem>) {
         match result {
             Ok(outcome) => self.log("done", outcome),
@@ -46,11 +50,14 @@ impl Attempt {
     }
 
     fn log(&mut self, outcome: &str, detail: &str) {
-        let Some(Line { token, peer, action, function, alias, version }) = self.line.take() else { return };
+        let Some(line) = self.line.take() else { return };
+        let Line { token, peer, action, function, alias, version, service, key } = line;
         let peer = peer.map(tracing::field::display);
         let (function, alias) = (function.as_ref().map(FunctionName::as_str), alias.as_ref().map(AliasName::as_str));
+        let service = service.as_ref().map(ServiceName::as_str);
         tracing::info!(
-            target: "nebula::audit", token, action, function, alias, version, outcome, detail, peer, "audit"
+            target: "nebula::audit",
+            token, action, function, alias, version, service, key, outcome, detail, peer, "audit"
         );
     }
 }

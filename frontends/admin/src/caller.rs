@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::{HeaderMap, header::AUTHORIZATION};
-use nebula_runtime::{FunctionName, Timestamp};
+use nebula_runtime::{FunctionName, ServiceName, Timestamp};
 
 use crate::{
     audit::{Attempt, Line},
@@ -73,6 +73,30 @@ impl Caller {
     pub(crate) fn may_read(&self, function: Option<&FunctionName>) -> Result<(), Problem> {
         self.may(Right::Read, function).inspect_err(|problem| {
             Attempt::begin(self.line("read", function)).end(Err(problem));
+        })
+    }
+
+    /// Checks that the token allows to read and write what functions keep in services. A token for some functions does
+    /// not: what is in a service belongs to no function.
+    pub(crate) fn may_use_services(&self) -> Result<(), Problem> {
+        self.may(Right::Data, None)?;
+        if self.token.is_for_all() {
+            return Ok(());
+        }
+        let detail = format!(
+            "the token {} is for functions {} only, and what is in a service belongs to no single function: a token for \
+             all functions reads and changes it",
+            self.token.name,
+            self.functions()
+        );
+        Err(Problem::new(Kind::Forbidden, detail))
+    }
+
+    /// The same, to look at something. A refusal is noted in the audit.
+    pub(crate) fn may_read_service(&self, service: &ServiceName) -> Result<(), Problem> {
+        self.may_use_services().inspect_err(|problem| {
+            let line = Line { service: Some(service.clone()), ..self.line("read", None) };
+            Attempt::begin(line).end(Err(problem));
         })
     }
 

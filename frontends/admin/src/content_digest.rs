@@ -3,6 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderName};
 use nebula_runtime::Digest;
+use sha2::{Digest as _, Sha256};
 
 use crate::problem::{Kind, Problem};
 
@@ -13,13 +14,42 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 /// # Errors
 /// The body has another digest, or the header cannot be read.
 pub(crate) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
-    let Some(expected) = expected(headers)? else { return Ok(()) };
-    let found = Digest::of(body);
-    if found.as_bytes().as_slice() == expected {
-        return Ok(());
+    let mut digest = ContentDigest::of(headers)?;
+    digest.update(body);
+    digest.check()
+}
+
+/// The SHA-256 that a body should have, if the header says it, and the one that it has so far.
+pub(crate) struct ContentDigest(Option<(Vec<u8>, Sha256)>);
+
+impl ContentDigest {
+    /// The digest in the header.
+    ///
+    /// # Errors
+    /// The header cannot be read.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        Ok(Self(expected(headers)?.map(|expected| (expected, Sha256::new()))))
     }
-    let detail = format!("the body is not what was sent: it has the digest {found}, and Content-Digest another one");
-    Err(Problem::new(Kind::Malformed, detail))
+
+    /// The next bytes of the body.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.iter_mut().for_each(|(_, found)| found.update(bytes));
+    }
+
+    /// Checks the digest at the end of the body.
+    ///
+    /// # Errors
+    /// The body has another digest.
+    pub(crate) fn check(&mut self) -> Result<(), Problem> {
+        let Some((expected, found)) = self.0.take() else { return Ok(()) };
+        let found = Digest::from(<[u8; 32]>::from(found.finalize()));
+        if found.as_bytes().as_slice() == expected {
+            return Ok(());
+        }
+        let detail =
+            format!("the body is not what was sent: it has the digest {found}, and Content-Digest another one");
+        Err(Problem::new(Kind::Malformed, detail))
+    }
 }
 
 /// The bytes of the SHA-256 that the header names: `sha-256=:BASE64:`, in a list.

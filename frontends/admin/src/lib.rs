@@ -46,6 +46,7 @@ mod changes;
 mod content_digest;
 mod openapi;
 mod origin;
+mod passage;
 mod precondition;
 mod problem;
 mod tokens;

@@ -5,7 +5,7 @@ use http::{
     HeaderValue, StatusCode,
     header::{CONTENT_TYPE, WWW_AUTHENTICATE},
 };
-use nebula_runtime::{RegistryError, RegistryErrorKind};
+use nebula_runtime::{NotThere, RegistryError, RegistryErrorKind, ServiceError, ServiceErrorKind};
 use serde::Serialize;
 
 /// A failure, in the form of its response's body.
@@ -147,6 +147,28 @@ impl From<RegistryError> for Problem {
             tracing::warn!(error = &error as &dyn std::error::Error, "a request of the admin API failed");
         }
         Self::new(error.kind().into(), error.detail())
+    }
+}
+
+/// The cause is for the operator, and goes to the log.
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        let kind = match error.kind() {
+            ServiceErrorKind::Denied => Kind::Forbidden,
+            ServiceErrorKind::Unavailable => Kind::Unavailable,
+            // A value that the service cannot keep, or that is over a limit of it.
+            _ => Kind::Invalid,
+        };
+        if kind == Kind::Unavailable {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a service failed");
+        }
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<NotThere> for Problem {
+    fn from(error: NotThere) -> Self {
+        Self::new(Kind::NotFound, error.to_string())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The body of a request: within its limits, and in its parts.
 
-use std::{convert::Infallible, future::ready, pin::pin, time::Duration};
+use std::{convert::Infallible, future::ready, time::Duration};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -35,6 +35,16 @@ impl UploadLimits {
     pub(crate) fn of_size(self, size: ByteSize) -> Self {
         Self { size, ..self }
     }
+
+    /// Checks that a body may have so many bytes.
+    pub(crate) fn check_size(self, bytes: u64) -> Result<(), Problem> {
+        let Self { size, .. } = self;
+        if bytes <= size.as_u64() {
+            return Ok(());
+        }
+        let detail = format!("the body is larger than the limit of {size} (max_upload of [admin])");
+        Err(Problem::new(Kind::TooLarge, detail))
+    }
 }
 
 /// Receives a whole body.
@@ -42,36 +52,52 @@ impl UploadLimits {
 /// # Errors
 /// The body is too large or too slow, breaks off, or has a content coding.
 pub(crate) async fn receive(headers: &HeaderMap, body: Body, limits: UploadLimits) -> Result<Bytes, Problem> {
+    check(headers, &body, limits)?;
+    let received = timeout(limits.time, collect(body, limits)).await;
+    received.unwrap_or_else(|_| Err(too_slow()))
+}
+
+/// Checks a body before it is read.
+///
+/// # Errors
+/// The body is known to be too large, or has a content coding.
+pub(crate) fn check(headers: &HeaderMap, body: &Body, limits: UploadLimits) -> Result<(), Problem> {
     if let Some(coding) = headers.get(CONTENT_ENCODING).filter(|coding| coding.as_bytes() != b"identity") {
         let detail = format!("the body has the content coding {coding:?}: send it without one");
         return Err(Problem::new(Kind::UnsupportedCoding, detail));
     }
-    let received = timeout(limits.time, collect(body, limits)).await;
-    received.unwrap_or_else(|_| Err(Problem::new(Kind::TooSlow, "the body took too long")))
+    limits.check_size(http_body::Body::size_hint(body).lower())
 }
 
-async fn collect(body: Body, limits: UploadLimits) -> Result<Bytes, Problem> {
-    let UploadLimits { size, stall, .. } = limits;
-    let too_large = || {
-        let detail = format!("the body is larger than the limit of {size} (max_upload of [admin])");
-        Problem::new(Kind::TooLarge, detail)
-    };
-    if http_body::Body::size_hint(&body).lower() > size.as_u64() {
-        return Err(too_large());
+/// The next bytes of a body; nothing at its end.
+///
+/// # Errors
+/// The body breaks off, or its client sends nothing for as long as `stall`.
+pub(crate) async fn next(body: &mut Body, stall: Duration) -> Result<Option<Bytes>, Problem> {
+    let next = timeout(stall, body.frame()).await;
+    let next = next.map_err(|_| Problem::new(Kind::TooSlow, "the body stalled: the client sent nothing more"))?;
+    let Some(frame) = next else { return Ok(None) };
+    let frame = frame.map_err(|_| broken_off())?;
+    Ok(Some(frame.into_data().unwrap_or_default()))
+}
+
+/// The failure of a body that takes too long altogether.
+pub(crate) fn too_slow() -> Problem {
+    Problem::new(Kind::TooSlow, "the body took too long")
+}
+
+/// The failure of a body that ends too early.
+pub(crate) fn broken_off() -> Problem {
+    Problem::new(Kind::BrokenOff, "the body broke off")
+}
+
+async fn collect(mut body: Body, limits: UploadLimits) -> Result<Bytes, Problem> {
+    let mut received = BytesMut::new();
+    while let Some(data) = next(&mut body, limits.stall).await? {
+        received.extend_from_slice(&data);
+        limits.check_size(received.len() as u64)?;
     }
-    let (mut body, mut received) = (pin!(body), BytesMut::new());
-    loop {
-        let next = timeout(stall, body.frame()).await;
-        let next = next.map_err(|_| Problem::new(Kind::TooSlow, "the body stalled: the client sent nothing more"))?;
-        let Some(frame) = next else { return Ok(received.freeze()) };
-        let frame = frame.map_err(|_| Problem::new(Kind::BrokenOff, "the body broke off"))?;
-        if let Ok(data) = frame.into_data() {
-            received.extend_from_slice(&data);
-        }
-        if received.len() as u64 > size.as_u64() {
-            return Err(too_large());
-        }
-    }
+    Ok(received.freeze())
 }
 
 /// A function that is to be published, as it was sent.

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use nebula_admin::{Admin, TokenFile};
 use nebula_http::{ListenAddress, Listener, ServerConfig, Shutdown, Stopped, Tls, bind};
-use nebula_runtime::{ByteSize, Runtime};
+use nebula_runtime::{ByteSize, Runtime, Services};
 use tokio::{net::TcpListener, select, time::timeout};
 
 use crate::{
@@ -64,14 +64,15 @@ impl AdminServer {
     }
 
     /// Serves until `shutdown` asks to stop.
-    pub(crate) async fn serve(self, runtime: Arc<Runtime>, shutdown: Shutdown) -> Stopped {
+    pub(crate) async fn serve(self, runtime: Arc<Runtime>, services: Services, shutdown: Shutdown) -> Stopped {
         let Self { socket, tls, tokens, max_upload, .. } = self;
         let listener = match tls {
             Some(tls) => Listener::with_tls(socket, tls),
             None => socket.into(),
         };
         let config = ServerConfig { max_connections: Some(CONNECTIONS), ..ServerConfig::default() };
-        let (admin, grace) = (Admin::new(runtime, tokens).with_max_upload(max_upload), config.grace);
+        let (admin, grace) =
+            (Admin::new(runtime, tokens).with_services(services).with_max_upload(max_upload), config.grace);
         let changes = admin.changes();
         let stopped = nebula_http::serve(listener, admin.router(), config, shutdown.clone()).await;
         select! {

@@ -1,4 +1,4 @@
-//! A change of a function, from the check of its caller to the answer.
+//! A change, from the check of its caller to the answer.
 
 use std::future::Future;
 
@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{StatusCode, header::ETAG};
-use nebula_runtime::{AliasMove, AliasTarget, Digest, RegistryError, Revised};
+use nebula_runtime::{AliasMove, AliasTarget, Digest, Revised};
 use serde::Serialize;
 
 use crate::{
@@ -19,15 +19,16 @@ use crate::{
 
 /// Makes a change, and notes in the audit what became of it. `prepare` checks the request first. The change itself goes
 /// on if the client leaves: otherwise nobody would know whether it was made.
-pub(super) async fn make<P, C, T>(
+pub(super) async fn make<P, C, T, E>(
     changes: &Changes,
     line: Line,
     prepare: impl Future<Output = Result<P, Problem>>,
     change: impl FnOnce(P) -> C,
-) -> Result<Revised<T>, Problem>
+) -> Result<T, Problem>
 where
-    C: Future<Output = Result<Revised<T>, RegistryError>> + Send + 'static,
+    C: Future<Output = Result<T, E>> + Send + 'static,
     T: Outcome + Send + 'static,
+    Problem: From<E>,
 {
     let mut attempt = Attempt::begin(line);
     let prepared = match prepare.await {
@@ -41,7 +42,7 @@ where
     let task = changes.start(async move {
         let made = change.await.map_err(Problem::from);
         match &made {
-            Ok(Revised { value, .. }) => {
+            Ok(value) => {
                 value.version().into_iter().for_each(|version| attempt.made(version));
                 attempt.end(Ok(&value.outcome()));
             }
@@ -58,12 +59,43 @@ where
 
 /// What a change did, in the words of the audit.
 pub(super) trait Outcome {
-    /// What became of the function.
+    /// What became of the function or the service.
     fn outcome(&self) -> String;
 
     /// The version that the change has made, if it has.
     fn version(&self) -> Option<u64> {
         None
+    }
+}
+
+impl<T: Outcome> Outcome for Revised<T> {
+    fn outcome(&self) -> String {
+        self.value.outcome()
+    }
+
+    fn version(&self) -> Option<u64> {
+        self.value.version()
+    }
+}
+
+/// What became of something that a service keeps.
+pub(super) struct Kept(pub(super) String);
+
+impl Kept {
+    /// It has so many bytes.
+    pub(super) fn of_size(bytes: u64) -> Self {
+        Self(format!("{bytes} bytes"))
+    }
+
+    /// It is not there any more.
+    pub(super) fn deleted() -> Self {
+        Self("deleted".to_owned())
+    }
+}
+
+impl Outcome for Kept {
+    fn outcome(&self) -> String {
+        self.0.clone()
     }
 }
 

@@ -1,13 +1,16 @@
 //! The routes of the admin API.
 
 mod aliases;
+mod blobs;
 mod change;
 mod functions;
 mod list;
 mod parameters;
 mod publish;
 mod releases;
+mod service;
 mod state;
+mod values;
 
 use std::sync::Arc;
 
@@ -43,6 +46,10 @@ pub(crate) fn router(state: State) -> Router {
         .route("/functions/{function}/rollback", post(aliases::roll_back))
         .route("/functions/{function}/history", get(releases::history))
         .route("/functions/{function}/diff", get(releases::diff))
+        .route("/services/{service}/keyvalue", get(values::list))
+        .route("/services/{service}/keyvalue/value", get(values::show).put(values::set).delete(values::remove))
+        .route("/services/{service}/blobs", get(blobs::list))
+        .route("/services/{service}/blobs/content", get(blobs::show).put(blobs::put).delete(blobs::remove))
         .method_not_allowed_fallback(not_allowed)
         .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(&state), authenticate));

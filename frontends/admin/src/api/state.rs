@@ -6,11 +6,12 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use nebula_http::FileBacked;
-use nebula_runtime::{ByteSize, Runtime};
+use nebula_runtime::{ByteSize, Runtime, Services};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     changes::Changes,
+    passage::{Receiver, Sender, pass_on},
     problem::{Kind, Problem},
     tokens::{TokenFile, TokenFileError, Tokens},
     upload::{UploadLimits, receive},
@@ -27,7 +28,13 @@ pub(crate) struct State {
     uploads: UploadLimits,
     places: Arc<Semaphore>,
     pub(super) changes: Changes,
+    /// What functions keep their state in.
+    pub(super) services: Services,
+    blob_places: Arc<Semaphore>,
 }
+
+/// How many blobs are written at once. Each may need the memory of a part (8 MiB). More wait, unread.
+const BLOBS: usize = 16;
 
 /// How many uploads are in memory at once. More wait, unread.
 const UPLOADS: usize = 4;
@@ -41,9 +48,10 @@ impl State {
         file: TokenFile,
         tokens: FileBacked<ReadTokens>,
         uploads: UploadLimits,
-        changes: Changes,
+        (changes, services): (Changes, Services),
     ) -> Self {
-        Self { runtime, file, tokens, uploads, places: Arc::new(Semaphore::new(UPLOADS)), changes }
+        let [places, blob_places] = [UPLOADS, BLOBS].map(|places| Arc::new(Semaphore::new(places)));
+        Self { runtime, file, tokens, uploads, places, changes, services, blob_places }
     }
 
     /// The tokens as the file has them now.
@@ -57,16 +65,31 @@ impl State {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        // The semaphore is never closed.
-        let place = place.map_err(|_| Problem::new(Kind::Unavailable, "the server is shutting down"))?;
+        let place = place(&self.places).await?;
         Ok((receive(headers, body, self.uploads).await?, place))
+    }
+
+    /// Passes an upload on as it comes. It counts as one until the permit is dropped.
+    pub(super) async fn blob_upload(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Sender, Receiver, OwnedSemaphorePermit), Problem> {
+        let place = place(&self.blob_places).await?;
+        let (sender, receiver) = pass_on(headers, body, self.uploads)?;
+        Ok((sender, receiver, place))
     }
 
     /// Receives a small body.
     pub(super) async fn small_body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
         receive(headers, body, self.uploads.of_size(SMALL)).await
     }
+}
+
+async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+    let place = Arc::clone(places).acquire_owned().await;
+    // The semaphore is never closed.
+    place.map_err(|_| Problem::new(Kind::Unavailable, "the server is shutting down"))
 }
 
 /// Reads the tokens. The log says if that fails.

@@ -3,8 +3,9 @@
 mod object;
 mod operations;
 mod schemas;
+mod services;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::problem::Kind;
 
@@ -18,11 +19,12 @@ pub(crate) fn document() -> Value {
         "info": {
             "title": "Nebula admin API",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Publishes functions, moves their aliases, and removes versions. A change is made only if \
-                            If-Match holds, where the request has it.",
+            "description": "Publishes functions, moves their aliases, and removes versions. A change of a function is \
+                            made only if If-Match holds, where the request has it. Reads and changes what functions keep \
+                            in services.",
         },
         "security": [{"token": []}],
-        "paths": operations::paths(),
+        "paths": paths(),
         "components": {
             "securitySchemes": {"token": {
                 "type": "http",
@@ -41,6 +43,10 @@ pub(crate) fn document() -> Value {
             "schemas": schemas::schemas(),
         },
     })
+}
+
+fn paths() -> Map<String, Value> {
+    operations::paths().into_iter().chain(services::paths()).collect()
 }
 
 /// The kinds of failures, with their statuses.

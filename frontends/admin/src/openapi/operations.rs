@@ -41,6 +41,7 @@ pub(super) fn parameters() -> Value {
         "function": in_path("function", "The function's name", json!({"$ref": "#/components/schemas/FunctionName"})),
         "version": in_path("version", "A number, an alias or `sha256:` and 64 digits", json!({"type": "string"})),
         "alias": in_path("alias", "The alias's name", json!({"$ref": "#/components/schemas/AliasName"})),
+        "service": in_path("service", "The name of the service", json!({"$ref": "#/components/schemas/ServiceName"})),
         "force": force,
         "if_match": header("If-Match", "The change is made only if the function has this revision, or exists (`*`)"),
         "if_none_match": header("If-None-Match", "`*`: the change is made only if the function has no version"),
@@ -60,11 +61,11 @@ fn push(item: &mut Value, parameter: &str) {
     parameters.as_array_mut().into_iter().for_each(|parameters| parameters.push(reference(parameter)));
 }
 
-fn reference(parameter: &str) -> Value {
+pub(super) fn reference(parameter: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{parameter}")})
 }
 
-fn schema(name: &str) -> Value {
+pub(super) fn schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
@@ -77,7 +78,7 @@ fn content(schema: &Value) -> Value {
 }
 
 /// An operation whose answer has this schema.
-fn operation(id: &str, summary: &str, answer: &Value) -> Value {
+pub(super) fn operation(id: &str, summary: &str, answer: &Value) -> Value {
     let answered = json!({"description": "Done", "content": content(answer)});
     json!({
         "operationId": id,
@@ -100,7 +101,7 @@ fn open(id: &str, summary: &str, media_type: &str) -> Value {
     json!({"operationId": id, "summary": summary, "security": [], "responses": {"200": answered}})
 }
 
-fn set(operation: &mut Value, name: &str, value: Value) {
+pub(super) fn set(operation: &mut Value, name: &str, value: Value) {
     operation.as_object_mut().into_iter().for_each(|members| drop(members.insert(name.to_owned(), value.clone())));
 }
 
@@ -115,7 +116,7 @@ fn tag(operation: &mut Value) {
     operation.pointer_mut("/responses/200").into_iter().for_each(|answer| set(answer, "headers", headers.clone()));
 }
 
-fn query(name: &str, required: bool, description: &str, schema: Value) -> Value {
+pub(super) fn query(name: &str, required: bool, description: &str, schema: Value) -> Value {
     json!({"name": name, "in": "query", "required": required, "description": description, "schema": schema})
 }
 

@@ -10,7 +10,8 @@ pub(super) fn schemas() -> Map<String, Value> {
     let name = json!({"type": "string", "pattern": "^[a-z][a-z0-9-]{0,62}$"});
     object([
         ("FunctionName", name.clone()),
-        ("AliasName", name),
+        ("AliasName", name.clone()),
+        ("ServiceName", name),
         ("Digest", json!({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})),
         ("Configuration", configuration()),
         ("Origin", origin()),
@@ -49,6 +50,8 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("Version", version()),
         ("Change", change()),
         ("Difference", difference()),
+        ("Keys", record(&["keys"], [("keys", list(&text())), ("cursor", text())])),
+        ("Blob", record(&["name", "size", "created"], [("name", text()), ("size", size()), ("created", moment())])),
         ("Problem", problem()),
     ])
 }
@@ -77,6 +80,10 @@ fn number() -> Value {
     json!({"type": "integer", "minimum": 1})
 }
 
+fn size() -> Value {
+    json!({"type": "integer", "minimum": 0})
+}
+
 fn moment() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
@@ -94,7 +101,7 @@ fn function(required: &[&str], more: &[(&'static str, Value)]) -> Value {
         ("aliases", list(&named("AliasName"))),
         ("targets", json!({"type": "object", "additionalProperties": named("Target")})),
         ("digest", named("Digest")),
-        ("size", json!({"type": "integer", "minimum": 0})),
+        ("size", size()),
         ("kind", json!({"type": "string", "enum": ["core", "command", "http", "typed"]})),
         ("exports", list(&export)),
         ("config", named("Configuration")),
@@ -204,7 +211,7 @@ fn difference() -> Value {
             ("name", named("FunctionName")),
             ("version", number()),
             ("digest", named("Digest")),
-            ("size", json!({"type": "integer", "minimum": 0})),
+            ("size", size()),
             ("kind", text()),
         ],
     );

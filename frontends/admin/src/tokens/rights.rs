@@ -17,7 +17,7 @@ pub enum Right {
     Alias,
     /// To remove versions and functions.
     Remove,
-    /// To read and write what functions keep in their services.
+    /// To read and write what functions keep in services, and to publish functions that are granted a service.
     Data,
 }
 
@@ -76,6 +76,11 @@ pub struct FunctionPattern(String);
 pub struct InvalidPattern(String);
 
 impl FunctionPattern {
+    /// Whether every function is one of those.
+    pub fn includes_all(&self) -> bool {
+        self.0 == "*"
+    }
+
     /// Whether the function is one of those.
     pub fn includes(&self, function: &FunctionName) -> bool {
         match self.0.strip_suffix('*') {

@@ -78,6 +78,11 @@ impl Token {
         self.functions.is_empty() || self.functions.iter().any(|pattern| pattern.includes(function))
     }
 
+    /// Whether it is for all functions.
+    pub fn is_for_all(&self) -> bool {
+        self.functions.is_empty() || self.functions.iter().any(FunctionPattern::includes_all)
+    }
+
     /// Whether it has ended.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)

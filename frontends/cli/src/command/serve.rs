@@ -90,8 +90,13 @@ impl Serve {
         let admin = self.bind_admin(&config).await?;
         let (store, url) = global.places.open_or_make_store().await?;
         let (metrics, services) = (Metrics::new(), services::open(path.as_deref(), &config.services, &url)?);
-        let runtime =
-            Arc::new(runtime((store.clone(), services), &global.places, &config, metrics.clone(), self.reports)?);
+        let runtime = Arc::new(runtime(
+            (store.clone(), services.clone()),
+            &global.places,
+            &config,
+            metrics.clone(),
+            self.reports,
+        )?);
         metrics.show_store(runtime.store_health());
         let routes = Routes::default();
         routes.replace(config.routes.clone());
@@ -106,7 +111,7 @@ impl Serve {
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
         drop(ends);
         announce(&listener, admin.as_ref(), &store, &url, global.log.format()).await?;
-        let administered = administer(admin, Arc::clone(&runtime), shutdown.clone());
+        let administered = administer(admin, Arc::clone(&runtime), services, shutdown.clone());
         let site = site(runtime, &config, metrics, shutdown.clone()).with_routes(routes);
         let served = nebula_http::serve(listener, site, ServerConfig::default(), shutdown);
         let stopped: [Stopped; 2] = tokio::join!(served, administered).into();
@@ -147,9 +152,14 @@ impl Serve {
 }
 
 /// Serves the admin API until `shutdown` asks to stop, if there is one.
-async fn administer(admin: Option<AdminServer>, runtime: Arc<Runtime>, shutdown: Shutdown) -> Stopped {
+async fn administer(
+    admin: Option<AdminServer>,
+    runtime: Arc<Runtime>,
+    services: Services,
+    shutdown: Shutdown,
+) -> Stopped {
     match admin {
-        Some(admin) => admin.serve(runtime, shutdown).await,
+        Some(admin) => admin.serve(runtime, services, shutdown).await,
         None => Stopped::Drained,
     }
 }
