@@ -278,7 +278,7 @@ fn every_command_has_a_manual_page() {
     let output = nebula.run(&project, &["man", "share/man1"], b"");
     assert_eq!((output.exit_code, output.text().as_str(), output.stderr.as_str()), (0, "", ""));
     let mut pages = vec!["nebula.1".to_owned()];
-    for group in ["", "kv", "package", "token"] {
+    for group in ["", "blobs", "kv", "package", "token"] {
         let arguments: Vec<_> = group.split_whitespace().chain(["--help"]).collect();
         let help = nebula.run(&project, &arguments, b"").text();
         let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());

@@ -4,9 +4,10 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     command::{
-        alias::Alias, completions::Completions, diff::Diff, gc::Gc, history::History, inspect::Inspect, keygen::Keygen,
-        kv::Kv, list::List, man::Man, new::New, package::Package, precompile::Precompile, publish::Publish, push::Push,
-        rm::Rm, rollback::Rollback, run::Run, serve::Serve, sign::Sign, start::Start, token::Token, verify::Verify,
+        alias::Alias, blobs::Blobs, completions::Completions, diff::Diff, gc::Gc, history::History, inspect::Inspect,
+        keygen::Keygen, kv::Kv, list::List, man::Man, new::New, package::Package, precompile::Precompile,
+        publish::Publish, push::Push, rm::Rm, rollback::Rollback, run::Run, serve::Serve, sign::Sign, start::Start,
+        token::Token, verify::Verify,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -75,6 +76,7 @@ pub(crate) enum Command {
     Precompile(Precompile),
     Gc(Gc),
     Kv(Kv),
+    Blobs(Blobs),
     Token(Token),
     // For packages, which start with it.
     #[command(hide = true)]
@@ -109,6 +111,7 @@ impl Command {
             Self::Precompile(precompile) => precompile.execute(global).await,
             Self::Gc(gc) => gc.execute(global).await,
             Self::Kv(kv) => kv.execute(global).await,
+            Self::Blobs(blobs) => blobs.execute(global).await,
             Self::Token(token) => token.execute(),
             Self::Start(start) => start.execute(global, ends).await,
             Self::Completions(completions) => completions.execute(Cli::command()),

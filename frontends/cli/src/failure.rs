@@ -7,8 +7,8 @@ use nebula_azure::InvalidBindings;
 use nebula_http::{BindError, TlsError};
 use nebula_local::{ExitCode, LocalError, exit_code};
 use nebula_runtime::{
-    ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvalidService, InvokeError, PackageError, RegistryError,
-    RegistryErrorKind, ServiceError, ServiceErrorKind, ServiceName, StoreError, StoreUrl,
+    ByteSize, EngineError, FunctionName, InvalidFunctionRef, InvalidService, InvokeError, NotThere, PackageError,
+    RegistryError, RegistryErrorKind, ServiceError, ServiceErrorKind, StoreError, StoreUrl,
     store::trust::{InvalidKey, SigningError},
 };
 
@@ -44,12 +44,12 @@ pub(crate) enum Failure {
     /// A service of this node cannot be set up.
     #[error(transparent)]
     Service(#[from] InvalidService),
-    /// This node has no service of that name.
-    #[error("this node has no service {0}: add [services.{0}] to its nebula.toml, or set NEBULA_SERVICES")]
-    NoService(ServiceName),
-    /// A service has no such key.
-    #[error("service {service} has no key {key:?}")]
-    NoKey { service: ServiceName, key: String },
+    /// This node has no such service, or the service no such key or blob.
+    #[error(transparent)]
+    NotThere(#[from] NotThere),
+    /// The same on a server, in its own words.
+    #[error("{0}")]
+    NotOnServer(String),
     /// A service did not do what it was asked for.
     #[error(transparent)]
     ServiceFailed(#[from] ServiceError),
@@ -161,14 +161,9 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Name(_) => ExitCode::USAGE,
-            Self::Homeless
-            | Self::Config(_)
-            | Self::Folder(_)
-            | Self::Tls(_)
-            | Self::Service(_)
-            | Self::NoService(_) => ExitCode::CONFIG,
+            Self::Homeless | Self::Config(_) | Self::Folder(_) | Self::Tls(_) | Self::Service(_) => ExitCode::CONFIG,
             Self::Tokens(error) => token_exit_code(error),
-            Self::NoStore(_) | Self::NoKey { .. } => ExitCode::NOT_FOUND,
+            Self::NoStore(_) | Self::NotThere(_) | Self::NotOnServer(_) => ExitCode::NOT_FOUND,
             Self::ServiceFailed(error) => service_exit_code(error),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::NOT_FOUND,
             Self::Read { .. } | Self::Write { .. } | Self::Layer(_) | Self::Absolute { .. } | Self::Standard(_) => {

@@ -20,8 +20,10 @@ use nebula_runtime::{
 
 use crate::{
     client::{Client, ServerUrl},
+    data::{Data, LocalData, RemoteData},
     failure::Failure,
     releases::{Local, Releases, Remote},
+    services::ServiceOptions,
     trust::TrustOptions,
     values::Size,
 };
@@ -51,8 +53,8 @@ struct WrittenOptions {
     #[arg(long, global = true, value_name = "URL", env = "NEBULA_STORE", hide_env_values = true)]
     #[arg(value_parser = OsStringValueParser::new().try_map(store_url))]
     store: Option<StoreUrl>,
-    /// A server in place of a store, for the commands publish, list, inspect, alias, rollback, history, diff and rm: the
-    /// address of its nebula serve --admin. Its token is in NEBULA_TOKEN
+    /// A server in place of a store, for the commands publish, list, inspect, alias, rollback, history, diff, rm, kv and
+    /// blobs: the address of its nebula serve --admin. Its token is in NEBULA_TOKEN
     #[arg(long, global = true, value_name = "URL", env = "NEBULA_SERVER", hide_env_values = true)]
     server: Option<ServerUrl>,
     /// The folder for compiled code [default: the user's cache folder]
@@ -128,6 +130,20 @@ impl PlaceOptions {
         Ok(Box::new(Local::new(store, url, self.code_cache(), Trust::default())?))
     }
 
+    /// What functions keep in services: those of the server, if there is one, else those that `services` says.
+    ///
+    /// # Errors
+    /// A service cannot be set up.
+    pub(crate) fn data(&self, services: &ServiceOptions) -> Result<Box<dyn Data>, Failure> {
+        match &self.functions {
+            Place::Server(server) => {
+                services.refuse_on_server()?;
+                Ok(Box::new(RemoteData(client(server)?)))
+            }
+            Place::Store(_) | Place::DefaultStore => Ok(Box::new(LocalData(services.open(&self.store_url()?)?))),
+        }
+    }
+
     /// Whether the functions are those of a server.
     pub(crate) fn is_server(&self) -> bool {
         matches!(self.functions, Place::Server(_))
@@ -176,7 +192,7 @@ impl PlaceOptions {
             Place::DefaultStore => default_store(),
             Place::Server(url) => Err(Failure::Usage(format!(
                 "this command works on a store, and not on the server {url}: name the store with --store. The commands \
-                 publish, list, inspect, alias, rollback, history, diff and rm work on a server"
+                 publish, list, inspect, alias, rollback, history, diff, rm, kv and blobs work on a server"
             ))),
         }
     }
@@ -233,9 +249,14 @@ fn conflict(message: &str) -> clap::Error {
     clap::Error::raw(ErrorKind::ArgumentConflict, message)
 }
 
-/// The functions of a server. The token comes from the environment only: the arguments of a process are seen by all.
+/// The functions of a server.
 fn remote(server: &ServerUrl) -> Result<Box<dyn Releases>, Failure> {
-    Ok(Box::new(Remote(Client::new(server.clone(), std::env::var_os("NEBULA_TOKEN"))?)))
+    Ok(Box::new(Remote(client(server)?)))
+}
+
+/// The client of a server. The token comes from the environment only: the arguments of a process are seen by all.
+fn client(server: &ServerUrl) -> Result<Client, Failure> {
+    Ok(Client::new(server.clone(), std::env::var_os("NEBULA_TOKEN"))?)
 }
 
 /// How shared stores are reached, as the environment says.

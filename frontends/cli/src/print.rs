@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     io::{self, Write as _},
+    mem,
 };
 
 use nebula_runtime::{AliasMove, AliasTarget, FunctionInfo, FunctionName, stderr};
@@ -17,8 +18,13 @@ pub(crate) fn result(text: &str) -> Result<(), Failure> {
 
 /// Writes a part of a command's result. Returns false if the reader has closed the pipe.
 pub(crate) fn part(text: &str) -> Result<bool, Failure> {
+    octets(text.as_bytes())
+}
+
+/// The same for bytes that need not be text.
+pub(crate) fn octets(bytes: &[u8]) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::Standard(error)),
@@ -33,6 +39,36 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 /// JSON over several lines, without a line feed at the end.
 pub(crate) fn pretty(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::Standard(error.into()))
+}
+
+/// The elements of a JSON array that is printed in parts.
+#[derive(Debug, Default)]
+pub(crate) struct Elements {
+    /// Whether an element is printed already.
+    begun: bool,
+}
+
+impl Elements {
+    /// The text of the next elements, with the bracket or the comma before each.
+    pub(crate) fn part<T: Serialize>(&mut self, part: &[T]) -> Result<String, Failure> {
+        let mut text = String::new();
+        for element in part {
+            text += if mem::replace(&mut self.begun, true) { ",\n  " } else { "[\n  " };
+            text += &pretty(element)?.replace('\n', "\n  ");
+        }
+        Ok(text)
+    }
+
+    /// The text after the last element.
+    pub(crate) fn end(&self) -> &'static str {
+        if self.begun { "\n]\n" } else { "[]\n" }
+    }
+}
+
+/// A name on a line of its own. One with a character that a line cannot have is written as JSON.
+pub(crate) fn name(name: &str) -> String {
+    let is_plain = !name.starts_with('"') && !name.contains(char::is_control);
+    if is_plain { name.to_owned() } else { serde_json::Value::from(name).to_string() }
 }
 
 /// A function's exports, as many as fit on a line.
@@ -159,6 +195,14 @@ mod tests {
         let expected = "failed to publish function treats from treats.wat\n  \
                         caused by: invalid_module: not WebAssembly: line 1\n    line 2";
         assert_eq!(chain(&publish), expected);
+    }
+
+    #[test]
+    fn a_name_is_one_line() {
+        let cases = [("shop/a b", "shop/a b"), ("a\nb", r#""a\nb""#), ("\"a\"", r#""\"a\"""#)];
+        for (written, expected) in cases {
+            assert_eq!(name(written), expected);
+        }
     }
 
     #[test]

@@ -1,9 +1,18 @@
 //! A spinner for slow work.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::{Pin, pin},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use nebula_runtime::Progress;
+use nebula_runtime::{ByteSize, Progress};
 use tokio::time::timeout;
 
 /// Shorter work shows no spinner.
@@ -27,9 +36,52 @@ pub(crate) async fn while_counting<T>(what: &str, progress: &Progress, work: imp
     if let Ok(done) = timeout(PATIENCE, &mut work).await {
         return done;
     }
-    let spinner = Spinner::start(what.to_owned());
+    show(|| format!("{what}: {} of {}", progress.done(), progress.total()), work).await
+}
+
+/// As [`while_working`], with how many bytes have passed.
+pub(crate) async fn while_transferring<T>(what: &str, transfer: &Transfer, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(PATIENCE, &mut work).await {
+        return done;
+    }
+    show(|| format!("{what}: {transfer}"), work).await
+}
+
+/// How many bytes have passed.
+#[derive(Debug, Default)]
+pub(crate) struct Transfer {
+    done: AtomicU64,
+    total: OnceLock<u64>,
+}
+
+impl Transfer {
+    /// So many bytes will pass.
+    pub(crate) fn expect(&self, bytes: u64) {
+        let _ = self.total.set(bytes);
+    }
+
+    /// So many more bytes have passed.
+    pub(crate) fn advance(&self, bytes: usize) {
+        self.done.fetch_add(bytes as u64, Relaxed);
+    }
+}
+
+impl fmt::Display for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let done = ByteSize(self.done.load(Relaxed));
+        match self.total.get() {
+            Some(total) => write!(f, "{done} of {}", ByteSize(*total)),
+            None => write!(f, "{done}"),
+        }
+    }
+}
+
+/// Shows a spinner until the end of `work`, with a message that changes.
+async fn show<T>(message: impl Fn() -> String, mut work: Pin<&mut impl Future<Output = T>>) -> T {
+    let spinner = Spinner::start(message());
     loop {
-        spinner.0.set_message(format!("{what}: {} of {}", progress.done(), progress.total()));
+        spinner.0.set_message(message());
         if let Ok(done) = timeout(TICK, &mut work).await {
             return done;
         }

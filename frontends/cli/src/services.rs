@@ -24,6 +24,17 @@ impl ServiceOptions {
     pub(crate) fn open(&self, store: &StoreUrl) -> Result<Services, Failure> {
         open_implied(self.config.as_deref(), store)
     }
+
+    /// Refuses options that say nothing of a server.
+    pub(crate) fn refuse_on_server(&self) -> Result<(), Failure> {
+        match &self.config {
+            None => Ok(()),
+            Some(_) => {
+                let detail = "--config says what the services of this machine are: the server has its own";
+                Err(Failure::Usage(detail.to_owned()))
+            }
+        }
+    }
 }
 
 /// The services of this node: those of the environment, or else those of the configuration, whose file is `path`. With

@@ -30,7 +30,8 @@ pub(super) fn read<T: DeserializeOwned>(url: &ServerUrl, status: StatusCode, bod
     })
 }
 
-fn refusal(url: ServerUrl, status: StatusCode, body: &[u8]) -> ServerError {
+/// Why an answer is no success.
+pub(super) fn refusal(url: ServerUrl, status: StatusCode, body: &[u8]) -> ServerError {
     let problem = serde_json::from_slice(body);
     if status == StatusCode::UNAUTHORIZED {
         let detail = problem.map_or_else(|_| status.to_string(), |Problem { detail, .. }| detail);

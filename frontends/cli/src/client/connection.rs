@@ -7,13 +7,14 @@ use http::{
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use nebula_runtime::store::use_ring;
-use reqwest::{Body, RequestBuilder, StatusCode, redirect};
+use reqwest::{Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 
 use super::{
     answer,
     call::Call,
     error::{ServerError, reason},
+    opened::Opened,
     progress::Progress,
     url::ServerUrl,
 };
@@ -51,29 +52,80 @@ impl Client {
     ///
     /// # Errors
     /// The server does not answer, or its answer is no success.
-    pub(crate) async fn send<T: DeserializeOwned>(&self, mut call: Call) -> Result<T, ServerError> {
+    pub(crate) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<T, ServerError> {
+        let (status, body) = self.exchange(call).await?;
+        answer::read(&self.url, status, &body)
+    }
+
+    /// Sends a request whose answer has nothing in it.
+    ///
+    /// # Errors
+    /// The server does not answer, or its answer is no success.
+    pub(crate) async fn done(&self, call: Call) -> Result<(), ServerError> {
+        match self.exchange(call).await? {
+            (StatusCode::NO_CONTENT, _) => Ok(()),
+            (status, body) => Err(answer::refusal(self.url.clone(), status, &body)),
+        }
+    }
+
+    /// Sends a request, and opens the bytes of this media type in its answer.
+    ///
+    /// # Errors
+    /// The server does not answer, or its answer is no success.
+    pub(crate) async fn open(&self, call: Call, media_type: &str) -> Result<Opened, ServerError> {
         let (progress, patience) = (Arc::<Progress>::default(), call.patience);
+        let response = self.begin(call, &progress).await?;
+        let is_of_type = response.headers().get(CONTENT_TYPE).is_some_and(|found| found == media_type);
+        if response.status() == StatusCode::OK && is_of_type {
+            return Ok(Opened::of(self.url.clone(), response, patience));
+        }
+        let status = response.status();
+        let body = self.in_time(patience, &progress, rest(response, &progress)).await?;
+        Err(answer::refusal(self.url.clone(), status, &body))
+    }
+
+    /// Sends a request, and reads its answer to the end.
+    async fn exchange(&self, call: Call) -> Result<(StatusCode, Vec<u8>), ServerError> {
+        let (progress, patience) = (Arc::<Progress>::default(), call.patience);
+        let response = self.begin(call, &progress).await?;
+        let status = response.status();
+        Ok((status, self.in_time(patience, &progress, rest(response, &progress)).await?))
+    }
+
+    /// Sends a request, and reads the head of its answer.
+    async fn begin(&self, mut call: Call, progress: &Arc<Progress>) -> Result<Response, ServerError> {
         let mut request = self.http.request(call.method.clone(), self.url.join(&call.path, &call.query));
         request = request.header(AUTHORIZATION, self.token.clone());
         if let Some(body) = call.body.take() {
-            request = request.header(CONTENT_TYPE, &body.content_type).header("content-digest", body.content_digest());
-            request = request.body(Body::wrap(body.into_body(Arc::clone(&progress))));
+            request = request.header(CONTENT_TYPE, &body.content_type);
+            if let Some(digest) = body.content_digest() {
+                request = request.header("content-digest", digest);
+            }
+            request = request.body(body.into_body(Arc::clone(progress)));
         }
-        let exchange = progress.unless_stalled(patience, exchange(request, &progress)).await;
-        let answered = exchange.ok_or_else(|| ServerError::TooSlow { url: self.url.clone() })?;
-        let (status, body) = answered.map_err(|error| ServerError::of_exchange(&self.url, &error))?;
-        answer::read(&self.url, status, &body)
+        self.in_time(call.patience, progress, request.send()).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        patience: Duration,
+        progress: &Progress,
+        exchange: impl Future<Output = reqwest::Result<T>>,
+    ) -> Result<T, ServerError> {
+        let exchanged = progress.unless_stalled(patience, exchange).await;
+        let exchanged = exchanged.ok_or_else(|| ServerError::TooSlow { url: self.url.clone() })?;
+        exchanged.map_err(|error| ServerError::of_exchange(&self.url, &error))
     }
 }
 
-async fn exchange(request: RequestBuilder, progress: &Progress) -> reqwest::Result<(StatusCode, Vec<u8>)> {
-    let mut response = request.send().await?;
+/// The rest of an answer.
+async fn rest(mut response: Response, progress: &Progress) -> reqwest::Result<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         progress.note();
         body.extend_from_slice(&chunk);
     }
-    Ok((response.status(), body))
+    Ok(body)
 }
 
 fn authorization(token: &str) -> Result<HeaderValue, ServerError> {

@@ -8,6 +8,9 @@ use rustls::CertificateError;
 
 use super::url::ServerUrl;
 
+/// What to do where nobody knows whether the server made a change.
+const LOOK: &str = "look whether the change was made before you repeat it (nebula history NAME, for a function)";
+
 /// Why a request to a server failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerError {
@@ -32,9 +35,9 @@ pub(crate) enum ServerError {
     Unreachable { url: ServerUrl, reason: String },
     #[error("failed to trust the server {url}: {reason}")]
     Untrusted { url: ServerUrl, reason: String },
-    #[error("the server {url} broke the connection off: {reason}; nebula history NAME shows whether a change was made")]
+    #[error("the server {url} broke the connection off: {reason}; {LOOK}")]
     Interrupted { url: ServerUrl, reason: String },
-    #[error("the server {url} did not answer in time; nebula history NAME shows whether a change was made")]
+    #[error("the server {url} did not answer in time; {LOOK}")]
     TooSlow { url: ServerUrl },
     /// What stands before the server has no answer from it.
     #[error("the server {url} is out of reach for the proxy or gateway before it: status {status}")]

@@ -4,10 +4,13 @@ mod answer;
 mod call;
 mod connection;
 mod error;
+mod opened;
 mod progress;
+mod streamed;
 mod upload;
 mod url;
 
 pub(crate) use self::{
-    call::Call, connection::Client, error::ServerError, progress::Progress, upload::Upload, url::ServerUrl,
+    call::Call, connection::Client, error::ServerError, opened::Lines, progress::Progress, upload::Upload,
+    url::ServerUrl,
 };

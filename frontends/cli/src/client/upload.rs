@@ -11,23 +11,39 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use nebula_runtime::{Digest, FunctionConfig, Origin};
+use nebula_runtime::{Digest, FunctionConfig, Origin, blobs::BlobStream};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::progress::Progress;
+use super::{progress::Progress, streamed::StreamedBody};
 
-/// The body of a request, in parts.
-#[derive(Debug)]
+/// The body of a request.
 pub(crate) struct Upload {
     pub(super) content_type: String,
-    parts: Vec<Bytes>,
+    content: Content,
+}
+
+enum Content {
+    /// In memory, in parts.
+    Whole(Vec<Bytes>),
+    /// As it comes. Its size may be known.
+    Streamed(Option<u64>, BlobStream),
 }
 
 impl Upload {
     /// A body of one part.
     pub(super) fn of(content_type: &str, body: Bytes) -> Self {
-        Self { content_type: content_type.to_owned(), parts: vec![body] }
+        Self { content_type: content_type.to_owned(), content: Content::Whole(vec![body]) }
+    }
+
+    /// Bytes of which nothing is known.
+    pub(crate) fn octets(body: Bytes) -> Self {
+        Self::of(OCTETS, body)
+    }
+
+    /// Bytes that are sent as they come. An error among them breaks the request off.
+    pub(crate) fn streamed(size: Option<u64>, bytes: BlobStream) -> Self {
+        Self { content_type: OCTETS.to_owned(), content: Content::Streamed(size, bytes) }
     }
 
     /// A function to publish: its module, its configuration if it is not the default, and its origin if it has one.
@@ -45,21 +61,28 @@ impl Upload {
             module,
             format!("\r\n--{boundary}--\r\n").into(),
         ]);
-        Self { content_type: format!("multipart/form-data; boundary={boundary}"), parts }
+        Self { content_type: format!("multipart/form-data; boundary={boundary}"), content: Content::Whole(parts) }
     }
 
-    /// The value of `Content-Digest` (RFC 9530).
-    pub(super) fn content_digest(&self) -> String {
+    /// The value of `Content-Digest` (RFC 9530), if the whole body is known.
+    pub(super) fn content_digest(&self) -> Option<String> {
+        let Content::Whole(parts) = &self.content else { return None };
         let mut hasher = Sha256::new();
-        self.parts.iter().for_each(|part| hasher.update(part));
-        format!("sha-256=:{}:", STANDARD.encode(hasher.finalize()))
+        parts.iter().for_each(|part| hasher.update(part));
+        Some(format!("sha-256=:{}:", STANDARD.encode(hasher.finalize())))
     }
 
     /// The body as it is sent. `progress` is told of each chunk.
-    pub(super) fn into_body(self, progress: Arc<Progress>) -> UploadBody {
-        UploadBody { left: self.parts.into(), progress }
+    pub(super) fn into_body(self, progress: Arc<Progress>) -> reqwest::Body {
+        match self.content {
+            Content::Whole(parts) => reqwest::Body::wrap(UploadBody { left: parts.into(), progress }),
+            Content::Streamed(size, bytes) => reqwest::Body::wrap(StreamedBody::new(size, bytes, progress)),
+        }
     }
 }
+
+/// The media type of bytes of which nothing is known.
+pub(super) const OCTETS: &str = "application/octet-stream";
 
 /// A part of a multipart body with a document, and the line break before the next part.
 fn json_part(boundary: &str, name: &str, document: &impl Serialize) -> [Bytes; 3] {
@@ -73,8 +96,8 @@ fn part_head(boundary: &str, name: &str, content_type: &str) -> String {
     format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\nContent-Type: {content_type}\r\n\r\n")
 }
 
-/// A body that is sent in small chunks, so that a connection that stands still is told from a slow one.
-pub(super) struct UploadBody {
+/// A body in memory, which is sent in small chunks, so that a connection that stands still is told from a slow one.
+struct UploadBody {
     left: VecDeque<Bytes>,
     progress: Arc<Progress>,
 }
@@ -149,6 +172,6 @@ mod tests {
         // RFC 9530, appendix D.
         let upload = Upload::of("application/json", Bytes::from_static(b"{\"hello\": \"world\"}\n"));
         let expected = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
-        assert_eq!(upload.content_digest(), expected);
+        assert_eq!(upload.content_digest().as_deref(), Some(expected));
     }
 }

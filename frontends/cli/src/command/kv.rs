@@ -1,15 +1,18 @@
 //! `nebula kv`.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 
 use clap::{Args, Subcommand};
 use nebula_local::ExitCode;
-use nebula_runtime::{
-    ServiceName,
-    keyvalue::{KeyValue, MAX_KEY},
-};
+use nebula_runtime::{ServiceName, keyvalue::MAX_KEY};
 
-use crate::{failure::Failure, global::Global, print, services::ServiceOptions};
+use crate::{
+    data::Data,
+    failure::Failure,
+    global::Global,
+    print::{self, Elements},
+    services::ServiceOptions,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,10 +20,13 @@ Examples:
   nebula kv set state picture < picture.png
   nebula kv get state greeting
   nebula kv list state --prefix shop/
+  nebula kv list state --json | jq length
   nebula kv delete state greeting
+  nebula kv get state greeting --server https://functions.example.com
 
 SERVICE is a name of [services] in nebula.toml. With nothing configured, it is
-the service of that name beside the store, as nebula serve has it.";
+the service of that name beside the store, as nebula serve has it. With
+--server, it is a service of the server, and the token needs the right data.";
 
 /// Reads and changes the values of a key-value service
 #[derive(Debug, Args)]
@@ -67,6 +73,9 @@ enum Action {
         /// Only keys that begin with this
         #[arg(long, default_value = "", hide_default_value = true)]
         prefix: String,
+        /// Print a JSON array of the keys
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -80,78 +89,42 @@ fn key(text: &str) -> Result<String, String> {
 
 impl Kv {
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
-        let services = self.services.open(&global.places.store_url()?)?;
-        let service = self.action.service();
-        let store = services.find_keyvalue(service).ok_or_else(|| Failure::NoService(service.clone()))?;
+        let data = global.places.data(&self.services)?;
         match self.action {
-            Action::Get { service, key } => get(&*store, &service, &key).await,
-            Action::Set { key, value, .. } => {
+            Action::Get { service, key } => {
+                print::octets(&data.value(&service, &key).await?)?;
+            }
+            Action::Set { service, key, value } => {
                 let value = value.map_or_else(stdin, |value| Ok(value.into_bytes()))?;
-                store.set(&key, value.into()).await?;
-                Ok(ExitCode::OK)
+                data.set_value(&service, &key, value.into()).await?;
             }
-            Action::Delete { key, .. } => {
-                store.delete(&key).await?;
-                Ok(ExitCode::OK)
-            }
-            Action::List { prefix, .. } => list(&*store, &prefix).await,
+            Action::Delete { service, key } => data.delete_value(&service, &key).await?,
+            Action::List { service, prefix, json } => list(&*data, &service, &prefix, json).await?,
         }
+        Ok(ExitCode::OK)
     }
 }
 
-impl Action {
-    fn service(&self) -> &ServiceName {
-        match self {
-            Self::Get { service, .. }
-            | Self::Set { service, .. }
-            | Self::Delete { service, .. }
-            | Self::List { service, .. } => service,
-        }
-    }
-}
-
-async fn get(store: &dyn KeyValue, service: &ServiceName, key: &str) -> Result<u8, Failure> {
-    let no_key = || Failure::NoKey { service: service.clone(), key: key.to_owned() };
-    let value = store.get(key).await?.ok_or_else(no_key)?;
-    io::stdout().write_all(&value).map_err(Failure::Standard)?;
-    Ok(ExitCode::OK)
-}
-
-async fn list(store: &dyn KeyValue, prefix: &str) -> Result<u8, Failure> {
-    let mut cursor = None;
+async fn list(data: &dyn Data, service: &ServiceName, prefix: &str, json: bool) -> Result<(), Failure> {
+    let (mut cursor, mut elements) = (None, Elements::default());
     loop {
-        let page = store.list(prefix, cursor.as_deref()).await?;
-        let lines: String = page.keys.iter().map(|key| line(key) + "\n").collect();
-        if !print::part(&lines)? {
-            return Ok(ExitCode::OK);
+        let page = data.keys(service, prefix, cursor.as_deref()).await?;
+        let text = match json {
+            true => elements.part(&page.keys)?,
+            false => page.keys.iter().map(|key| print::name(key) + "\n").collect(),
+        };
+        if !print::part(&text)? {
+            return Ok(());
         }
         cursor = page.cursor;
         if cursor.is_none() {
-            return Ok(ExitCode::OK);
+            return if json { print::result(elements.end()) } else { Ok(()) };
         }
     }
-}
-
-fn line(key: &str) -> String {
-    let is_plain = !key.starts_with('"') && !key.contains(char::is_control);
-    if is_plain { key.to_owned() } else { serde_json::Value::from(key).to_string() }
 }
 
 fn stdin() -> Result<Vec<u8>, Failure> {
     let mut value = Vec::new();
     io::stdin().lock().read_to_end(&mut value).map_err(Failure::Standard)?;
     Ok(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_one_line() {
-        let cases = [("shop/a b", "shop/a b"), ("a\nb", r#""a\nb""#), ("\"a\"", r#""\"a\"""#)];
-        for (key, written) in cases {
-            assert_eq!(line(key), written);
-        }
-    }
 }

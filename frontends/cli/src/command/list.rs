@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     failure::Failure,
     global::Global,
-    print::{self, Columns},
+    print::{self, Columns, Elements},
     releases::Listing,
 };
 
@@ -75,19 +75,20 @@ struct Output {
     json: bool,
     /// Whether nothing is printed yet.
     first: bool,
+    elements: Elements,
     columns: Columns<6>,
 }
 
 impl Output {
     fn new(json: bool, longest_name: usize) -> Self {
-        Self { json, first: true, columns: Columns([longest_name, 0, 0, 0, 0, 0]) }
+        Self { json, first: true, elements: Elements::default(), columns: Columns([longest_name, 0, 0, 0, 0, 0]) }
     }
 
     /// The text of the next functions, with the header or the separator before them.
     fn part(&mut self, part: &[ListedFunction]) -> Result<String, Failure> {
         let first = mem::replace(&mut self.first, false);
         if self.json {
-            return elements(first, part);
+            return self.elements.part(&part.iter().map(Element::of).collect::<Vec<_>>());
         }
         let header = first.then(|| ["NAME", "VERSION", "ALIASES", "KIND", "SIZE", "EXPORTS"].map(str::to_owned));
         let rows: Vec<_> = header.into_iter().chain(part.iter().map(row)).collect();
@@ -95,29 +96,22 @@ impl Output {
     }
 
     fn end(&self) -> &'static str {
-        match (self.json, self.first) {
-            (false, _) => "",
-            (true, true) => "[]\n",
-            (true, false) => "\n]\n",
-        }
+        if self.json { self.elements.end() } else { "" }
     }
 }
 
-/// The elements of a JSON array, each with a comma before it, or with the bracket that begins the array.
-fn elements(first: bool, part: &[ListedFunction]) -> Result<String, Failure> {
-    #[derive(Serialize)]
-    #[serde(untagged)]
-    enum Element<'a> {
-        Function(&'a FunctionInfo),
-        Unreadable(&'a UnreadableFunction),
+/// A function, or why it cannot be read.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Element<'a> {
+    Function(&'a FunctionInfo),
+    Unreadable(&'a UnreadableFunction),
+}
+
+impl<'a> Element<'a> {
+    fn of(listed: &'a ListedFunction) -> Self {
+        listed.as_ref().map_or_else(Self::Unreadable, Self::Function)
     }
-    let mut text = String::new();
-    for (index, listed) in part.iter().enumerate() {
-        let element = listed.as_ref().map_or_else(Element::Unreadable, Element::Function);
-        text += if first && index == 0 { "[\n  " } else { ",\n  " };
-        text += &print::pretty(&element)?.replace('\n', "\n  ");
-    }
-    Ok(text)
 }
 
 fn row(listed: &ListedFunction) -> [String; 6] {

@@ -1,6 +1,7 @@
 //! The subcommands, a file each.
 
 pub(crate) mod alias;
+pub(crate) mod blobs;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod gc;

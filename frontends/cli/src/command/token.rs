@@ -19,6 +19,24 @@ Examples:
 Run it on the machine of the server, as its user. A running server sees a change
 at once. The token is shown once: the file has only its SHA-256.";
 
+const RIGHTS: &str = "\
+Rights:
+  read     list functions, and look at their versions, aliases and history. A
+           configuration may have secrets
+  publish  publish versions
+  alias    move, remove and roll back aliases
+  remove   remove versions and functions
+  data     read and change what functions keep in services (nebula kv, nebula
+           blobs), and, with publish, publish functions that are granted services
+
+A token with --functions does not reach services directly: what is there belongs
+to no single function. With publish and data, it can publish a function that
+reaches them.
+
+Examples:
+  nebula token create ci --rights read,publish,alias --functions 'shop-*' --expires 90d
+  nebula token create backup --rights data";
+
 /// Makes, lists and revokes the tokens of the admin API (`nebula serve --admin`)
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -36,6 +54,7 @@ enum Action {
 
 /// Makes a token and prints it
 #[derive(Debug, Args)]
+#[command(after_help = RIGHTS)]
 struct Create {
     /// The name of the token. The history of functions has it
     name: TokenName,

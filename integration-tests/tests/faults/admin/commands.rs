@@ -83,9 +83,13 @@ fn command_with_token(token: &str) -> Nebula {
 
 impl Admin {
     /// Runs a command with a token on this server.
-    fn run(&self, token: &str, arguments: &[&str]) -> ProcessOutput {
+    pub(super) fn run(&self, token: &str, arguments: &[&str]) -> ProcessOutput {
+        self.run_with_input(token, arguments, b"")
+    }
+
+    pub(super) fn run_with_input(&self, token: &str, arguments: &[&str], input: &[u8]) -> ProcessOutput {
         let url = format!("http://{}", self.address);
-        command_with_token(token).run(&self.project, &[arguments, &["--server", &url]].concat(), b"")
+        command_with_token(token).run(&self.project, &[arguments, &["--server", &url]].concat(), input)
     }
 }
 
@@ -101,7 +105,7 @@ fn printed(arguments: &[&str], output: &ProcessOutput, place: &str) -> (i32, Str
     (output.exit_code, stdout, output.stderr.replace(place, "PLACE"))
 }
 
-fn timeless(text: &str) -> String {
+pub(super) fn timeless(text: &str) -> String {
     const LENGTH: usize = "2026-01-31T12:00:00Z".len();
 
     let mut shown = String::new();
@@ -212,9 +216,15 @@ fn a_place_that_is_no_admin_api_is_named() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (public, nobody, server) =
         (format!("http://{}", admin.server.address()), format!("http://{free}"), format!("http://{}", admin.address));
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 9] = [
         (&["list", "--server", &public], 78, "does not answer as the admin API of Nebula: status 404 Not Found"),
+        (&["blobs", "list", "pictures", "--server", &public], 78, "does not answer as the admin API of Nebula"),
         (&["list", "--server", &nobody], 69, "Connection refused"),
+        (
+            &["kv", "list", "state", "--config", "grants.toml", "--server", &server],
+            2,
+            "--config says what the services of this machine are",
+        ),
         (&["list", "--server", "http://example.com"], 2, "http:// would send the token unencrypted"),
         (&["list", "--server", "s3://bucket"], 2, "name a store with --store"),
         (&["list", "--server", &server, "--store", "store"], 2, "--store and --server are both given"),
@@ -222,7 +232,7 @@ fn a_place_that_is_no_admin_api_is_named() {
         (
             &["serve", "--listen", "127.0.0.1:0", "--server", &server],
             2,
-            "publish, list, inspect, alias, rollback, history, diff and rm work",
+            "publish, list, inspect, alias, rollback, history, diff, rm, kv and blobs work",
         ),
     ];
     for (arguments, code, expected) in cases {

@@ -4,6 +4,7 @@ mod changes;
 mod commands;
 mod rights;
 mod server;
+mod services;
 mod tls;
 mod uploads;
 

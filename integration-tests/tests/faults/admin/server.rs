@@ -26,7 +26,11 @@ impl Admin {
 
     /// A server whose `nebula.toml` is in `project`.
     pub(super) fn of(project: Project, listen: &str) -> Self {
-        let nebula = Nebula::built();
+        Self::with(Nebula::built(), project, listen)
+    }
+
+    /// A server that this command starts.
+    pub(super) fn with(nebula: Nebula, project: Project, listen: &str) -> Self {
         let options = ["--admin", listen, "--tokens", "tokens.json"];
         let server = Server::start(&nebula, &project, &options).unwrap_or_else(|output| panic!("{output:#?}"));
         let events = server.events();

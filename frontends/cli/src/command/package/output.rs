@@ -1,12 +1,12 @@
 //! Writes the file of a package.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write},
     path::Path,
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, new_file::NewFile};
 
 /// Replaces a file in one step, so that no reader sees half of it.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
@@ -18,17 +18,7 @@ pub(super) fn replace_with(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".unfinished");
-    let written = File::create(&unfinished).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        write(&mut file)?;
-        file.flush()?;
-        fs::rename(&unfinished, path)
-    });
-    written.map_err(|source| {
-        // The file may not exist, and the first failure is the one to report.
-        let _ = fs::remove_file(&unfinished);
-        Failure::Write { path: path.to_owned(), source }
-    })
+    let mut file = NewFile::create(path)?;
+    file.write(write)?;
+    file.finish()
 }
