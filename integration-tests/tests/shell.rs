@@ -139,6 +139,32 @@ fn a_path_may_have_bytes_that_are_not_utf_8() {
     assert!(read.contains("(module"), "{read}");
 }
 
+#[test]
+fn a_blob_is_written_to_a_file_as_a_whole_or_not_at_all_and_to_a_pipe_as_far_as_it_is_read() {
+    // With no services configured, blobs are beside the store.
+    let nebula = Nebula::built().with_environment([("NEBULA_SERVICES", "{}".to_owned())]);
+    let project = Project::new([]);
+    let film = vec![7; 3 << 20];
+    project.write("film", &film);
+    project.write("old", "old");
+    let run = |arguments: &[&str]| nebula.run(&project, &[&["blobs"], arguments].concat(), b"");
+    let _ = run(&["put", "pictures", "film", "film"]).expect_success();
+    let cases = [("none", "old", 66), ("none", "new", 66), ("film", "nowhere/new", 74), ("film", ".", 74)];
+    for (name, file, code) in cases {
+        let output = run(&["get", "pictures", name, "-o", file]);
+        assert_eq!(output.exit_code, code, "{output:#?}");
+    }
+    assert_eq!(file_names(&project), ["film", "nebula.toml", "old", "store"]);
+    assert_eq!(fs::read_to_string(project.join("old")).unwrap(), "old");
+    let _ = run(&["get", "pictures", "film", "-o", "old"]).expect_success();
+    assert_eq!(fs::read(project.join("old")).unwrap(), film);
+    let script = "{ \"$0\" \"$@\"; echo $? >code; } | head -c 1 >read";
+    let output = nebula.run_in_shell(script, &project, &["blobs", "get", "pictures", "film"]);
+    assert_eq!((output.stderr.as_str(), fs::read_to_string(project.join("code")).unwrap().as_str()), ("", "0\n"));
+    let listed = run(&["list", "pictures", "--store", "mistyped"]).expect_success();
+    assert_eq!((listed.text().as_str(), project.join("mistyped").exists()), ("", false));
+}
+
 /// Whether a process succeeded, or failed with an error message and without a panic.
 fn ended_cleanly(output: &ProcessOutput) -> bool {
     let has_error = output.stderr.contains("error: ") && [69, 74, 78].contains(&output.exit_code);

@@ -181,7 +181,7 @@ mod tests {
             (&[], Body::empty(), Ok("")),
             (&[], slow(4, 4), Ok("aaaa")),
             (&[digest], Body::from("(module)"), Ok("(module)")),
-            (&[digest], Body::from("(modulE)"), Err(Kind::Malformed)),
+            (&[digest], Body::from("(Module)"), Err(Kind::Malformed)),
             (&[], Body::from("123456789"), Err(Kind::TooLarge)),
             (&[], Body::from_stream(cut), Err(Kind::BrokenOff)),
             (&[], slow(6, 1), Err(Kind::TooSlow)),

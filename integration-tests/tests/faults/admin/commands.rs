@@ -77,7 +77,7 @@ fn publisher() -> String {
 }
 
 /// The command of a user who has this token.
-fn command_with_token(token: &str) -> Nebula {
+pub(super) fn command_with_token(token: &str) -> Nebula {
     Nebula::built().with_environment([("USER", "ada".to_owned()), ("NEBULA_TOKEN", token.to_owned())])
 }
 

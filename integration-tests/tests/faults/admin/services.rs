@@ -1,9 +1,14 @@
 //! What functions keep in services, over the network.
 
+use std::{io::Read as _, process::Stdio};
+
 use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project};
 use serde_json::json;
 
-use super::{Admin, commands::timeless};
+use super::{
+    Admin,
+    commands::{command_with_token, timeless},
+};
 use crate::support::{Client, eventually};
 
 /// The services of a node that commands share: a file and a folder.
@@ -107,6 +112,30 @@ fn what_a_function_keeps_is_there_under_the_same_names() {
     assert_eq!(admin.server.get("/api/upload/rex.txt").text(), "woof");
 }
 
+#[test]
+fn a_blob_whose_server_ends_in_the_middle_is_an_error_and_leaves_no_file() {
+    const SIZE: usize = 48 << 20;
+
+    let admin = Admin::start();
+    let token = admin.token("data", &["--rights", "data"]);
+    let _ = admin.run_with_input(&token, &["blobs", "put", "pictures", "film"], &vec![7; SIZE]).expect_success();
+    let url = format!("http://{}", admin.address);
+    let get = ["blobs", "get", "pictures", "film", "--server", &url];
+    let mut to_pipe = command_with_token(&token).command(&admin.project, get);
+    let mut to_pipe = to_pipe.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = to_pipe.stdout.take().unwrap();
+    // The command reads no further than its own reader lets it write.
+    stdout.read_exact(&mut [0]).unwrap();
+    admin.server.signal("KILL");
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest).unwrap();
+    let output = ProcessOutput::from(to_pipe.wait_with_output().unwrap());
+    assert!(rest.len() < SIZE - 1, "{}", rest.len());
+    assert!(output.exit_code == 69 && output.stderr.contains("broke the connection off"), "{output:#?}");
+    let refused = command_with_token(&token).run(&admin.project, &[&get[..], &["-o", "film"]].concat(), b"");
+    assert_eq!((refused.exit_code, admin.project.join("film").exists()), (69, false), "{refused:#?}");
+}
+
 /// Requests of services, each with its body.
 const REQUESTS: [(&str, &str); 8] = [
     ("PUT /services/state/keyvalue/value?key=a", "secret-4711"),
@@ -172,7 +201,7 @@ fn a_body_that_is_cut_damaged_or_too_large_changes_nothing() {
     let digest = "content-digest: sha-256=:GIV3K5TKQbNg2b0HU1VH9MjvFsvn5J0sjpeAJH4mxN4=:";
     for (put, get, action) in places {
         assert_eq!(admin.send(&token, put, &[digest], "(module)").status, 204);
-        let refused = admin.send(&token, put, &[digest], "(modulE)");
+        let refused = admin.send(&token, put, &[digest], "(Module)");
         assert_eq!(refused.failure(), (400, "malformed".to_owned()), "{put}");
         let refused = admin.begin(&token, put, &[], 2 << 20).response().unwrap();
         assert_eq!(refused.failure(), (413, "too_large".to_owned()), "{put}");
