@@ -1,10 +1,13 @@
 //! The interfaces through which components read settings.
 
+use std::sync::Arc;
+
 use wasmtime::{
     StoreContextMut,
-    component::{ComponentNamedList, ComponentType, Linker, Lower},
+    component::{ComponentNamedList, ComponentType, Linker, Lower, Type},
 };
 
+use super::imports::Imports;
 use crate::{engine::Host, host::system::System};
 
 /// What the names of the interfaces begin with.
@@ -15,8 +18,11 @@ const STORES: [&str; 4] = [
     "wasi:config/store@0.2.0-rc.1",
     "wasi:config/store@0.2.0-draft-2024-09-27",
     "wasi:config/store@0.2.0-draft",
-    "wasi:config/runtime@0.2.0-draft",
+    RUNTIME,
 ];
+
+/// wasmCloud's name. In its first weeks, early in 2024, the values had the type `list<u8>`.
+const RUNTIME: &str = "wasi:config/runtime@0.2.0-draft";
 
 /// Spin's variables.
 const VARIABLES: &str = "fermyon:spin/variables@2.0.0";
@@ -48,29 +54,53 @@ enum VariableError {
 }
 
 /// Adds the interfaces.
-pub(super) fn link(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
+pub(super) fn link(linker: &mut Linker<Host<System>>, imports: &Imports<'_>) -> wasmtime::Result<()> {
     for name in STORES {
         let mut store = linker.instance(name)?;
-        store.func_wrap("get", get)?;
-        store.func_wrap("get-all", get_all)?;
+        if name == RUNTIME && wants_octets(imports) {
+            store.func_wrap("get", get::<Vec<u8>>)?;
+            store.func_wrap("get-all", get_all::<Vec<u8>>)?;
+        } else {
+            store.func_wrap("get", get::<String>)?;
+            store.func_wrap("get-all", get_all::<String>)?;
+        }
     }
     linker.instance(VARIABLES)?.func_wrap("get", variable)
+}
+
+/// Whether the values of [`RUNTIME`] have the type `list<u8>`.
+fn wants_octets(imports: &Imports<'_>) -> bool {
+    let one = match imports.success(RUNTIME, "get") {
+        Some(Type::Option(value)) => Some(value.ty()),
+        _ => None,
+    };
+    let all = || match imports.success(RUNTIME, "get-all")? {
+        Type::List(entries) => match entries.ty() {
+            Type::Tuple(entry) => entry.types().nth(1),
+            _ => None,
+        },
+        _ => None,
+    };
+    matches!(one.or_else(all), Some(Type::List(_)))
 }
 
 /// What a function returns: one result.
 type Returned<T, E> = wasmtime::Result<(Result<T, E>,)>;
 
-fn get(host: StoreContextMut<'_, Host<System>>, (key,): (String,)) -> Returned<Option<String>, ConfigError> {
+fn get<V>(host: StoreContextMut<'_, Host<System>>, (key,): (String,)) -> Returned<Option<V>, ConfigError>
+where
+    V: From<String> + ComponentType + Lower,
+{
     let got = host.data().wasi.settings().get(&key);
-    returned(
-        got.map(|text| text.map(|text| text.to_string())).map_err(|error| ConfigError::Upstream(error.to_string())),
-    )
+    returned(got.map(|text| text.map(value)).map_err(|error| ConfigError::Upstream(error.to_string())))
 }
 
-fn get_all(host: StoreContextMut<'_, Host<System>>, (): ()) -> Returned<Vec<(String, String)>, ConfigError> {
+fn get_all<V>(host: StoreContextMut<'_, Host<System>>, (): ()) -> Returned<Vec<(String, V)>, ConfigError>
+where
+    V: From<String> + ComponentType + Lower,
+{
     let all = host.data().wasi.settings().all();
-    let owned = |(name, text): (&str, std::sync::Arc<str>)| (name.to_owned(), text.to_string());
-    let all = all.map(|all| all.into_iter().map(owned).collect());
+    let all = all.map(|all| all.into_iter().map(|(name, text)| (name.to_owned(), value(text))).collect());
     returned(all.map_err(|error| ConfigError::Upstream(error.to_string())))
 }
 
@@ -82,6 +112,11 @@ fn variable(host: StoreContextMut<'_, Host<System>>, (name,): (String,)) -> Retu
         Err(error) => Err(VariableError::Provider(error.to_string())),
     };
     returned(text)
+}
+
+/// A setting in the type that the guest wants.
+fn value<V: From<String>>(text: Arc<str>) -> V {
+    V::from(text.to_string())
 }
 
 fn returned<T, E>(result: Result<T, E>) -> Returned<T, E>

@@ -2,6 +2,7 @@
 
 mod blobstore;
 mod config;
+mod imports;
 mod keyvalue;
 mod logging;
 mod names;
@@ -11,7 +12,7 @@ mod ungranted;
 
 use wasmtime::component::{Component, Linker};
 
-use self::names::is_of;
+use self::imports::Imports;
 use super::{outgoing, system::System};
 use crate::{
     call::{ErrorKind, InvokeError},
@@ -25,7 +26,7 @@ pub(crate) use self::ungranted::Ungranted;
 pub(crate) fn component_linker(engine: &Engine, component: &Component) -> Result<Linker<Host<System>>, InvokeError> {
     let mut linker = Linker::new(engine.wasmtime());
     link(&mut linker, engine)
-        .and_then(|()| link_services(&mut linker, engine, component))
+        .and_then(|()| link_services(&mut linker, engine, &Imports::of(engine.wasmtime(), component)))
         .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to set up WASI").with_source(error))?;
     Ok(linker)
 }
@@ -34,22 +35,21 @@ pub(crate) fn component_linker(engine: &Engine, component: &Component) -> Result
 struct Importable {
     /// What the names of its interfaces begin with.
     interfaces: &'static [&'static str],
-    link: fn(&mut Linker<Host<System>>, &Engine) -> wasmtime::Result<()>,
+    link: fn(&mut Linker<Host<System>>, &Engine, &Imports<'_>) -> wasmtime::Result<()>,
 }
 
 const IMPORTABLE: [Importable; 5] = [
-    Importable { interfaces: blobstore::INTERFACES, link: |linker, _| blobstore::link(linker) },
-    Importable { interfaces: config::INTERFACES, link: |linker, _| config::link(linker) },
-    Importable { interfaces: keyvalue::INTERFACES, link: |linker, _| keyvalue::link(linker) },
-    Importable { interfaces: sockets::INTERFACES, link: sockets::link },
-    Importable { interfaces: logging::INTERFACES, link: |linker, _| logging::link(linker) },
+    Importable { interfaces: blobstore::INTERFACES, link: |linker, _, imports| blobstore::link(linker, imports) },
+    Importable { interfaces: config::INTERFACES, link: |linker, _, imports| config::link(linker, imports) },
+    Importable { interfaces: keyvalue::INTERFACES, link: |linker, _, imports| keyvalue::link(linker, imports) },
+    Importable { interfaces: sockets::INTERFACES, link: |linker, engine, _| sockets::link(linker, engine) },
+    Importable { interfaces: logging::INTERFACES, link: |linker, _, _| logging::link(linker) },
 ];
 
 /// Links the services that the component imports. Most components import none.
-fn link_services(linker: &mut Linker<Host<System>>, engine: &Engine, component: &Component) -> wasmtime::Result<()> {
-    let ty = component.component_type();
-    let is_used = |service: &Importable| ty.imports(engine.wasmtime()).any(|(name, _)| is_of(service.interfaces, name));
-    IMPORTABLE.iter().filter(|service| is_used(service)).try_for_each(|service| (service.link)(linker, engine))
+fn link_services(linker: &mut Linker<Host<System>>, engine: &Engine, imports: &Imports<'_>) -> wasmtime::Result<()> {
+    let mut used = IMPORTABLE.iter().filter(|service| imports.has(service.interfaces));
+    used.try_for_each(|service| (service.link)(linker, engine, imports))
 }
 
 fn link(linker: &mut Linker<Host<System>>, engine: &Engine) -> wasmtime::Result<()> {

@@ -88,7 +88,9 @@ fn link_reading(interface: &mut LinkerInstance<'_, Host<System>>) -> wasmtime::R
 }
 
 fn link_writing(interface: &mut LinkerInstance<'_, Host<System>>) -> wasmtime::Result<()> {
-    interface.func_wrap("[method]container.write-data", write_data)?;
+    interface.func_wrap_async("[method]container.write-data", |host: HostStore<'_>, params| {
+        Box::new(write_data(host, params))
+    })?;
     interface.func_wrap_async(
         "[method]container.delete-object",
         |mut host: HostStore<'_>, (container, name): (Handle, String)| {
@@ -149,10 +151,13 @@ async fn list_objects(mut host: HostStore<'_>, container: Handle) -> Returned<Re
 }
 
 /// Says where a blob is written to. That may be before the guest writes its bytes, or after.
-fn write_data(mut host: HostStore<'_>, (container, name, value): (Handle, String, Resource<Outgoing>)) -> Returned<()> {
+async fn write_data(
+    mut host: HostStore<'_>,
+    (container, name, value): (Handle, String, Resource<Outgoing>),
+) -> Returned<()> {
     let (container, caller) = opened(&mut host, &container)?;
-    let value = host.data_mut().wasi.table().get(&value)?;
-    Ok((value.write_to(container, caller, &name),))
+    let writing = host.data_mut().wasi.table().get(&value)?.writing();
+    Ok((writing.write_to(container, caller, &name).await,))
 }
 
 /// The container of a handle, and the invocation that the guest serves.

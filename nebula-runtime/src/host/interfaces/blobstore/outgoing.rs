@@ -30,15 +30,24 @@ use crate::{
 /// The resource `outgoing-value`: a blob that a guest writes. It and its stream share the writing.
 ///
 /// No task writes the blob. The guest's own waiting does it: for room in its stream, and for `finish`.
-#[derive(Default)]
 pub(super) struct Outgoing {
     writing: Arc<Writing>,
     /// Whether the guest has the stream.
     has_stream: bool,
 }
 
-#[derive(Default)]
-struct Writing {
+/// What ends a blob.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The guest calls `finish`.
+    Finish,
+    /// The guest drops the stream, or the value if it has no stream. Its interface is older than `finish`.
+    Stream,
+}
+
+/// A blob that is written.
+pub(super) struct Writing {
+    end: End,
     pipe: Pipe,
     state: Mutex<State>,
 }
@@ -49,7 +58,13 @@ enum State {
     #[default]
     Unplaced,
     Goes(Target),
-    Ended(Result<(), String>),
+    Ended(Ended),
+}
+
+struct Ended {
+    result: Result<(), String>,
+    /// Whether the guest knows the result.
+    is_told: bool,
 }
 
 struct Target {
@@ -71,19 +86,29 @@ const PIECE: usize = 64 << 10;
 
 type Handle = Resource<Outgoing>;
 
+/// The function that ends a blob.
+pub(super) const FINISH: &str = "[static]outgoing-value.finish";
+
 /// Adds the resource.
-pub(super) fn link(types: &mut LinkerInstance<'_, Host<System>>) -> wasmtime::Result<()> {
-    types.resource("outgoing-value", ResourceType::host::<Outgoing>(), |mut host, index| {
-        host.data_mut().wasi.table().delete(Resource::<Outgoing>::new_own(index))?;
-        Ok(())
+pub(super) fn link(types: &mut LinkerInstance<'_, Host<System>>, end: End) -> wasmtime::Result<()> {
+    types.resource_async("outgoing-value", ResourceType::host::<Outgoing>(), |host, index| {
+        Box::new(drop_value(host, Resource::new_own(index)))
     })?;
-    types.func_wrap("[static]outgoing-value.new-outgoing-value", |mut host: HostStore<'_>, (): ()| {
-        Ok((host.data_mut().wasi.table().push(Outgoing::default())?,))
+    types.func_wrap("[static]outgoing-value.new-outgoing-value", move |mut host: HostStore<'_>, (): ()| {
+        Ok((host.data_mut().wasi.table().push(Outgoing::new(end))?,))
     })?;
     types.func_wrap("[method]outgoing-value.outgoing-value-write-body", write_body)?;
-    types.func_wrap_async("[static]outgoing-value.finish", |host: HostStore<'_>, (value,): (Handle,)| {
-        Box::new(finish(host, value))
-    })
+    types.func_wrap_async(FINISH, |host: HostStore<'_>, (value,): (Handle,)| Box::new(finish(host, value)))
+}
+
+/// Ends the blob, if nothing else does.
+async fn drop_value(mut host: HostStore<'_>, value: Handle) -> wasmtime::Result<()> {
+    let Outgoing { writing, .. } = host.data_mut().wasi.table().delete(value)?;
+    if writing.end == End::Stream {
+        writing.complete().await;
+        return writing.check_told();
+    }
+    Ok(())
 }
 
 /// The stream of the value, which a guest gets once. It gets none if it reads and writes too many blobs at once.
@@ -105,32 +130,70 @@ fn write_body(
 /// Makes the blob appear.
 async fn finish(mut host: HostStore<'_>, value: Handle) -> Returned<()> {
     let Outgoing { writing, .. } = host.data_mut().wasi.table().delete(value)?;
-    writing.pipe.end();
-    writing.wait(|| false).await;
-    let result = match &*lock(&writing.state) {
-        State::Ended(result) => result.clone(),
-        State::Unplaced | State::Goes(_) => Err("the value was not written to a container (write-data)".to_owned()),
-    };
-    Ok((result,))
+    writing.complete().await;
+    Ok((writing.tell().unwrap_or_else(|| Err("the value was not written to a container (write-data)".to_owned())),))
 }
 
 impl Outgoing {
-    /// Says to which blob the value is written.
-    ///
-    /// # Errors
-    /// That was said before, or the guest may not write this blob.
-    pub(super) fn write_to(&self, container: Container, caller: Caller, name: &str) -> Result<(), String> {
-        let mut state = lock(&self.writing.state);
-        if !matches!(*state, State::Unplaced) {
-            return Err("the value is written to a container already".to_owned());
-        }
-        let put = container.put(name, self.writing.pipe.clone().boxed()).map_err(|error| error.to_string())?;
-        *state = State::Goes(Target { container, caller, put, waited: Duration::ZERO });
-        Ok(())
+    fn new(end: End) -> Self {
+        Self { writing: Arc::new(Writing { end, pipe: Pipe::default(), state: Mutex::default() }), has_stream: false }
+    }
+
+    pub(super) fn writing(&self) -> Arc<Writing> {
+        Arc::clone(&self.writing)
     }
 }
 
 impl Writing {
+    /// Says to which blob the value is written. If its stream has ended, and that ends the blob, the blob then appears.
+    ///
+    /// # Errors
+    /// That was said before, the guest may not write this blob, or it could not be written.
+    pub(super) async fn write_to(&self, container: Container, caller: Caller, name: &str) -> Result<(), String> {
+        self.place(container, caller, name)?;
+        if self.pipe.is_ended() {
+            self.complete().await;
+        }
+        self.tell().unwrap_or(Ok(()))
+    }
+
+    fn place(&self, container: Container, caller: Caller, name: &str) -> Result<(), String> {
+        let mut state = lock(&self.state);
+        if !matches!(*state, State::Unplaced) {
+            return Err("the value is written to a container already".to_owned());
+        }
+        let put = container.put(name, self.pipe.clone().boxed()).map_err(|error| error.to_string())?;
+        *state = State::Goes(Target { container, caller, put, waited: Duration::ZERO });
+        Ok(())
+    }
+
+    /// Ends the blob, and lets the service take all of it, if the service is known.
+    async fn complete(&self) {
+        self.pipe.end();
+        self.wait(|| false).await;
+    }
+
+    /// The result, once there is one. The guest then knows it.
+    fn tell(&self) -> Option<Result<(), String>> {
+        match &mut *lock(&self.state) {
+            State::Ended(ended) => {
+                ended.is_told = true;
+                Some(ended.result.clone())
+            }
+            State::Unplaced | State::Goes(_) => None,
+        }
+    }
+
+    /// Fails if the blob could not be written, and no function has said so to the guest.
+    fn check_told(&self) -> wasmtime::Result<()> {
+        match &*lock(&self.state) {
+            State::Ended(Ended { result: Err(error), is_told: false }) => {
+                Err(wasmtime::Error::msg(format!("a blob could not be written: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Lets the service take bytes, until that is enough or the service has ended. Does not wait if the service is not
     /// known yet.
     async fn wait(&self, is_enough: impl Fn() -> bool) {
@@ -151,7 +214,7 @@ impl Writing {
         if let State::Goes(target) = &mut *state {
             let put = ready!(target.put.poll_unpin(context));
             target.container.note_put(&target.caller, target.waited + began.elapsed(), put.as_ref().err());
-            *state = State::Ended(put.map(drop).map_err(|error| error.to_string()));
+            *state = State::Ended(Ended { result: put.map(drop).map_err(|error| error.to_string()), is_told: false });
         }
         Poll::Ready(())
     }
@@ -175,6 +238,8 @@ impl Pollable for Body {
     }
 }
 
+#[async_trait]
+
 impl OutputStream for Body {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         if bytes.len() > self.check_write()? {
@@ -192,12 +257,21 @@ impl OutputStream for Body {
     fn check_write(&mut self) -> StreamResult<usize> {
         let failed = |error: String| Err(StreamError::LastOperationFailed(wasmtime::Error::msg(error)));
         let room = self.writing.room();
+        if let Some(Err(error)) = self.writing.tell() {
+            return failed(error);
+        }
         match &*lock(&self.writing.state) {
-            State::Ended(Err(error)) => failed(error.clone()),
             State::Unplaced if room == 0 => failed(format!(
                 "more than {ROOM_UNPLACED} bytes were written before write-data said to which blob they belong"
             )),
-            State::Unplaced | State::Goes(_) | State::Ended(Ok(())) => Ok(room),
+            State::Unplaced | State::Goes(_) | State::Ended(_) => Ok(room),
+        }
+    }
+
+    /// The stream is dropped.
+    async fn cancel(&mut self) {
+        if self.writing.end == End::Stream {
+            self.writing.complete().await;
         }
     }
 }

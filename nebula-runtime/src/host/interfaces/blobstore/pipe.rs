@@ -36,6 +36,10 @@ impl Pipe {
         pipe.wake();
     }
 
+    pub(super) fn is_ended(&self) -> bool {
+        lock(&self.0).is_ended
+    }
+
     /// No more bytes come.
     pub(super) fn end(&self) {
         let mut pipe = lock(&self.0);

@@ -2,7 +2,7 @@
 
 use wasmtime::component::{ComponentType, Linker, Lower};
 
-use super::interface::{StoreError, batch_functions, function, opened, store_functions};
+use super::interface::{StoreError, batch_functions, function, get_entries, opened, store_functions};
 use crate::{
     call::Caller,
     engine::Host,
@@ -41,14 +41,7 @@ pub(super) fn link(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
 
     let mut batch = linker.instance("wasi:keyvalue/batch@0.2.0-draft")?;
     batch_functions(&mut batch)?;
-    function::<_, _, StoreError, _, _>(&mut batch, "get-many", |host, (bucket, keys): (_, Vec<String>)| {
-        let (bucket, caller) = opened(host, &bucket)?;
-        Ok(async move {
-            let values = bucket.get_many(&caller, &keys).await?;
-            let entries = keys.into_iter().zip(values);
-            Ok(entries.map(|(key, value)| Some((key, Vec::from(value?)))).collect::<Vec<_>>())
-        })
-    })
+    get_entries(&mut batch)
 }
 
 /// The page whose cursor this is: the number of keys on the pages before. A guest may keep a cursor from one invocation

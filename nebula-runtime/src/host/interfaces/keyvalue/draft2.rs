@@ -1,12 +1,12 @@
-//! `wasi:keyvalue` 0.2.0-draft2, which Spin has.
+//! `wasi:keyvalue` 0.2.0-draft2, which Spin has. Its `get-many` has two shapes: that of Spin, and that of the proposal.
 
 use bytes::Bytes;
-use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
+use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType, Type};
 
-use super::interface::{HostStore, StoreError, batch_functions, function, opened, store_functions};
+use super::interface::{HostStore, StoreError, batch_functions, function, get_entries, opened, store_functions};
 use crate::{
     engine::Host,
-    host::{failure::ServiceError, granted::Bucket, system::System},
+    host::{failure::ServiceError, granted::Bucket, interfaces::imports::Imports, system::System},
 };
 
 /// `key-response`.
@@ -36,7 +36,9 @@ enum CasError {
     CasFailed(Resource<Cas>),
 }
 
-pub(super) fn link(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
+const BATCH: &str = "wasi:keyvalue/batch@0.2.0-draft2";
+
+pub(super) fn link(linker: &mut Linker<Host<System>>, imports: &Imports<'_>) -> wasmtime::Result<()> {
     let mut store = linker.instance("wasi:keyvalue/store@0.2.0-draft2")?;
     store_functions(&mut store)?;
     function::<_, _, StoreError, _, _>(
@@ -53,9 +55,20 @@ pub(super) fn link(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
 
     atomics(&mut linker.instance("wasi:keyvalue/atomics@0.2.0-draft2")?)?;
 
-    let mut batch = linker.instance("wasi:keyvalue/batch@0.2.0-draft2")?;
+    let mut batch = linker.instance(BATCH)?;
     batch_functions(&mut batch)?;
-    function::<_, _, StoreError, _, _>(&mut batch, "get-many", |host, (bucket, keys): (_, Vec<String>)| {
+    if wants_entries(imports) { get_entries(&mut batch) } else { get_values(&mut batch) }
+}
+
+/// Whether `get-many` is that of the proposal, `list<option<tuple<..>>>`. That of Spin is `list<tuple<.., option<..>>>`.
+fn wants_entries(imports: &Imports<'_>) -> bool {
+    let Some(Type::List(entries)) = imports.success(BATCH, "get-many") else { return false };
+    matches!(entries.ty(), Type::Option(_))
+}
+
+/// Adds a `get-many` that returns all keys, each with its value or `none`.
+fn get_values(batch: &mut LinkerInstance<'_, Host<System>>) -> wasmtime::Result<()> {
+    function::<_, _, StoreError, _, _>(batch, "get-many", |host, (bucket, keys): (_, Vec<String>)| {
         let (bucket, caller) = opened(host, &bucket)?;
         Ok(async move {
             let values = bucket.get_many(&caller, &keys).await?;

@@ -113,6 +113,18 @@ where
     })
 }
 
+/// Adds a `get-many` that returns the entries of those keys that have values, and `none` for each other key.
+pub(super) fn get_entries(instance: &mut LinkerInstance<'_, Host<System>>) -> wasmtime::Result<()> {
+    function::<_, _, StoreError, _, _>(instance, "get-many", |host, (bucket, keys): (_, Vec<String>)| {
+        let (bucket, caller) = opened(host, &bucket)?;
+        Ok(async move {
+            let values = bucket.get_many(&caller, &keys).await?;
+            let entries = keys.into_iter().zip(values);
+            Ok(entries.map(|(key, value)| Some((key, Vec::from(value?)))).collect::<Vec<_>>())
+        })
+    })
+}
+
 /// Adds `set-many` and `delete-many` of both drafts of `wasi:keyvalue/batch`.
 pub(super) fn batch_functions(instance: &mut LinkerInstance<'_, Host<System>>) -> wasmtime::Result<()> {
     type Entries = Vec<(String, Vec<u8>)>;

@@ -3,7 +3,7 @@
 //! | interface | what differs |
 //! |---|---|
 //! | `wasi:keyvalue` 0.2.0-draft (`draft`) | cursors and numbers are `u64`; values of several keys come with their keys |
-//! | `wasi:keyvalue` 0.2.0-draft2 (`draft2`) | cursors are texts, numbers are `s64`; it has compare-and-swap |
+//! | `wasi:keyvalue` 0.2.0-draft2 (`draft2`) | cursors are texts, numbers are `s64`; it has compare-and-swap; values of several keys come in one of two shapes |
 //! | `fermyon:spin/key-value` 2.0.0 (`spin`) | all keys come at once |
 //!
 //! What they share is in `interface`.
@@ -15,14 +15,15 @@ mod spin;
 
 use wasmtime::component::Linker;
 
+use super::imports::Imports;
 use crate::{engine::Host, host::system::System};
 
 /// What the names of the interfaces begin with.
 pub(super) const INTERFACES: &[&str] = &["wasi:keyvalue/", "fermyon:spin/key-value@"];
 
 /// Adds the interfaces.
-pub(super) fn link(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
+pub(super) fn link(linker: &mut Linker<Host<System>>, imports: &Imports<'_>) -> wasmtime::Result<()> {
     draft::link(linker)?;
-    draft2::link(linker)?;
+    draft2::link(linker, imports)?;
     spin::link(linker)
 }
