@@ -19,12 +19,15 @@ use toml::Table;
 type FindTools = fn() -> Result<Tools, String>;
 
 /// Each language, the kinds that it supports, and the function that finds its tools.
-const LANGUAGES: [(&str, &[Kind], FindTools); 5] = [
+const LANGUAGES: [(&str, &[Kind], FindTools); 7] = [
     ("rust", &[Kind::Core, Kind::Command, Kind::Http, Kind::Typed], rust),
+    // It builds the same crates as the typed function does.
+    ("rust", &[Kind::Counter], || check_heavy_wanted().and_then(|()| rust())),
     ("c", &[Kind::Core, Kind::Command], zig),
-    ("javascript", &[Kind::Http, Kind::Typed], node),
-    ("python", &[Kind::Command, Kind::Http, Kind::Typed], python),
-    ("wat", &[Kind::Core, Kind::Command, Kind::Typed], || Ok(Tools::default())),
+    ("c", &[Kind::Counter], zig_with_bindings),
+    ("javascript", &[Kind::Http, Kind::Typed, Kind::Counter], node),
+    ("python", &[Kind::Command, Kind::Http, Kind::Typed, Kind::Counter], python),
+    ("wat", &[Kind::Core, Kind::Command, Kind::Typed, Kind::Counter], || Ok(Tools::default())),
 ];
 
 #[derive(Clone, Copy)]
@@ -33,6 +36,8 @@ enum Kind {
     Command,
     Http,
     Typed,
+    /// A typed function with a key-value store.
+    Counter,
 }
 
 /// How the tests run the commands of a project.
@@ -65,8 +70,10 @@ fn main() {
 }
 
 fn check(language: &str, kind: Kind, tools: &Tools) {
-    let (nebula, project) = (Nebula::built(), Project::new([]));
-    let arguments = ["new", "my-function", "--language", language, "--kind", kind.name()];
+    // No service is configured, as on a machine where somebody begins.
+    let nebula = Nebula::built().with_environment([("NEBULA_SERVICES", "{}".to_owned())]);
+    let project = Project::new([]);
+    let arguments = [&["new", "my-function", "--language", language], kind.options()].concat();
     let output = nebula.run(&project, &arguments, b"").expect_success().text();
     assert!(output.starts_with("wrote\n") && output.ends_with("nebula serve --watch\n"), "{output}");
 
@@ -76,10 +83,11 @@ fn check(language: &str, kind: Kind, tools: &Tools) {
         tools.run(&folder, tools.prepare);
         tools.run(&folder, build.as_str().unwrap());
     }
-    let server = Server::start(&nebula, &project, &["--config", "my-function/nebula.toml"]).unwrap();
-    let response = kind.call(language, &server);
-    let expected = kind.expected_result(language);
-    assert_eq!((response.status, response.text().as_str()), (200, expected), "{}", server.log());
+    for expected in kind.expected_results(language) {
+        let server = Server::start(&nebula, &project, &["--config", "my-function/nebula.toml"]).unwrap();
+        let response = kind.call(language, &server);
+        assert_eq!((response.status, response.text().as_str()), (200, *expected), "{}", server.log());
+    }
 }
 
 impl Kind {
@@ -89,6 +97,18 @@ impl Kind {
             Self::Command => "command",
             Self::Http => "http",
             Self::Typed => "typed",
+            Self::Counter => "counter",
+        }
+    }
+
+    /// The options of `nebula new` that choose it.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Core => &["--kind", "core"],
+            Self::Command => &["--kind", "command"],
+            Self::Http => &["--kind", "http"],
+            Self::Typed => &["--kind", "typed"],
+            Self::Counter => &["--with", "keyvalue"],
         }
     }
 
@@ -99,17 +119,20 @@ impl Kind {
             Self::Typed => server.send(Request::post("/api/my-function").body(r#"{"name":"Ada","age":36}"#).unwrap()),
             Self::Command => server.send(Request::post("/api/my-function").body("Ada").unwrap()),
             Self::Http => server.get("/api/my-function/some/path"),
+            Self::Counter => server.send(Request::post("/api/my-function/home").body("").unwrap()),
         }
     }
 
-    fn expected_result(self, language: &str) -> &'static str {
+    /// The results of calls, each by a server of its own.
+    fn expected_results(self, language: &str) -> &'static [&'static str] {
         match self {
-            Self::Core => "5",
-            Self::Typed if language == "wat" => "5",
-            Self::Typed => r#""Hello, Ada of 36 years!""#,
-            Self::Command if language == "wat" => "Ada",
-            Self::Command => "Hello, Ada!\n",
-            Self::Http => "Hello from /some/path\n",
+            Self::Core => &["5"],
+            Self::Typed if language == "wat" => &["5"],
+            Self::Typed => &[r#""Hello, Ada of 36 years!""#],
+            Self::Command if language == "wat" => &["Ada"],
+            Self::Command => &["Hello, Ada!\n"],
+            Self::Http => &["Hello from /some/path\n"],
+            Self::Counter => &["1", "2"],
         }
     }
 }
@@ -146,6 +169,17 @@ fn zig() -> Result<Tools, String> {
     match works("python3", &["-m", "ziglang", "version"]) {
         true => Ok(Tools { substitute: Some(("zig cc", "python3 -m ziglang cc")), ..Tools::default() }),
         false => Err("zig is not installed: pip install ziglang".to_owned()),
+    }
+}
+
+/// Zig, and what makes components of its modules.
+fn zig_with_bindings() -> Result<Tools, String> {
+    let tools = zig()?;
+    match works("wit-bindgen", &["--version"]) && works("wasm-tools", &["--version"]) {
+        true => Ok(tools),
+        false => {
+            Err("wit-bindgen and wasm-tools are not installed: cargo install wit-bindgen-cli wasm-tools".to_owned())
+        }
     }
 }
 

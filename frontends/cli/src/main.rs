@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod command;
 mod config;
+mod counter;
 mod data;
 mod elf;
 mod failure;

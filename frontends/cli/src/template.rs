@@ -41,8 +41,12 @@ pub(crate) struct Template {
     pub(crate) install: Option<&'static str>,
     /// The arguments of a `curl` command that calls it.
     pub(crate) call: &'static str,
+    /// More lines of the function's table in `nebula.toml`.
+    pub(crate) settings: &'static str,
 }
 
+/// The paths of a project's files in its folder, and their texts. They are in the folder of a template, or, after the
+/// semicolon, elsewhere in `templates/`.
 macro_rules! files {
     ($folder:literal: $($path:literal),* $(; $($other:literal = $from:literal),*)?) => {
         &[
@@ -52,6 +56,8 @@ macro_rules! files {
     };
 }
 
+pub(crate) use files;
+
 const ADD: &str = "localhost:8080/api/{{name}}/2/3";
 const GREET: &str = "-d Ada localhost:8080/api/{{name}}";
 const REQUEST: &str = "localhost:8080/api/{{name}}/some/path";
@@ -59,16 +65,16 @@ const PERSON: &str = r#"--json '{"name":"Ada","age":36}' localhost:8080/api/{{na
 
 const RUSTUP_CORE: &str = "[Rust](https://rustup.rs), with `rustup target add wasm32-unknown-unknown`";
 const RUSTUP_COMMAND: &str = "[Rust](https://rustup.rs), with `rustup target add wasm32-wasip1`";
-const RUSTUP_COMPONENT: &str = "[Rust](https://rustup.rs), with `rustup target add wasm32-wasip2`";
+pub(crate) const RUSTUP_COMPONENT: &str = "[Rust](https://rustup.rs), with `rustup target add wasm32-wasip2`";
 const ZIG: &str = "[Zig](https://ziglang.org), whose C compiler brings all of WASI; `pip install ziglang` has it as \
                    `python -m ziglang cc`";
-const NODE: &str = "[Node.js](https://nodejs.org) from 20 on";
-const PYTHON: &str = "[Python](https://www.python.org) from 3.10 on";
+pub(crate) const NODE: &str = "[Node.js](https://nodejs.org) from 20 on";
+pub(crate) const PYTHON: &str = "[Python](https://www.python.org) from 3.10 on";
 
-const NPM: Option<&str> = Some("npm install");
-const PIP: Option<&str> = Some("pip install -r requirements.txt");
-const NODE_BUILD: Option<&str> = Some("node build.mjs");
-const PYTHON_BUILD: Option<&str> = Some("componentize-py -d wit -w app componentize app -o {{name}}.wasm");
+pub(crate) const NPM: Option<&str> = Some("npm install");
+pub(crate) const PIP: Option<&str> = Some("pip install -r requirements.txt");
+pub(crate) const NODE_BUILD: Option<&str> = Some("node build.mjs");
+pub(crate) const PYTHON_BUILD: Option<&str> = Some("componentize-py -d wit -w app componentize app -o {{name}}.wasm");
 
 impl Template {
     /// The project of this language and kind, if the tools of the language can build such a function.
@@ -90,6 +96,7 @@ impl Template {
             needs: Some(needs),
             install: None,
             call,
+            settings: "",
         };
         match kind {
             Kind::Core => template(
@@ -137,6 +144,7 @@ impl Template {
             needs: Some(ZIG),
             install: None,
             call,
+            settings: "",
         };
         match kind {
             Kind::Core => Some(template(
@@ -162,6 +170,7 @@ impl Template {
             needs: Some(NODE),
             install: NPM,
             call,
+            settings: "",
         };
         match kind {
             Kind::Http => Some(template(
@@ -184,13 +193,14 @@ impl Template {
 
     /// componentize-py builds components only.
     fn python(kind: Kind) -> Option<Self> {
-        let template = |files, call| Self {
+        let template = |files, call, settings| Self {
             files,
             source: "{{name}}.wasm",
             build: PYTHON_BUILD,
             needs: Some(PYTHON),
             install: PIP,
             call,
+            settings,
         };
         match kind {
             Kind::Command => Some(template(
@@ -198,6 +208,7 @@ impl Template {
                     "requirements.txt" = "python.requirements.txt", ".gitignore" = "python.gitignore",
                     "wit/world.wit" = "command.wit", "wit/deps/cli.wit" = "wasi/cli.wit"),
                 GREET,
+                "",
             )),
             Kind::Http => Some(template(
                 files!("python-http": "app.py";
@@ -205,12 +216,15 @@ impl Template {
                     "wit/world.wit" = "http.wit", "wit/deps/http.wit" = "wasi/http.wit",
                     "wit/deps/io.wit" = "wasi/io.wit", "wit/deps/clocks.wit" = "wasi/clocks.wit"),
                 REQUEST,
+                "",
             )),
             Kind::Typed => Some(template(
                 files!("python-typed": "app.py";
                     "requirements.txt" = "python.requirements.txt", ".gitignore" = "python.gitignore",
                     "wit/world.wit" = "typed.wit"),
                 PERSON,
+                // A component of componentize-py has one more export.
+                "export = \"greet\"\n",
             )),
             Kind::Core => None,
         }
@@ -218,7 +232,8 @@ impl Template {
 
     /// An HTTP handler is too long to be written in the text format.
     fn wat(kind: Kind) -> Option<Self> {
-        let template = |files, source, call| Self { files, source, build: None, needs: None, install: None, call };
+        let template =
+            |files, source, call| Self { files, source, build: None, needs: None, install: None, call, settings: "" };
         match kind {
             Kind::Core => Some(template(files!("wat-core": "add.wat"), "add.wat", ADD)),
             Kind::Command => Some(template(files!("wat-command": "main.wat"), "main.wat", GREET)),

@@ -8,6 +8,7 @@ use nebula_runtime::FunctionName;
 
 use crate::{
     config::Config,
+    counter::counter,
     failure::Failure,
     print,
     template::{Kind, Language, Template},
@@ -17,14 +18,17 @@ const EXAMPLES: &str = "\
 Examples:
   nebula new treats --language rust --kind core
   nebula new greeter --language python --kind http
-  cd greeter && nebula serve --watch
+  nebula new visits --language javascript --with keyvalue
+  cd visits && nebula serve --watch
 
 Which kinds the tools of a language can make:
   rust        core, command, http, typed
   c           core, command
   javascript  http, typed
   python      command, http, typed
-  wat         core, command, typed";
+  wat         core, command, typed
+
+With --with keyvalue, the function is typed, in every language.";
 
 /// Creates the smallest project of a function, in a new folder
 #[derive(Debug, Args)]
@@ -36,14 +40,24 @@ pub(crate) struct New {
     #[arg(long, value_enum)]
     language: Language,
     /// The kind of the function
-    #[arg(long, value_enum)]
-    kind: Kind,
+    #[arg(long, value_enum, required_unless_present = "with")]
+    kind: Option<Kind>,
+    /// A service that the function uses
+    #[arg(long, value_enum, value_name = "SERVICE")]
+    with: Option<With>,
+}
+
+/// A service that a new function uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum With {
+    /// A key-value store (wasi:keyvalue): the function counts visits
+    Keyvalue,
 }
 
 impl New {
     /// Writes the project, and prints what it wrote and what to do with it.
     pub(crate) fn execute(self) -> Result<u8, Failure> {
-        let template = Template::of(self.language, self.kind).ok_or_else(|| self.no_such_template())?;
+        let template = self.template()?;
         let folder = Path::new(self.name.as_str());
         make(folder)?;
         let files = self.files(&template);
@@ -54,11 +68,25 @@ impl New {
         Ok(ExitCode::OK)
     }
 
-    fn no_such_template(&self) -> Failure {
+    fn template(&self) -> Result<Template, Failure> {
+        match (self.with, self.kind) {
+            (Some(With::Keyvalue), None | Some(Kind::Typed)) => Ok(counter(self.language)),
+            (Some(With::Keyvalue), Some(kind)) => Err(Failure::Usage(format!(
+                "--with keyvalue makes a typed function, and not one of kind {}: leave --kind out",
+                written(&kind)
+            ))),
+            (None, kind) => {
+                let kind = kind.unwrap_or(Kind::Typed);
+                Template::of(self.language, kind).ok_or_else(|| self.no_such_template(kind))
+            }
+        }
+    }
+
+    fn no_such_template(&self, kind: Kind) -> Failure {
         let kinds = Kind::value_variants().iter().filter(|kind| Template::of(self.language, **kind).is_some());
         let languages = Language::value_variants().iter();
-        let languages = languages.filter(|language| Template::of(**language, self.kind).is_some());
-        let (language, kind) = (written(&self.language), written(&self.kind));
+        let languages = languages.filter(|language| Template::of(**language, kind).is_some());
+        let (language, kind) = (written(&self.language), written(&kind));
         let (kinds, languages): (Vec<_>, Vec<_>) = (kinds.map(written).collect(), languages.map(written).collect());
         Failure::Usage(format!(
             "the tools of {language} make no functions of kind {kind}: {language} makes {}; {kind} is made by {}",
@@ -80,21 +108,21 @@ impl New {
 
     fn config(&self, template: &Template) -> String {
         let build = template.build.map(|build| format!("build = \"{build}\"\n")).unwrap_or_default();
-        // A component of componentize-py has one more export.
-        let export = match (self.language, self.kind) {
-            (Language::Python, Kind::Typed) => "export = \"greet\"\n",
-            _ => "",
-        };
-        self.filled(&format!("[functions.{{{{name}}}}]\nsource = \"{}\"\n{build}{export}", template.source))
+        let Template { source, settings, .. } = template;
+        self.filled(&format!("[functions.{{{{name}}}}]\nsource = \"{source}\"\n{build}{settings}"))
     }
 
     fn readme(&self, template: &Template) -> String {
         let main = template.files.first().map_or("", |(path, _)| path);
-        let what = match self.kind {
-            Kind::Core => "This function takes numbers and returns a number",
-            Kind::Command => "This function reads stdin and writes stdout",
-            Kind::Http => "This function handles HTTP requests",
-            Kind::Typed => "This function has types of its own, and callers send and get JSON",
+        let what = match (self.with, self.kind) {
+            (Some(With::Keyvalue), _) => {
+                "This function counts visits in a key-value store, which `nebula.toml` grants it. `nebula kv list state` \
+                 shows the store. Callers send and get JSON"
+            }
+            (None, Some(Kind::Core)) => "This function takes numbers and returns a number",
+            (None, Some(Kind::Command)) => "This function reads stdin and writes stdout",
+            (None, Some(Kind::Http)) => "This function handles HTTP requests",
+            (None, Some(Kind::Typed) | None) => "This function has types of its own, and callers send and get JSON",
         };
         let needs = template.needs.map(|needs| format!("You need {needs}.\n\n")).unwrap_or_default();
         let install = template.install.map(|install| format!("{install}\n")).unwrap_or_default();
@@ -147,13 +175,20 @@ mod tests {
         let all = Language::value_variants().iter().flat_map(kinds);
         all.filter_map(|(language, kind)| {
             let name = "a-name".parse().unwrap();
-            Some((New { name, language, kind }, Template::of(language, kind)?))
+            Some((New { name, language, kind: Some(kind), with: None }, Template::of(language, kind)?))
+        })
+    }
+
+    fn counters() -> impl Iterator<Item = (New, Template)> {
+        Language::value_variants().iter().map(|language| {
+            let name = "a-name".parse().unwrap();
+            (New { name, language: *language, kind: None, with: Some(With::Keyvalue) }, counter(*language))
         })
     }
 
     #[test]
     fn no_placeholder_is_left_and_the_configuration_is_valid() {
-        for (new, template) in projects() {
+        for (new, template) in projects().chain(counters()) {
             let folder = tempfile::tempdir().unwrap();
             for (path, text) in new.files(&template) {
                 assert!(!text.contains("{{"), "{new:?} {path}: {text}");
@@ -176,15 +211,26 @@ mod tests {
 
     #[test]
     fn the_error_for_a_missing_template_lists_those_that_exist() {
-        let new = New { name: "f".parse().unwrap(), language: Language::Javascript, kind: Kind::Core };
+        let kind = Some(Kind::Core);
+        let new = New { name: "f".parse().unwrap(), language: Language::Javascript, kind, with: None };
         let expected = "the tools of javascript make no functions of kind core: javascript makes http, typed; core is \
                         made by rust, c, wat";
         assert_eq!(new.execute().unwrap_err().to_string(), expected);
     }
 
     #[test]
+    fn a_counter_is_typed() {
+        let name: FunctionName = "f".parse().unwrap();
+        let with = Some(With::Keyvalue);
+        let new = |kind| New { name: name.clone(), language: Language::Rust, kind: Some(kind), with };
+        let expected = "--with keyvalue makes a typed function, and not one of kind http: leave --kind out";
+        assert_eq!(new(Kind::Http).execute().unwrap_err().to_string(), expected);
+        assert!(new(Kind::Typed).template().is_ok());
+    }
+
+    #[test]
     fn a_readme_is_ten_lines_or_so() {
-        for (new, template) in projects() {
+        for (new, template) in projects().chain(counters()) {
             let readme = new.readme(&template);
             assert!((7..=12).contains(&readme.lines().count()), "{readme}");
         }
