@@ -162,6 +162,54 @@ fn the_server_and_nebula_list_show_the_same_functions() {
 }
 
 #[test]
+fn the_list_of_functions_names_their_grants_and_shows_no_value_of_them() {
+    let configuration = r#"
+        [functions.scale]
+        source = "scale.wat"
+        env = { LANG = "a secret", TOKEN = { env = "SECRET" } }
+        config = { greeting = "a secret", cert = { file = "secret.pem" } }
+        dirs = [{ host = "secrets", guest = "/data" }]
+        allow_hosts = ["api.example.com"]
+        connect = ["db.internal:5432"]
+        blobs = { pictures = "pictures" }
+        keyvalue.cart = { service = "state", prefix = "secret/", readonly = true, max_keys = 9 }
+    "#;
+    let scale = ScaleStore::new();
+    scale.project.write("secrets/a.txt", "");
+    scale.project.write("nebula.toml", configuration);
+    scale.publish(10, &["--config", "nebula.toml"]);
+    let server = Server::start(&scale.nebula, &scale.project, &[]).unwrap();
+    let listed = server.get("/").text();
+    let functions: Value = serde_json::from_str(&listed).unwrap();
+    let grants = json!({
+        "keyvalue": { "cart": { "service": "state", "readonly": true, "max_keys": 9 } },
+        "blobs": { "pictures": "pictures" },
+        "dirs": [{ "guest": "/data", "writable": false }],
+        "env": ["LANG", "TOKEN"],
+        "config": ["cert", "greeting"],
+        "allow_hosts": ["api.example.com"],
+        "connect": ["db.internal:5432"],
+    });
+    assert_eq!(functions["functions"][0]["grants"], grants, "{listed}");
+
+    let page = server.send(Request::get("/").header("accept", "text/html").body(()).unwrap()).text();
+    let shown = [
+        "cart: service state, read, up to 9 keys",
+        "pictures: service pictures, read and write",
+        "/data, read",
+        "LANG, TOKEN",
+        "cert, greeting",
+        "api.example.com",
+        "db.internal:5432",
+    ];
+    for shown in shown {
+        assert!(page.contains(&format!("<dd>{shown}</dd>")), "{shown}: {page}");
+    }
+    let hidden = [listed, page].map(|text| text.to_lowercase().contains("secret"));
+    assert_eq!(hidden, [false; 2]);
+}
+
+#[test]
 fn a_running_server_serves_a_new_version_within_two_seconds_and_no_request_fails() {
     let scale = ScaleStore::new();
     scale.publish(10, &[]);

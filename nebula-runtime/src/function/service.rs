@@ -155,13 +155,16 @@ impl<'de> de::Visitor<'de> for Written {
 }
 
 impl fmt::Display for ServiceGrant {
-    /// `state below "shop/", read`
+    /// `state below "shop/", read, values up to 1.0 KiB, up to 9 keys, up to 2.0 MiB together`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.service)?;
         if !self.prefix.is_empty() {
             write!(f, " below {:?}", self.prefix)?;
         }
-        f.write_str(if self.readonly { ", read" } else { ", read and write" })
+        f.write_str(if self.readonly { ", read" } else { ", read and write" })?;
+        self.max_value.iter().try_for_each(|most| write!(f, ", values up to {most}"))?;
+        self.max_keys.iter().try_for_each(|most| write!(f, ", up to {most} keys"))?;
+        self.max_size.iter().try_for_each(|most| write!(f, ", up to {most} together"))
     }
 }
 
@@ -178,5 +181,20 @@ mod tests {
             assert_eq!(serde_json::to_string(&grant).unwrap(), written);
             assert_eq!(serde_json::from_str::<ServiceGrant>(written).unwrap(), grant);
         }
+    }
+
+    #[test]
+    fn a_grant_is_shown_with_its_limits() {
+        let plain = ServiceGrant::new("state".parse().unwrap());
+        let limited = ServiceGrant {
+            prefix: "shop/".into(),
+            readonly: true,
+            max_value: Some(ByteSize::kib(1)),
+            max_keys: Some(9),
+            max_size: Some(ByteSize::mib(2)),
+            ..plain.clone()
+        };
+        let shown = "state below \"shop/\", read, values up to 1.0 KiB, up to 9 keys, up to 2.0 MiB together";
+        assert_eq!([plain.to_string(), limited.to_string()], ["state, read and write", shown]);
     }
 }

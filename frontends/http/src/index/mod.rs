@@ -1,5 +1,6 @@
 //! The list of functions at `/`, for people and for programs.
 
+mod grants;
 mod page;
 
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -18,6 +19,7 @@ use nebula_runtime::{
 };
 use serde::Serialize;
 
+use self::grants::Grants;
 use crate::{metrics::VersionCalls, selection::Page};
 
 /// A page of functions, as JSON.
@@ -42,21 +44,21 @@ fn linked(page: &Page, response: impl IntoResponse) -> Response {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Shown<'a> {
-    Function(Public<'a>),
+    Function(Box<Public<'a>>),
     Unreadable(&'a UnreadableFunction),
 }
 
 impl<'a> Shown<'a> {
     fn of(listed: &'a ListedFunction, page: &'a Page) -> Self {
         match listed {
-            Ok(info) => Self::Function(Public::of(info, page.calls_of(info))),
+            Ok(info) => Self::Function(Box::new(Public::of(info, page.calls_of(info)))),
             Err(unreadable) => Self::Unreadable(unreadable),
         }
     }
 }
 
-/// The public facts about a function. Its configuration is not public: the environment may have secrets, and folders
-/// belong to the host.
+/// The public facts about a function. Of its configuration only the names of its grants and their limits are public: the
+/// environment may have secrets, and folders belong to the host.
 #[derive(Serialize)]
 struct Public<'a> {
     name: &'a FunctionName,
@@ -68,14 +70,17 @@ struct Public<'a> {
     size: u64,
     kind: Kind,
     exports: &'a [Export],
+    #[serde(skip_serializing_if = "Grants::is_empty")]
+    grants: Grants<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     calls: &'a [VersionCalls],
 }
 
 impl<'a> Public<'a> {
     fn of(info: &'a FunctionInfo, calls: &'a [VersionCalls]) -> Self {
-        let FunctionInfo { name, version, aliases, targets, digest, size, kind, exports, .. } = info;
-        Self { name, version: *version, aliases, targets, digest: *digest, size: *size, kind: *kind, exports, calls }
+        let FunctionInfo { name, version, aliases, targets, digest, size, kind, exports, config, .. } = info;
+        let (version, digest, size, kind, grants) = (*version, *digest, *size, *kind, Grants::of(config));
+        Self { name, version, aliases, targets, digest, size, kind, exports, grants, calls }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use nebula_runtime::{ByteSize, Export, FunctionInfo, Kind, ListedFunction, UnreadableFunction};
 
+use super::grants::Grants;
 use crate::{metrics::VersionCalls, paths::segment, selection::Page};
 
 /// The page's own style and script. They are inline, and the content security policy names them by their digests.
@@ -103,6 +104,7 @@ fn article(f: &mut Formatter<'_>, function: &FunctionInfo, calls: &[VersionCalls
          <p class=\"soft\">version {version}{aliases} · {size} · <code>{digest}</code></p>\n",
     )?;
     called(f, calls)?;
+    granted(f, &Grants::of(&function.config))?;
     match kind {
         Kind::Core => function.exports.iter().try_for_each(|export| core_form(f, function, export))?,
         Kind::Command => {
@@ -127,6 +129,21 @@ fn called(f: &mut Formatter<'_>, calls: &[VersionCalls]) -> fmt::Result {
     };
     let versions: Vec<_> = calls.iter().map(version).collect();
     writeln!(f, "<p class=\"soft\">calls of {}</p>", versions.join(" · "))
+}
+
+/// What the function may use outside of itself.
+fn granted(f: &mut Formatter<'_>, grants: &Grants<'_>) -> fmt::Result {
+    let rows = grants.rows();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    f.write_str("<dl class=\"soft\" aria-label=\"Grants\">\n")?;
+    for (label, lines) in rows {
+        write!(f, "<dt>{label}</dt>")?;
+        lines.iter().try_for_each(|line| write!(f, "<dd>{}</dd>", Escaped(line)))?;
+        f.write_str("\n")?;
+    }
+    f.write_str("</dl>\n")
 }
 
 /// A field for each parameter.
@@ -300,6 +317,21 @@ mod tests {
         assert!(shown.contains("version 3 · prod: 3=95 4=5 · 2.0 KiB"), "{shown}");
         let counts = "calls of version 3: 95 · version 4: 5, <span class=\"failed\">2 failed</span>";
         assert!(shown.contains(counts), "{shown}");
+    }
+
+    #[test]
+    fn grants_are_shown_as_text_and_a_function_without_them_shows_none() {
+        let mut shop = function("shop", "command", &json!([]));
+        assert!(!html([shop.clone()]).contains("Grants"));
+        shop.config = serde_json::from_value(json!({
+            "limits": {}, "env": {"<b>": "secret"}, "keyvalue": {"a": "state", "b": "state"}
+        }))
+        .unwrap();
+        let shown = html([shop]);
+        let grants = "<dl class=\"soft\" aria-label=\"Grants\">\n\
+                      <dt>key-value stores</dt><dd>a: service state, read and write</dd><dd>b: service state, read and write</dd>\n\
+                      <dt>variables</dt><dd>&lt;b&gt;</dd>\n</dl>\n";
+        assert!(shown.contains(grants) && !shown.contains("secret"), "{shown}");
     }
 
     #[test]
