@@ -61,9 +61,9 @@ pub use function::{
     AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, ConfigValue, Destination, Digest, DirGrant,
     Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget,
     InvalidDestination, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidServiceName, InvalidTimestamp, Kind,
-    LimitSettings, Limits, LinkedImport, ListedFunction, RegistryError, RegistryErrorKind, Reuse, ServiceGrant,
-    ServiceName, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export, nearest, schema,
-    shortened, without_byte_order_mark,
+    LimitSettings, Limits, LinkedImport, ListedFunction, Protocol, RegistryError, RegistryErrorKind, Reuse,
+    ServiceGrant, ServiceName, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export,
+    nearest, schema, shortened, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr, InvalidService, Node, NotThere, ServiceConfig, ServiceError, ServiceErrorKind, Services,

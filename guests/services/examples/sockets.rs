@@ -10,6 +10,7 @@ use wasip2::{
         network::{ErrorCode, IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress},
         tcp::TcpSocket,
         tcp_create_socket::create_tcp_socket,
+        udp::{OutgoingDatagram, UdpSocket},
         udp_create_socket::create_udp_socket,
     },
 };
@@ -39,7 +40,19 @@ impl Guest for Sockets {
     }
 
     fn bind_udp() -> String {
-        in_words(bind_udp())
+        in_words(bind_udp().map(|_| "bound".to_owned()))
+    }
+
+    fn ask(address: String, port: u16, text: String) -> String {
+        in_words(ask(&address, port, &text))
+    }
+
+    fn hoard(address: String, port: u16, count: u32) -> String {
+        hoard(&address, port, count)
+    }
+
+    fn flood(address: String, port: u16) -> String {
+        in_words(flood(&address, port))
     }
 }
 
@@ -56,12 +69,15 @@ fn nothing() -> String {
 }
 
 fn exchange(address: &str, port: u16, line: &str) -> Result<String, String> {
-    let address: Ipv4Addr = address.parse().map_err(|_| format!("{address:?} is not an address"))?;
-    let (socket, input, output) = connect(address, port)?;
+    let (socket, input, output) = connect(parse(address)?, port)?;
     let answer = write_and_read(&input, &output, line);
     // The streams are children of the socket.
     drop((input, output, socket));
     answer
+}
+
+fn parse(address: &str) -> Result<Ipv4Addr, String> {
+    address.parse().map_err(|_| format!("{address:?} is not an address"))
 }
 
 fn lookup(host: &str) -> Result<Vec<String>, String> {
@@ -80,29 +96,69 @@ fn lookup(host: &str) -> Result<Vec<String>, String> {
 
 fn listen() -> Result<String, String> {
     let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(name)?;
-    socket.start_bind(&instance_network(), local()).map_err(name)?;
+    socket.start_bind(&instance_network(), any(0)).map_err(name)?;
     socket.finish_bind().map_err(name)?;
     socket.start_listen().map_err(name)?;
     socket.finish_listen().map_err(name)?;
     Ok("listening".to_owned())
 }
 
-fn bind_udp() -> Result<String, String> {
+fn bind_udp() -> Result<UdpSocket, String> {
     let socket = create_udp_socket(IpAddressFamily::Ipv4).map_err(name)?;
-    socket.start_bind(&instance_network(), local()).map_err(name)?;
+    socket.start_bind(&instance_network(), any(0)).map_err(name)?;
     socket.finish_bind().map_err(name)?;
-    Ok("bound".to_owned())
+    Ok(socket)
 }
 
-fn local() -> IpSocketAddress {
-    IpSocketAddress::Ipv4(Ipv4SocketAddress { port: 0, address: (127, 0, 0, 1) })
+fn ask(address: &str, port: u16, text: &str) -> Result<String, String> {
+    let socket = bind_udp()?;
+    let (incoming, outgoing) = socket.stream(None).map_err(name)?;
+    outgoing.subscribe().block();
+    outgoing.check_send().map_err(name)?;
+    let datagram = OutgoingDatagram { data: text.into(), remote_address: Some(place(parse(address)?, port)) };
+    outgoing.send(&[datagram]).map_err(name)?;
+    // An error of the datagram shows now.
+    outgoing.subscribe().block();
+    outgoing.check_send().map_err(name)?;
+    incoming.subscribe().block();
+    let received = incoming.receive(1).map_err(name)?;
+    received.first().map(|answer| String::from_utf8_lossy(&answer.data).into_owned()).ok_or_else(nothing)
+}
+
+fn hoard(address: &str, port: u16, count: u32) -> String {
+    let mut connections = Vec::new();
+    for _ in 0..count {
+        match parse(address).and_then(|address| connect(address, port)) {
+            Ok(connection) => connections.push(connection),
+            Err(error) => return format!("{} connections, then: {error}", connections.len()),
+        }
+    }
+    let count = connections.len();
+    // The streams are children of the socket.
+    connections.into_iter().for_each(|(socket, input, output)| drop((input, output, socket)));
+    format!("{count} connections")
+}
+
+fn flood(address: &str, port: u16) -> Result<String, String> {
+    let (_socket, _input, output) = connect(parse(address)?, port)?;
+    loop {
+        output.blocking_write_and_flush(&[b'x'; 4096]).map_err(|error| format!("{error:?}"))?;
+    }
+}
+
+/// Any address of this machine.
+fn any(port: u16) -> IpSocketAddress {
+    place(Ipv4Addr::UNSPECIFIED, port)
+}
+
+fn place(address: Ipv4Addr, port: u16) -> IpSocketAddress {
+    let [a, b, c, d] = address.octets();
+    IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address: (a, b, c, d) })
 }
 
 fn connect(address: Ipv4Addr, port: u16) -> Result<(TcpSocket, InputStream, OutputStream), String> {
-    let [a, b, c, d] = address.octets();
-    let address = IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address: (a, b, c, d) });
     let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(name)?;
-    socket.start_connect(&instance_network(), address).map_err(name)?;
+    socket.start_connect(&instance_network(), place(address, port)).map_err(name)?;
     loop {
         match socket.finish_connect() {
             Ok((input, output)) => return Ok((socket, input, output)),

@@ -41,7 +41,7 @@ pub struct FunctionConfig {
     /// Hosts that a guest with WASI may send HTTP requests to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow_hosts: Vec<HostPattern>,
-    /// Hosts and ports that a component may connect to with TCP.
+    /// Hosts and ports that a component may connect to, or exchange datagrams with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub connect: Vec<Destination>,
     /// The settings that a component reads through `wasi:config`. A module with WASI has them as environment variables.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{hosts::HostPattern, text::shortened};
 
-/// A host and a port that a guest may connect to: `db.example.com:5432`, `10.0.0.5:5432`, `[::1]:6379`, or `*:443` for
-/// any public address.
+/// A host and a port that a guest may connect to with TCP: `db.example.com:5432`, `10.0.0.5:5432`, `[::1]:6379`, or
+/// `*:443` for any public address. With `udp://` before it, a guest may exchange datagrams with it: `udp://10.0.0.2:53`.
 ///
 /// - It has a port.
 /// - An address that is not public is reached only where it is named as an address (or as `localhost`): a name that
@@ -15,19 +15,37 @@ use super::{hosts::HostPattern, text::shortened};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Destination {
+    protocol: Protocol,
     pattern: HostPattern,
     port: u16,
 }
+
+/// How a guest reaches a [`Destination`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// By connections.
+    Tcp,
+    /// By datagrams.
+    Udp,
+}
+
+/// What a destination of datagrams begins with.
+const UDP: &str = "udp://";
 
 /// A text that is not a [`Destination`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid destination {0:?}: expected a host or an address with a port, such as \"db.example.com:5432\" or \
-     \"10.0.0.5:5432\", or \"*:443\" for any public address"
+     \"10.0.0.5:5432\", or \"*:443\" for any public address, and \"udp://\" before it for datagrams"
 )]
 pub struct InvalidDestination(String);
 
 impl Destination {
+    /// The protocol.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// The port.
     pub fn port(&self) -> u16 {
         self.port
@@ -60,9 +78,13 @@ impl FromStr for Destination {
 
     fn from_str(text: &str) -> Result<Self, InvalidDestination> {
         let invalid = || InvalidDestination(shortened(text, 80));
-        let pattern: HostPattern = text.parse().map_err(|_| invalid())?;
+        let (protocol, place) = match text.strip_prefix(UDP) {
+            Some(place) => (Protocol::Udp, place),
+            None => (Protocol::Tcp, text),
+        };
+        let pattern: HostPattern = place.parse().map_err(|_| invalid())?;
         match pattern.port() {
-            Some(port) if !pattern.is_below() => Ok(Self { pattern, port }),
+            Some(port) if !pattern.is_below() => Ok(Self { protocol, pattern, port }),
             _ => Err(invalid()),
         }
     }
@@ -70,7 +92,10 @@ impl FromStr for Destination {
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.pattern.fmt(f)
+        match self.protocol {
+            Protocol::Tcp => self.pattern.fmt(f),
+            Protocol::Udp => write!(f, "{UDP}{}", self.pattern),
+        }
     }
 }
 
@@ -94,12 +119,29 @@ mod tests {
 
     #[test]
     fn a_destination_has_a_host_and_a_port() {
-        for text in ["db.example.com:5432", "10.0.0.5:5432", "[::1]:6379", "*:443", "localhost:1"] {
+        for text in [
+            "db.example.com:5432",
+            "10.0.0.5:5432",
+            "[::1]:6379",
+            "*:443",
+            "localhost:1",
+            "udp://10.0.0.2:53",
+            "udp://*:53",
+        ] {
             assert_eq!(text.parse::<Destination>().unwrap().to_string(), text);
         }
-        for text in
-            ["", "db.example.com", "10.0.0.5", "::1", "*.example.com:443", "db:port", "db:70000", "postgres://db:1"]
-        {
+        for text in [
+            "",
+            "db.example.com",
+            "10.0.0.5",
+            "::1",
+            "*.example.com:443",
+            "db:port",
+            "db:70000",
+            "postgres://db:1",
+            "udp://db",
+            "udp://udp://db:1",
+        ] {
             assert!(text.parse::<Destination>().is_err(), "{text}");
         }
     }

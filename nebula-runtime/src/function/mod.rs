@@ -27,7 +27,7 @@ pub use self::{
     composition::{Composition, LinkedImport},
     config::{AzureConfig, Batch, DirGrant, FunctionConfig, Reuse},
     config_value::ConfigValue,
-    destination::{Destination, InvalidDestination},
+    destination::{Destination, InvalidDestination, Protocol},
     digest::{Digest, InvalidDigest},
     error::{RegistryError, RegistryErrorKind},
     grant::Grant,

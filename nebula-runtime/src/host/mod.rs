@@ -6,7 +6,7 @@
 //! | environment, files | with WASI, by `modules` and `system` | `set_up` | `give` |
 //! | standard streams | with WASI | nothing to set up | by the guest's kind |
 //! | outgoing HTTP | `outgoing::link` | `Outgoing::set_up` | `Outgoing::give` |
-//! | connections | with WASI, and `interfaces::sockets` | `Network::set_up` | `give` |
+//! | connections and datagrams | with WASI, and `interfaces::sockets` | `Network::set_up` | `give` |
 //! | settings | `interfaces::config` | `Settings::set_up` | shared |
 //! | key-value stores | `interfaces::keyvalue` | `granted::stores` | shared |
 //! | containers of blobs | `interfaces::blobstore` | `granted::containers` | shared |
@@ -28,6 +28,7 @@ mod not_there;
 mod outgoing;
 pub(crate) mod process;
 mod services;
+mod socket_places;
 mod stdio;
 mod system;
 

@@ -9,6 +9,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
     granted::{Containers, Given, Granted, Network, Settings, Stores},
+    socket_places::SocketPlaces,
     stdio::{self, Stderr},
 };
 use crate::{
@@ -26,6 +27,7 @@ pub(crate) struct System {
     given: Given,
     /// Made when the guest opens its first blob.
     blob_places: Option<Arc<Semaphore>>,
+    socket_places: SocketPlaces,
 }
 
 /// How many blobs one instance may read and write at once.
@@ -49,6 +51,7 @@ impl System {
             granted,
             given,
             blob_places: None,
+            socket_places: SocketPlaces::default(),
         }
     }
 
@@ -83,6 +86,11 @@ impl System {
     pub(super) fn blob_place(&mut self) -> Option<OwnedSemaphorePermit> {
         let places = self.blob_places.get_or_insert_with(|| Arc::new(Semaphore::new(BLOBS_AT_ONCE)));
         Arc::clone(places).try_acquire_owned().ok()
+    }
+
+    /// The sockets that the guest has.
+    pub(super) fn socket_places(&mut self) -> &mut SocketPlaces {
+        &mut self.socket_places
     }
 
     /// How many more characters the guest may write to the log.

@@ -83,7 +83,8 @@ pub(super) struct Function {
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) allow_hosts: Vec<HostPattern>,
     /// The hosts and ports to which a component may connect with TCP: `db.example.com:5432`, `10.0.0.5:5432`, or `*:443` for any
-    /// public address. An address that is not public must be named itself.
+    /// public address. With `udp://` before it, the component may exchange datagrams with it: `udp://10.0.0.2:53`. An address that
+    /// is not public must be named itself.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) connect: Vec<Destination>,

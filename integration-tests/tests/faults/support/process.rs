@@ -67,16 +67,26 @@ impl Server {
         /// The state of a listening socket in proc_pid_net(5).
         const LISTENING: &str = "0A";
 
+        self.own_sockets().into_iter().find_map(|fields| (fields[3] == LISTENING).then(|| port(&fields[1])))
+    }
+
+    /// How many connections to a port of this machine the server has.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn connections_to(&self, remote: u16) -> usize {
+        self.own_sockets().iter().filter(|fields| port(&fields[2]) == remote).count()
+    }
+
+    /// The fields of each TCP socket of the server in proc_pid_net(5).
+    #[cfg(target_os = "linux")]
+    fn own_sockets(&self) -> Vec<Vec<String>> {
         let process = std::path::PathBuf::from(format!("/proc/{}", self.process.id()));
         let descriptors = std::fs::read_dir(process.join("fd")).unwrap().map_while(Result::ok);
         let links: Vec<_> = descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok()).collect();
-        let is_own = |inode| links.iter().any(|link| link.as_os_str() == OsStr::new(&format!("socket:[{inode}]")));
+        let is_own =
+            |inode: &str| links.iter().any(|link| link.as_os_str() == OsStr::new(&format!("socket:[{inode}]")));
         let sockets = std::fs::read_to_string(process.join("net/tcp")).unwrap();
-        sockets.lines().find_map(|socket| {
-            let fields: Vec<_> = socket.split_whitespace().collect();
-            let (_, port) = fields[1].split_once(':')?;
-            (fields[3] == LISTENING && is_own(fields[9])).then(|| u16::from_str_radix(port, 16).unwrap())
-        })
+        let fields = |socket: &str| socket.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        sockets.lines().skip(1).map(fields).filter(|fields| is_own(&fields[9])).collect()
     }
 
     /// Starts a server that may have at most `limit` file descriptors.
@@ -170,6 +180,13 @@ impl Deref for Server {
     fn deref(&self) -> &Process {
         &self.process
     }
+}
+
+/// The port of an address in proc_pid_net(5).
+#[cfg(target_os = "linux")]
+fn port(address: &str) -> u16 {
+    let (_, port) = address.split_once(':').unwrap();
+    u16::from_str_radix(port, 16).unwrap()
 }
 
 /// The command `original` with another program.

@@ -7,6 +7,7 @@ mod containers;
 mod environment;
 mod files;
 mod listing;
+mod lookups;
 mod missing;
 mod network;
 mod operations;
@@ -26,8 +27,8 @@ use crate::{
 };
 
 pub(super) use self::{
-    bucket::Bucket, container::Container, containers::Containers, listing::Listing, network::Network,
-    settings::Settings, stores::Stores,
+    bucket::Bucket, container::Container, containers::Containers, listing::Listing, lookups::LookupError,
+    network::Network, settings::Settings, stores::Stores,
 };
 
 /// The host services that a function's configuration grants its guests. They are set up once for a version, and given
