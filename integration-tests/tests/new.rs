@@ -4,6 +4,9 @@
 //! minutes run only in `just guests-all`.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "new/guestbook.rs"]
+mod guestbook;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -66,6 +69,7 @@ fn main() {
             }
         })
     });
+    let trials = trials.chain([guestbook::trial()]);
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }
 
