@@ -1,6 +1,6 @@
 //! Connections and datagrams through `wasi:sockets` 0.3.
 
-use std::net::Ipv4Addr;
+use std::{mem, net::Ipv4Addr};
 
 use wasip3::{
     sockets::{
@@ -31,13 +31,11 @@ impl Guest for Sockets {
     }
 
     async fn hoard(address: String, port: u16, count: u32) -> String {
-        let mut sockets = Vec::new();
-        hold(&address, port, count, |socket| sockets.push(socket)).await
+        hold(&address, port, count, mem::forget).await
     }
 
     async fn hoard_streams(address: String, port: u16, count: u32) -> String {
-        let mut streams = Vec::new();
-        hold(&address, port, count, |socket| streams.push(socket.receive())).await
+        hold(&address, port, count, |socket| mem::forget(socket.receive())).await
     }
 
     async fn reconnect(address: String, port: u16, count: u32) -> String {
@@ -106,7 +104,7 @@ async fn ask(address: &str, port: u16, text: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-async fn hold(address: &str, port: u16, count: u32, mut keep: impl FnMut(TcpSocket)) -> String {
+async fn hold(address: &str, port: u16, count: u32, keep: impl Fn(TcpSocket)) -> String {
     for made in 0..count {
         match connect(address, port).await {
             Ok(socket) => keep(socket),
