@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use wasmtime::{
-    StoreContextMut,
+    AsContextMut as _, StoreContextMut,
     component::{ComponentNamedList, ComponentType, Linker, Lower, Type},
 };
 
 use super::imports::Imports;
-use crate::{engine::Host, host::system::System};
+use crate::{
+    engine::{Engine, Host},
+    host::system::System,
+};
 
 /// What the names of the interfaces begin with.
-pub(super) const INTERFACES: &[&str] = &["wasi:config/", "fermyon:spin/variables@"];
+pub(super) const INTERFACES: &[&str] = &["wasi:config/", "fermyon:spin/variables@", "spin:variables/"];
 
 /// The names of one and the same interface: the proposal's own, those of its drafts, and wasmCloud's.
 const STORES: [&str; 4] = [
@@ -26,6 +29,9 @@ const RUNTIME: &str = "wasi:config/runtime@0.2.0-draft";
 
 /// Spin's variables.
 const VARIABLES: &str = "fermyon:spin/variables@2.0.0";
+
+/// Those of Spin 4, whose function is `async`.
+const ASYNC_VARIABLES: &str = "spin:variables/variables@3.0.0";
 
 /// `error` of `wasi:config/store`.
 #[derive(ComponentType, Lower)]
@@ -54,7 +60,7 @@ enum VariableError {
 }
 
 /// Adds the interfaces.
-pub(super) fn link(linker: &mut Linker<Host<System>>, imports: &Imports<'_>) -> wasmtime::Result<()> {
+pub(super) fn link(linker: &mut Linker<Host<System>>, engine: &Engine, imports: &Imports<'_>) -> wasmtime::Result<()> {
     for name in STORES {
         let mut store = linker.instance(name)?;
         if name == RUNTIME && wants_octets(imports) {
@@ -65,7 +71,14 @@ pub(super) fn link(linker: &mut Linker<Host<System>>, imports: &Imports<'_>) -> 
             store.func_wrap("get-all", get_all::<String>)?;
         }
     }
-    linker.instance(VARIABLES)?.func_wrap("get", variable)
+    linker.instance(VARIABLES)?.func_wrap("get", variable)?;
+    if !engine.is_concurrent() {
+        return Ok(());
+    }
+    linker.instance(ASYNC_VARIABLES)?.func_wrap_concurrent("get", |accessor, name: (String,)| {
+        let text = accessor.with(|mut host| variable(host.as_context_mut(), name));
+        Box::pin(async move { text })
+    })
 }
 
 /// Whether the values of [`RUNTIME`] have the type `list<u8>`.

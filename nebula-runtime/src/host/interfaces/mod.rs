@@ -40,8 +40,8 @@ struct Importable {
 
 const IMPORTABLE: [Importable; 5] = [
     Importable { interfaces: blobstore::INTERFACES, link: |linker, _, imports| blobstore::link(linker, imports) },
-    Importable { interfaces: config::INTERFACES, link: |linker, _, imports| config::link(linker, imports) },
-    Importable { interfaces: keyvalue::INTERFACES, link: |linker, _, imports| keyvalue::link(linker, imports) },
+    Importable { interfaces: config::INTERFACES, link: config::link },
+    Importable { interfaces: keyvalue::INTERFACES, link: keyvalue::link },
     Importable { interfaces: sockets::INTERFACES, link: |linker, engine, _| sockets::link(linker, engine) },
     Importable { interfaces: logging::INTERFACES, link: |linker, _, _| logging::link(linker) },
 ];

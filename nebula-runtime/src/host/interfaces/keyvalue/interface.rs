@@ -1,7 +1,7 @@
 //! What the interfaces of key-value stores share.
 
 use wasmtime::{
-    StoreContextMut,
+    AsContextMut as _, StoreContextMut,
     component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, Resource, ResourceType},
 };
 
@@ -58,7 +58,14 @@ pub(super) fn opened(host: &mut HostStore<'_>, bucket: &Resource<Bucket>) -> was
     Ok((bucket, host.data().caller().clone()))
 }
 
-/// Adds an async function that returns a result, whose errors are the interface's own.
+/// Whether the functions of an interface are `async` in its WIT.
+#[derive(Clone, Copy)]
+enum Functions {
+    Blocking,
+    Async,
+}
+
+/// Adds a function that returns a result, whose errors are the interface's own.
 pub(super) fn function<P, T, E, F, R>(
     instance: &mut LinkerInstance<'_, Host<System>>,
     name: &str,
@@ -72,10 +79,33 @@ where
     F: Fn(&mut HostStore<'_>, P) -> wasmtime::Result<R> + Send + Sync + 'static,
     R: Future<Output = Result<T, ServiceError>> + Send + 'static,
 {
-    instance.func_wrap_async(name, move |mut host: HostStore<'_>, params: P| {
-        let done = f(&mut host, params);
-        Box::new(async move { Ok((done?.await.map_err(E::from),)) })
-    })
+    function_of(Functions::Blocking, instance, name, f)
+}
+
+fn function_of<P, T, E, F, R>(
+    functions: Functions,
+    instance: &mut LinkerInstance<'_, Host<System>>,
+    name: &str,
+    f: F,
+) -> wasmtime::Result<()>
+where
+    P: ComponentNamedList + Lift + Send + 'static,
+    (Result<T, E>,): ComponentNamedList + Lower,
+    T: Send + 'static,
+    E: From<ServiceError> + Send + 'static,
+    F: Fn(&mut HostStore<'_>, P) -> wasmtime::Result<R> + Send + Sync + 'static,
+    R: Future<Output = Result<T, ServiceError>> + Send + 'static,
+{
+    match functions {
+        Functions::Blocking => instance.func_wrap_async(name, move |mut host: HostStore<'_>, params: P| {
+            let done = f(&mut host, params);
+            Box::new(async move { Ok((done?.await.map_err(E::from),)) })
+        }),
+        Functions::Async => instance.func_wrap_concurrent(name, move |accessor, params: P| {
+            let done = accessor.with(|mut host| f(&mut host.as_context_mut(), params));
+            Box::pin(async move { Ok((done?.await.map_err(E::from),)) })
+        }),
+    }
 }
 
 /// Adds the functions that are the same in both drafts of `wasi:keyvalue/store`.
@@ -92,22 +122,49 @@ pub(super) fn bucket_methods<E>(instance: &mut LinkerInstance<'_, Host<System>>,
 where
     E: From<ServiceError> + ComponentType + Lower + Send + 'static,
 {
+    methods::<E>(Functions::Blocking, instance, resource)
+}
+
+/// The same of an interface whose methods are `async`.
+pub(super) fn async_bucket_methods<E>(
+    instance: &mut LinkerInstance<'_, Host<System>>,
+    resource: &str,
+) -> wasmtime::Result<()>
+where
+    E: From<ServiceError> + ComponentType + Lower + Send + 'static,
+{
+    methods::<E>(Functions::Async, instance, resource)
+}
+
+fn methods<E>(
+    functions: Functions,
+    instance: &mut LinkerInstance<'_, Host<System>>,
+    resource: &str,
+) -> wasmtime::Result<()>
+where
+    E: From<ServiceError> + ComponentType + Lower + Send + 'static,
+{
     type Key = (Resource<Bucket>, String);
 
     let method = |name: &str| format!("[method]{resource}.{name}");
-    function::<_, Option<Vec<u8>>, E, _, _>(instance, &method("get"), |host, (bucket, key): Key| {
+    function_of::<_, Option<Vec<u8>>, E, _, _>(functions, instance, &method("get"), |host, (bucket, key): Key| {
         let (bucket, caller) = opened(host, &bucket)?;
         Ok(async move { Ok(bucket.get(&caller, &key).await?.map(Vec::from)) })
     })?;
-    function::<_, (), E, _, _>(instance, &method("set"), |host, (bucket, key, value): (_, String, Vec<u8>)| {
-        let (bucket, caller) = opened(host, &bucket)?;
-        Ok(async move { bucket.set(&caller, &key, value).await })
-    })?;
-    function::<_, (), E, _, _>(instance, &method("delete"), |host, (bucket, key): Key| {
+    function_of::<_, (), E, _, _>(
+        functions,
+        instance,
+        &method("set"),
+        |host, (bucket, key, value): (_, String, Vec<u8>)| {
+            let (bucket, caller) = opened(host, &bucket)?;
+            Ok(async move { bucket.set(&caller, &key, value).await })
+        },
+    )?;
+    function_of::<_, (), E, _, _>(functions, instance, &method("delete"), |host, (bucket, key): Key| {
         let (bucket, caller) = opened(host, &bucket)?;
         Ok(async move { bucket.delete(&caller, &key).await })
     })?;
-    function::<_, bool, E, _, _>(instance, &method("exists"), |host, (bucket, key): Key| {
+    function_of::<_, bool, E, _, _>(functions, instance, &method("exists"), |host, (bucket, key): Key| {
         let (bucket, caller) = opened(host, &bucket)?;
         Ok(async move { bucket.exists(&caller, &key).await })
     })

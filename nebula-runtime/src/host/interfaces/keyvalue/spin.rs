@@ -16,7 +16,7 @@ use crate::{
 /// `error`.
 #[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
-enum SpinError {
+pub(super) enum SpinError {
     #[component(name = "store-table-full")]
     StoreTableFull,
     #[component(name = "no-such-store")]
@@ -53,7 +53,7 @@ pub(super) fn link(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
 }
 
 /// All keys. The interface has no pages.
-async fn all_keys(bucket: &Bucket, caller: &Caller) -> Result<Vec<String>, ServiceError> {
+pub(super) async fn all_keys(bucket: &Bucket, caller: &Caller) -> Result<Vec<String>, ServiceError> {
     let (mut keys, mut cursor) = (Vec::new(), None);
     loop {
         let page = bucket.list(caller, cursor.as_deref()).await?;
