@@ -1,14 +1,18 @@
 //! The connections that a function's guests may make, and the datagrams that they may exchange.
 
 use std::{
+    collections::HashSet,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use wasmtime_wasi::{WasiCtxBuilder, sockets::SocketAddrUse};
 
 use super::lookups::{LookupError, Lookups};
-use crate::function::{Destination, FunctionConfig, FunctionName, Protocol, is_public};
+use crate::{
+    function::{Destination, FunctionConfig, FunctionName, Protocol, is_public},
+    sync::lock,
+};
 
 /// The connections that a function's guests may make, and the datagrams that they may exchange: with what its
 /// configuration names. A guest cannot listen, and gets datagrams only from where it may send them.
@@ -17,11 +21,16 @@ pub(in crate::host) struct Network {
     function: FunctionName,
     allowed: Arc<[Destination]>,
     lookups: Lookups,
+    noted: Arc<Mutex<HashSet<String>>>,
 }
+
+/// How many refusals of one function are noted in the log.
+const NOTED: usize = 100;
 
 impl Network {
     pub(super) fn set_up(name: &FunctionName, config: &FunctionConfig) -> Self {
-        Self { function: name.clone(), allowed: config.connect.as_slice().into(), lookups: Lookups::default() }
+        let allowed = config.connect.as_slice().into();
+        Self { function: name.clone(), allowed, lookups: Lookups::default(), noted: Arc::default() }
     }
 
     pub(super) fn give(&self, wasi: &mut WasiCtxBuilder) {
@@ -41,15 +50,14 @@ impl Network {
         if self.uses(protocol) {
             return;
         }
-        let function = &self.function;
         let place = match protocol {
             Protocol::Tcp => "HOST:PORT",
             Protocol::Udp => "udp://HOST:PORT",
         };
-        tracing::warn!(
-            %function,
+        let function = &self.function;
+        self.note(format!(
             "the function may not make a socket; to allow it, add {place:?} to connect of [functions.{function}]"
-        );
+        ));
     }
 
     /// Whether the guest may look up the addresses of a name. A name that anybody can look up carries data away.
@@ -113,11 +121,18 @@ impl Network {
 
     fn refuse(&self, verb: &str, what: &str) {
         let function = &self.function;
-        tracing::warn!(
-            %function,
+        self.note(format!(
             "the function may not {verb} {what:?}; to allow it, add it to connect of [functions.{function}], as HOST:PORT \
              or udp://HOST:PORT. An address that is not public must be named itself"
-        );
+        ));
+    }
+
+    /// Writes a line to the log, unless it is there already. A guest may try as often as it likes.
+    fn note(&self, line: String) {
+        let mut noted = lock(&self.noted);
+        if noted.len() < NOTED && noted.insert(line.clone()) {
+            tracing::warn!(function = %self.function, "{line}");
+        }
     }
 }
 
@@ -147,6 +162,18 @@ mod tests {
         assert!(allows(&["*:5432"], TcpConnect, "93.184.216.34:5432").await);
         assert!(allows(&["db.example.com:5432", "10.0.0.7:5432"], TcpConnect, "10.0.0.7:5432").await);
         assert!(!allows(&["10.0.0.7:5432"], TcpConnect, "10.0.0.7:5433").await);
+    }
+
+    #[test]
+    fn a_guest_that_is_refused_a_thousand_times_is_a_few_lines_of_the_log() {
+        let network = network(&["db.example.com:5432"]);
+        for number in 0..1_000 {
+            network.note_socket(Protocol::Udp);
+            network.refuse("connect to", "10.0.0.7:5432");
+            assert_eq!(lock(&network.noted).len(), 2, "{number}");
+        }
+        (0..1_000).for_each(|number| assert!(!network.allows_lookup(&format!("{number}.evil.test"))));
+        assert_eq!(lock(&network.noted).len(), NOTED);
     }
 
     #[tokio::test]
