@@ -62,6 +62,7 @@ fn shown(name: &str) -> Value {
         "name": name, "version": 3, "aliases": ["prod"], "size": 2_048, "kind": "core",
         "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "exports": [{"name": name, "params": ["i32"], "results": ["i32"]}],
+        "grants": {"env": ["TOKEN"]},
     })
 }
 
