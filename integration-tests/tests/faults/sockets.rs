@@ -99,6 +99,8 @@ fn a_server_that_never_answers_or_reads_is_the_timeout_of_its_guest_and_of_no_ot
     for client in &mut clients {
         assert_eq!(client.response().unwrap().failure(), (504, "timeout".to_owned()));
     }
+    #[cfg(target_os = "linux")]
+    eventually("the end of all connections", || (server.connections_to(port) == 0).then_some(()));
 }
 
 fn end_of(call: &str) -> &'static str {

@@ -1,7 +1,7 @@
 //! The options of `nebula run` for a file. A published function has its settings instead.
 
 use clap::Args;
-use nebula_runtime::{FunctionConfig, HostPattern};
+use nebula_runtime::{Destination, FunctionConfig, HostPattern};
 
 use crate::{
     config::absolute,
@@ -25,6 +25,10 @@ pub(super) struct FileOptions {
     /// Let the function send HTTP requests to a host, such as api.example.com, *.example.com:8443 or 127.0.0.1:9000
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<HostPattern>,
+    /// Let the function connect to a host and a port, such as db.example.com:5432 or 10.0.0.5:5432, or with udp:// before
+    /// it exchange datagrams
+    #[arg(long, value_name = "HOST:PORT")]
+    connect: Vec<Destination>,
     /// The memory limit [default: 128MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<Size>,
@@ -47,6 +51,7 @@ impl FileOptions {
             ("--env", !self.env.is_empty()),
             ("--dir", !self.dir.is_empty()),
             ("--allow-host", !self.allow_host.is_empty()),
+            ("--connect", !self.connect.is_empty()),
             ("--memory", self.memory.is_some()),
             ("--timeout", self.timeout.is_some()),
             ("--max-request", self.max_request.is_some()),
@@ -67,6 +72,7 @@ impl FileOptions {
         config.env = self.env.into_iter().map(|Variable(name, value)| (name.0, value.into())).collect();
         config.dirs = self.dir.into_iter().map(|dir| absolute(dir.0)).collect::<Result<_, _>>()?;
         config.allow_hosts = self.allow_host;
+        config.connect = self.connect;
         Ok(config)
     }
 }
