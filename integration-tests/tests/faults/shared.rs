@@ -92,7 +92,7 @@ fn calls_cost_the_store_a_conditional_read_each_half_second_and_nothing_else() {
     let most = began.elapsed().as_millis() / POLL.as_millis() + 1;
     assert!((1..=most).contains(&(requests.len() as u128)), "{calls} calls: {requests:#?}");
     let path = "/bucket/team/functions/answer.json".to_owned();
-    let unchanged = Request { method: "GET".to_owned(), path, status: 304, sent: 0 };
+    let unchanged = Request { method: "GET".to_owned(), path, trace: None, status: 304, sent: 0 };
     assert!(requests.iter().all(|request| *request == unchanged), "{requests:#?}");
     assert!(calls as usize > requests.len(), "{calls} calls cost {} requests", requests.len());
 }

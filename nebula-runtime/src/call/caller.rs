@@ -3,10 +3,7 @@
 use tokio::time::Instant;
 
 use super::{
-    id::InvocationId,
-    invocation::{Invocation, TraceContext},
-    report::ReportHandle,
-    stderr_lines::StderrLines,
+    id::InvocationId, invocation::Invocation, report::ReportHandle, stderr_lines::StderrLines, trace::TraceContext,
 };
 
 /// The invocation that an instance serves, as the host and its services know it.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::{
@@ -12,6 +11,7 @@ use super::{
     report::ReportHandle,
     resolved::{Deployed, Resolved},
     stderr_lines::StderrLines,
+    trace::TraceContext,
 };
 use crate::function::FunctionRef;
 
@@ -114,26 +114,5 @@ impl Invocation {
     /// - The values are dropped in the opposite order, those of the inner layers first. Dropping one must not block.
     pub fn attach(&mut self, guard: impl Send + 'static) {
         self.guards.add(guard);
-    }
-}
-
-/// The caller's place in a distributed trace, as the headers of W3C Trace Context carry it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TraceContext(Option<Arc<(HeaderValue, Option<HeaderValue>)>>);
-
-impl TraceContext {
-    /// The place that `traceparent` and `tracestate` tell.
-    pub fn new(parent: HeaderValue, state: Option<HeaderValue>) -> Self {
-        Self(Some(Arc::new((parent, state))))
-    }
-
-    /// `traceparent`, where the caller has a trace.
-    pub fn parent(&self) -> Option<&HeaderValue> {
-        self.0.as_deref().map(|(parent, _)| parent)
-    }
-
-    /// `tracestate`, where the caller's trace has one.
-    pub fn state(&self) -> Option<&HeaderValue> {
-        self.0.as_deref().and_then(|(_, state)| state.as_ref())
     }
 }

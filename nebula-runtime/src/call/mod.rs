@@ -15,6 +15,7 @@ mod report;
 mod resolved;
 mod response;
 mod stderr_lines;
+mod trace;
 mod value;
 
 pub use self::{
@@ -24,13 +25,14 @@ pub use self::{
     gate::QUEUE_TIMEOUT,
     guards::Guards,
     id::InvocationId,
-    invocation::{AfterResponse, Buffering, Invocation, TraceContext},
+    invocation::{AfterResponse, Buffering, Invocation},
     invoker::{Invoker, invoker_fn},
     log::with_causes,
     report::{Outcome, Report, ReportHandle, ServiceUse, Start},
     resolved::Resolved,
     response::Response,
     stderr_lines::StderrLines,
+    trace::TraceContext,
     value::{append_json_value, is_text},
 };
 pub(crate) use self::{

@@ -69,6 +69,7 @@ impl Proxy {
         // It is never closed.
         let fault = faults.wait_for(|fault| *fault != Fault::Hangs).await.map_or(Fault::None, |fault| *fault);
         let (method, path) = (request.method().to_string(), request.uri().to_string());
+        let trace = request.headers().get("traceparent").and_then(|trace| trace.to_str().ok()).map(str::to_owned);
         let is_second = self.count.fetch_add(1, Relaxed) % 2 == 1;
         let answer = match fault {
             Fault::Away => return Err(io::ErrorKind::ConnectionReset.into()),
@@ -85,7 +86,7 @@ impl Proxy {
         };
         let (head, body) = answer.into_parts();
         let body = body.collect().await.map_err(never)?.to_bytes();
-        self.state.requests().push(Request { method, path, status: head.status.as_u16(), sent: body.len() });
+        self.state.requests().push(Request { method, path, trace, status: head.status.as_u16(), sent: body.len() });
         if fault == Fault::Tears && is_second && !body.is_empty() {
             return Err(io::ErrorKind::ConnectionReset.into());
         }

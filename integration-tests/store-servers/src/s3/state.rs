@@ -33,6 +33,8 @@ pub struct Request {
     pub method: String,
     /// The path with the query: `/bucket/functions/treats.json`.
     pub path: String,
+    /// Its field `traceparent`.
+    pub trace: Option<String>,
     /// The status of the answer.
     pub status: u16,
     /// How many bytes the body of the answer has.

@@ -81,6 +81,7 @@ impl Container {
     /// The guest may not write this blob.
     pub(in crate::host) fn put(
         &self,
+        caller: &Caller,
         name: &str,
         content: BlobStream,
     ) -> Result<BoxFuture<'static, Result<u64, ServiceError>>, ServiceError> {
@@ -92,7 +93,7 @@ impl Container {
             let reservation = container.reserve(&name).await?;
             container.put_within(reservation, &name, content).await
         };
-        Ok(putting.boxed())
+        Ok(caller.trace.scope(putting).boxed())
     }
 
     /// Notes that a blob was written, or could not be, and that the guest has waited so long for it.

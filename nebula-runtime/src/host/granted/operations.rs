@@ -35,7 +35,7 @@ impl Operations {
         let mut running = Running { operations: self, caller, began: Instant::now(), has_ended: false };
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
-        let done = operation.await;
+        let done = caller.trace.scope(operation).await;
         running.has_ended = true;
         self.note(caller, running.began.elapsed(), done.as_ref().err());
         done

@@ -19,7 +19,7 @@ use futures_util::{
     FutureExt as _, TryFutureExt as _,
     future::{BoxFuture, Either, select},
 };
-use http::{HeaderMap, HeaderName, Uri, uri::Scheme};
+use http::{HeaderName, Uri, uri::Scheme};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -80,7 +80,7 @@ impl Outgoing {
             self.refuse(&if is_default { host.to_owned() } else { format!("{host}:{port}") });
             return Err(Error::HttpRequestDenied);
         }
-        self.add_trace(request.headers_mut());
+        self.trace.add_to(request.headers_mut());
         let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout: between } =
             options.unwrap_or_default();
         let response = self.response(request, connect_timeout, first_byte_timeout).await?;
@@ -89,21 +89,6 @@ impl Outgoing {
             None => body.map_err(Error::Hyper).boxed_unsync(),
         };
         Ok((response.map(body), Box::new(async { Ok(()) })))
-    }
-
-    /// Adds the invocation's trace, unless the guest has set one of its own.
-    fn add_trace(&self, headers: &mut HeaderMap) {
-        const PARENT: HeaderName = HeaderName::from_static("traceparent");
-        const STATE: HeaderName = HeaderName::from_static("tracestate");
-
-        let Some(parent) = self.trace.parent() else { return };
-        if headers.contains_key(&PARENT) {
-            return;
-        }
-        headers.insert(PARENT, parent.clone());
-        if let Some(state) = self.trace.state() {
-            headers.insert(STATE, state.clone());
-        }
     }
 
     /// Sends a request and waits for the head of the response. The connection must be made within `connect`, and the

@@ -19,7 +19,10 @@ pub(super) fn objects(container: &str, access: &StoreAccess) -> Result<Arc<dyn O
     let settings = settings(access)?;
     let endpoint = settings.iter().rfind(|(key, _)| *key == AzureConfigKey::Endpoint).map(|(_, value)| value.as_str());
     let options = client::options(Service::Azure, endpoint)?;
-    let mut builder = MicrosoftAzureBuilder::new().with_client_options(options).with_retry(client::retry());
+    let mut builder = MicrosoftAzureBuilder::new()
+        .with_client_options(options)
+        .with_http_connector(client::Traced)
+        .with_retry(client::retry());
     for (key, value) in settings {
         builder = builder.with_config(key, value);
     }

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use http::Uri;
-use object_store::{BackoffConfig, ClientOptions, Error, Result, RetryConfig};
+use object_store::{
+    BackoffConfig, ClientOptions, Error, Result, RetryConfig,
+    client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector},
+};
 
 use super::ring::use_ring;
-use crate::store::shared::Service;
+use crate::{call::TraceContext, store::shared::Service};
 
 /// A client's options. `endpoint` is the address of a service, where it is not the service's own.
 ///
@@ -27,6 +31,27 @@ pub(super) fn options(service: Service, endpoint: Option<&str>) -> Result<Client
         .with_no_system_certificates(is_plain)
         .with_connect_timeout(Duration::from_secs(3))
         .with_timeout_disabled())
+}
+
+/// Makes clients whose requests carry the trace of the caller that they are sent for.
+#[derive(Debug)]
+pub(super) struct Traced;
+
+impl HttpConnector for Traced {
+    fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
+        Ok(HttpClient::new(TracedClient(ReqwestConnector::default().connect(options)?)))
+    }
+}
+
+#[derive(Debug)]
+struct TracedClient(HttpClient);
+
+#[async_trait]
+impl HttpService for TracedClient {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        TraceContext::current().add_to(request.headers_mut());
+        self.0.execute(request).await
+    }
 }
 
 /// Whether an endpoint has no TLS. Some clients panic at their first request if it is no URL.

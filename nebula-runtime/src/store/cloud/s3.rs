@@ -30,7 +30,7 @@ fn builder(bucket: &str, access: &StoreAccess) -> Result<AmazonS3Builder> {
         // It is exchanged for credentials at a service that has TLS, whatever the store has.
         options = options.with_no_system_certificates(false);
     }
-    let mut builder = AmazonS3Builder::new().with_client_options(options);
+    let mut builder = AmazonS3Builder::new().with_client_options(options).with_http_connector(client::Traced);
     for (name, value) in access.variables("AWS_") {
         if let Ok(key) = name.parse::<AmazonS3ConfigKey>() {
             builder = builder.with_config(key, value);

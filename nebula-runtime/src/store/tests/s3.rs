@@ -32,6 +32,7 @@ async fn the_server_itself_keeps_writers_apart_and_does_not_send_an_unchanged_ob
     let of = |method: &str, status| Request {
         method: method.to_owned(),
         path: "/bucket/object".to_owned(),
+        trace: None,
         status,
         sent: 0,
     };

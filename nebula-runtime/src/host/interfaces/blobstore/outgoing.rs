@@ -162,7 +162,7 @@ impl Writing {
         if !matches!(*state, State::Unplaced) {
             return Err("the value is written to a container already".to_owned());
         }
-        let put = container.put(name, self.pipe.clone().boxed()).map_err(|error| error.to_string())?;
+        let put = container.put(&caller, name, self.pipe.clone().boxed()).map_err(|error| error.to_string())?;
         *state = State::Goes(Target { container, caller, put, waited: Duration::ZERO });
         Ok(())
     }

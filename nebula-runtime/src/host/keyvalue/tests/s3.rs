@@ -3,15 +3,19 @@
 use std::{env, ffi::OsString, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use nebula_store_servers::{Fault, S3Server};
 
 use super::behaviour::{eventually_works, fails, nodes_lose_nothing};
-use crate::host::{
-    keyvalue::{
-        KeyValue, conformance,
-        messages::{FAILED, REFUSED},
+use crate::{
+    call::TraceContext,
+    host::{
+        keyvalue::{
+            KeyValue, conformance,
+            messages::{FAILED, REFUSED},
+        },
+        node::Node,
     },
-    node::Node,
 };
 
 fn node(server: &S3Server) -> Node {
@@ -93,4 +97,17 @@ async fn what_the_service_refuses_is_told_without_its_address() {
     server.set(Fault::None);
     eventually_works(&*store).await;
     assert_eq!(store.get("works").await.unwrap(), Some(Bytes::from_static(b"again")));
+}
+
+#[tokio::test]
+async fn requests_carry_the_trace_of_the_caller_for_whom_they_are_sent() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    let Some(server) = S3Server::start("bucket") else { return };
+    let store = store(&server, "s3://bucket");
+    let trace = TraceContext::new(HeaderValue::from_static(PARENT), None);
+    trace.scope(store.set("key", Bytes::from_static(b"value"))).await.unwrap();
+    assert_eq!(store.get("key").await.unwrap().unwrap(), "value");
+    let traces: Vec<_> = server.requests().into_iter().map(|request| request.trace).collect();
+    assert_eq!(traces, [Some(PARENT.to_owned()), None]);
 }
