@@ -1,4 +1,4 @@
-;; Counts its calls in the key-value store "default", by the `increment` of wasi:keyvalue 0.2.0-draft2.
+;; Counts in the key-value store "default", so often as it is told, by the `increment` of wasi:keyvalue 0.2.0-draft2.
 (component $component
   (import "wasi:keyvalue/store@0.2.0-draft2" (instance $store
     (export "bucket" (type $bucket (sub resource)))
@@ -34,14 +34,16 @@
     (import "host" "increment" (func $increment (param i32 i32 i32 i64 i32)))
     (data (i32.const 64) "default")
     (data (i32.const 80) "calls")
-    (func (export "count") (result i64)
+    (func (export "count") (param $times i32) (result i64)
       (call $open (i32.const 64) (i32.const 7) (i32.const 0))
       (if (i32.load8_u (i32.const 0)) (then unreachable))
-      (call $increment (i32.load (i32.const 4)) (i32.const 80) (i32.const 5) (i64.const 1) (i32.const 16))
-      (if (i32.load8_u (i32.const 16)) (then unreachable))
+      (loop $again
+        (call $increment (i32.load (i32.const 4)) (i32.const 80) (i32.const 5) (i64.const 1) (i32.const 16))
+        (if (i32.load8_u (i32.const 16)) (then unreachable))
+        (br_if $again (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
       (i64.load (i32.const 24))))
   (core instance $counter (instantiate $counter (with "host" (instance
     (export "memory" (memory $memory "memory"))
     (export "open" (func $open))
     (export "increment" (func $increment))))))
-  (func (export "count") (result s64) (canon lift (core func $counter "count"))))
+  (func (export "count") (param "times" u32) (result s64) (canon lift (core func $counter "count"))))
