@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use clap::{Args, ValueEnum};
 use nebula_runtime::stderr;
 use tracing_subscriber::{
+    Layer, Registry,
     filter::{LevelFilter, ParseError, Targets},
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
@@ -45,7 +46,9 @@ pub(crate) enum LogFormat {
 pub(crate) fn start(options: &LogOptions) -> Result<(), Failure> {
     let invalid = |error: ParseError| Failure::Usage(format!("invalid log filter {:?}: {error}", options.log));
     let filter: Targets = options.log.parse().map_err(invalid)?;
-    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(stderr::log_writer);
+    // Lines of levels that are not logged at all cost nothing where the writer does not ask for them either.
+    let most = Layer::<Registry>::max_level_hint(&filter).unwrap_or(LevelFilter::TRACE);
+    let log = tracing_subscriber::fmt().with_max_level(most).with_writer(stderr::log_writer);
     let log = log.log_internal_errors(false);
     let started = match options.log_format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(filter).try_init(),

@@ -4,6 +4,7 @@ use std::panic;
 
 use nebula_runtime::stderr;
 use tracing_subscriber::{
+    Layer, Registry,
     filter::{LevelFilter, Targets},
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
@@ -21,7 +22,9 @@ pub fn start_log(config: &Config) -> Result<(), InvalidConfig> {
     let LogConfig { filter, format } = &config.log;
     let filter: Targets = filter.parse().map_err(|error| config.log.invalid_filter(error))?;
     panic::set_hook(Box::new(stderr::note_panic));
-    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(stderr::log_writer);
+    // Lines of levels that are not logged at all cost nothing where the writer does not ask for them either.
+    let most = Layer::<Registry>::max_level_hint(&filter).unwrap_or(LevelFilter::TRACE);
+    let log = tracing_subscriber::fmt().with_max_level(most).with_writer(stderr::log_writer);
     let log = log.with_ansi(false);
     let started = match format {
         // CloudWatch adds the time to each line.
