@@ -65,6 +65,28 @@ impl Elements {
     }
 }
 
+/// A list that is printed in parts: as one JSON array, or with a line for each element.
+pub(crate) struct List {
+    json: bool,
+    elements: Elements,
+}
+
+impl List {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json, elements: Elements::default() }
+    }
+
+    /// Prints the next elements. `line` has the line feed at its end. Returns false if the reader has closed the pipe.
+    pub(crate) fn print<T: Serialize>(&mut self, elements: &[T], line: impl Fn(&T) -> String) -> Result<bool, Failure> {
+        part(&if self.json { self.elements.part(elements)? } else { elements.iter().map(line).collect() })
+    }
+
+    /// Ends the list.
+    pub(crate) fn end(&self) -> Result<(), Failure> {
+        if self.json { result(self.elements.end()) } else { Ok(()) }
+    }
+}
+
 /// A name on a line of its own. One with a character that a line cannot have is written as JSON.
 pub(crate) fn name(name: &str) -> String {
     let is_plain = !name.starts_with('"') && !name.contains(char::is_control);

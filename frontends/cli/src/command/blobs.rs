@@ -16,7 +16,7 @@ use crate::{
     global::Global,
     input::Input,
     new_file::NewFile,
-    print::{self, Elements},
+    print::{self, List},
     progress::{Transfer, while_transferring},
     services::ServiceOptions,
 };
@@ -152,19 +152,14 @@ async fn put(data: &dyn Data, service: &ServiceName, name: &str, file: Option<Pa
 const PART: usize = 1000;
 
 async fn list(data: &dyn Data, service: &ServiceName, prefix: &str, json: bool) -> Result<(), Failure> {
-    let blobs = data.blobs(service, prefix).await?;
-    let mut elements = Elements::default();
-    let mut parts = blobs.try_chunks(PART).map_err(|partial| partial.1);
-    while let Some(part) = parts.try_next().await? {
-        let text = match json {
-            true => elements.part(&part)?,
-            false => part.iter().map(line).collect(),
-        };
-        if !print::part(&text)? {
+    let mut blobs = data.blobs(service, prefix).await?.try_chunks(PART).map_err(|partial| partial.1);
+    let mut list = List::new(json);
+    while let Some(part) = blobs.try_next().await? {
+        if !list.print(&part, line)? {
             return Ok(());
         }
     }
-    if json { print::result(elements.end()) } else { Ok(()) }
+    list.end()
 }
 
 /// The size, the time and the name, in this order: a name may have spaces.

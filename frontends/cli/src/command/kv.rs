@@ -10,7 +10,7 @@ use crate::{
     data::Data,
     failure::Failure,
     global::Global,
-    print::{self, Elements},
+    print::{self, List},
     services::ServiceOptions,
 };
 
@@ -106,19 +106,15 @@ impl Kv {
 }
 
 async fn list(data: &dyn Data, service: &ServiceName, prefix: &str, json: bool) -> Result<(), Failure> {
-    let (mut cursor, mut elements) = (None, Elements::default());
+    let (mut cursor, mut keys) = (None, List::new(json));
     loop {
         let page = data.keys(service, prefix, cursor.as_deref()).await?;
-        let text = match json {
-            true => elements.part(&page.keys)?,
-            false => page.keys.iter().map(|key| print::name(key) + "\n").collect(),
-        };
-        if !print::part(&text)? {
+        if !keys.print(&page.keys, |key| print::name(key) + "\n")? {
             return Ok(());
         }
         cursor = page.cursor;
         if cursor.is_none() {
-            return if json { print::result(elements.end()) } else { Ok(()) };
+            return keys.end();
         }
     }
 }
