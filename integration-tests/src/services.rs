@@ -3,7 +3,7 @@
 use std::{env, path::Path};
 
 use nebula_store_servers::{KeyValueServer, S3Server};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The environment variables of a node with services for the cases, and with a variable that settings refer to.
 pub(crate) const NODE: [(&str, &str); 2] = [
@@ -59,6 +59,5 @@ impl Backend {
 
 /// The services by the URLs of both.
 fn both(keyvalue: &str, blobs: &str) -> String {
-    let services: Value = json!({ "state": { "keyvalue": keyvalue }, "pictures": { "blobs": blobs } });
-    services.to_string()
+    json!({ "state": { "keyvalue": keyvalue }, "pictures": { "blobs": blobs } }).to_string()
 }

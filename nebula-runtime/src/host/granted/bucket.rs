@@ -38,9 +38,14 @@ impl GrantedStore {
     }
 }
 
+/// How many bytes values have together.
+fn size(values: &[Option<Bytes>]) -> usize {
+    values.iter().flatten().map(Bytes::len).sum()
+}
+
 /// Checks that values are no more than one call may return.
-fn check_size<'a>(values: impl IntoIterator<Item = &'a Option<Bytes>>) -> Result<(), ServiceError> {
-    if values.into_iter().flatten().map(Bytes::len).sum::<usize>() <= MANY_BYTES {
+fn check_size(bytes: usize) -> Result<(), ServiceError> {
+    if bytes <= MANY_BYTES {
         return Ok(());
     }
     let detail = "the values are more than 16 MiB together; get fewer of them at once";
@@ -126,14 +131,15 @@ impl Bucket {
         distinct.dedup();
         // So many keys at a time that a hostile guest cannot make the host hold much more than it will be given.
         let step = (MANY_BYTES / self.max_value()).clamp(1, MANY);
-        let mut values = HashMap::with_capacity(distinct.len());
+        let (mut values, mut bytes) = (HashMap::with_capacity(distinct.len()), 0);
         for keys in distinct.chunks(step) {
             let got = self.operation(caller, self.store().get_many(keys)).await?;
+            bytes += size(&got);
+            check_size(bytes)?;
             values.extend(keys.iter().zip(got));
-            check_size(values.values())?;
         }
         let values = keys.iter().map(|key| values.get(key).cloned().flatten()).collect::<Vec<_>>();
-        check_size(&values)?;
+        check_size(size(&values))?;
         Ok(values)
     }
 

@@ -8,10 +8,7 @@ use std::{
     vec,
 };
 
-use wasmtime::{
-    StoreContextMut,
-    component::{Accessor, Linker, Resource, ResourceType},
-};
+use wasmtime::component::{Accessor, Linker, Resource, ResourceType};
 use wasmtime_wasi::{
     p2::{
         DynPollable, Pollable,
@@ -21,12 +18,11 @@ use wasmtime_wasi::{
     p3::bindings::sockets::{ip_name_lookup as concurrent, types},
 };
 
+use super::places::HostStore;
 use crate::{
     engine::Host,
     host::{granted::LookupError, system::System},
 };
-
-type HostStore<'a> = StoreContextMut<'a, Host<System>>;
 
 /// The resource `resolve-address-stream`.
 enum Addresses {
