@@ -9,12 +9,12 @@ use std::{
 use tokio::sync::oneshot;
 use wasmtime::{
     AsContextMut as _,
-    component::{Access, FutureConsumer, FutureReader, Linker, Resource, Source, StreamReader},
+    component::{Access, Accessor, FutureConsumer, FutureReader, Linker, Resource, Source, StreamReader},
 };
 use wasmtime_wasi::{
     p3::{
         bindings::sockets::types::{
-            ErrorCode, HostTcpSocket, HostTcpSocketWithStore as _, HostUdpSocket, IpAddressFamily,
+            ErrorCode, HostTcpSocket, HostTcpSocketWithStore as _, HostUdpSocket, IpAddressFamily, IpSocketAddress,
         },
         sockets::{SocketError, SocketResult},
     },
@@ -39,6 +39,9 @@ pub(super) fn link(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
     types.func_wrap("[static]tcp-socket.create", create_tcp)?;
     types.func_wrap_async("[static]udp-socket.create", |host: HostStore<'_>, (family,): (IpAddressFamily,)| {
         Box::new(create_udp(host, family))
+    })?;
+    types.func_wrap_concurrent("[method]tcp-socket.connect", |host, (socket, address)| {
+        Box::pin(connect(host, socket, address))
     })?;
     types.func_wrap("[method]tcp-socket.send", send)?;
     types.func_wrap("[method]tcp-socket.receive", receive)?;
@@ -68,6 +71,19 @@ fn keep<T: 'static>(mut host: HostStore<'_>, created: SocketResult<Resource<T>>,
         host.data_mut().wasi.socket_places().keep(socket.rep(), place);
     }
     Ok((created,))
+}
+
+/// A connection may be made without a wait. So this yields first: the streams that the guest has dropped end only when
+/// Wasmtime runs its tasks, and until then have their places.
+async fn connect(
+    host: &Accessor<Host<System>>,
+    socket: Resource<TcpSocket>,
+    address: IpSocketAddress,
+) -> wasmtime::Result<(End,)> {
+    tokio::task::yield_now().await;
+    let host = host.with_getter::<WasiSockets>(|host| host.sockets());
+    let connected = WasiSockets::connect(&host, socket, address).await;
+    Ok((connected.map(Ok).or_else(|error: SocketError| error.downcast().map(Err))?,))
 }
 
 fn send(
