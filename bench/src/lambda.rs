@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use api::RuntimeApi;
-use nebula_runtime::{Architecture, FunctionName, LimitSettings, Runtime, Store};
+use nebula_runtime::{Architecture, FunctionName, PackageSettings, Runtime, Store};
 
 use crate::{
     growth::resident_kib_of,
@@ -92,8 +92,7 @@ fn package(folder: &Path, count: usize) -> Result<()> {
         }
         let functions: Vec<_> = functions.into_iter().map(Into::into).collect();
         let here = Architecture::HOST.context("packages are not made for this processor")?;
-        let none = LimitSettings::default();
-        Ok(runtime.package(&functions, here, none, none).await?.write(folder)?)
+        Ok(runtime.package(&functions, here, PackageSettings::default()).await?.write(folder)?)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nebula_runtime::{Architecture, LimitSettings, Runtime, Store};
+use nebula_runtime::{Architecture, PackageSettings, Runtime, Store};
 
 use crate::{guest::Function, nebula::Nebula, project::Project, publish::publish};
 
@@ -24,8 +24,7 @@ impl Package {
                 publish(&runtime, function, &project).await;
                 names.push(function.name.parse().unwrap());
             }
-            let (limits, ceilings) = (LimitSettings::default(), LimitSettings::default());
-            runtime.package(&names, Architecture::HOST.unwrap(), limits, ceilings).await.unwrap()
+            runtime.package(&names, Architecture::HOST.unwrap(), PackageSettings::default()).await.unwrap()
         });
         package.write(project.path()).unwrap();
         Self { project }

@@ -2,7 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project, Server};
-use nebula_runtime::{Architecture, ByteSize, LimitSettings, RegistryErrorKind, test_kit};
+use nebula_runtime::{Architecture, ByteSize, PackageSettings, RegistryErrorKind, test_kit};
 
 /// A module that cannot run, and a part of the error's message.
 struct Module {
@@ -126,12 +126,12 @@ fn the_error_names_a_missing_file() {
 #[test]
 fn a_function_that_exceeds_the_ceilings_cannot_be_packaged() {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut ceilings = LimitSettings::default();
-    ceilings.memory = Some(ByteSize::mib(64));
+    let mut settings = PackageSettings::default();
+    settings.ceilings.memory = Some(ByteSize::mib(64));
     let packaged = tokio.block_on(async {
         let runtime = test_kit::runtime([("f", "(module (memory 2048) (func (export \"f\")))")]).await.unwrap();
         let functions = ["f".parse().unwrap()];
-        runtime.package(&functions, Architecture::X86_64, LimitSettings::default(), ceilings).await
+        runtime.package(&functions, Architecture::X86_64, settings).await
     });
     let error = packaged.unwrap_err();
     let detail = "function f cannot be packaged: the module declares a memory of 128.0 MiB; a function has at most 64.0 MiB \

@@ -51,19 +51,19 @@ pub mod test_kit;
 pub use bytesize::ByteSize;
 pub use call::{
     AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
-    Outcome, Overload, QUEUE_TIMEOUT, Report, ReportHandle, Resolved, Response, ServiceUse, Start, StderrLines,
-    TraceContext, append_json_value, invoker_fn, is_text, with_causes,
+    Outcome, Overload, QUEUE_TIMEOUT, RateLimit, Report, ReportHandle, Resolved, Response, ServiceUse, Start,
+    StderrLines, TraceContext, append_json_value, invoker_fn, is_text, with_causes,
 };
 #[cfg(feature = "compiler")]
 pub use engine::CodeCacheFolder;
 pub use engine::EngineError;
 pub use function::{
-    AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, ConfigValue, Destination, Digest, DirGrant,
+    AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, ConfigValue, Cors, Destination, Digest, DirGrant,
     Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget,
-    InvalidDestination, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidServiceName, InvalidTimestamp, Kind,
-    LimitSettings, Limits, LinkedImport, ListedFunction, Protocol, RegistryError, RegistryErrorKind, Reuse,
-    ServiceGrant, ServiceName, Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export,
-    nearest, schema, shortened, without_byte_order_mark,
+    InvalidDestination, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidOrigin, InvalidRate, InvalidServiceName,
+    InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction, OriginPattern, Protocol, Rate,
+    RegistryError, RegistryErrorKind, Reuse, ServiceGrant, ServiceName, Timestamp, TypedExport, TypedParam,
+    UnreadableFunction, VersionRef, default_export, nearest, schema, shortened, without_byte_order_mark,
 };
 pub use host::{
     GuestStderr, InvalidService, Node, NotThere, ServiceConfig, ServiceError, ServiceErrorKind, Services,
@@ -76,7 +76,7 @@ pub use registry::{
     AliasInfo, Difference, HistoryChange, HistoryEntry, NewPackage, PackagedFunction, Parts, Precompiled,
     PrecompiledVersion, Published, Setting, Version, VersionInfo,
 };
-pub use registry::{Architecture, InvalidArchitecture, Package, PackageError};
+pub use registry::{Architecture, InvalidArchitecture, Package, PackageError, PackageSettings};
 #[cfg(feature = "compiler")]
 pub use runtime::{Change, Publication};
 pub use runtime::{Runtime, RuntimeBuilder};

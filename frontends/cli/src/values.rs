@@ -49,6 +49,10 @@ pub(crate) struct Size(pub(crate) ByteSize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u32);
 
+/// How often something may happen: `100/s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate(pub(crate) nebula_runtime::Rate);
+
 /// A media type: `text/csv; charset=utf-8`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MediaType(pub(crate) String);
@@ -125,6 +129,18 @@ impl FromStr for Count {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.parse().ok().and_then(Self::of_number).ok_or(Invalid(Self::EXPECTED))
+    }
+}
+
+impl TextValue for Rate {
+    const EXPECTED: &'static str = "a rate such as \"100/s\", \"600/min\" or \"10000/h\"";
+}
+
+impl FromStr for Rate {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self).map_err(|_| Invalid(Self::EXPECTED))
     }
 }
 
@@ -227,7 +243,7 @@ macro_rules! deserialize_written {
     )*};
 }
 
-deserialize_written!(Timeout, Size, Count, MediaType, ShellCommand, FilePattern, VariableName);
+deserialize_written!(Timeout, Size, Count, Rate, MediaType, ShellCommand, FilePattern, VariableName);
 
 struct TextValueVisitor<T>(std::marker::PhantomData<T>);
 

@@ -9,9 +9,12 @@ use axum::{
     routing::any_service,
 };
 use http::{StatusCode, Uri};
-use nebula_runtime::{AfterResponse, Catalog, Event, Invocation, InvocationId, InvokeError, Invoker, ReportHandle};
+use nebula_runtime::{
+    AfterResponse, Catalog, Event, Invocation, InvocationId, InvokeError, Invoker, Rate, ReportHandle,
+};
 
 use crate::{
+    client_rate::ClientRate,
     context::{ClientAddress, InvocationContext, trace_context},
     metrics::Metrics,
     openapi,
@@ -45,13 +48,22 @@ pub struct Api {
     after_response: AfterResponse,
     catalog: Option<Arc<dyn Catalog>>,
     proxies: TrustedProxies,
+    client_rate: Option<ClientRate>,
 }
 
 impl Api {
     /// The functions of `invoker`, with default settings.
     pub fn new(invoker: Arc<dyn Invoker>) -> Self {
         let (metrics, proxies) = (Metrics::new(), TrustedProxies::default());
-        Self { invoker, metrics, body_stall: BODY_STALL, after_response: AfterResponse::Detach, catalog: None, proxies }
+        Self {
+            invoker,
+            metrics,
+            body_stall: BODY_STALL,
+            after_response: AfterResponse::Detach,
+            catalog: None,
+            proxies,
+            client_rate: None,
+        }
     }
 
     /// Counts the invocations that go on in `metrics`. Those that ended are counted by
@@ -85,6 +97,13 @@ impl Api {
     #[must_use]
     pub fn with_trusted_proxies(self, proxies: TrustedProxies) -> Self {
         Self { proxies, ..self }
+    }
+
+    /// Limits how often one client may call functions. Clients are told apart by their [`ClientAddress`], or by the
+    /// address that a trusted proxy gives in `X-Forwarded-For`. By default, there is no limit.
+    #[must_use]
+    pub fn with_client_rate(self, rate: Option<Rate>) -> Self {
+        Self { client_rate: rate.map(ClientRate::new), ..self }
     }
 
     /// The router.
@@ -172,6 +191,9 @@ impl Api {
         mut request: Request,
         given: InvocationContext,
     ) -> Result<Option<Invocation>, InvokeError> {
+        if let (Some(rate), Some(ClientAddress(client))) = (&self.client_rate, client) {
+            rate.count(self.proxies.origin(client, request.headers()))?;
+        }
         let uri = request.uri();
         let target = place.as_ref().map_or_else(|| Target::of(uri), |place| Target::below(uri, place.mount));
         let Some(target) = target else {

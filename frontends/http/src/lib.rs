@@ -41,6 +41,7 @@ pub struct Readme;
 mod api;
 mod app;
 mod bounded_catalog;
+mod client_rate;
 mod context;
 mod file_backed;
 mod header_text;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{
-    HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, StatusCode,
     header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER},
 };
 use nebula_runtime::{ErrorKind, InvocationId, InvokeError, Overload};
@@ -36,6 +36,8 @@ pub(crate) struct Problem {
     /// The methods that the function takes.
     #[serde(skip)]
     allow: Option<&'static str>,
+    #[serde(skip)]
+    headers: HeaderMap,
 }
 
 /// The status for a body with an unknown content coding (RFC 7694, section 3).
@@ -46,7 +48,7 @@ pub(crate) const UNKNOWN_CODING: StatusCode = StatusCode::UNSUPPORTED_MEDIA_TYPE
 enum Reason {
     /// The kind alone.
     Kind,
-    /// The function or the server is busy.
+    /// The function or the server is busy, or the client calls too often.
     Busy(Overload),
     /// The body's content coding.
     Coding,
@@ -68,6 +70,7 @@ impl Problem {
             retry_after: None,
             accepted_codings: None,
             allow: None,
+            headers: HeaderMap::new(),
         }
     }
 
@@ -92,6 +95,7 @@ impl Problem {
             retry_after: error.retry_after(),
             accepted_codings: error.accepted_codings(),
             allow: error.allowed_methods(),
+            headers: error.headers().clone(),
         }
     }
 }
@@ -126,6 +130,9 @@ fn status_of(kind: ErrorKind, reason: Reason) -> (StatusCode, &'static str) {
         (ErrorKind::Overloaded, Reason::Busy(Overload::Function)) => {
             (StatusCode::TOO_MANY_REQUESTS, "The function is busy")
         }
+        (ErrorKind::Overloaded, Reason::Busy(Overload::Client)) => {
+            (StatusCode::TOO_MANY_REQUESTS, "The client calls too often")
+        }
         (ErrorKind::Overloaded, _) => (StatusCode::SERVICE_UNAVAILABLE, "The server is busy"),
         (ErrorKind::Unavailable, _) => {
             (StatusCode::SERVICE_UNAVAILABLE, "Something that the server needs is out of reach")
@@ -150,6 +157,7 @@ impl IntoResponse for Problem {
             // Rounded up: RFC 9110, section 10.2.3 has whole seconds only, and 0 would invite a storm.
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs_f64().ceil().max(1.0) as u64));
         }
+        response.headers_mut().extend(self.headers);
         response
     }
 }
@@ -206,7 +214,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_busy_function_and_a_busy_server_have_different_statuses() {
-        let cases = [(Overload::Function, 429, 1, "1"), (Overload::Server, 503, 1_200, "2")];
+        let cases =
+            [(Overload::Function, 429, 1, "1"), (Overload::Client, 429, 1, "1"), (Overload::Server, 503, 1_200, "2")];
         for (overload, status, millis, retry_after) in cases {
             let error = InvokeError::overloaded(overload, Duration::from_millis(millis), "busy");
             let (sent_status, sent_after, _, _) = sent(Problem::of_error(&error, None)).await;

@@ -55,7 +55,7 @@ impl FromIterator<Network> for TrustedProxies {
 impl TrustedProxies {
     /// Removes the headers in which `client` says where a request came from, unless the client is one of these proxies.
     pub(crate) fn clean(&self, client: IpAddr, headers: &mut HeaderMap) {
-        if !headers.keys().any(is_of_proxies) || self.0.networks.iter().any(|network| network.0.contains(&client)) {
+        if !headers.keys().any(is_of_proxies) || self.trusts(client) {
             return;
         }
         let dropped: Vec<_> = headers.keys().filter(|name| is_of_proxies(name)).cloned().collect();
@@ -70,6 +70,30 @@ impl TrustedProxies {
                  \"{client}\" to trusted_proxies in [server]"
             );
         }
+    }
+
+    /// The address that a request of `client` came from first: the last one in `X-Forwarded-For` that is not of a trusted
+    /// proxy, where a trusted proxy has sent the request.
+    pub(crate) fn origin(&self, client: IpAddr, headers: &HeaderMap) -> IpAddr {
+        const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+        if !self.trusts(client) {
+            return client;
+        }
+        let fields: Vec<_> = headers.get_all(FORWARDED_FOR).iter().filter_map(|field| field.to_str().ok()).collect();
+        let hops = fields.iter().rev().flat_map(|field| field.rsplit(',')).map_while(|hop| hop.trim().parse().ok());
+        let mut origin = client;
+        for hop in hops {
+            origin = hop;
+            if !self.trusts(hop) {
+                break;
+            }
+        }
+        origin
+    }
+
+    fn trusts(&self, client: IpAddr) -> bool {
+        self.0.networks.iter().any(|network| network.0.contains(&client))
     }
 }
 
@@ -110,6 +134,29 @@ mod tests {
         for (trusted, client, count) in cases {
             let left = left(trusted, client);
             assert!(left.len() == count && left.contains(&"x-own".to_owned()), "{trusted:?} {client} {left:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_comes_from_the_last_address_that_is_not_of_a_trusted_proxy() {
+        let proxies: TrustedProxies = ["10.0.0.0/8".parse::<Network>().unwrap()].into_iter().collect();
+        let cases = [
+            ("192.0.2.1", &["198.51.100.1"][..], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["203.0.113.9, 198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+            ("10.0.0.1", &["203.0.113.9", "198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["nonsense"], "10.0.0.1"),
+            ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        ];
+        for (client, fields, expected) in cases {
+            let name = HeaderName::from_static("x-forwarded-for");
+            let mut headers = HeaderMap::new();
+            for field in fields {
+                headers.append(name.clone(), HeaderValue::from_static(field));
+            }
+            let origin = proxies.origin(client.parse().unwrap(), &headers);
+            assert_eq!(origin, expected.parse::<IpAddr>().unwrap(), "{client} {fields:?}");
         }
     }
 

@@ -19,6 +19,7 @@ mod log;
 mod memory;
 mod parts;
 mod publishers;
+mod rates;
 mod readers;
 mod secrets;
 mod shared;

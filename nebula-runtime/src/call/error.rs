@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use http::Method;
+use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -96,10 +96,12 @@ impl ErrorKind {
 /// What is too busy when an invocation is [`ErrorKind::Overloaded`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overload {
-    /// The one function is at its own `concurrency`.
+    /// The one function is at its own `concurrency` or `rate`.
     Function,
     /// The whole server is at its total.
     Server,
+    /// The client sends more requests than one client may.
+    Client,
 }
 
 /// The failure of one invocation.
@@ -116,6 +118,7 @@ struct Failure {
     accepted_codings: Option<&'static str>,
     guest_error: Option<Box<RawValue>>,
     allowed_methods: Option<&'static str>,
+    headers: HeaderMap,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -130,6 +133,7 @@ impl InvokeError {
             accepted_codings: None,
             guest_error: None,
             allowed_methods: None,
+            headers: HeaderMap::new(),
             source: None,
         }))
     }
@@ -182,6 +186,13 @@ impl InvokeError {
         self
     }
 
+    /// The same failure, whose answer over HTTP has these header fields as well.
+    #[must_use]
+    pub(crate) fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.0.headers = headers;
+        self
+    }
+
     /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -205,6 +216,11 @@ impl InvokeError {
     /// The methods that the function takes, as the field `Allow` lists them, where it does not take the request's.
     pub fn allowed_methods(&self) -> Option<&'static str> {
         self.0.allowed_methods
+    }
+
+    /// Header fields for the answer over HTTP: those of cross-origin requests.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.headers
     }
 
     /// For [`ErrorKind::Overloaded`]: what is too busy.

@@ -135,7 +135,7 @@ impl Gate {
         let limit = self.limit;
         let detail = match self.overload {
             Overload::Function => format!("function {} is at its {limit}; try again later", function.name()),
-            Overload::Server => format!("the server is at its {limit}; try again later"),
+            Overload::Server | Overload::Client => format!("the server is at its {limit}; try again later"),
         };
         InvokeError::overloaded(self.overload, RETRY_AFTER, detail)
     }

@@ -8,6 +8,7 @@ use super::{
     event::Event,
     guards::Guards,
     id::InvocationId,
+    rate_limit::RateLimit,
     report::ReportHandle,
     resolved::{Deployed, Resolved},
     stderr_lines::StderrLines,
@@ -104,6 +105,11 @@ impl Invocation {
     /// version, and observers of the invocation's start do not.
     pub fn resolved(&self) -> Option<&Resolved> {
         self.deployed.as_ref().map(|deployed| deployed.resolved())
+    }
+
+    /// The limit of the function's own `rate`, if it has one.
+    pub(crate) fn rate(&self) -> Option<&RateLimit> {
+        self.deployed.as_ref()?.rate()
     }
 
     /// Keeps `guard` until the guest has ended, and drops it then: a place in a queue, a span, a count of what goes on.

@@ -11,6 +11,7 @@ mod invocation;
 mod invoker;
 mod log;
 mod overdue;
+mod rate_limit;
 mod report;
 mod resolved;
 mod response;
@@ -28,6 +29,7 @@ pub use self::{
     invocation::{AfterResponse, Buffering, Invocation},
     invoker::{Invoker, invoker_fn},
     log::with_causes,
+    rate_limit::RateLimit,
     report::{Outcome, Report, ReportHandle, ServiceUse, Start},
     resolved::Resolved,
     response::Response,

@@ -2,6 +2,7 @@
 
 use std::{any::Any, fmt};
 
+use super::rate_limit::RateLimit;
 use crate::function::{Digest, FunctionConfig, FunctionName, Kind, Limits};
 
 /// The version of a function that an invocation is resolved to, for layers to read:
@@ -27,6 +28,9 @@ pub struct Resolved {
 /// What a runtime keeps for a version beside what layers may read. The runtime alone knows its type.
 pub(crate) trait Deployed: Any + Send + Sync {
     fn resolved(&self) -> &Resolved;
+
+    /// The limit of the function's own `rate`, if it has one.
+    fn rate(&self) -> Option<&RateLimit>;
 }
 
 impl fmt::Debug for dyn Deployed {

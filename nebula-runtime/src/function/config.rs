@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    config_value::ConfigValue, destination::Destination, hosts::HostPattern, limits::LimitSettings,
+    config_value::ConfigValue, cors::Cors, destination::Destination, hosts::HostPattern, limits::LimitSettings,
     reference::FunctionRef, service::ServiceGrant,
 };
 
@@ -72,6 +72,10 @@ pub struct FunctionConfig {
     /// guest that is not an HTTP handler.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cloudevents: bool,
+    /// Which pages of other origins may call the function from a browser. If not set, the server decides. An HTTP handler
+    /// decides itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
     /// What calls the function on Azure Functions. If not set, HTTP requests do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub azure: Option<AzureConfig>,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::rate::Rate;
+
 /// What one invocation of a function may use, and how many there may be at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,6 +23,8 @@ pub struct Limits {
     pub max_response: ByteSize,
     /// Invocations of the function at once.
     pub concurrency: u32,
+    /// How often the function may be called. `None` is no limit.
+    pub rate: Option<Rate>,
 }
 
 /// Limits of which some are set. The others have their defaults, or those of the server.
@@ -43,6 +47,9 @@ pub struct LimitSettings {
     /// See [`Limits::concurrency`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// See [`Limits::rate`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
 }
 
 /// As a number of bytes: `ByteSize` itself would write a rounded text, and a limit must read back as it was set.
@@ -58,6 +65,7 @@ impl Default for Limits {
             max_request: ByteSize::mib(6),
             max_response: ByteSize::mib(6),
             concurrency: 256,
+            rate: None,
         }
     }
 }
@@ -71,6 +79,7 @@ impl Limits {
         max_request: ByteSize::gib(1),
         max_response: ByteSize::gib(1),
         concurrency: u32::MAX,
+        rate: None,
     };
 
     /// These limits, except where `settings` sets another one.
@@ -82,6 +91,7 @@ impl Limits {
             max_request: settings.max_request.unwrap_or(self.max_request),
             max_response: settings.max_response.unwrap_or(self.max_response),
             concurrency: settings.concurrency.unwrap_or(self.concurrency),
+            rate: settings.rate.or(self.rate),
         }
     }
 
@@ -94,6 +104,7 @@ impl Limits {
             max_request: self.max_request.min(ceilings.max_request),
             max_response: self.max_response.min(ceilings.max_response),
             concurrency: self.concurrency.min(ceilings.concurrency),
+            rate: self.rate.into_iter().chain(ceilings.rate).min(),
         }
     }
 }

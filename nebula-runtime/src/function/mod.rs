@@ -5,6 +5,7 @@ mod catalog;
 mod composition;
 mod config;
 mod config_value;
+mod cors;
 mod destination;
 mod digest;
 mod error;
@@ -13,6 +14,7 @@ mod held;
 mod hosts;
 mod kind;
 mod limits;
+mod rate;
 mod reference;
 pub mod schema;
 mod service;
@@ -27,6 +29,7 @@ pub use self::{
     composition::{Composition, LinkedImport},
     config::{AzureConfig, Batch, DirGrant, FunctionConfig, Reuse},
     config_value::ConfigValue,
+    cors::{Cors, InvalidOrigin, OriginPattern},
     destination::{Destination, InvalidDestination, Protocol},
     digest::{Digest, InvalidDigest},
     error::{RegistryError, RegistryErrorKind},
@@ -35,6 +38,7 @@ pub use self::{
     hosts::{HostPattern, InvalidHost},
     kind::Kind,
     limits::{LimitSettings, Limits},
+    rate::{InvalidRate, Rate},
     reference::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef},
     service::{InvalidServiceName, ServiceGrant, ServiceName},
     text::{nearest, shortened, without_byte_order_mark},

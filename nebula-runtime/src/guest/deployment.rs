@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::idle::IdleInstances;
 use crate::{
-    call::{Caller, Deployed, Gate, Overload, Resolved},
+    call::{Caller, Deployed, Gate, Overload, RateLimit, Resolved},
     engine::TimeLimit,
     function::{Digest, FunctionName, Limits},
     host::{Granted, Services},
@@ -18,6 +18,8 @@ pub(crate) struct Deployment {
     pub(crate) manifest_digest: Digest,
     /// The gate of the function's own `concurrency`.
     pub(crate) gate: Gate,
+    /// The limit of the function's own `rate`, if it has one.
+    rate: Option<RateLimit>,
     /// The host services that the function is granted.
     pub(crate) granted: Arc<Granted>,
     /// The instances that wait for their next request.
@@ -44,7 +46,8 @@ impl Deployment {
         };
         let granted = Arc::new(Granted::set_up(name, &resolved.config, services));
         let gate = Gate::new(limits.concurrency, Overload::Function);
-        Self { resolved, manifest, manifest_digest, gate, granted, idle: OnceLock::new() }
+        let rate = limits.rate.map(RateLimit::new);
+        Self { resolved, manifest, manifest_digest, gate, rate, granted, idle: OnceLock::new() }
     }
 
     /// How long a guest may run for `caller`.
@@ -56,5 +59,9 @@ impl Deployment {
 impl Deployed for Deployment {
     fn resolved(&self) -> &Resolved {
         &self.resolved
+    }
+
+    fn rate(&self) -> Option<&RateLimit> {
+        self.rate.as_ref()
     }
 }

@@ -31,7 +31,7 @@ mod versions;
 #[cfg(feature = "compiler")]
 pub(crate) use self::lookup::Registry;
 pub(crate) use self::missing::{no_such_function, no_such_version};
-pub use self::package::{Architecture, InvalidArchitecture, Package, PackageError};
+pub use self::package::{Architecture, InvalidArchitecture, Package, PackageError, PackageSettings};
 #[cfg(test)]
 pub(crate) use self::package::{CODE, DESCRIPTION};
 #[cfg(feature = "compiler")]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::{CodeSource, Precompiled, WASMTIME},
-    function::{FunctionName, LimitSettings},
+    function::{Cors, FunctionName, LimitSettings},
     store::{PackagedStore, Store, StoreError},
 };
 
@@ -37,8 +37,20 @@ pub struct Package {
     code: PathBuf,
     store: Store,
     functions: Vec<FunctionName>,
-    limits: LimitSettings,
-    ceilings: LimitSettings,
+    settings: PackageSettings,
+}
+
+/// The settings of a node that are packed with the functions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PackageSettings {
+    /// Limits of functions that set none of their own.
+    pub limits: LimitSettings,
+    /// Limits that no function exceeds.
+    pub ceilings: LimitSettings,
+    /// Which pages of other origins may call functions that do not set it themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
 }
 
 /// A kind of processor that packages are made for.
@@ -107,10 +119,8 @@ const MEND: &str = "make it again with the nebula command of the same version as
 pub(crate) struct Description {
     #[serde(flatten)]
     pub(crate) target: Target,
-    /// Limits of functions that set none of their own.
-    pub(crate) limits: LimitSettings,
-    /// Limits that no function exceeds.
-    pub(crate) ceilings: LimitSettings,
+    #[serde(flatten)]
+    pub(crate) settings: PackageSettings,
     /// The functions.
     pub(crate) store: PackagedStore,
 }
@@ -134,10 +144,10 @@ impl Package {
         let text = fs::read(&path).map_err(|source| PackageError::Read { path: path.clone(), source })?;
         let malformed = |source| PackageError::Malformed { path: path.clone(), source };
         serde_json::from_slice::<Target>(&text).map_err(malformed)?.check()?;
-        let Description { limits, ceilings, store, .. } = serde_json::from_slice(&text).map_err(malformed)?;
+        let Description { settings, store, .. } = serde_json::from_slice(&text).map_err(malformed)?;
         let store = store.open().await?;
         let functions = store.names().await?;
-        Ok(Self { code: folder.join(CODE), store, functions, limits, ceilings })
+        Ok(Self { code: folder.join(CODE), store, functions, settings })
     }
 
     /// The names of its functions, in alphabetical order.
@@ -145,14 +155,9 @@ impl Package {
         &self.functions
     }
 
-    /// Limits of functions that set none of their own.
-    pub(crate) fn limits(&self) -> &LimitSettings {
-        &self.limits
-    }
-
-    /// Limits that no function exceeds.
-    pub(crate) fn ceilings(&self) -> LimitSettings {
-        self.ceilings
+    /// The settings that its functions run under.
+    pub(crate) fn settings(&self) -> &PackageSettings {
+        &self.settings
     }
 
     pub(crate) fn store(&self) -> &Store {

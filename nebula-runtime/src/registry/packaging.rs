@@ -12,17 +12,17 @@ use tokio::task::spawn_blocking;
 
 use super::{
     lookup::Registry,
-    package::{Architecture, CODE, DESCRIPTION, Description, Target},
+    package::{Architecture, CODE, DESCRIPTION, Description, PackageSettings, Target},
 };
 use crate::{
     engine::{Compiler, Precompiled},
-    function::{FunctionInfo, FunctionName, FunctionRef, LimitSettings, Limits, RegistryError, RegistryErrorKind},
+    function::{FunctionInfo, FunctionName, FunctionRef, Limits, RegistryError, RegistryErrorKind},
     store::{PackagedStore, trust::Candidate},
 };
 
 /// A package that was made and is not anywhere yet.
 ///
-/// - The same functions, limits and architecture always make the same bytes.
+/// - The same functions, settings and architecture always make the same bytes.
 #[derive(Debug, Clone)]
 pub struct NewPackage {
     /// What it was made for.
@@ -43,13 +43,12 @@ pub struct PackagedFunction {
 }
 
 impl Registry {
-    /// Makes a package of published functions, which run under `limits` and `ceilings`.
+    /// Makes a package of published functions, which run under `settings`.
     pub(crate) async fn package(
         &self,
         functions: &[FunctionRef],
         architecture: Architecture,
-        limits: LimitSettings,
-        ceilings: LimitSettings,
+        settings: PackageSettings,
     ) -> Result<NewPackage, RegistryError> {
         let (mut packaged, mut versions) = (Vec::new(), BTreeMap::<_, BTreeSet<_>>::new());
         for function in functions {
@@ -58,7 +57,7 @@ impl Registry {
                 packaged.push(info);
             }
         }
-        let (mut codes, max_memory) = (BTreeMap::new(), Limits::CEILINGS.with(&ceilings).memory);
+        let (mut codes, max_memory) = (BTreeMap::new(), Limits::CEILINGS.with(&settings.ceilings).memory);
         for info in &packaged {
             if let Entry::Vacant(entry) = codes.entry(info.digest) {
                 entry.insert(self.compile_for(architecture, info, max_memory).await?);
@@ -66,7 +65,7 @@ impl Registry {
         }
         let store = self.store.pack(&versions).await?;
         self.check_packed(&store, &versions).await?;
-        let description = Description { target: Target::of(architecture), limits, ceilings, store };
+        let description = Description { target: Target::of(architecture), settings, store };
         let description = serde_json::to_vec_pretty(&description).map_err(|error| {
             RegistryError::new(RegistryErrorKind::Internal, "the package cannot be described").with_source(error)
         })?;

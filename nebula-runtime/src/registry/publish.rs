@@ -11,7 +11,7 @@ use crate::{
     call::InvokeError,
     function::{
         AliasName, AliasTarget, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef,
-        LinkedImport, RegistryError, RegistryErrorKind, VersionRef, some_of,
+        Kind, LinkedImport, RegistryError, RegistryErrorKind, VersionRef, some_of,
     },
     guest::Guest,
     host::Ungranted,
@@ -78,6 +78,7 @@ impl Registry {
         let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
         check_export(&config, &guest, &exports)?;
         check_reuse(&config, &guest)?;
+        check_cors(&config, kind)?;
         check_grants(&name, &config, &guest)?;
         let version = NewVersion { module, kind, exports, config, composition, published_by: by, origin };
         let published = self.store.publish(&name, version, alias.as_ref()).await?;
@@ -168,6 +169,15 @@ fn check_reuse(config: &FunctionConfig, guest: &Guest) -> Result<(), RegistryErr
         return Ok(());
     }
     let detail = "reuse is for handlers of wasi:http 0.3: every other guest has an instance for each invocation";
+    Err(RegistryError::new(RegistryErrorKind::Invalid, detail))
+}
+
+fn check_cors(config: &FunctionConfig, kind: Kind) -> Result<(), RegistryError> {
+    if config.cors.is_none() || kind != Kind::Http {
+        return Ok(());
+    }
+    let detail =
+        "cors is for functions that do not see the HTTP request: an HTTP handler answers pages of other origins itself";
     Err(RegistryError::new(RegistryErrorKind::Invalid, detail))
 }
 

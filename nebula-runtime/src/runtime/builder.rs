@@ -14,7 +14,7 @@ use super::{
 use crate::{
     call::Invoker,
     engine::{CodeSource, EngineError, Engines, Flavour},
-    function::{LimitSettings, Limits},
+    function::{Cors, LimitSettings, Limits},
     guest::Loader,
     host::{GuestStderr, Services},
     layers::{Observer, most_for_one},
@@ -41,6 +41,7 @@ pub struct RuntimeBuilder {
     concurrency: u32,
     loaded: usize,
     engine_at_once: bool,
+    cors: Option<Cors>,
     layers: Vec<Layer>,
     observers: Vec<Arc<dyn Observer>>,
     trust: Trust,
@@ -58,12 +59,14 @@ impl Runtime {
 
     /// A runtime for the functions of a package, under the limits that it was made with. It never compiles.
     pub fn of_package(package: &Package) -> RuntimeBuilder {
+        let settings = package.settings();
         RuntimeBuilder {
             // The failure to make an engine is then the first function's, and the start is quicker.
             engine_at_once: false,
             ..RuntimeBuilder::new(package.store().clone(), package.code())
-                .defaults(Limits::default().with(package.limits()))
-                .ceilings(package.ceilings())
+                .defaults(Limits::default().with(&settings.limits))
+                .ceilings(settings.ceilings)
+                .cors(settings.cors.clone())
         }
     }
 }
@@ -82,6 +85,7 @@ impl RuntimeBuilder {
             concurrency: 256,
             loaded: 2_000,
             engine_at_once: true,
+            cors: None,
             layers: Vec::new(),
             observers: Vec::new(),
             trust: Trust::default(),
@@ -153,6 +157,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Which pages of other origins may call functions that do not set it themselves. By default, none may.
+    #[must_use]
+    pub fn cors(mut self, cors: Option<Cors>) -> Self {
+        self.cors = cors;
+        self
+    }
+
     /// Adds a layer: an invoker around another one. It sees each invocation after its function is resolved
     /// ([`Invocation::resolved`](crate::Invocation::resolved)), and before its code is loaded. The layer that is added
     /// first is the outermost.
@@ -202,7 +213,7 @@ impl RuntimeBuilder {
         let deployments =
             Deployments::new(code.clone(), self.trust.clone(), (self.defaults, ceilings), self.services.clone());
         let run = Run { code: code.clone(), stderr: self.stderr, max_stream: self.ceilings.max_response };
-        let entry = steps::put_together(run, self.layers, deployments.clone(), self.observers);
+        let entry = steps::put_together(run, self.layers, (deployments.clone(), self.cors), self.observers);
         Ok(Runtime {
             #[cfg(feature = "compiler")]
             registry: Registry::new(self.store.clone(), self.trust, loader, self.services),

@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 
 use super::Runtime;
 use crate::{
-    function::{AliasName, FunctionConfig, FunctionName, FunctionRef, LimitSettings, RegistryError},
-    registry::{Architecture, NewFunction, NewPackage, Published},
+    function::{AliasName, FunctionConfig, FunctionName, FunctionRef, RegistryError},
+    registry::{Architecture, NewFunction, NewPackage, PackageSettings, Published},
     store::{Origin, Precondition, Revised, Terms},
 };
 
@@ -33,8 +33,7 @@ impl Runtime {
         Publication { runtime: self, new, precondition: None }
     }
 
-    /// Makes a package of published functions. `limits` and `ceilings` are those that it is to run under, where they are
-    /// not the defaults.
+    /// Makes a package of published functions, which run under `settings`.
     ///
     /// # Errors
     /// [`RegistryErrorKind::NotFound`](crate::RegistryErrorKind::NotFound) where there is no such function,
@@ -44,10 +43,9 @@ impl Runtime {
         &self,
         functions: &[FunctionRef],
         architecture: Architecture,
-        limits: LimitSettings,
-        ceilings: LimitSettings,
+        settings: PackageSettings,
     ) -> Result<NewPackage, RegistryError> {
-        self.registry.package(functions, architecture, limits, ceilings).await
+        self.registry.package(functions, architecture, settings).await
     }
 
     async fn take_up_published(&self, name: &FunctionName, published: &Published) {

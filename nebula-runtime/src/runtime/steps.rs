@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     call::{Invocation, InvokeError, Invoker, Response},
-    layers::{Admission, MemoryAdmission, Observed, Observer},
+    function::Cors,
+    layers::{Admission, CrossOrigin, MemoryAdmission, Observed, Observer, RateAdmission},
 };
 
 /// A step between resolving and running.
@@ -26,16 +27,18 @@ pub(super) enum Layer {
 /// Puts an invoker around another one.
 pub(super) type Wrap = dyn FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send;
 
-/// All that an invocation passes, from the outside in: the observers, resolving, the layers in their order, and `run`.
+/// All that an invocation passes, from the outside in: the observers, resolving, the answers to pages of other origins
+/// (`cors` is for functions that set none of their own), the function's rate, the layers in their order, and `run`.
 pub(super) fn put_together(
     run: Run,
     layers: Vec<Layer>,
-    deployments: Deployments,
+    (deployments, cors): (Deployments, Option<Cors>),
     observers: Vec<Arc<dyn Observer>>,
 ) -> Arc<dyn Invoker> {
     let run: Arc<dyn Invoker> = Arc::new(run);
     let layered = layers.into_iter().rev().fold(run, |inner, layer| layer.around(inner));
-    let resolved: Arc<dyn Invoker> = Arc::new(Resolve::new(deployments, layered));
+    let limited = Arc::new(RateAdmission::new(layered));
+    let resolved: Arc<dyn Invoker> = Arc::new(Resolve::new(deployments, Arc::new(CrossOrigin::new(limited, cors))));
     observers.into_iter().rev().fold(resolved, |inner, observer| Arc::new(Observed::new(inner, observer)))
 }
 

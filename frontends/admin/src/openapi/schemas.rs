@@ -134,6 +134,7 @@ fn configuration() -> Value {
             "content_type": text(),
             "batch": text(),
             "cloudevents": {"type": "boolean"},
+            "cors": {"type": "object"},
             "azure": {"type": "object"},
         },
     })

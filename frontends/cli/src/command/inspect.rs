@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{
-    Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, Origin, Runtime, Store, TypedExport, VersionInfo,
+    Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, Origin, Rate, Runtime, Store, TypedExport, VersionInfo,
     VersionRef,
 };
 use serde::Serialize;
@@ -67,6 +67,8 @@ struct EffectiveLimits {
     max_request_bytes: u64,
     max_response_bytes: u64,
     concurrency: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<Rate>,
 }
 
 impl Inspect {
@@ -104,6 +106,7 @@ impl Inspected {
             max_request_bytes: limits.max_request.as_u64(),
             max_response_bytes: limits.max_response.as_u64(),
             concurrency: limits.concurrency,
+            rate: limits.rate,
         };
         Self { info, limits, called, versions }
     }
@@ -218,13 +221,14 @@ fn shell_word(word: &str) -> String {
 impl EffectiveLimits {
     fn lines(&self) -> Vec<String> {
         let timeout = std::time::Duration::from_millis(u64::try_from(self.timeout_ms).unwrap_or(u64::MAX));
-        vec![
+        let lines = [
             format!("memory {}", bytes(self.memory_bytes)),
             format!("timeout {}", humantime::format_duration(timeout)),
             format!("max_request {}", bytes(self.max_request_bytes)),
             format!("max_response {}", bytes(self.max_response_bytes)),
             format!("concurrency {}", self.concurrency),
-        ]
+        ];
+        lines.into_iter().chain(self.rate.map(|rate| format!("rate {rate}"))).collect()
     }
 }
 

@@ -113,7 +113,9 @@ impl Serve {
         announce(&listener, admin.as_ref(), &store, &url, global.log.format()).await?;
         let administered = administer(admin, Arc::clone(&runtime), services, shutdown.clone());
         let site = site(runtime, &config, metrics, shutdown.clone()).with_routes(routes);
-        let served = nebula_http::serve(listener, site, ServerConfig::default(), shutdown);
+        let mut settings = ServerConfig::default();
+        settings.compress = config.compress.unwrap_or(settings.compress);
+        let served = nebula_http::serve(listener, site, settings, shutdown);
         let stopped: [Stopped; 2] = tokio::join!(served, administered).into();
         signals.abort();
         stopped.iter().for_each(warn_if_cut);
@@ -201,7 +203,10 @@ fn runtime(
 /// The routes of the whole server.
 fn site(runtime: Arc<Runtime>, config: &Config, metrics: Metrics, shutdown: Shutdown) -> Site {
     let proxies = config.trusted_proxies.iter().copied().collect();
-    let api = Api::new(Arc::clone(&runtime) as _).with_metrics(metrics).with_trusted_proxies(proxies);
+    let api = Api::new(Arc::clone(&runtime) as _)
+        .with_metrics(metrics)
+        .with_trusted_proxies(proxies)
+        .with_client_rate(config.client_rate);
     Site::new(api, runtime, shutdown)
 }
 
@@ -241,3 +246,4 @@ fn functions(names: &[FunctionName], url: &StoreUrl) -> String {
         _ => format!("serving {} function{plural} of {url}: {}{more}", names.len(), shown.join(", ")),
     }
 }
+        .cors(config.cors.clone())

@@ -19,7 +19,8 @@ use std::{
 use nebula_azure::Bindings;
 use nebula_http::{Network, Route};
 use nebula_runtime::{
-    AzureConfig, ByteSize, ConfigValue, DirGrant, FunctionConfig, FunctionName, LimitSettings, ServicesConfig, Trust,
+    AzureConfig, ByteSize, ConfigValue, Cors, DirGrant, FunctionConfig, FunctionName, LimitSettings, Rate,
+    ServicesConfig, Trust,
 };
 
 use crate::{build::Build, source::Source, values::FilePattern};
@@ -40,6 +41,12 @@ pub(crate) struct Config {
     pub(crate) ceilings: LimitSettings,
     /// How many invocations a server runs at once.
     pub(crate) concurrency: Option<u32>,
+    /// How often one client may send requests.
+    pub(crate) client_rate: Option<Rate>,
+    /// Which pages of other origins may call functions that do not set it themselves.
+    pub(crate) cors: Option<Cors>,
+    /// Whether answers are compressed. By default they are.
+    pub(crate) compress: Option<bool>,
     /// The proxies whose `X-Forwarded-` headers the server trusts.
     pub(crate) trusted_proxies: Vec<Network>,
     /// The settings of the admin API.
@@ -150,6 +157,9 @@ impl AdminSettings {
 
 fn text(path: &Path) -> Result<String, ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            client_rate: file.server.client_rate.map(|rate| rate.0),
+            cors: file.server.cors,
+            compress: file.server.compress,
     // Some editors write a byte order mark before the text.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
@@ -259,6 +269,7 @@ fn source(base: &Path, written: PathBuf) -> Result<Source, String> {
         registry @ Source::Registry(_) => Ok(registry),
     }
 }
+        config.cors = function.cors;
 
 /// The value with the absolute path of its file, so that a published function means the same file wherever it runs.
 fn located(base: &Path, value: ConfigValue) -> ConfigValue {

@@ -11,7 +11,7 @@ use super::{schema::File, tests::EVERY_KEY};
 use crate::{
     build::Build,
     reference::{check, row},
-    values::{Count, FilePattern, MediaType, ShellCommand, Size, TextValue, Timeout, VariableName},
+    values::{Count, FilePattern, MediaType, Rate, ShellCommand, Size, TextValue, Timeout, VariableName},
 };
 
 /// How a batch of records reaches a function.
@@ -48,6 +48,7 @@ timeout = "2s"
 max_request = "10MiB"
 max_response = "10MiB"
 concurrency = 8
+rate = "100/s"
 args = ["--width", "64"]
 env = { GREETING = "hi", TOKEN = { env = "API_TOKEN" } }
 dirs = [{ host = "data", guest = "/data", writable = false }]
@@ -61,6 +62,7 @@ reuse = { max_requests = 128, max_concurrent = 1, idle = "1s" }
 content_type = "image/png"
 batch = "item"
 cloudevents = true
+cors = { origins = ["https://www.example.com"], max_age = "10m" }
 azure = { bindings = [{ type = "queueTrigger", direction = "in", name = "item", queueName = "pictures" }] }
 
 [[routes]]
@@ -76,6 +78,9 @@ memory = "1GiB"
 
 [server]
 concurrency = 512
+client_rate = "50/s"
+compress = true
+cors = { origins = ["*"] }            # of functions that set none
 trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
 
 [admin]                               # of nebula serve --admin
@@ -99,7 +104,7 @@ poll = "2s"
 "#;
 
 /// Each table of the file: its heading, its type, and the key of the whole file that it is, if it is one.
-const TABLES: [(&str, &str, Option<&str>); 14] = [
+const TABLES: [(&str, &str, Option<&str>); 16] = [
     ("[functions.NAME]", "Function", None),
     ("dirs", "Dir", None),
     ("keyvalue", "LimitedGrant", None),
@@ -108,6 +113,7 @@ const TABLES: [(&str, &str, Option<&str>); 14] = [
     ("[[routes]]", "WrittenRoute", Some("routes")),
     ("[limits]", "Limits", Some("limits")),
     ("[ceilings]", "Limits", Some("ceilings")),
+    ("cors", "WrittenCors", None),
     ("[server]", "Server", Some("server")),
     ("[admin]", "Admin", Some("admin")),
     ("tls", "Tls", None),
@@ -209,6 +215,7 @@ fn value(property: &Value) -> String {
         (None, None, Some("integer")) => Count::EXPECTED.to_owned(),
         (None, None, Some("boolean")) => "`true` or `false`".to_owned(),
         (None, None, Some("array")) => match property["items"]["$ref"].as_str() {
+        (None, Some("WrittenCors"), _) => "a table: [`cors`](#cors)".to_owned(),
             Some("#/$defs/Dir") => "an array of tables: [`dirs`](#dirs)".to_owned(),
             _ if property["items"]["type"] == "object" => "an array of tables".to_owned(),
             _ => "an array of texts".to_owned(),
@@ -216,6 +223,7 @@ fn value(property: &Value) -> String {
         (None, None, Some("object")) if property["additionalProperties"]["type"] == "integer" => {
             "a table of whole numbers from 1".to_owned()
         }
+            _ if property["items"]["type"] == "integer" => "an array of whole numbers".to_owned(),
         (None, None, Some("object")) => "a table of texts".to_owned(),
         (None, _, other) => format!("a {}", other.unwrap_or("text").replace("string", "text")),
     }
@@ -242,7 +250,8 @@ fn default(table: &str, key: &str) -> Option<String> {
         (_, "build_timeout") => Some(duration(Build::TIMEOUT)),
         (_, "max_requests") => Some(reuse.max_requests.to_string()),
         (_, "idle") => Some(duration(reuse.idle)),
-        (_, "writable" | "require") => Some("false".to_owned()),
+        (_, "compress") => Some("true".to_owned()),
+        (_, "writable" | "require" | "credentials") => Some("false".to_owned()),
         _ => None,
     }
 }
@@ -265,7 +274,7 @@ macro_rules! schema_of_written {
     )*};
 }
 
-schema_of_written!(Timeout, Size, Count, MediaType, ShellCommand, FilePattern, VariableName);
+schema_of_written!(Timeout, Size, Count, Rate, MediaType, ShellCommand, FilePattern, VariableName);
 
 fn written<T: TextValue>() -> Schema {
     let types = if T::of_number(1).is_some() { json!(["string", "integer"]) } else { json!("string") };

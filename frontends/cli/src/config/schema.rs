@@ -8,12 +8,12 @@ use std::{
 
 use nebula_http::InvalidNetwork;
 use nebula_runtime::{
-    Batch, ConfigValue, Destination, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings,
+    Batch, ConfigValue, Cors, Destination, FunctionName, FunctionRef, HostPattern, InvalidFunctionRef, LimitSettings,
     ServiceGrant, ServicesConfig,
 };
 use serde::Deserialize;
 
-use crate::values::{Count, FilePattern, MediaType, ShellCommand, Size, Timeout, VariableName};
+use crate::values::{Count, FilePattern, MediaType, Rate, ShellCommand, Size, Timeout, VariableName};
 
 /// What `nebula serve` and `nebula publish` read.
 #[derive(Debug, Default, Deserialize)]
@@ -68,6 +68,8 @@ pub(super) struct Function {
     pub(super) concurrency: Option<Count>,
     /// The arguments of a command, after its name.
     #[serde(default)]
+    /// How often the function may be called on each node. As many calls as one period allows may come at once.
+    pub(super) rate: Option<Rate>,
     pub(super) args: Vec<String>,
     /// The environment variables of the function. It has no others. A value is a text, or says where the node that runs the
     /// function has it: `{ env = "NAME" }` or `{ file = "PATH" }`.
@@ -122,6 +124,9 @@ pub(super) struct Function {
     pub(super) cloudevents: bool,
     /// How the function is called on Azure Functions.
     pub(super) azure: Option<Azure>,
+    /// Which pages of other origins may call the function from a browser. A `wasi:http` handler answers for itself.
+    #[cfg_attr(test, schemars(with = "Option<WrittenCors>"))]
+    pub(super) cors: Option<Cors>,
     /// The longest time that the build may take.
     pub(super) build_timeout: Option<Timeout>,
     /// The files that the build depends on, as patterns of `.gitignore`. Default: all files in the folder of
@@ -280,6 +285,24 @@ impl TryFrom<WrittenReuse> for Reuse {
 
 /// Limits of one invocation, and of the number of them.
 #[derive(Debug, Default, Deserialize)]
+/// Which pages of other origins may call functions from a browser.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "it is described, and never made")]
+struct WrittenCors {
+    /// The origins of the pages, such as `https://shop.example.com`, `https://*.example.com` for all names below it, or `*` for
+    /// any origin.
+    origins: Vec<String>,
+    /// The header fields that the pages may send. Without it, they may send any.
+    headers: Option<Vec<String>>,
+    /// The header fields of answers that the pages may read, besides those that every page may read.
+    expose: Option<Vec<String>>,
+    /// Whether the pages may send cookies. The origins must then be named.
+    credentials: Option<bool>,
+    /// How long a browser may remember what is allowed.
+    max_age: Option<Timeout>,
+}
+
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Limits {
@@ -295,6 +318,8 @@ pub(super) struct Limits {
     concurrency: Option<Count>,
 }
 
+    /// How often one function may be called on each node.
+    rate: Option<Rate>,
 /// Settings of the server.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -304,6 +329,14 @@ pub(super) struct Server {
     pub(super) concurrency: Option<Count>,
     /// The addresses and networks of proxies whose `X-Forwarded-` header fields the server believes, such as
     /// `10.0.0.0/8`.
+    /// How often one client may send requests to the functions. Clients are told apart by their address, and in IPv6 by
+    /// the first 64 bits of it.
+    pub(super) client_rate: Option<Rate>,
+    /// Which pages of other origins may call functions that have no `cors` themselves.
+    #[cfg_attr(test, schemars(with = "Option<WrittenCors>"))]
+    pub(super) cors: Option<Cors>,
+    /// Whether answers are compressed with gzip for clients that accept it.
+    pub(super) compress: Option<bool>,
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) trusted_proxies: Vec<Network>,
 }
@@ -373,8 +406,8 @@ pub(super) struct Watch {
 
 impl Function {
     pub(super) fn limits(&self) -> LimitSettings {
-        let Self { memory, timeout, max_request, max_response, concurrency, .. } = *self;
-        Limits { memory, timeout, max_request, max_response, concurrency }.settings()
+        let Self { memory, timeout, max_request, max_response, concurrency, rate, .. } = *self;
+        Limits { memory, timeout, max_request, max_response, concurrency, rate }.settings()
     }
 }
 
@@ -389,3 +422,4 @@ impl Limits {
         settings
     }
 }
+        settings.rate = self.rate.map(|rate| rate.0);

@@ -15,6 +15,9 @@ fn parse(text: &str) -> Result<Config, String> {
 pub(super) const EVERY_KEY: &str = r#"
 [server]
 concurrency = 64
+client_rate = "20/s"
+cors = { origins = ["*"] }
+compress = false
 trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]
 
 [limits]
@@ -33,6 +36,7 @@ export = "treats"
 timeout = "2s"
 memory = "64MiB"
 concurrency = 100
+rate = "500/s"
 max_request = "1MiB"
 max_response = "2MiB"
 args = ["--json"]
@@ -47,6 +51,7 @@ imports = { "nebula:tax/rates" = "tax@prod" }
 reuse = { idle = "5s" }
 batch = "item"
 cloudevents = true
+cors = { origins = ["https://*.example.com"], headers = ["content-type"], expose = ["etag"], credentials = true, max_age = "10m" }
 azure = { bindings = [{ type = "timerTrigger", direction = "in", name = "timer", schedule = "0 */5 * * * *" }] }
 content_type = "text/csv"
 
@@ -92,6 +97,7 @@ fn treats(folder: &Path) -> FunctionConfig {
     let token = ConfigValue::Env("API_TOKEN".to_owned());
     treats.env = [("GREETING".to_owned(), "hi".into()), ("TOKEN".to_owned(), token)].into();
     treats.connect = vec!["db.example.com:5432".parse().unwrap()];
+    treats.limits.rate = Some("500/s".parse().unwrap());
     let cert = ConfigValue::File(folder.join("cert.pem"));
     treats.config = [("greeting".to_owned(), "Hi".into()), ("cert".to_owned(), cert)].into();
     let mut shop = ServiceGrant::new("state".parse().unwrap());
@@ -109,6 +115,9 @@ fn treats(folder: &Path) -> FunctionConfig {
     let timer = timer.map(|(key, value)| (key.to_owned(), value.into()));
     treats.azure = Some(AzureConfig::new(vec![timer.into()]));
     treats.content_type = Some("text/csv".to_owned());
+    let cors = treats.cors.insert(Cors::new(vec!["https://*.example.com".parse().unwrap()]));
+    (cors.headers, cors.expose) = (vec!["content-type".to_owned()], vec!["etag".to_owned()]);
+    (cors.credentials, cors.max_age) = (true, Some(Duration::from_secs(600)));
     treats
 }
 
@@ -154,6 +163,9 @@ fn every_key_of_the_file_reaches_the_configuration() {
         admin: AdminSettings {
             tls: Some(TlsFiles { cert: folder.path().join("tls/cert.pem"), key: "/run/key.pem".into() }),
             max_upload: Some(ByteSize::mib(64)),
+        client_rate: Some("20/s".parse().unwrap()),
+        cors: Some(Cors::new(vec!["*".parse().unwrap()])),
+        compress: Some(false),
         },
         services: serde_json::from_str(
             r#"{"state":{"keyvalue":"memory:"},"pictures":{"blobs":"folder:data/pictures"}}"#,
@@ -313,6 +325,14 @@ const WRONG_VALUES: &[(&str, &str)] = &[
     ),
     ("[[routes]]\npath = \"/api/x\"\nfunction = \"f\"\n", ":1: routes[0]: the path \"/api/x\" is the server's own"),
 ];
+    (
+        "[server]\ncors = { origins = [\"a.test\"] }\n",
+        ":2: server.cors.origins[0]: invalid origin \"a.test\": expected a scheme and a host without a path, such as",
+    ),
+    (
+        "[limits]\nrate = \"5/day\"\n",
+        ":2: limits.rate: invalid value: string \"5/day\", expected a rate such as \"100/s\"",
+    ),
 
 #[test]
 fn the_error_for_a_mistake_names_the_line_the_key_and_what_was_expected() {

@@ -67,7 +67,7 @@ enum Reason {
 fn reasons(kind: ErrorKind) -> Vec<Reason> {
     match kind {
         ErrorKind::InvalidInput => vec![Reason::Kind, Reason::Coding],
-        ErrorKind::Overloaded => vec![Reason::Busy(Overload::Function), Reason::Busy(Overload::Server)],
+        ErrorKind::Overloaded => [Overload::Function, Overload::Client, Overload::Server].map(Reason::Busy).into(),
         _ => vec![Reason::Kind],
     }
 }
@@ -113,8 +113,8 @@ fn advice(kind: ErrorKind) -> &'static str {
             "The function used more memory, table elements, output or call stack than its limits allow."
         }
         ErrorKind::Overloaded => {
-            "The function is at its `concurrency` (429), or the server is at its own (503). Call again after the time \
-             in `Retry-After`."
+            "The function is at its `concurrency` or its `rate` (429), the client is at the `client_rate` of the server \
+             (429), or the server is at its `concurrency` (503). Call again after the time in `Retry-After`."
         }
         ErrorKind::Unavailable => {
             "The store, or another thing that the server depends on, does not answer. Call again later."

@@ -180,8 +180,9 @@ impl Watch {
     fn warn_of_changes(&self, before: &Config) {
         let config = &self.watched.config;
         let server = |config: &Config| {
-            let Config { limits, ceilings, concurrency, trusted_proxies, admin, trust, .. } = config.clone();
-            (limits, ceilings, concurrency, trusted_proxies, admin, trust)
+            let Config { limits, ceilings, concurrency, client_rate, cors, .. } = config.clone();
+            let Config { compress, trusted_proxies, admin, trust, .. } = config.clone();
+            ((limits, ceilings, concurrency, client_rate, cors), (compress, trusted_proxies, admin, trust))
         };
         if server(config) != server(before) {
             tracing::warn!(

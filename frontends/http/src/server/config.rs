@@ -13,6 +13,8 @@ pub struct ServerConfig {
     pub write_stall: Duration,
     /// How long running requests may take to finish when the server stops: 30 s.
     pub grace: Duration,
+    /// Whether texts are compressed with gzip for clients that accept it: they are.
+    pub compress: bool,
     /// How many connections are open at once. More connections wait until they are accepted. By default, the process
     /// has connections for all its file descriptors except a reserve.
     pub max_connections: Option<usize>,
@@ -25,6 +27,7 @@ impl Default for ServerConfig {
             idle_timeout: Duration::from_secs(60),
             write_stall: Duration::from_secs(30),
             grace: Duration::from_secs(30),
+            compress: true,
             max_connections: None,
         }
     }

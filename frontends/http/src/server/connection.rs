@@ -23,6 +23,7 @@ use tokio::{
 use super::{
     activity::{Activity, Wait},
     body::TrackedBody,
+    compression,
     config::ServerConfig,
     socket::Socket,
     tls::{Tls, TlsStream},
@@ -84,7 +85,7 @@ impl Connection {
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) {
         let Self { app, client, activity, config, shutdown } = self;
-        let service = service_fn(|request| answer(app, request, *client, activity));
+        let service = service_fn(|request| answer(app, request, *client, activity, config.compress));
         // Hyper's own time-out is the same for idle connections and for incomplete heads, and starts a timer for each
         // request.
         let serving = http1::Builder::new()
@@ -139,12 +140,15 @@ async fn answer(
     request: Request<Incoming>,
     client: Option<ClientAddress>,
     activity: &Arc<Activity>,
+    compress: bool,
 ) -> Result<Response<TrackedBody<Body>>, Infallible> {
     activity.serving();
     let mut request = request.map(|body| Body::new(TrackedBody::new(body, activity, Activity::leave_upload)));
+    let takes_gzip = compress && compression::is_accepted(&request);
     let answer = match wire::refuse(&mut request) {
         None => app.answer_to(client, request).await,
         Some(refusal) => refusal,
     };
+    let answer = if compress { compression::compress(answer, takes_gzip) } else { answer };
     Ok(answer.map(|body| TrackedBody::new(body, activity, Activity::answer)))
 }

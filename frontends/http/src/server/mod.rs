@@ -2,6 +2,7 @@
 
 mod activity;
 mod body;
+mod compression;
 mod config;
 mod connection;
 mod descriptors;

@@ -302,7 +302,23 @@ fn the_defaults_are_those_that_are_documented() {
         idle_timeout: seconds(60),
         write_stall: seconds(30),
         grace: seconds(30),
+        compress: true,
         max_connections: None,
     };
     assert_eq!(ServerConfig::default(), expected);
+}
+
+#[tokio::test]
+async fn an_answer_is_compressed_for_a_client_that_accepts_it() {
+    let server = Server::start(app(async |invocation| Ok(text(&invocation, "a".repeat(2_000)))), patient()).await;
+    for (accepted, is_compressed) in [("accept-encoding: gzip, br\r\n", true), ("", false)] {
+        let mut client = server.connect().await;
+        client.send(format!("GET /api/f HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{accepted}\r\n")).await;
+        let mut answer = Vec::new();
+        client.0.read_to_end(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(answer.contains("content-encoding: gzip\r\n"), is_compressed, "{answer}");
+        assert_eq!(answer.len() < 1_000, is_compressed, "{answer}");
+        assert!(answer.contains("vary: accept-encoding\r\n"), "{answer}");
+    }
 }

@@ -21,7 +21,13 @@ pub(crate) const SOON: Duration = Duration::from_millis(50);
 
 /// Settings whose time-outs never pass in a test. A test shortens the ones that it needs.
 pub(crate) fn patient() -> ServerConfig {
-    ServerConfig { header_timeout: NEVER, idle_timeout: NEVER, write_stall: NEVER, grace: NEVER, max_connections: None }
+    ServerConfig {
+        header_timeout: NEVER,
+        idle_timeout: NEVER,
+        write_stall: NEVER,
+        grace: NEVER,
+        ..ServerConfig::default()
+    }
 }
 
 /// A text answer to this invocation.

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     engine::WASMTIME,
     function::LimitSettings,
-    registry::{Architecture, CODE, DESCRIPTION, NewPackage, Package},
+    registry::{Architecture, CODE, DESCRIPTION, NewPackage, Package, PackageSettings},
 };
 
 const TREATS: &str = r#"(module
@@ -25,7 +25,7 @@ async fn package(architecture: Architecture, limits: LimitSettings) -> NewPackag
         runtime.publish(&name, wasm).await.unwrap();
     }
     let functions = ["treats", "later"].map(|name| name.parse().unwrap());
-    runtime.package(&functions, architecture, limits, LimitSettings::default()).await.unwrap()
+    runtime.package(&functions, architecture, PackageSettings { limits, ..PackageSettings::default() }).await.unwrap()
 }
 
 async fn opened(package: &NewPackage) -> (tempfile::TempDir, Package) {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    function::{AliasTarget, Catalog as _, LimitSettings, RegistryErrorKind},
-    registry::Architecture,
+    function::{AliasTarget, Catalog as _, RegistryErrorKind},
+    registry::{Architecture, PackageSettings},
     store::trust::{Claim, KeyKind, Signature, SignatureForm, SigningKey, Trust, TrustedKey},
 };
 
@@ -44,10 +44,7 @@ async fn a_version_that_is_not_signed_is_not_called_loaded_shown_packaged_or_poi
     let team = Team::new();
     team.publish(1).await;
     let (f, prod) = (FunctionRef::from(name("f")), "prod".parse().unwrap());
-    let package = || {
-        let limits = LimitSettings::default();
-        team.server.package(std::slice::from_ref(&f), Architecture::X86_64, limits, limits)
-    };
+    let package = || team.server.package(std::slice::from_ref(&f), Architecture::X86_64, PackageSettings::default());
     let point = || team.server.set_alias(f.name(), &prod, AliasTarget::version(1)).into_future();
     let refused = "version 1 of function f is not trusted here: it is not signed; sign it: nebula sign f@1 --key FILE";
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nebula_runtime::{Architecture, FunctionRef, NewPackage, Runtime};
+use nebula_runtime::{Architecture, FunctionRef, NewPackage, PackageSettings, Runtime};
 
 use crate::{
     config::Config, failure::Failure, global::Global, print, progress::while_working, publish::publish_all,
@@ -40,7 +40,9 @@ impl Selection {
             [] => config.functions.iter().map(|function| function.name.clone().into()).collect(),
             functions => functions.to_vec(),
         };
-        let package = runtime.package(&functions, architecture, config.limits, config.ceilings);
+        let mut settings = PackageSettings::default();
+        (settings.limits, settings.ceilings, settings.cors) = (config.limits, config.ceilings, config.cors);
+        let package = runtime.package(&functions, architecture, settings);
         Ok(while_working(format!("compiling for {architecture}"), package).await?)
     }
 }

@@ -4,7 +4,7 @@ use std::{
     path::Path,
 };
 
-use nebula_runtime::{Architecture, AzureConfig, FunctionConfig, LimitSettings, NewPackage, test_kit};
+use nebula_runtime::{Architecture, AzureConfig, FunctionConfig, NewPackage, PackageSettings, test_kit};
 use serde_json::{Value, json};
 
 use super::{archive::Archive, azure, image};
@@ -73,8 +73,7 @@ async fn package(architecture: Architecture) -> NewPackage {
     config.azure = Some(AzureConfig::new(vec![timer.map(|(key, value)| (key.to_owned(), value.into())).into()]));
     runtime.publish(&"sieben".parse().unwrap(), wasm).config(config).await.unwrap();
     let functions = ["seven".parse().unwrap(), "sieben@2".parse().unwrap()];
-    let limits = LimitSettings::default();
-    runtime.package(&functions, architecture, limits, limits).await.unwrap()
+    runtime.package(&functions, architecture, PackageSettings::default()).await.unwrap()
 }
 
 fn nebula() -> Program {
