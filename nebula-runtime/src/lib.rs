@@ -66,7 +66,7 @@ pub use function::{
     UnreadableFunction, VersionRef, default_export, nearest, schema, shortened, without_byte_order_mark,
 };
 pub use host::{
-    GuestStderr, InvalidService, Node, NotThere, ServiceConfig, ServiceError, ServiceErrorKind, Services,
+    GuestStderr, InvalidService, Node, NotThere, Reach, ServiceConfig, ServiceError, ServiceErrorKind, Services,
     ServicesConfig, blobs, keyvalue,
     process::{stderr, tokio_start, turn_off_core_dumps},
 };

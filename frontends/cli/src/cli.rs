@@ -58,7 +58,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     New(New),
-    Serve(Serve),
+    Serve(Box<Serve>),
     Run(Box<Run>),
     Publish(Publish),
     List(List),

@@ -19,6 +19,7 @@ use crate::{
     config::{ConfigError, FolderError},
     oci::OciError,
     program::ProgramError,
+    sandbox::NotEntered,
     source::Source,
 };
 
@@ -53,6 +54,9 @@ pub(crate) enum Failure {
     /// A service did not do what it was asked for.
     #[error(transparent)]
     ServiceFailed(#[from] ServiceError),
+    /// The sandbox is required and cannot be entered.
+    #[error("--sandbox: the server cannot run in a sandbox here")]
+    Sandbox(#[source] NotEntered),
     /// A file does not exist or cannot be read.
     #[error("failed to read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -201,6 +205,7 @@ impl Failure {
             | Self::Package(PackageError::Store(_))
             | Self::Bind(_)
             | Self::Threads(_)
+            | Self::Sandbox(_)
             | Self::Engine(EngineError::Clock(_)) => ExitCode::UNAVAILABLE,
             Self::Engine(EngineError::Wasmtime(_)) | Self::Listener(_) | Self::Signals(_) | Self::Signing(_) => {
                 ExitCode::INTERNAL

@@ -28,6 +28,7 @@ mod publish;
 mod reference;
 mod releases;
 mod report_log;
+mod sandbox;
 mod services;
 mod signatures;
 mod source;
@@ -60,9 +61,13 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-fn run(cli: Cli) -> Result<u8, Failure> {
+fn run(mut cli: Cli) -> Result<u8, Failure> {
     log::start(&cli.global.log)?;
     start::take_panics(&cli.command);
+    // Before the threads of Tokio start: a thread takes over what its parent may do.
+    if let Command::Serve(serve) = &mut cli.command {
+        serve.enter_sandbox(&cli.global)?;
+    }
     let runtime = start::tokio();
     let code = runtime.block_on(cli.command.execute(&cli.global));
     // A thread that is still blocked, by a compilation that nobody waits for, ends with the process.

@@ -49,7 +49,7 @@ pub(crate) fn publisher() -> Option<String> {
 }
 
 /// Publishes every function of a configuration, one after another, and logs those that changed. Files that do not exist are
-/// built first, all at once. Artifacts are pulled several at once.
+/// built first. Artifacts are pulled several at once.
 ///
 /// # Errors
 /// Why the first function failed that cannot be built or published. Those before it are published.
@@ -64,8 +64,13 @@ pub(crate) async fn publish_all(runtime: &Runtime, config: &Config) -> Result<()
     Ok(())
 }
 
-/// Builds the files that do not exist and have a build command. When one command fails, the others are ended.
-async fn build_missing(functions: &[FunctionSource]) -> Result<(), Failure> {
+/// Whether there is a file to build.
+pub(crate) fn is_build_missing(functions: &[FunctionSource]) -> bool {
+    functions.iter().any(|function| function.build.is_some() && function.source.is_missing())
+}
+
+/// Builds the files that do not exist and have a build command, all at once. When one command fails, the others are ended.
+pub(crate) async fn build_missing(functions: &[FunctionSource]) -> Result<(), Failure> {
     let missing = functions.iter().filter(|function| function.source.is_missing());
     let builds: BTreeMap<_, _> =
         missing.filter_map(|function| Some((function.build.as_ref()?, &function.name))).collect();

@@ -40,11 +40,17 @@ impl ServiceOptions {
 /// The services of this node: those of the environment, or else those of the configuration, whose file is `path`. With
 /// nothing configured, they stand beside the store.
 pub(crate) fn open(path: Option<&Path>, configured: &ServicesConfig, store: &StoreUrl) -> Result<Services, Failure> {
+    let (node, config) = of_node(path, configured)?;
+    let services = config.open(&node)?;
+    Ok(if config.is_empty() { services.unnamed_beside(store) } else { services })
+}
+
+/// What stands behind the names of services on this node, before anything is opened.
+pub(crate) fn of_node(path: Option<&Path>, configured: &ServicesConfig) -> Result<(Node, ServicesConfig), Failure> {
     let folder = path.and_then(Path::parent).map(PathBuf::from).unwrap_or_default();
     let node = Node::new(folder, std::env::vars_os());
     let config = ServicesConfig::of_environment(&node)?.unwrap_or_else(|| configured.clone());
-    let services = config.open(&node)?;
-    Ok(if config.is_empty() { services.unnamed_beside(store) } else { services })
+    Ok((node, config))
 }
 
 /// The same where a command reads nothing else of the configuration: by default that of the working directory.

@@ -15,6 +15,11 @@ pub(crate) fn tokio() -> Runtime {
     tokio_start::start_tokio(Builder::new_multi_thread().enable_all(), give_up)
 }
 
+/// Tokio for work that is done before the process has several threads.
+pub(crate) fn tokio_of_one_thread() -> Runtime {
+    tokio_start::start_tokio(Builder::new_current_thread().enable_all(), give_up)
+}
+
 /// Handles panics from now on. If a library panics because it gets no thread, the command ends with a message. A server
 /// goes on: its other calls may need no thread.
 pub(crate) fn take_panics(command: &Command) {

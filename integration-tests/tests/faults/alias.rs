@@ -103,6 +103,7 @@ fn a_server_that_cannot_serve_a_version_stays_on_the_earlier_one_and_says_so_unt
         let ran = nebula.run(&project, arguments, b"");
         assert_eq!(ran.exit_code, 0, "{arguments:?}: {}", ran.stderr);
     };
+    project.write("nebula.toml", "[sandbox]\npaths = [\".\"]\n");
     project.write("answer.wat", module(1));
     run(&["publish", "answer", "answer.wat", "--alias", "prod"]);
     let server = Server::start(&project);

@@ -21,6 +21,7 @@ mod parts;
 mod publishers;
 mod rates;
 mod readers;
+mod sandbox;
 mod secrets;
 mod shared;
 mod shutdown;

@@ -54,7 +54,7 @@ impl HostPattern {
     }
 
     /// The port, if one is named.
-    pub(super) fn port(&self) -> Option<u16> {
+    pub fn port(&self) -> Option<u16> {
         self.port
     }
 

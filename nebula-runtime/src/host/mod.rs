@@ -27,6 +27,7 @@ mod node;
 mod not_there;
 mod outgoing;
 pub(crate) mod process;
+mod reach;
 mod services;
 mod socket_places;
 mod stdio;
@@ -39,6 +40,7 @@ pub use self::{
     failure::{ServiceError, ServiceErrorKind},
     node::Node,
     not_there::NotThere,
+    reach::Reach,
     services::Services,
     stdio::GuestStderr,
 };

@@ -9,8 +9,12 @@ use super::{
     blobs::{Blobs, ObjectBlobs},
     keyvalue::{KeyValue, MemoryKeyValue},
     not_there::NotThere,
+    reach::Reach,
 };
-use crate::{function::ServiceName, store::StoreUrl};
+use crate::{
+    function::{FunctionConfig, ServiceName},
+    store::StoreUrl,
+};
 
 /// The services of a node: what stands behind the names that functions use in their configuration, and the
 /// environment variables that settings may refer to. The default has none.
@@ -30,6 +34,7 @@ pub struct Services {
     keyvalue: Backends<dyn KeyValue>,
     blobs: Backends<dyn Blobs>,
     variables: Arc<HashMap<String, String>>,
+    reach: Option<Arc<Reach>>,
 }
 
 impl Services {
@@ -51,6 +56,13 @@ impl Services {
     #[must_use]
     pub fn variables(mut self, variables: Arc<HashMap<String, String>>) -> Self {
         self.variables = variables;
+        self
+    }
+
+    /// Lets functions run only if all that they are granted is within `reach`. By default, there is no bound.
+    #[must_use]
+    pub fn within(mut self, reach: Reach) -> Self {
+        self.reach = Some(Arc::new(reach));
         self
     }
 
@@ -140,6 +152,11 @@ impl Services {
             Some(_) => NotThere::Blobs(name.clone()),
             None => NotThere::Service(name.clone()),
         })
+    }
+
+    /// What a function of this configuration is granted and this process cannot reach, in words.
+    pub(super) fn beyond_reach(&self, config: &FunctionConfig) -> Option<String> {
+        self.reach.as_ref()?.beyond(config)
     }
 
     /// The environment variable of this name.

@@ -126,12 +126,17 @@ impl StoreUrl {
         }
     }
 
-    /// The folder in which services may keep values of functions, if the store is in a folder of this machine.
-    pub(crate) fn services_folder(&self) -> Option<PathBuf> {
+    /// The folder of the store, if it is in a folder of this machine.
+    pub fn local_folder(&self) -> Option<&Path> {
         match &self.0 {
-            Location::Folder(path) => Some(path.join(SERVICES)),
+            Location::Folder(path) => Some(path),
             Location::Memory | Location::Shared(_) => None,
         }
+    }
+
+    /// The folder in which services may keep values of functions, if the store is in a folder of this machine.
+    pub fn services_folder(&self) -> Option<PathBuf> {
+        Some(self.local_folder()?.join(SERVICES))
     }
 
     /// Whether machines share the store.

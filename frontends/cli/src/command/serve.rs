@@ -7,7 +7,7 @@ use nebula_http::{
     Api, ListenAddress, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit,
 };
 use nebula_local::ExitCode;
-use nebula_runtime::{FunctionName, Limits, Report, Runtime, Services, Store, StoreUrl};
+use nebula_runtime::{FunctionName, Limits, Reach, Report, Runtime, Services, Store, StoreUrl, stderr};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -20,9 +20,10 @@ use crate::{
     log::LogFormat,
     places::{PlaceOptions, TokenOptions},
     print,
-    publish::publish_all,
+    publish::{build_missing, is_build_missing, publish_all},
     report_log::Reports,
-    services,
+    sandbox::{Entered, Policy, Sandbox},
+    services, start,
     values::Timeout,
     watch::{Watch, WatchConfig},
 };
@@ -41,6 +42,8 @@ Examples:
                                                of nebula token create
   nebula serve --listen :80 --reports all --log-format json
                                                on all addresses of this machine
+  nebula serve --sandbox                       start only if the kernel keeps the
+                                               server to its own files and ports
   curl localhost:8080/api/treats/10            call a function
 
 Without --config, the server reads nebula.toml if the working directory has one.
@@ -73,23 +76,93 @@ pub(crate) struct Serve {
     admin: Option<ListenAddress>,
     #[command(flatten)]
     tokens: TokenOptions,
+    /// Require the sandbox: the kernel then lets the server use no files and ports but its own, and those of the
+    /// functions in the configuration. Without this option, the server enters it where the kernel has it, and not with
+    /// --watch
+    #[arg(long, conflicts_with_all = ["no_sandbox", "watch"])]
+    sandbox: bool,
+    /// Do not enter the sandbox
+    #[arg(long)]
+    no_sandbox: bool,
+    /// What was read before the sandbox was entered, which has no place for it.
+    #[arg(skip)]
+    read: Option<Config>,
+    #[arg(skip)]
+    entered: Option<Reach>,
     /// Which reports of calls are logged
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     reports: Reports,
 }
 
 impl Serve {
+    /// Enters the sandbox, unless the server watches files: it then runs builds, which need all that its user may do.
+    ///
+    /// # Errors
+    /// The configuration is wrong, a file cannot be built, or the sandbox is required and cannot be entered.
+    pub(crate) fn enter_sandbox(&mut self, global: &Global) -> Result<(), Failure> {
+        if self.no_sandbox || self.watch {
+            return Ok(());
+        }
+        let sandbox = self.prepare_sandbox(global)?;
+        // It may have written lines of builds.
+        stderr::end_thread();
+        match sandbox.enter() {
+            Ok(Entered::Whole) => {}
+            Ok(Entered::WithoutPorts) => {
+                tracing::warn!("the sandbox does not restrict ports: that needs Linux 6.7");
+            }
+            Err(error) if self.sandbox => return Err(Failure::Sandbox(error)),
+            Err(error) => {
+                let reason = print::chain(&error);
+                tracing::warn!("the server runs without a sandbox: {reason}");
+                return Ok(());
+            }
+        }
+        self.entered = Some(sandbox.reach);
+        Ok(())
+    }
+
+    /// The sandbox for this server. Files that do not exist are built first: no program runs in the sandbox.
+    fn prepare_sandbox(&mut self, global: &Global) -> Result<Sandbox, Failure> {
+        let path = self.config_path()?;
+        let config = path.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        if is_build_missing(&config.functions) {
+            start::tokio_of_one_thread().block_on(async {
+                let _ends = EndsAtSignals::start().map_err(Failure::Signals)?;
+                build_missing(&config.functions).await
+            })?;
+        }
+        let (node, services) = services::of_node(path.as_deref(), &config.services)?;
+        let policy = Policy {
+            store: &global.places.store_url()?,
+            cache: global.places.code_cache().map(|cache| cache.path),
+            config: &config,
+            services: (&node, &services),
+            tokens: self.admin.as_ref().map(|_| self.tokens.file()).transpose()?.map(|file| file.path().to_owned()),
+            listen: [Some(&self.listen), self.admin.as_ref()].into_iter().flatten().map(ListenAddress::port).collect(),
+        };
+        let sandbox = policy.sandbox();
+        self.read = Some(config);
+        Ok(sandbox)
+    }
+
     /// Serves until the process is asked to stop. `ends` handles signals until the server does.
-    pub(crate) async fn execute(self, global: &Global, ends: EndsAtSignals) -> Result<u8, Failure> {
+    pub(crate) async fn execute(mut self, global: &Global, ends: EndsAtSignals) -> Result<u8, Failure> {
         if let Err(error) = raise_descriptor_limit() {
             tracing::warn!(%error, "the limit of open files stays as it is");
         }
         let path = self.config_path()?;
-        let config = path.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        let config = match self.read.take() {
+            Some(config) => config,
+            None => path.as_deref().map(Config::read).transpose()?.unwrap_or_default(),
+        };
         let listener = bind(self.listen.clone()).await?;
         let admin = self.bind_admin(&config).await?;
         let (store, url) = global.places.open_or_make_store().await?;
-        let (metrics, services) = (Metrics::new(), services::open(path.as_deref(), &config.services, &url)?);
+        let (metrics, mut services) = (Metrics::new(), services::open(path.as_deref(), &config.services, &url)?);
+        if let Some(reach) = self.entered.clone() {
+            services = services.within(reach);
+        }
         let runtime = Arc::new(runtime(
             (store.clone(), services.clone()),
             &global.places,
@@ -188,6 +261,7 @@ fn runtime(
     let mut builder = Runtime::builder(store)
         .defaults(Limits::default().with(&config.limits))
         .ceilings(config.ceilings)
+        .cors(config.cors.clone())
         .trust(config.trust.clone())
         .services(services)
         .code_cache(places.code_cache())
@@ -246,4 +320,3 @@ fn functions(names: &[FunctionName], url: &StoreUrl) -> String {
         _ => format!("serving {} function{plural} of {url}: {}{more}", names.len(), shown.join(", ")),
     }
 }
-        .cors(config.cors.clone())

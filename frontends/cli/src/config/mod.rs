@@ -55,8 +55,26 @@ pub(crate) struct Config {
     pub(crate) services: ServicesConfig,
     /// Which versions may run.
     pub(crate) trust: Trust,
+    /// What the sandbox is open for besides all this.
+    pub(crate) sandbox: SandboxSettings,
     /// The settings of `serve --watch`.
     pub(crate) watch: WatchSettings,
+}
+
+/// What the sandbox of a server is open for, besides what the configuration names otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SandboxSettings {
+    /// Folders and files.
+    pub(crate) paths: Vec<SandboxPath>,
+    /// Ports to connect to.
+    pub(crate) ports: Vec<u16>,
+}
+
+/// A folder or a file, as seen from the working directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SandboxPath {
+    pub(crate) path: PathBuf,
+    pub(crate) writable: bool,
 }
 
 /// The settings of the admin API.
@@ -139,12 +157,26 @@ impl Config {
             limits: file.limits.settings(),
             ceilings: file.ceilings.settings(),
             concurrency: file.server.concurrency.map(|count| count.0),
+            client_rate: file.server.client_rate.map(|rate| rate.0),
+            cors: file.server.cors,
+            compress: file.server.compress,
             trusted_proxies: file.server.trusted_proxies.into_iter().map(|network| network.0).collect(),
             admin: AdminSettings::of(base, file.admin),
             services: file.services,
             trust: checked_trust(path, text, file.trust)?,
+            sandbox: SandboxSettings::of(base, file.sandbox),
             watch: WatchSettings { ignore: patterns(file.watch.ignore), poll: file.watch.poll.map(|poll| poll.0) },
         })
+    }
+}
+
+impl SandboxSettings {
+    fn of(base: &Path, written: schema::Sandbox) -> Self {
+        let path = |written: String| {
+            let (path, writable) = written.strip_suffix(":rw").map_or((written.as_str(), false), |path| (path, true));
+            SandboxPath { path: base.join(path), writable }
+        };
+        Self { paths: written.paths.into_iter().map(path).collect(), ports: written.ports }
     }
 }
 
@@ -157,9 +189,6 @@ impl AdminSettings {
 
 fn text(path: &Path) -> Result<String, ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-            client_rate: file.server.client_rate.map(|rate| rate.0),
-            cors: file.server.cors,
-            compress: file.server.compress,
     // Some editors write a byte order mark before the text.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
@@ -240,6 +269,7 @@ impl FunctionSource {
         config.content_type = function.content_type.map(|media_type| media_type.0);
         config.batch = function.batch;
         config.cloudevents = function.cloudevents;
+        config.cors = function.cors;
         config.azure = function.azure.map(|azure| AzureConfig::new(azure.bindings));
         if let Some(azure) = &config.azure {
             Bindings::new(azure.bindings.clone()).map_err(|error| wrong("azure", error.to_string()))?;
@@ -269,7 +299,6 @@ fn source(base: &Path, written: PathBuf) -> Result<Source, String> {
         registry @ Source::Registry(_) => Ok(registry),
     }
 }
-        config.cors = function.cors;
 
 /// The value with the absolute path of its file, so that a published function means the same file wherever it runs.
 fn located(base: &Path, value: ConfigValue) -> ConfigValue {

@@ -98,6 +98,10 @@ keys = ["team.pub"]
 require = true
 lowest = { resize = 3 }
 
+[sandbox]                             # what later versions may be granted
+paths = ["/srv/data", "/srv/out:rw"]
+ports = [5432]
+
 [watch]
 ignore = ["/notes/", "!*.log"]
 poll = "2s"
@@ -109,16 +113,17 @@ const TABLES: [(&str, &str, Option<&str>); 16] = [
     ("dirs", "Dir", None),
     ("keyvalue", "LimitedGrant", None),
     ("reuse", "WrittenReuse", None),
+    ("cors", "WrittenCors", None),
     ("azure", "Azure", None),
     ("[[routes]]", "WrittenRoute", Some("routes")),
     ("[limits]", "Limits", Some("limits")),
     ("[ceilings]", "Limits", Some("ceilings")),
-    ("cors", "WrittenCors", None),
     ("[server]", "Server", Some("server")),
     ("[admin]", "Admin", Some("admin")),
     ("tls", "Tls", None),
     ("[services.NAME]", "WrittenService", None),
     ("[trust]", "Trust", Some("trust")),
+    ("[sandbox]", "Sandbox", Some("sandbox")),
     ("[watch]", "Watch", Some("watch")),
 ];
 
@@ -210,20 +215,20 @@ fn value(property: &Value) -> String {
         (Some(expected), ..) => expected,
         (None, Some("Batch"), _) => "`\"item\"`".to_owned(),
         (None, Some("WrittenReuse"), _) => "a table: [`reuse`](#reuse)".to_owned(),
+        (None, Some("WrittenCors"), _) => "a table: [`cors`](#cors)".to_owned(),
         (None, Some("Tls"), _) => "a table: [`tls`](#tls)".to_owned(),
         (None, Some("Azure"), _) => "a table: [`azure`](#azure)".to_owned(),
         (None, None, Some("integer")) => Count::EXPECTED.to_owned(),
         (None, None, Some("boolean")) => "`true` or `false`".to_owned(),
         (None, None, Some("array")) => match property["items"]["$ref"].as_str() {
-        (None, Some("WrittenCors"), _) => "a table: [`cors`](#cors)".to_owned(),
             Some("#/$defs/Dir") => "an array of tables: [`dirs`](#dirs)".to_owned(),
             _ if property["items"]["type"] == "object" => "an array of tables".to_owned(),
+            _ if property["items"]["type"] == "integer" => "an array of whole numbers".to_owned(),
             _ => "an array of texts".to_owned(),
         },
         (None, None, Some("object")) if property["additionalProperties"]["type"] == "integer" => {
             "a table of whole numbers from 1".to_owned()
         }
-            _ if property["items"]["type"] == "integer" => "an array of whole numbers".to_owned(),
         (None, None, Some("object")) => "a table of texts".to_owned(),
         (None, _, other) => format!("a {}", other.unwrap_or("text").replace("string", "text")),
     }

@@ -39,6 +39,8 @@ pub(super) struct File {
     pub(super) services: ServicesConfig,
     /// Which versions may run.
     pub(super) trust: Trust,
+    /// What the sandbox of `nebula serve` is open for, besides what this file names.
+    pub(super) sandbox: Sandbox,
     /// How `nebula serve --watch` watches files.
     pub(super) watch: Watch,
 }
@@ -66,10 +68,10 @@ pub(super) struct Function {
     pub(super) max_response: Option<Size>,
     /// The number of invocations of the function that may run at the same time.
     pub(super) concurrency: Option<Count>,
-    /// The arguments of a command, after its name.
-    #[serde(default)]
     /// How often the function may be called on each node. As many calls as one period allows may come at once.
     pub(super) rate: Option<Rate>,
+    /// The arguments of a command, after its name.
+    #[serde(default)]
     pub(super) args: Vec<String>,
     /// The environment variables of the function. It has no others. A value is a text, or says where the node that runs the
     /// function has it: `{ env = "NAME" }` or `{ file = "PATH" }`.
@@ -122,11 +124,11 @@ pub(super) struct Function {
     /// `wasi:http` handler gets the whole event all the same.
     #[serde(default)]
     pub(super) cloudevents: bool,
-    /// How the function is called on Azure Functions.
-    pub(super) azure: Option<Azure>,
     /// Which pages of other origins may call the function from a browser. A `wasi:http` handler answers for itself.
     #[cfg_attr(test, schemars(with = "Option<WrittenCors>"))]
     pub(super) cors: Option<Cors>,
+    /// How the function is called on Azure Functions.
+    pub(super) azure: Option<Azure>,
     /// The longest time that the build may take.
     pub(super) build_timeout: Option<Timeout>,
     /// The files that the build depends on, as patterns of `.gitignore`. Default: all files in the folder of
@@ -283,8 +285,6 @@ impl TryFrom<WrittenReuse> for Reuse {
     }
 }
 
-/// Limits of one invocation, and of the number of them.
-#[derive(Debug, Default, Deserialize)]
 /// Which pages of other origins may call functions from a browser.
 #[cfg(test)]
 #[derive(schemars::JsonSchema)]
@@ -303,6 +303,8 @@ struct WrittenCors {
     max_age: Option<Timeout>,
 }
 
+/// Limits of one invocation, and of the number of them.
+#[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Limits {
@@ -316,10 +318,10 @@ pub(super) struct Limits {
     max_response: Option<Size>,
     /// The number of invocations of one function that may run at the same time.
     concurrency: Option<Count>,
-}
-
     /// How often one function may be called on each node.
     rate: Option<Rate>,
+}
+
 /// Settings of the server.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -327,8 +329,6 @@ pub(super) struct Limits {
 pub(super) struct Server {
     /// The number of invocations of all functions that may run at the same time.
     pub(super) concurrency: Option<Count>,
-    /// The addresses and networks of proxies whose `X-Forwarded-` header fields the server believes, such as
-    /// `10.0.0.0/8`.
     /// How often one client may send requests to the functions. Clients are told apart by their address, and in IPv6 by
     /// the first 64 bits of it.
     pub(super) client_rate: Option<Rate>,
@@ -337,6 +337,8 @@ pub(super) struct Server {
     pub(super) cors: Option<Cors>,
     /// Whether answers are compressed with gzip for clients that accept it.
     pub(super) compress: Option<bool>,
+    /// The addresses and networks of proxies whose `X-Forwarded-` header fields the server believes, such as
+    /// `10.0.0.0/8`.
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) trusted_proxies: Vec<Network>,
 }
@@ -391,6 +393,19 @@ pub(super) struct Trust {
     pub(super) lowest: BTreeMap<FunctionName, NonZeroU64>,
 }
 
+/// What the sandbox of `nebula serve` is open for, besides the store, the services, and what the functions of this file are
+/// granted. A version that is granted more is refused on this node.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Sandbox {
+    /// Folders and files that later versions may be granted to read, or with `:rw` after them to change: `/srv/data`,
+    /// `/srv/out:rw`. A relative path starts at the folder of `nebula.toml`.
+    pub(super) paths: Vec<String>,
+    /// Ports that later versions may be granted to connect to with TCP.
+    pub(super) ports: Vec<u16>,
+}
+
 /// How `nebula serve --watch` watches files.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -419,7 +434,7 @@ impl Limits {
         settings.max_request = self.max_request.map(|size| size.0);
         settings.max_response = self.max_response.map(|size| size.0);
         settings.concurrency = self.concurrency.map(|count| count.0);
+        settings.rate = self.rate.map(|rate| rate.0);
         settings
     }
 }
-        settings.rate = self.rate.map(|rate| rate.0);

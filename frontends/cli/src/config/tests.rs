@@ -79,6 +79,10 @@ keys = ["team.pub"]
 require = true
 lowest = { treats = 3 }
 
+[sandbox]
+paths = ["data/in", "/srv/out:rw"]
+ports = [5432]
+
 [watch]
 ignore = ["/notes/", "!*.log"]
 poll = "2s"
@@ -93,11 +97,11 @@ fn treats(folder: &Path) -> FunctionConfig {
     treats.limits.max_request = Some(ByteSize::mib(1));
     treats.limits.max_response = Some(ByteSize::mib(2));
     treats.limits.concurrency = Some(100);
+    treats.limits.rate = Some("500/s".parse().unwrap());
     treats.args = vec!["--json".to_owned()];
     let token = ConfigValue::Env("API_TOKEN".to_owned());
     treats.env = [("GREETING".to_owned(), "hi".into()), ("TOKEN".to_owned(), token)].into();
     treats.connect = vec!["db.example.com:5432".parse().unwrap()];
-    treats.limits.rate = Some("500/s".parse().unwrap());
     let cert = ConfigValue::File(folder.join("cert.pem"));
     treats.config = [("greeting".to_owned(), "Hi".into()), ("cert".to_owned(), cert)].into();
     let mut shop = ServiceGrant::new("state".parse().unwrap());
@@ -111,13 +115,13 @@ fn treats(folder: &Path) -> FunctionConfig {
     treats.reuse.insert(Reuse::default()).idle = Duration::from_secs(5);
     treats.batch = Some(Batch::Item);
     treats.cloudevents = true;
+    let cors = treats.cors.insert(Cors::new(vec!["https://*.example.com".parse().unwrap()]));
+    (cors.headers, cors.expose) = (vec!["content-type".to_owned()], vec!["etag".to_owned()]);
+    (cors.credentials, cors.max_age) = (true, Some(Duration::from_secs(600)));
     let timer = [("type", "timerTrigger"), ("direction", "in"), ("name", "timer"), ("schedule", "0 */5 * * * *")];
     let timer = timer.map(|(key, value)| (key.to_owned(), value.into()));
     treats.azure = Some(AzureConfig::new(vec![timer.into()]));
     treats.content_type = Some("text/csv".to_owned());
-    let cors = treats.cors.insert(Cors::new(vec!["https://*.example.com".parse().unwrap()]));
-    (cors.headers, cors.expose) = (vec!["content-type".to_owned()], vec!["etag".to_owned()]);
-    (cors.credentials, cors.max_age) = (true, Some(Duration::from_secs(600)));
     treats
 }
 
@@ -159,13 +163,13 @@ fn every_key_of_the_file_reaches_the_configuration() {
         limits,
         ceilings,
         concurrency: Some(64),
+        client_rate: Some("20/s".parse().unwrap()),
+        cors: Some(Cors::new(vec!["*".parse().unwrap()])),
+        compress: Some(false),
         trusted_proxies: ["127.0.0.1", "10.0.0.0/8"].map(|network| network.parse().unwrap()).into(),
         admin: AdminSettings {
             tls: Some(TlsFiles { cert: folder.path().join("tls/cert.pem"), key: "/run/key.pem".into() }),
             max_upload: Some(ByteSize::mib(64)),
-        client_rate: Some("20/s".parse().unwrap()),
-        cors: Some(Cors::new(vec!["*".parse().unwrap()])),
-        compress: Some(false),
         },
         services: serde_json::from_str(
             r#"{"state":{"keyvalue":"memory:"},"pictures":{"blobs":"folder:data/pictures"}}"#,
@@ -173,6 +177,13 @@ fn every_key_of_the_file_reaches_the_configuration() {
         .unwrap(),
         trust: Trust::required(vec![TrustedKey::new("team.pub", key)], [("treats".parse().unwrap(), 3)].into())
             .unwrap(),
+        sandbox: SandboxSettings {
+            paths: vec![
+                SandboxPath { path: folder.path().join("data/in"), writable: false },
+                SandboxPath { path: "/srv/out".into(), writable: true },
+            ],
+            ports: vec![5432],
+        },
         watch: WatchSettings {
             ignore: vec!["/notes/".to_owned(), "!*.log".to_owned()],
             poll: Some(Duration::from_secs(2)),
@@ -315,6 +326,14 @@ const WRONG_VALUES: &[(&str, &str)] = &[
         ":2: server.trusted_proxies[0]: invalid network \"10.0.0.0/33\": expected an address such as",
     ),
     (
+        "[server]\ncors = { origins = [\"a.test\"] }\n",
+        ":2: server.cors.origins[0]: invalid origin \"a.test\": expected a scheme and a host without a path, such as",
+    ),
+    (
+        "[limits]\nrate = \"5/day\"\n",
+        ":2: limits.rate: invalid value: string \"5/day\", expected a rate such as \"100/s\"",
+    ),
+    (
         "[server]\nconcurrency = 0\n",
         ":2: server.concurrency: invalid value: integer `0`, expected a whole number from 1",
     ),
@@ -325,14 +344,6 @@ const WRONG_VALUES: &[(&str, &str)] = &[
     ),
     ("[[routes]]\npath = \"/api/x\"\nfunction = \"f\"\n", ":1: routes[0]: the path \"/api/x\" is the server's own"),
 ];
-    (
-        "[server]\ncors = { origins = [\"a.test\"] }\n",
-        ":2: server.cors.origins[0]: invalid origin \"a.test\": expected a scheme and a host without a path, such as",
-    ),
-    (
-        "[limits]\nrate = \"5/day\"\n",
-        ":2: limits.rate: invalid value: string \"5/day\", expected a rate such as \"100/s\"",
-    ),
 
 #[test]
 fn the_error_for_a_mistake_names_the_line_the_key_and_what_was_expected() {

@@ -52,6 +52,12 @@ impl fmt::Display for OciReference {
 }
 
 impl OciReference {
+    /// The port of its registry.
+    pub(crate) fn port(&self) -> u16 {
+        let port = self.registry().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        port.unwrap_or(443)
+    }
+
     /// The reference, as the client takes it.
     pub(super) fn whole(&self) -> &Reference {
         &self.0

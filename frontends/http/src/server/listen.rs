@@ -32,6 +32,13 @@ enum Host {
 #[error("expected an address and a port such as 127.0.0.1:8080 or localhost:8080, :8080 for all addresses, or a port")]
 pub struct InvalidListenAddress;
 
+impl ListenAddress {
+    /// The port. 0 means any free port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
 impl FromStr for ListenAddress {
     type Err = InvalidListenAddress;
 

@@ -158,9 +158,15 @@ impl Server {
     /// The server's resident memory, in bytes.
     #[cfg(target_os = "linux")]
     pub(crate) fn resident_memory(&self) -> u64 {
+        self.status("VmRSS").trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// A field of the kernel's status of the server (`proc_pid_status(5)`).
+    #[cfg(target_os = "linux")]
+    pub(crate) fn status(&self, field: &str) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-        kibibytes.unwrap().trim().parse::<u64>().unwrap() * 1024
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.unwrap().trim().to_owned()
     }
 
     /// The CPU time that the server has used, in the system's clock ticks of 10 ms.

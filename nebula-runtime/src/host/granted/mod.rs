@@ -34,6 +34,8 @@ pub(super) use self::{
 /// The host services that a function's configuration grants its guests. They are set up once for a version, and given
 /// to each instance.
 pub(crate) struct Granted {
+    /// What the function is granted and this process cannot reach, in words.
+    beyond_reach: Option<String>,
     environment: Environment,
     files: Files,
     network: Network,
@@ -57,6 +59,7 @@ impl Granted {
     /// Sets up the services that the function `name` is granted, on the node with these services.
     pub(crate) fn set_up(name: &FunctionName, config: &FunctionConfig, services: &Services) -> Self {
         Self {
+            beyond_reach: services.beyond_reach(config),
             environment: Environment::set_up(config, services),
             files: Files::set_up(config),
             network: Network::set_up(name, config),
@@ -82,6 +85,9 @@ impl Granted {
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if this node does not have all that is granted.
     pub(crate) fn wasi(&self) -> Result<WasiCtxBuilder, InvokeError> {
+        if let Some(beyond) = &self.beyond_reach {
+            return Err(missing::missing(format!("the function is granted {beyond}")));
+        }
         self.settings.check()?;
         self.stores.check()?;
         self.containers.check()?;

@@ -60,6 +60,12 @@ pub fn start() {
     QUEUE.start();
 }
 
+/// Ends the thread that writes stderr when everything is written. The next line starts another, which has the rights
+/// that the process has then.
+pub fn end_thread() {
+    QUEUE.end_thread();
+}
+
 /// How many lines of the log this process has lost so far.
 #[must_use]
 pub fn lines_lost() -> u64 {

@@ -214,13 +214,23 @@ impl<T: Target> Queue<T> {
         }
     }
 
+    /// Ends the queue's thread when it has written everything. The next entry starts another.
+    pub(super) fn end_thread(&self) {
+        let busy = self.progress.wait_while(self.lock(), |state| state.thread == Thread::Busy);
+        let mut state = busy.unwrap_or_else(PoisonError::into_inner);
+        state.thread = Thread::NotStarted;
+        self.has_entries.notify_one();
+    }
+
     fn run(&self) {
         loop {
             let mut state = self.drain();
             state.thread = Thread::Idle;
             self.progress.notify_all();
             let wait = self.has_entries.wait_while(state, |state| state.thread == Thread::Idle);
-            drop(wait.unwrap_or_else(PoisonError::into_inner));
+            if wait.unwrap_or_else(PoisonError::into_inner).thread == Thread::NotStarted {
+                return;
+            }
         }
     }
 
