@@ -51,12 +51,12 @@ pub mod test_kit;
 pub use bytesize::ByteSize;
 pub use call::{
     AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
-    Outcome, Overload, QUEUE_TIMEOUT, RateLimit, Report, ReportHandle, Resolved, Response, ServiceUse, Start,
-    StderrLines, TraceContext, append_json_value, invoker_fn, is_text, with_causes,
+    Occupancy, Outcome, Overload, QUEUE_TIMEOUT, RateLimit, Report, ReportHandle, Resolved, Response, ServiceUse,
+    Start, StderrLines, TraceContext, append_json_value, invoker_fn, is_text, with_causes,
 };
 #[cfg(feature = "compiler")]
 pub use engine::CodeCacheFolder;
-pub use engine::EngineError;
+pub use engine::{CodeLoads, EngineError, PoolUse};
 pub use function::{
     AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, ConfigValue, Cors, Destination, Digest, DirGrant,
     Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget,
@@ -79,7 +79,7 @@ pub use registry::{
 pub use registry::{Architecture, InvalidArchitecture, Package, PackageError, PackageSettings};
 #[cfg(feature = "compiler")]
 pub use runtime::{Change, Publication};
-pub use runtime::{Runtime, RuntimeBuilder};
+pub use runtime::{Resources, Runtime, RuntimeBuilder};
 #[cfg(feature = "compiler")]
 pub use store::trust::{Trust, TrustedKey};
 pub use store::{

@@ -64,7 +64,7 @@ pub use api::{Api, BODY_STALL, refusal, router};
 pub use app::App;
 pub use context::{ClientAddress, InvocationContext, trace_context};
 pub use file_backed::FileBacked;
-pub use metrics::{Metrics, VersionCalls};
+pub use metrics::{Metrics, Number, Reading, VersionCalls};
 pub use proxies::{InvalidNetwork, Network, TrustedProxies};
 pub use routes::{InvalidRoute, Route, Routes};
 pub use server::{

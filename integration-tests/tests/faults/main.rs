@@ -17,6 +17,8 @@ mod kill;
 mod log;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(target_os = "linux")]
+mod monitoring;
 mod parts;
 mod publishers;
 mod rates;

@@ -15,10 +15,9 @@ fn functions(concurrency: usize, guests: &[(&str, &str)]) -> Project {
 }
 
 /// Waits until the metrics count `count` invocations with this outcome.
-fn wait_for_outcome(server: &Server, function: &str, outcome: &str, count: usize) {
-    let sample =
-        format!("nebula_invocations_total{{function=\"{function}\",version=\"1\",outcome=\"{outcome}\"}} {count}");
-    eventually(&sample, || server.get("/metrics").summary().1.lines().any(|line| line == sample).then_some(()));
+fn wait_for_outcome(server: &Server, function: &str, outcome: &str, count: u64) {
+    let expected = format!("{count} invocations of {function} that ended as {outcome}");
+    eventually(&expected, || (server.invocations(function, 1, outcome) == count).then_some(()));
 }
 
 /// Reads until the connection ends, and returns whether the response broke off.

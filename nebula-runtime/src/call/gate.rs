@@ -1,6 +1,12 @@
 //! A number of places for invocations, and how long others wait for one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::{
     select,
@@ -10,6 +16,7 @@ use tokio::{
 
 use super::{
     error::{InvokeError, Overload},
+    occupancy::Occupancy,
     overdue::{Evictable, OverdueGuests},
     report::ReportHandle,
 };
@@ -21,7 +28,8 @@ pub const QUEUE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a refused caller should wait before the next try.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// A number of places, and the error where all of them are taken.
+/// A number of places, and the error where all of them are taken. Clones share the places.
+#[derive(Clone)]
 pub(crate) struct Gate {
     places: Arc<Places>,
     overload: Overload,
@@ -31,6 +39,9 @@ pub(crate) struct Gate {
 
 struct Places {
     free: Semaphore,
+    total: usize,
+    /// How many invocations wait for a place.
+    waiting: AtomicUsize,
     overdue: OverdueGuests,
 }
 
@@ -60,8 +71,16 @@ impl Gate {
 
     fn with_limit(places: u32, overload: Overload, limit: &'static str) -> Self {
         let places = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        let places = Places { free: Semaphore::new(places), overdue: OverdueGuests::default() };
+        let (free, waiting, overdue) = (Semaphore::new(places), AtomicUsize::new(0), OverdueGuests::default());
+        let places = Places { free, total: places, waiting, overdue };
         Self { places: Arc::new(places), overload, limit }
+    }
+
+    /// How many places are taken now.
+    pub(crate) fn occupancy(&self) -> Occupancy {
+        let Places { free, total, waiting, .. } = &*self.places;
+        let taken = total.saturating_sub(free.available_permits());
+        Occupancy { taken: taken as u64, total: *total as u64, waiting: waiting.load(Relaxed) as u64 }
     }
 
     /// A place, at once or within [`QUEUE_TIMEOUT`].
@@ -110,6 +129,7 @@ impl Gate {
         let arrived = Instant::now();
         let patience = arrived + QUEUE_TIMEOUT;
         let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+        let _waiting = Waiting::begin(&self.places.waiting);
         let place = timeout_at(until, self.queue(count)).await;
         report.update(|report| report.queued += arrived.elapsed());
         place.map_err(|_| self.refusal(function))
@@ -138,6 +158,22 @@ impl Gate {
             Overload::Server | Overload::Client => format!("the server is at its {limit}; try again later"),
         };
         InvokeError::overloaded(self.overload, RETRY_AFTER, detail)
+    }
+}
+
+/// An invocation that waits, until this is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -174,13 +210,13 @@ mod tests {
     };
 
     /// A guest that waits for its reader: it holds a place until it is ended.
-    struct Waiting {
+    struct WaitingGuest {
         name: &'static str,
         place: Mutex<Option<Place>>,
         ended: Arc<Mutex<Vec<&'static str>>>,
     }
 
-    impl Evictable for Waiting {
+    impl Evictable for WaitingGuest {
         fn evict(&self) -> bool {
             self.ended.lock().unwrap_or_else(PoisonError::into_inner).push(self.name);
             drop(self.place.lock().unwrap().take());
@@ -211,7 +247,7 @@ mod tests {
             let ended = Arc::<Mutex<Vec<_>>>::default();
             let enter = |&(name, due): &(&'static str, u64)| {
                 let place = gate.try_enter().unwrap();
-                let guest = Arc::new(Waiting { name, place: Mutex::default(), ended: Arc::clone(&ended) });
+                let guest = Arc::new(WaitingGuest { name, place: Mutex::default(), ended: Arc::clone(&ended) });
                 let due = Instant::now() + Duration::from_millis(due);
                 let registration = place.register(due, &(Arc::clone(&guest) as Arc<dyn Evictable>));
                 *guest.place.lock().unwrap() = Some(place);

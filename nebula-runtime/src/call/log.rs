@@ -45,7 +45,7 @@ impl Report {
     /// What was used of each service: `state: 3 operations, 0 failed, 120 us`. Nothing if nothing was used.
     fn services_in_words(&self) -> Option<String> {
         let word = |used: &ServiceUse| {
-            let ServiceUse { service, operations, failed, time } = used;
+            let ServiceUse { service, operations, failed, time, .. } = used;
             format!("{service}: {operations} operations, {failed} failed, {} us", micros(*time))
         };
         (!self.services.is_empty()).then(|| self.services.iter().map(word).collect::<Vec<_>>().join("; "))

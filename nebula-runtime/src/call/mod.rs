@@ -10,6 +10,7 @@ mod id;
 mod invocation;
 mod invoker;
 mod log;
+mod occupancy;
 mod overdue;
 mod rate_limit;
 mod report;
@@ -29,6 +30,7 @@ pub use self::{
     invocation::{AfterResponse, Buffering, Invocation},
     invoker::{Invoker, invoker_fn},
     log::with_causes,
+    occupancy::Occupancy,
     rate_limit::RateLimit,
     report::{Outcome, Report, ReportHandle, ServiceUse, Start},
     resolved::Resolved,
@@ -43,5 +45,6 @@ pub(crate) use self::{
     gate::{Gate, Place, RETRY_AFTER, Registration},
     log::causes,
     overdue::Evictable,
+    report::OperationEnd,
     resolved::Deployed,
 };

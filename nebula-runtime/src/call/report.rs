@@ -76,9 +76,20 @@ pub struct ServiceUse {
     pub operations: u64,
     /// How many of them failed.
     pub failed: u64,
+    /// How many of these failed because the service was out of reach, or did not answer in time.
+    pub unavailable: u64,
     /// Time spent in them, in microseconds.
     #[serde(rename = "time_us", serialize_with = "as_micros")]
     pub time: Duration,
+}
+
+/// How an operation of a service ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OperationEnd {
+    Ok,
+    Failed,
+    /// It failed because the service is out of reach.
+    Unavailable,
 }
 
 /// Whether the code or the answer of an invocation was in memory.
@@ -167,25 +178,32 @@ impl fmt::Debug for ReportHandle {
 
 impl Report {
     /// Notes one operation of a service.
-    pub(crate) fn note_service(&mut self, service: &ServiceName, time: Duration, is_ok: bool) {
-        self.note_more_of_service(service, time, is_ok);
+    pub(crate) fn note_service(&mut self, service: &ServiceName, time: Duration, end: OperationEnd) {
+        self.note_more_of_service(service, time, end);
         if let Some(known) = self.services.iter_mut().find(|known| known.service == *service) {
             known.operations += 1;
         }
     }
 
     /// Notes more time of an operation that is noted already, and whether it has failed since.
-    pub(crate) fn note_more_of_service(&mut self, service: &ServiceName, time: Duration, is_ok: bool) {
+    pub(crate) fn note_more_of_service(&mut self, service: &ServiceName, time: Duration, end: OperationEnd) {
         let known = self.services.iter().position(|known| known.service == *service);
         let index = known.unwrap_or_else(|| {
-            let service = service.clone();
-            self.services.push(ServiceUse { service, operations: 0, failed: 0, time: Duration::ZERO });
+            self.services.push(ServiceUse::new(service.clone()));
             self.services.len() - 1
         });
         if let Some(known) = self.services.get_mut(index) {
-            known.failed += u64::from(!is_ok);
+            known.failed += u64::from(end != OperationEnd::Ok);
+            known.unavailable += u64::from(end == OperationEnd::Unavailable);
             known.time += time;
         }
+    }
+}
+
+impl ServiceUse {
+    /// No use of this service yet.
+    pub fn new(service: ServiceName) -> Self {
+        Self { service, operations: 0, failed: 0, unavailable: 0, time: Duration::ZERO }
     }
 }
 

@@ -4,12 +4,14 @@
 
 mod allocation;
 mod clock;
+mod code_loads;
 #[cfg(feature = "compiler")]
 mod compiler;
 mod fault;
 mod flavour;
 mod host;
 mod limiter;
+mod pool_use;
 mod precompiled;
 mod supervise;
 mod ticker;
@@ -25,6 +27,7 @@ use allocation::{Allocation, Capacity, GUEST_STACK};
 use async_trait::async_trait;
 use bytes::Bytes;
 use bytesize::ByteSize;
+pub use code_loads::CodeLoads;
 #[cfg(feature = "compiler")]
 pub use compiler::CodeCacheFolder;
 #[cfg(feature = "compiler")]
@@ -33,6 +36,7 @@ pub(crate) use fault::fault;
 pub(crate) use flavour::Flavour;
 use futures_util::future::BoxFuture;
 pub(crate) use host::Host;
+pub use pool_use::PoolUse;
 pub(crate) use precompiled::Precompiled;
 pub(crate) use supervise::{Supervised, TimeLimit, WaitFlag, supervise};
 use ticker::Ticker;
@@ -66,6 +70,11 @@ pub(crate) trait CodeSource: Send + Sync {
         digest: Digest,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<LoadedCode, InvokeError>;
+
+    /// Where the code came from that was loaded. A source that does not compile counts nothing.
+    fn loads(&self) -> CodeLoads {
+        CodeLoads::default()
+    }
 }
 
 /// A module's code and the engine that runs it.
@@ -153,6 +162,13 @@ impl Engines {
         }?;
         created.main.insert(flavour, Arc::clone(&engine));
         Ok(engine)
+    }
+
+    /// What guests use of the pool of each engine.
+    pub(crate) fn pools(&self) -> Vec<PoolUse> {
+        let created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        let pools = created.main.iter().filter_map(|(flavour, engine)| PoolUse::of(*flavour, &engine.wasmtime));
+        pools.collect()
     }
 
     /// The engine for guests that need more than the pool gives one invocation.

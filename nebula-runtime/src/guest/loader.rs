@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     call::{ErrorKind, InvokeError},
-    engine::{CodeSource, Engines},
+    engine::{CodeLoads, CodeSource, Engines, PoolUse},
     function::Digest,
     guest::Guest,
     store::{cache::cache, flight::SingleFlight},
@@ -38,6 +38,21 @@ impl Loader {
     #[cfg(feature = "compiler")]
     pub(crate) fn engines(&self) -> &Arc<Engines> {
         &self.source.engines
+    }
+
+    /// What guests use of the pool of each engine.
+    pub(crate) fn pools(&self) -> Vec<PoolUse> {
+        self.source.engines.pools()
+    }
+
+    /// Where the code came from that was loaded.
+    pub(crate) fn code_loads(&self) -> CodeLoads {
+        self.source.code.loads()
+    }
+
+    /// How many guests are in memory.
+    pub(crate) fn count(&self) -> u64 {
+        self.source.loaded.len() as u64
     }
 
     /// The guest `digest`, if it is in memory.

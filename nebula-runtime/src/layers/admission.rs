@@ -22,7 +22,17 @@ pub struct Admission {
 impl Admission {
     /// Lets at most `concurrency` invocations into `inner` at once.
     pub fn new(inner: Arc<dyn Invoker>, concurrency: u32) -> Self {
-        Self { inner, gate: Gate::new(concurrency, Overload::Server) }
+        Self::with_gate(inner, Self::gate(concurrency))
+    }
+
+    /// A gate for [`Admission::with_gate`].
+    pub(crate) fn gate(concurrency: u32) -> Gate {
+        Gate::new(concurrency, Overload::Server)
+    }
+
+    /// Lets invocations into `inner` that have a place of `gate`.
+    pub(crate) fn with_gate(inner: Arc<dyn Invoker>, gate: Gate) -> Self {
+        Self { inner, gate }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use futures_util::future::BoxFuture;
 
-use crate::call::{Gate, Invocation, InvokeError, Invoker, Response};
+use crate::call::{Gate, Invocation, InvokeError, Invoker, Occupancy, Response};
 
 /// The unit in which memory is counted, in bytes: a page of WebAssembly.
 const PAGE: u64 = 64 << 10;
@@ -29,8 +29,22 @@ impl MemoryAdmission {
     /// Lets invocations into `inner` whose guests together have at most `total`. A function whose limit is higher has
     /// all of it.
     pub fn new(inner: Arc<dyn Invoker>, total: ByteSize) -> Self {
-        let total = pages(total.as_u64() / PAGE);
-        Self { inner, gate: Gate::of_memory(total), total }
+        Self::with_gate(inner, Self::gate(total), total)
+    }
+
+    /// A gate for [`MemoryAdmission::with_gate`].
+    pub(crate) fn gate(total: ByteSize) -> Gate {
+        Gate::of_memory(pages(total.as_u64() / PAGE))
+    }
+
+    /// Lets invocations into `inner` that have their memory of `gate`, which has `total`.
+    pub(crate) fn with_gate(inner: Arc<dyn Invoker>, gate: Gate, total: ByteSize) -> Self {
+        Self { inner, gate, total: pages(total.as_u64() / PAGE) }
+    }
+
+    /// How many bytes of `gate` are granted.
+    pub(crate) fn granted_of(gate: &Gate) -> Occupancy {
+        gate.occupancy().times(PAGE)
     }
 
     /// How many pages the invocation's function may have.

@@ -8,6 +8,7 @@ use super::{
     Runtime,
     code::Code,
     resolve::Deployments,
+    resources::Gates,
     run::Run,
     steps::{self, Layer},
 };
@@ -17,7 +18,7 @@ use crate::{
     function::{Cors, LimitSettings, Limits},
     guest::Loader,
     host::{GuestStderr, Services},
-    layers::{Observer, most_for_one},
+    layers::{Admission, MemoryAdmission, Observer, most_for_one},
     registry::Package,
     store::{Store, trust::Trust},
 };
@@ -43,6 +44,7 @@ pub struct RuntimeBuilder {
     engine_at_once: bool,
     cors: Option<Cors>,
     layers: Vec<Layer>,
+    gates: Gates,
     observers: Vec<Arc<dyn Observer>>,
     trust: Trust,
     services: Services,
@@ -87,6 +89,7 @@ impl RuntimeBuilder {
             engine_at_once: true,
             cors: None,
             layers: Vec::new(),
+            gates: Gates::default(),
             observers: Vec::new(),
             trust: Trust::default(),
             services: Services::default(),
@@ -176,7 +179,9 @@ impl RuntimeBuilder {
     /// Adds the layer [`Admission`](crate::Admission): at most `concurrency` invocations are behind it at once.
     #[must_use]
     pub fn admission(mut self, concurrency: u32) -> Self {
-        self.layers.push(Layer::Admission(concurrency));
+        let gate = Admission::gate(concurrency);
+        self.gates.places = Some(gate.clone());
+        self.layers.push(Layer::Admission(gate));
         self
     }
 
@@ -184,7 +189,9 @@ impl RuntimeBuilder {
     /// together. `total` is also a ceiling for the memory of each function.
     #[must_use]
     pub fn guest_memory(mut self, total: ByteSize) -> Self {
-        self.layers.push(Layer::Memory(total));
+        let gate = MemoryAdmission::gate(total);
+        self.gates.memory = Some(gate.clone());
+        self.layers.push(Layer::Memory(gate, total));
         let most = most_for_one(total);
         self.max_memory = Some(self.max_memory.map_or(most, |memory| memory.min(most)));
         self
@@ -220,6 +227,7 @@ impl RuntimeBuilder {
             #[cfg(feature = "compiler")]
             compiler: self.compiler,
             store: self.store,
+            gates: self.gates,
             deployments,
             code,
             entry,

@@ -12,6 +12,7 @@ mod precompile;
 #[cfg(feature = "compiler")]
 mod publication;
 mod resolve;
+mod resources;
 mod run;
 mod steps;
 #[cfg(test)]
@@ -25,9 +26,10 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 pub use self::builder::RuntimeBuilder;
+pub use self::resources::Resources;
 #[cfg(feature = "compiler")]
 pub use self::{change::Change, publication::Publication};
-use self::{code::Code, resolve::Deployments};
+use self::{code::Code, resolve::Deployments, resources::Gates};
 use crate::{
     call::{Event, Invocation, InvokeError, Invoker, Response},
     function::{Catalog, FunctionInfo, FunctionName, FunctionRef, HeldBack, Limits, RegistryError, RegistryErrorKind},
@@ -47,6 +49,7 @@ pub struct Runtime {
     compiler: Compiler,
     deployments: Deployments,
     code: Code,
+    gates: Gates,
     /// The outermost of the steps of a call.
     entry: Arc<dyn Invoker>,
 }
@@ -75,6 +78,11 @@ impl Runtime {
     /// Whether the store can be read.
     pub fn store_health(&self) -> StoreHealth {
         self.deployments.health()
+    }
+
+    /// What it holds now, and how often it has loaded code.
+    pub fn resources(&self) -> Resources {
+        Resources::of(&self.gates, &self.code.loader)
     }
 
     /// The store of its functions.

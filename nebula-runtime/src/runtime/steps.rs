@@ -10,16 +10,16 @@ use super::{
     run::Run,
 };
 use crate::{
-    call::{Invocation, InvokeError, Invoker, Response},
+    call::{Gate, Invocation, InvokeError, Invoker, Response},
     function::Cors,
     layers::{Admission, CrossOrigin, MemoryAdmission, Observed, Observer, RateAdmission},
 };
 
 /// A step between resolving and running.
 pub(super) enum Layer {
-    Admission(u32),
+    Admission(Gate),
     /// Admission by memory, which all guests together have at most.
-    Memory(ByteSize),
+    Memory(Gate, ByteSize),
     /// An embedder's own.
     Custom(Box<Wrap>),
 }
@@ -45,8 +45,8 @@ pub(super) fn put_together(
 impl Layer {
     fn around(self, inner: Arc<dyn Invoker>) -> Arc<dyn Invoker> {
         match self {
-            Self::Admission(concurrency) => Arc::new(Admission::new(inner, concurrency)),
-            Self::Memory(total) => Arc::new(MemoryAdmission::new(inner, total)),
+            Self::Admission(gate) => Arc::new(Admission::with_gate(inner, gate)),
+            Self::Memory(gate, total) => Arc::new(MemoryAdmission::with_gate(inner, gate, total)),
             Self::Custom(layer) => layer(Arc::new(BehindCustomLayer(inner))),
         }
     }

@@ -21,6 +21,7 @@ pub struct StoreHealth(Arc<Reads>);
 #[derive(Debug, Default)]
 struct Reads {
     away: AtomicBool,
+    reads: AtomicU64,
     failed: AtomicU64,
     told: Mutex<Told>,
 }
@@ -43,9 +44,19 @@ impl StoreHealth {
         self.0.away.load(Relaxed)
     }
 
+    /// How often functions were read from the store.
+    pub fn reads(&self) -> u64 {
+        self.0.reads.load(Relaxed)
+    }
+
     /// How many reads of functions failed because the store was out of reach.
     pub fn failed_reads(&self) -> u64 {
         self.0.failed.load(Relaxed)
+    }
+
+    /// Counts a read.
+    pub(crate) fn count_read(&self) {
+        self.0.reads.fetch_add(1, Relaxed);
     }
 
     /// Counts a read that failed.

@@ -170,7 +170,8 @@ impl Serve {
             metrics.clone(),
             self.reports,
         )?);
-        metrics.show_store(runtime.store_health());
+        metrics.show_runtime(&runtime);
+        metrics.show_process();
         let routes = Routes::default();
         routes.replace(config.routes.clone());
         match path.filter(|_| self.watch) {

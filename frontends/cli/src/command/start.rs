@@ -139,7 +139,8 @@ impl Functions {
             builder = builder.guest_memory(total);
         }
         let runtime = Arc::new(builder.build()?);
-        metrics.show_store(runtime.store_health());
+        metrics.show_runtime(&runtime);
+        metrics.show_process();
         Ok(Self { folder, names: package.functions().to_vec(), runtime, metrics })
     }
 

@@ -1,53 +1,105 @@
-//! The metrics of the services that functions use.
+//! What the invocations of one version used of services.
 
-use std::sync::{Arc, atomic::AtomicU64};
-
-use nebula_runtime::{Report, ServiceUse};
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family},
-    registry::{Registry, Unit},
+use std::sync::{
+    PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// The metrics of services. There are as many series as functions are granted services.
-#[derive(Clone, Default)]
-pub(super) struct Services {
-    operations: Family<OutcomeLabels, Counter>,
-    time: Family<ServiceLabels, Counter<f64, AtomicU64>>,
-}
+use nebula_runtime::{ServiceName, ServiceUse};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ServiceLabels {
-    function: Arc<String>,
-    service: String,
-}
+use super::times::nanos;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OutcomeLabels {
-    function: Arc<String>,
-    service: String,
-    outcome: &'static str,
+/// How many services of a version have series of their own: far more than functions use. All others share one series.
+const SERVICES: usize = 16;
+
+/// The label of the services that share their series.
+const OTHER: &str = "_other";
+
+/// What the invocations of one version used of each service.
+#[derive(Default)]
+pub(super) struct Services(RwLock<Vec<(Label, Used)>>);
+
+/// The service, or `None` for those that share their series.
+type Label = Option<ServiceName>;
+
+/// What was used of one service.
+#[derive(Default)]
+pub(super) struct Used {
+    ok: AtomicU64,
+    failed: AtomicU64,
+    unavailable: AtomicU64,
+    nanos: AtomicU64,
 }
 
 impl Services {
-    pub(super) fn register(registry: &mut Registry) -> Self {
-        let services = Self::default();
-        let Self { operations, time } = services.clone();
-        registry.register("service_operations", "Operations of services, by how they ended", operations);
-        registry.register_with_unit("service", "Time that guests spent in services", Unit::Seconds, time);
-        services
+    /// Counts what one invocation used.
+    pub(super) fn record(&self, services: &[ServiceUse]) {
+        for used in services {
+            self.at(&Some(used.service.clone()), |series| series.record(used));
+        }
     }
 
-    /// Counts what an invocation of `function` used.
-    pub(super) fn record(&self, function: &Arc<String>, report: &Report) {
-        for ServiceUse { service, operations, failed, time, .. } in &report.services {
-            let service = service.to_string();
-            for (outcome, count) in [("ok", operations - failed), ("failed", *failed)] {
-                let labels = OutcomeLabels { function: Arc::clone(function), service: service.clone(), outcome };
-                self.operations.get_or_create(&labels).inc_by(count);
-            }
-            let labels = ServiceLabels { function: Arc::clone(function), service };
-            self.time.get_or_create(&labels).inc_by(time.as_secs_f64());
+    /// Adds what `other` has counted.
+    pub(super) fn add(&self, other: &Self) {
+        for (service, used) in &*other.0.read().unwrap_or_else(PoisonError::into_inner) {
+            self.at(service, |series| series.add(used));
         }
+    }
+
+    /// Shows the services that were used, and what of each.
+    pub(super) fn each(&self, mut show: impl FnMut(&str, &Used)) {
+        for (service, used) in &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            show(service.as_ref().map_or(OTHER, ServiceName::as_str), used);
+        }
+    }
+
+    /// Finds the series of a service, or makes it.
+    fn at(&self, service: &Label, count: impl Fn(&Used)) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, used)) = known.iter().find(|(known, _)| known == service) {
+            return count(used);
+        }
+        drop(known);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let service = if known.len() < SERVICES { service } else { &None };
+        match known.iter().find(|(known, _)| known == service) {
+            // Another thread may have made it meanwhile.
+            Some((_, used)) => count(used),
+            None => {
+                let used = Used::default();
+                count(&used);
+                known.push((service.clone(), used));
+            }
+        }
+    }
+}
+
+impl Used {
+    fn record(&self, used: &ServiceUse) {
+        self.ok.fetch_add(used.operations.saturating_sub(used.failed), Relaxed);
+        self.failed.fetch_add(used.failed.saturating_sub(used.unavailable), Relaxed);
+        self.unavailable.fetch_add(used.unavailable, Relaxed);
+        self.nanos.fetch_add(nanos(used.time), Relaxed);
+    }
+
+    fn add(&self, other: &Self) {
+        for ((_, counter), (_, more)) in self.counters().into_iter().zip(other.counters()) {
+            counter.fetch_add(more.load(Relaxed), Relaxed);
+        }
+        self.nanos.fetch_add(other.nanos.load(Relaxed), Relaxed);
+    }
+
+    /// The operations by outcome.
+    pub(super) fn operations(&self) -> [(&'static str, u64); 3] {
+        self.counters().map(|(outcome, counter)| (outcome, counter.load(Relaxed)))
+    }
+
+    /// The time that was spent in it, in nanoseconds.
+    pub(super) fn nanos(&self) -> u64 {
+        self.nanos.load(Relaxed)
+    }
+
+    fn counters(&self) -> [(&'static str, &AtomicU64); 3] {
+        [("ok", &self.ok), ("failed", &self.failed), ("unavailable", &self.unavailable)]
     }
 }

@@ -289,7 +289,7 @@ async fn the_metrics_count_invocations() {
     get(&app, "/api/treats/10").await;
     let (status, media_type, body) = get(&app, "/metrics").await;
     assert_eq!((status, media_type.as_str()), (200, "application/openmetrics-text; version=1.0.0; charset=utf-8"));
-    let invocations = "nebula_invocations_total{function=\"treats\",version=\"3\",outcome=\"ok\"} 1";
+    let invocations = "nebula_invocations_total{function=\"treats\",version=\"3\",outcome=\"ok\",start=\"cold\"} 1";
     let wanted = [invocations, "nebula_in_flight 0"];
     assert_eq!(wanted.map(|line| body.lines().any(|shown| shown == line)), [true; 2], "{body}");
 }

@@ -140,6 +140,15 @@ impl Server {
         metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()).unwrap()
     }
 
+    /// How many invocations of a version ended so, according to the server's metrics.
+    pub(crate) fn invocations(&self, function: &str, version: u64, outcome: &str) -> u64 {
+        let (_, metrics) = self.get("/metrics").summary();
+        let labels = format!("function=\"{function}\",version=\"{version}\",outcome=\"{outcome}\",");
+        let series = format!("nebula_invocations_total{{{labels}");
+        let counts = metrics.lines().filter(|line| line.starts_with(&series)).filter_map(|line| line.rsplit_once(' '));
+        counts.map(|(_, count)| count.parse::<u64>().unwrap()).sum()
+    }
+
     /// Waits until `count` invocations are in flight.
     pub(crate) fn wait_for_in_flight(&self, count: u64) {
         eventually(&format!("{count} invocations in flight"), || (self.in_flight() == count).then_some(()));

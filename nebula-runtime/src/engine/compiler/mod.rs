@@ -10,7 +10,7 @@ mod precompile;
 mod proposals;
 mod translate;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,7 +23,7 @@ pub(crate) use precompile::KeptCode;
 use tokio::task::{JoinError, spawn_blocking};
 use translate::{baseline_engine, plain_first, precompile};
 
-use super::{CodeSource, Engines, Flavour, LoadedCode};
+use super::{CodeLoads, CodeSource, Engines, Flavour, LoadedCode, code_loads::CountedLoads};
 use crate::{
     call::{ErrorKind, InvokeError},
     function::Digest,
@@ -34,12 +34,17 @@ use crate::{
 pub(crate) struct Compiler {
     caches: Arc<Caches>,
     compilations: Compilations,
+    loads: Arc<CountedLoads>,
 }
 
 impl Compiler {
     /// A compiler that keeps code in a folder, or keeps none.
     pub(crate) fn new(folder: Option<CodeCacheFolder>) -> Self {
-        Self { caches: Arc::new(Caches::new(folder)), compilations: Compilations::one_for_each_core() }
+        Self {
+            caches: Arc::new(Caches::new(folder)),
+            compilations: Compilations::one_for_each_core(),
+            loads: Arc::default(),
+        }
     }
 
     /// Refuses a module that can never be instantiated, because guests have at most `max_memory` or because of a fixed
@@ -66,11 +71,22 @@ impl CodeSource for Compiler {
     ) -> Result<LoadedCode, InvokeError> {
         let (caches, mapping) = (Arc::clone(&self.caches), Arc::clone(&engines));
         if let Some(loaded) = spawn_blocking(move || caches.map(&mapping, &digest)).await.map_err(panicked)? {
+            self.loads.count_cached();
             return Ok(loaded);
         }
         let (caches, wasm) = (Arc::clone(&self.caches), wasm.await?);
-        let compile = move || caches.compile(&engines, &digest, &wasm);
+        let loads = Arc::clone(&self.loads);
+        let compile = move || {
+            let began = Instant::now();
+            let compiled = caches.compile(&engines, &digest, &wasm);
+            loads.count_compiled(compiled.is_ok(), began.elapsed());
+            compiled
+        };
         self.compilations.run(compile).await.map_err(panicked)?
+    }
+
+    fn loads(&self) -> CodeLoads {
+        self.loads.counted()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
-    call::{Caller, with_causes},
+    call::{Caller, OperationEnd, with_causes},
     function::ServiceName,
     host::failure::{ServiceError, ServiceErrorKind},
 };
@@ -43,13 +43,13 @@ impl Operations {
 
     /// Notes an operation that took so long, and its error in the log if the service is to blame.
     pub(super) fn note(&self, caller: &Caller, time: Duration, error: Option<&ServiceError>) {
-        caller.report.update(|report| report.note_service(&self.service, time, error.is_none()));
+        caller.report.update(|report| report.note_service(&self.service, time, end(error)));
         self.log(caller, error);
     }
 
     /// Notes that an operation that was noted before went on for so long.
     pub(super) fn note_more(&self, caller: &Caller, time: Duration, error: Option<&ServiceError>) {
-        caller.report.update(|report| report.note_more_of_service(&self.service, time, error.is_none()));
+        caller.report.update(|report| report.note_more_of_service(&self.service, time, end(error)));
         self.log(caller, error);
     }
 
@@ -58,6 +58,14 @@ impl Operations {
             let (service, causes) = (&self.service, with_causes(error));
             tracing::warn!(id = %caller.id, %service, error = causes, "a service failed");
         }
+    }
+}
+
+fn end(error: Option<&ServiceError>) -> OperationEnd {
+    match error.map(ServiceError::kind) {
+        None => OperationEnd::Ok,
+        Some(ServiceErrorKind::Unavailable) => OperationEnd::Unavailable,
+        Some(_) => OperationEnd::Failed,
     }
 }
 
@@ -73,7 +81,7 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
             let (service, time) = (&self.operations.service, self.began.elapsed());
-            self.caller.report.update(|report| report.note_service(service, time, false));
+            self.caller.report.update(|report| report.note_service(service, time, OperationEnd::Failed));
         }
     }
 }

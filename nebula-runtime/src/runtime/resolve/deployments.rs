@@ -234,6 +234,7 @@ impl Inner {
     /// Reads a function and keeps what it finds. While the store does not answer, what is known of the function counts as
     /// seen: its callers go on, and none of them has to wait.
     async fn read_again(self: Arc<Self>, name: FunctionName) -> Shared<Arc<Function>> {
+        self.health.count_read();
         let known = self.known.get(&name);
         let _refreshing = known.as_ref().map(Refreshing::begin);
         let began = self.millis(Instant::now());
