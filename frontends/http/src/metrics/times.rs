@@ -44,7 +44,7 @@ impl<const N: usize> Times<N> {
 
     /// Writes the buckets, unless nothing was counted.
     pub(super) fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let longest = self.longest.iter().map(|nanos| seconds(*nanos)).chain([f64::MAX]);
+        let longest = self.longest.iter().map(|nanos| seconds(*nanos)).chain([f64::INFINITY]);
         let counts = self.counts.iter().chain([&self.longer]).map(|count| count.load(Relaxed));
         let buckets: Vec<_> = longest.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
