@@ -1,22 +1,17 @@
 //! The admin API of `nebula serve`.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use nebula_admin::{Admin, TokenFile};
-use nebula_http::{ListenAddress, Listener, ServerConfig, Shutdown, Stopped, Tls, bind};
+use nebula_http::{ListenAddress, ServerConfig, Shutdown, Stopped};
 use nebula_runtime::{ByteSize, Runtime, Services};
-use tokio::{net::TcpListener, select, time::timeout};
+use tokio::{select, time::timeout};
 
-use crate::{
-    config::{AdminSettings, TlsFiles},
-    failure::Failure,
-};
+use crate::{config::AdminSettings, failure::Failure, listening::Listening};
 
 /// The admin API, which listens and does not serve yet.
 pub(crate) struct AdminServer {
-    socket: TcpListener,
-    address: SocketAddr,
-    tls: Option<Tls>,
+    listening: Listening,
     tokens: TokenFile,
     max_upload: ByteSize,
 }
@@ -36,11 +31,8 @@ impl AdminServer {
         settings: &AdminSettings,
     ) -> Result<Self, Failure> {
         let written = address.to_string();
-        let socket = bind(address).await?;
-        let address = socket.local_addr().map_err(Failure::Listener)?;
-        let open = |files: TlsFiles| Tls::open(files.cert, files.key).map_err(Failure::Tls);
-        let tls = settings.tls.clone().map(open).transpose()?;
-        if tls.is_none() && !address.ip().is_loopback() {
+        let listening = Listening::bind(address, settings.tls.as_ref()).await?;
+        if !listening.is_secure() && listening.is_open() {
             return Err(Failure::Usage(format!(
                 "--admin {written} can be reached from other machines, and tokens would be sent there unencrypted: set \
                  tls = {{ cert = \"…\", key = \"…\" }} in [admin] of nebula.toml, or listen on 127.0.0.1 behind a proxy \
@@ -48,13 +40,12 @@ impl AdminServer {
             )));
         }
         let max_upload = settings.max_upload.unwrap_or(Admin::MAX_UPLOAD);
-        Ok(Self { socket, address, tls, tokens, max_upload })
+        Ok(Self { listening, tokens, max_upload })
     }
 
     /// Where the API is, and how a first token is made.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let mut lines = vec![format!("the admin API is at {scheme}://{}", self.address)];
+        let mut lines = vec![format!("the admin API is at {}", self.listening.url())];
         if self.tokens.tokens().is_ok_and(|tokens| tokens.is_empty()) {
             lines.push(
                 "it lets nobody in yet: nebula token create NAME --rights read,publish,alias makes a token".to_owned(),
@@ -65,16 +56,12 @@ impl AdminServer {
 
     /// Serves until `shutdown` asks to stop.
     pub(crate) async fn serve(self, runtime: Arc<Runtime>, services: Services, shutdown: Shutdown) -> Stopped {
-        let Self { socket, tls, tokens, max_upload, .. } = self;
-        let listener = match tls {
-            Some(tls) => Listener::with_tls(socket, tls),
-            None => socket.into(),
-        };
+        let Self { listening, tokens, max_upload } = self;
         let config = ServerConfig { max_connections: Some(CONNECTIONS), ..ServerConfig::default() };
         let (admin, grace) =
             (Admin::new(runtime, tokens).with_services(services).with_max_upload(max_upload), config.grace);
         let changes = admin.changes();
-        let stopped = nebula_http::serve(listener, admin.router(), config, shutdown.clone()).await;
+        let stopped = nebula_http::serve(listening.into_listener(), admin.router(), config, shutdown.clone()).await;
         select! {
             _ = timeout(grace, changes.ended()) => {}
             () = shutdown.quitting() => {}

@@ -119,7 +119,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The certificate of a listener cannot be used.
-    #[error("the admin API has no certificate")]
+    #[error("a listener of this server has no certificate")]
     Tls(#[source] TlsError),
     #[error(transparent)]
     Tokens(#[from] TokenFileError),

@@ -16,6 +16,7 @@ mod fetch;
 mod first_process;
 mod global;
 mod input;
+mod listening;
 mod log;
 mod new_file;
 mod oci;

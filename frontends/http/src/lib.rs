@@ -31,6 +31,7 @@
 //! A client that disconnects stops its function: a request runs in the task of its connection, and is dropped with it.
 //!
 //! # Features
+//! - `http2`: the server speaks HTTP/2 with clients that do: those that begin with it, and with TLS those that choose it.
 //! - `tls`: `Listener::with_tls` makes listeners with TLS, whose certificates may be replaced while they run.
 
 /// The examples of README.md, which are tested with those of this documentation.

@@ -41,7 +41,8 @@ fn bytes_that_are_not_http_are_refused_and_do_not_affect_others() {
     let cases = [
         (Some(400), b"\0\xff\x16\x03\x01\r\n\r\n".to_vec()),
         (Some(400), [b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".as_slice(), &[0; 300]].concat()),
-        (None, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
+        (None, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nno frame at all, but enough bytes for one".to_vec()),
+        (Some(400), b"PRI * HTTP/2.0\r\n\r\nno".to_vec()),
         (Some(400), b"GET /api/treats/10\r\n\r\n".to_vec()),
         (Some(400), b"GET /api/treats/10 HTTP/9.9\r\n\r\n".to_vec()),
         (Some(400), b"GET api/treats/10 HTTP/1.1\r\nhost: test\r\n\r\n".to_vec()),

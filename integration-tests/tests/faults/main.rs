@@ -31,4 +31,5 @@ mod sockets;
 mod spinners;
 mod store;
 mod support;
+mod tls;
 mod two_servers;

@@ -3,12 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
-use nebula_http::{
-    Api, ListenAddress, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit,
-};
+use nebula_http::{Api, ListenAddress, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, raise_descriptor_limit};
 use nebula_local::ExitCode;
 use nebula_runtime::{FunctionName, Limits, Reach, Report, Runtime, Services, Store, StoreUrl, stderr};
-use tokio::net::TcpListener;
 
 use crate::{
     admin::AdminServer,
@@ -17,6 +14,7 @@ use crate::{
     failure::Failure,
     first_process::EndsAtSignals,
     global::Global,
+    listening::Listening,
     log::LogFormat,
     places::{PlaceOptions, TokenOptions},
     print,
@@ -55,7 +53,8 @@ at once. SIGHUP lets requests finish too, except under nohup.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
     /// The address to listen on: HOST:PORT, :8080 for all addresses of this machine, or 8080 for port 8080
-    /// of 127.0.0.1. Port 0 means any free port. Everyone who reaches the address can call the functions
+    /// of 127.0.0.1. Port 0 means any free port. Everyone who reaches the address can call the functions.
+    /// With server.tls in the configuration, the server speaks HTTPS
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: ListenAddress,
     /// The file with the functions to publish first, and the limits of the server
@@ -156,7 +155,7 @@ impl Serve {
             Some(config) => config,
             None => path.as_deref().map(Config::read).transpose()?.unwrap_or_default(),
         };
-        let listener = bind(self.listen.clone()).await?;
+        let listening = Listening::bind(self.listen.clone(), config.tls.as_ref()).await?;
         let admin = self.bind_admin(&config).await?;
         let (store, url) = global.places.open_or_make_store().await?;
         let (metrics, mut services) = (Metrics::new(), services::open(path.as_deref(), &config.services, &url)?);
@@ -184,12 +183,12 @@ impl Serve {
         let shutdown = Shutdown::new();
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
         drop(ends);
-        announce(&listener, admin.as_ref(), &store, &url, global.log.format()).await?;
+        announce(&listening, admin.as_ref(), &store, &url, global.log.format()).await?;
         let administered = administer(admin, Arc::clone(&runtime), services, shutdown.clone());
         let site = site(runtime, &config, metrics, shutdown.clone()).with_routes(routes);
         let mut settings = ServerConfig::default();
         settings.compress = config.compress.unwrap_or(settings.compress);
-        let served = nebula_http::serve(listener, site, settings, shutdown);
+        let served = nebula_http::serve(listening.into_listener(), site, settings, shutdown);
         let stopped: [Stopped; 2] = tokio::join!(served, administered).into();
         signals.abort();
         stopped.iter().for_each(warn_if_cut);
@@ -287,20 +286,19 @@ fn site(runtime: Arc<Runtime>, config: &Config, metrics: Metrics, shutdown: Shut
 
 /// Prints the functions and the address. The server accepts connections by then.
 async fn announce(
-    listener: &TcpListener,
+    listening: &Listening,
     admin: Option<&AdminServer>,
     store: &Store,
     url: &StoreUrl,
     format: LogFormat,
 ) -> Result<(), Failure> {
-    let address = listener.local_addr().map_err(Failure::Listener)?;
     let names = store.names().await?;
     let mut lines = vec![functions(&names, url)];
-    if !address.ip().is_loopback() {
+    if listening.is_open() {
         lines.push("whoever reaches the address can call every function".to_owned());
     }
     lines.extend(admin.into_iter().flat_map(AdminServer::lines));
-    lines.push(format!("listening on http://{address}"));
+    lines.push(format!("listening on {}", listening.url()));
     for line in lines {
         match format {
             LogFormat::Text => print::note(line),

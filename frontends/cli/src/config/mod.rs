@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) compress: Option<bool>,
     /// The proxies whose `X-Forwarded-` headers the server trusts.
     pub(crate) trusted_proxies: Vec<Network>,
+    /// The certificate of the server.
+    pub(crate) tls: Option<TlsFiles>,
     /// The settings of the admin API.
     pub(crate) admin: AdminSettings,
     /// The services of this node.
@@ -161,6 +163,7 @@ impl Config {
             cors: file.server.cors,
             compress: file.server.compress,
             trusted_proxies: file.server.trusted_proxies.into_iter().map(|network| network.0).collect(),
+            tls: file.server.tls.map(|tls| TlsFiles::of(base, tls)),
             admin: AdminSettings::of(base, file.admin),
             services: file.services,
             trust: checked_trust(path, text, file.trust)?,
@@ -182,8 +185,14 @@ impl SandboxSettings {
 
 impl AdminSettings {
     fn of(base: &Path, written: schema::Admin) -> Self {
-        let tls = written.tls.map(|tls| TlsFiles { cert: base.join(tls.cert), key: base.join(tls.key) });
+        let tls = written.tls.map(|tls| TlsFiles::of(base, tls));
         Self { tls, max_upload: written.max_upload.map(|size| size.0) }
+    }
+}
+
+impl TlsFiles {
+    fn of(base: &Path, written: schema::Tls) -> Self {
+        Self { cert: base.join(written.cert), key: base.join(written.key) }
     }
 }
 

@@ -341,6 +341,8 @@ pub(super) struct Server {
     /// `10.0.0.0/8`.
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) trusted_proxies: Vec<Network>,
+    /// The certificate of the server. With it, the server speaks HTTPS on the address of `--listen`.
+    pub(super) tls: Option<Tls>,
 }
 
 /// The admin API of `nebula serve --admin`.

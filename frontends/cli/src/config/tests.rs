@@ -19,6 +19,7 @@ client_rate = "20/s"
 cors = { origins = ["*"] }
 compress = false
 trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]
+tls = { cert = "public.pem", key = "/run/public-key.pem" }
 
 [limits]
 timeout = "10s"
@@ -167,6 +168,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         cors: Some(Cors::new(vec!["*".parse().unwrap()])),
         compress: Some(false),
         trusted_proxies: ["127.0.0.1", "10.0.0.0/8"].map(|network| network.parse().unwrap()).into(),
+        tls: Some(TlsFiles { cert: folder.path().join("public.pem"), key: "/run/public-key.pem".into() }),
         admin: AdminSettings {
             tls: Some(TlsFiles { cert: folder.path().join("tls/cert.pem"), key: "/run/key.pem".into() }),
             max_upload: Some(ByteSize::mib(64)),

@@ -1,7 +1,7 @@
 //! What a connection waits for, and for how long.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -34,6 +34,12 @@ struct State {
     unread: Option<Instant>,
     /// Whether the request's body was not read to its end.
     upload_left: bool,
+    /// How many requests are being answered. HTTP/1 has at most one.
+    running: usize,
+    /// Whether the connection speaks HTTP/2.
+    is_multiplexed: bool,
+    /// Whether the client was told to send no further request.
+    is_draining: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +48,7 @@ enum Phase {
     Head,
     /// Waits for the next request.
     Idle,
-    /// Waits for the answer, for which the client is not responsible.
+    /// Waits for answers, for which the client is not responsible.
     Serving,
     /// Waits until the client closes the connection.
     Closing,
@@ -56,36 +62,79 @@ pub(super) struct Wait {
     pub(super) end: Option<&'static str>,
 }
 
+/// A request that is being answered, until the answer was read to its end or dropped before.
+pub(super) struct Answering(Arc<Activity>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
+}
+
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State { phase: Phase::Head, since: None, unread: None, upload_left: false }))
+        Self(Mutex::new(State {
+            phase: Phase::Head,
+            since: None,
+            unread: None,
+            upload_left: false,
+            running: 0,
+            is_multiplexed: false,
+            is_draining: false,
+        }))
     }
 
-    /// Bytes have arrived.
+    /// The client speaks HTTP/2. It may wait with its first request as long as with every other.
+    pub(super) fn multiplex(&self) {
+        let mut state = self.lock();
+        state.is_multiplexed = true;
+        state.enter(Phase::Idle);
+    }
+
+    /// Bytes have arrived. In HTTP/2 they may be of anything, such as a ping, so they begin no request.
     pub(super) fn received(&self) {
         let mut state = self.lock();
-        if state.phase == Phase::Idle {
+        if state.phase == Phase::Idle && !state.is_multiplexed {
             state.enter(Phase::Head);
         }
     }
 
     /// A whole request head has arrived.
-    pub(super) fn serving(&self) {
+    pub(super) fn serving(self: &Arc<Self>) -> Answering {
         let mut state = self.lock();
         state.enter(Phase::Serving);
         state.upload_left = false;
+        state.running += 1;
+        Answering(Arc::clone(self))
     }
 
-    /// The body of the answer was read to its end, or dropped before.
-    pub(super) fn answer(&self, _whole: bool) {
-        self.lock().enter(Phase::Idle);
-    }
-
-    /// The body of the request was read to its end, or dropped before.
-    pub(super) fn leave_upload(&self, whole: bool) {
-        if !whole {
-            self.lock().upload_left = true;
+    fn answered(&self) {
+        let mut state = self.lock();
+        state.running = state.running.saturating_sub(1);
+        if state.running == 0 {
+            state.enter(Phase::Idle);
         }
+    }
+
+    /// The body of a request was dropped before its end.
+    pub(super) fn leave_upload(&self) {
+        self.lock().upload_left = true;
+    }
+
+    /// The client was told to send no further request.
+    pub(super) fn drain(&self) {
+        self.lock().start_draining();
+    }
+
+    /// Whether the connection waits for its next request, and can tell the client to send none. It has to tell the
+    /// client now. This is so once for each connection with HTTP/2. In HTTP/1, a server can only close the connection.
+    pub(super) fn drain_if_idle(&self) -> bool {
+        let mut state = self.lock();
+        let can_tell = state.is_multiplexed && state.phase == Phase::Idle && !state.is_draining;
+        if can_tell {
+            state.start_draining();
+        }
+        can_tell
     }
 
     /// The server's end of the connection is closed.
@@ -112,8 +161,10 @@ impl Activity {
         self.lock().upload_left
     }
 
-    pub(super) fn is_serving(&self) -> bool {
-        self.lock().phase == Phase::Serving
+    /// Whether a request runs and nothing reads the socket. A connection with HTTP/2 always reads.
+    pub(super) fn is_serving_unread(&self) -> bool {
+        let state = self.lock();
+        state.phase == Phase::Serving && !state.is_multiplexed
     }
 
     /// How long the connection may go on waiting.
@@ -123,6 +174,7 @@ impl Activity {
         let (limit, end) = match (state.unread, state.phase) {
             (Some(_), _) => (config.write_stall, Some("the client does not read")),
             (None, Phase::Head) => (config.header_timeout, Some("the request's head did not come")),
+            (None, Phase::Idle) if state.is_draining => (LINGER, Some("the client does not close")),
             (None, Phase::Idle) => (config.idle_timeout, Some("no further request came")),
             (None, Phase::Closing) => (LINGER, Some("the client does not close")),
             (None, Phase::Serving) => (CHECK, None),
@@ -147,6 +199,11 @@ impl State {
         self.phase = phase;
         self.since = None;
     }
+
+    fn start_draining(&mut self) {
+        self.is_draining = true;
+        self.since = None;
+    }
 }
 
 #[cfg(test)]
@@ -161,8 +218,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_a_client_with_bytes_to_read_is_slow() {
-        let (activity, config) = (Activity::new(), ServerConfig::default());
-        activity.serving();
+        let (activity, config) = (Arc::new(Activity::new()), ServerConfig::default());
+        let _answering = activity.serving();
         assert_eq!(end(&activity, &config), (None, CHECK), "the function has nothing to send");
         activity.blocked();
         let stalled = (Some("the client does not read"), config.write_stall);
@@ -173,6 +230,21 @@ mod tests {
         assert_eq!(end(&activity, &config), (None, CHECK), "the client has read everything, and the function goes on");
         activity.blocked();
         assert_eq!(end(&activity, &config), stalled, "it has as long again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_of_many_requests_is_idle_after_the_last_one_and_is_told_so_once() {
+        let (activity, config) = (Arc::new(Activity::new()), ServerConfig::default());
+        activity.multiplex();
+        let idle = (Some("no further request came"), config.idle_timeout);
+        activity.received();
+        assert_eq!(end(&activity, &config), idle, "a client may connect before it has a request");
+        let (first, second) = (activity.serving(), activity.serving());
+        drop(second);
+        assert_eq!((end(&activity, &config), activity.drain_if_idle()), ((None, CHECK), false));
+        drop(first);
+        assert_eq!((end(&activity, &config), activity.drain_if_idle()), (idle, true));
+        assert_eq!((end(&activity, &config).1, activity.drain_if_idle()), (LINGER, false));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,16 +1,23 @@
 //! The server: its connections, their time-outs, and its shutdown.
 
 mod activity;
+mod answer;
 mod body;
 mod compression;
 mod config;
 mod connection;
 mod descriptors;
+mod drive;
+mod http1;
+#[cfg_attr(not(feature = "http2"), path = "no_http2.rs")]
+mod http2;
 mod listen;
 mod listener;
+mod shared;
 mod socket;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
+mod trailers;
 mod wire;
 
 use std::{io, sync::Arc, time::Duration};
@@ -23,6 +30,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use self::shared::Shared;
 #[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsError};
 pub use self::{
@@ -46,8 +54,8 @@ pub enum Stopped {
 /// Serves `app` on `listener` until `shutdown` asks to drain. Then it stops listening, closes idle connections, and
 /// lets running requests finish within [`ServerConfig::grace`].
 ///
-/// - Each connection is one task, and its requests run in it. When a client disconnects, the future of its answer is
-///   dropped.
+/// - Each connection is one task, and its requests run in it. With HTTP/2, each request has a task of its own, which
+///   ends with the connection. When a client disconnects, the future of its answer is dropped.
 /// - A client can end nothing but its own connection. If a new connection cannot be accepted, for example for lack of
 ///   file descriptors, it waits.
 /// - Dropping the future closes all connections.
@@ -57,13 +65,14 @@ pub async fn serve(
     config: ServerConfig,
     shutdown: Shutdown,
 ) -> Stopped {
-    let grace = config.grace;
+    let dropped_trailers = Arc::default();
+    let shared = Arc::new(Shared { app: app.into(), limits: config, shutdown, dropped_trailers });
     let mut connections = JoinSet::new();
-    accept_all(listener.into(), &mut connections, app.into(), config, &shutdown).await;
-    let finished = timeout(grace, async { while connections.join_next().await.is_some() {} });
+    accept_all(listener.into(), &mut connections, &shared).await;
+    let finished = timeout(shared.limits.grace, async { while connections.join_next().await.is_some() {} });
     select! {
         _ = finished => {}
-        () = shutdown.quitting() => {}
+        () = shared.shutdown.quitting() => {}
     }
     // Tasks that have ended and were not joined yet do not count as cut.
     while connections.try_join_next().is_some() {}
@@ -77,25 +86,17 @@ pub async fn serve(
 }
 
 /// Accepts connections until the server drains, and then closes the listener.
-async fn accept_all(
-    Listener { socket, tls }: Listener,
-    connections: &mut JoinSet<()>,
-    app: App,
-    config: ServerConfig,
-    shutdown: &Shutdown,
-) {
-    let room =
-        config.max_connections.unwrap_or_else(descriptors::room_for_connections).clamp(1, Semaphore::MAX_PERMITS);
-    let places = Arc::new(Semaphore::new(room));
-    let (app, config) = (Arc::new(app), Arc::new(config));
+async fn accept_all(Listener { socket, tls }: Listener, connections: &mut JoinSet<()>, shared: &Arc<Shared>) {
+    let room = shared.limits.max_connections.unwrap_or_else(descriptors::room_for_connections);
+    let places = Arc::new(Semaphore::new(room.clamp(1, Semaphore::MAX_PERMITS)));
     loop {
         let (stream, place) = select! {
             biased;
-            () = shutdown.draining() => return,
+            () = shared.shutdown.draining() => return,
             Some(_) = connections.join_next() => continue,
             Some(accepted) = accept(&socket, &places) => accepted,
         };
-        let served = connection::serve(stream, tls.clone(), Arc::clone(&app), Arc::clone(&config), shutdown.clone());
+        let served = connection::serve(stream, tls.clone(), Arc::clone(shared));
         connections.spawn(async move {
             let _place = place;
             served.await;

@@ -9,7 +9,7 @@ pub(super) enum Tls {}
 pub(super) type TlsStream<S> = S;
 
 impl Tls {
-    pub(super) async fn accept<S>(&self, _: S) -> io::Result<TlsStream<S>> {
+    pub(super) async fn accept<S>(&self, _: S) -> io::Result<(TlsStream<S>, bool)> {
         match *self {}
     }
 }

@@ -8,9 +8,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::BytesMut;
 use futures_util::FutureExt as _;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
 
@@ -23,6 +24,8 @@ const SMALL: usize = 1024;
 /// A socket that reports to [`Activity`] when bytes arrive and when the client does not read.
 pub(super) struct Socket {
     stream: TcpStream,
+    /// Bytes that were read to find out what the client speaks. They are read again.
+    early: BytesMut,
     activity: Arc<Activity>,
     blocked: bool,
     shut: bool,
@@ -30,7 +33,20 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
-        Self { stream, activity, blocked: false, shut: false }
+        Self { stream, early: BytesMut::new(), activity, blocked: false, shut: false }
+    }
+
+    /// The bytes that have been read and not been used.
+    pub(super) fn early(&self) -> &[u8] {
+        &self.early
+    }
+
+    /// Reads more early bytes, and returns how many. 0 means that the client has closed its end.
+    pub(super) async fn read_early(&mut self) -> io::Result<usize> {
+        self.early.reserve(SMALL);
+        let read = self.stream.read_buf(&mut self.early).await;
+        self.activity.received();
+        read
     }
 
     fn report_write<T>(&mut self, written: &Poll<T>) {
@@ -68,6 +84,11 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let length = self.early.len().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if read.is_ready() {
             self.activity.received();
@@ -110,7 +131,7 @@ impl AsyncWrite for Socket {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Most clients send nothing while they wait, and that is faster to check than whether they have disconnected.
         let mut is_quiet = || self.stream.poll_read_ready(context).is_pending();
-        if self.activity.is_serving() && !is_quiet() && self.is_closed_by_client() {
+        if self.activity.is_serving_unread() && !is_quiet() && self.is_closed_by_client() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         // A socket has nothing to flush.

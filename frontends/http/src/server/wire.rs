@@ -1,39 +1,70 @@
-//! Checks each request of a connection before the server looks for a route (RFC 9112, sections 3 and 6).
+//! Checks each request of a connection before the server looks for a route (RFC 9112, sections 3 and 6; RFC 9113,
+//! section 8).
 
 use std::net::Ipv6Addr;
 
 use axum::response::{IntoResponse as _, Response};
 use http::{
     HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version,
-    header::{CONNECTION, HOST, TRANSFER_ENCODING},
-    uri::Scheme,
+    header::{CONNECTION, COOKIE, HOST, TRANSFER_ENCODING, UPGRADE},
+    uri::{Authority, Scheme},
 };
 use nebula_runtime::Event;
 
 use crate::problem::Problem;
 
-/// Checks a request. Returns the answer to a request that cannot be served; that answer also closes the connection.
+/// Checks a request. Returns the answer to a request that cannot be served. With HTTP/1, that answer also closes the
+/// connection.
 ///
-/// If the target of a request is a whole URL, its host replaces the one in the `Host` header (section 3.2.2).
-pub(super) fn refuse<B>(request: &mut Request<B>) -> Option<Response> {
+/// If the target of a request is a whole URL, its host replaces the one in the `Host` header (section 3.2.2). With HTTP/2
+/// it always is one (RFC 9113, section 8.3.1). Any other request `is_secure` if its connection is.
+pub(super) fn refuse<B>(request: &mut Request<B>, is_secure: bool) -> Option<Response> {
     if let Err((status, detail)) = check(request) {
-        return Some(refusal(status, detail));
+        return Some(refusal(status, detail, request.version()));
     }
     if let Some(authority) = request.uri().authority()
         && let Ok(host) = HeaderValue::from_str(authority.as_str())
     {
         request.headers_mut().insert(HOST, host);
+    } else if is_secure {
+        secure(request);
+    }
+    if request.version() == Version::HTTP_2 {
+        join_cookies(request.headers_mut());
     }
     None
 }
 
-fn refusal(status: StatusCode, detail: &str) -> Response {
+fn refusal(status: StatusCode, detail: &str, version: Version) -> Response {
     let problem = Problem::of_status(status, detail);
     let is_of_method = status == StatusCode::METHOD_NOT_ALLOWED;
     let mut response = if is_of_method { problem.allowing(Event::METHODS) } else { problem }.into_response();
-    // The next bytes on the connection may not be a request.
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    if version < Version::HTTP_2 {
+        // The next bytes on the connection may not be a request.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
+}
+
+/// Makes the target of a request whole, so that its scheme is seen. `*` and a request without a host stay as they are.
+fn secure<B>(request: &mut Request<B>) {
+    let host = request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let mut parts = request.uri().clone().into_parts();
+    (parts.scheme, parts.authority) = (Some(Scheme::HTTPS), host);
+    if let Some(whole) = Uri::from_parts(parts).ok().filter(|_| request.uri().path() != "*") {
+        *request.uri_mut() = whole;
+    }
+}
+
+/// With HTTP/2, a client may send the pairs of one cookie field in several (RFC 9113, section 8.2.3). What is behind this
+/// server may know only one.
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_some() {
+        let pairs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        if let Ok(joined) = HeaderValue::from_bytes(&pairs.join(&b"; "[..])) {
+            headers.insert(COOKIE, joined);
+        }
+    }
 }
 
 /// The status and the detail of a request that is refused.
@@ -44,8 +75,9 @@ fn check<B>(request: &Request<B>) -> Checked {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not allowed here: this server is no proxy"));
     }
     check_target(request.method(), request.uri())?;
-    check_host(request.version(), request.headers())?;
-    check_coding(request.headers())
+    check_host(request)?;
+    check_coding(request.headers())?;
+    check_upgrade(request.headers())
 }
 
 fn bad(detail: &'static str) -> Checked {
@@ -57,23 +89,35 @@ fn check_target(method: &Method, uri: &Uri) -> Checked {
     let is_for_all = uri.path() == "*" && *method == Method::OPTIONS;
     let is_of_http = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
     match (uri.scheme(), uri.authority()) {
-        (None, None) if uri.path().starts_with('/') || is_for_all => Ok(()),
+        _ if !uri.path().starts_with('/') && !is_for_all => bad(WRONG_TARGET),
+        (None, None) => Ok(()),
         // RFC 9110, section 4.2.4: a URL with a user is an error, because it hides the host.
         (Some(scheme), Some(authority)) if is_of_http(scheme) && is_authority(authority.as_str()) => Ok(()),
-        _ => bad("the request's target is neither a path nor a URL of http or https"),
+        _ => bad(WRONG_TARGET),
     }
 }
 
-/// Section 3.2: there is exactly one `Host`, which is optional in HTTP/1.0.
-fn check_host(version: Version, headers: &HeaderMap) -> Checked {
-    let mut hosts = headers.get_all(HOST).iter();
+const WRONG_TARGET: &str = "the request's target is neither a path nor a URL of http or https";
+
+/// Section 3.2: there is exactly one `Host`, which is optional in HTTP/1.0. RFC 9113, section 8.3.1: `:authority` can
+/// stand for it in HTTP/2, and must not differ from it.
+fn check_host<B>(request: &Request<B>) -> Checked {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let authority = request.uri().authority().filter(|_| request.version() == Version::HTTP_2);
     match (hosts.next(), hosts.next()) {
-        (None, _) if version < Version::HTTP_11 => Ok(()),
+        (None, _) if request.version() < Version::HTTP_11 || authority.is_some() => Ok(()),
         (None, _) => bad("the request has no Host field"),
         (Some(_), Some(_)) => bad("the request has more than one Host field"),
+        (Some(host), None) if authority.is_some_and(|authority| !is_same(authority, host)) => {
+            bad("the request's Host field is another host than its :authority")
+        }
         (Some(host), None) if host.to_str().is_ok_and(is_authority) => Ok(()),
         (Some(_), None) => bad("the request's Host field is no host, with or without a port"),
     }
+}
+
+fn is_same(authority: &Authority, host: &HeaderValue) -> bool {
+    host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes())
 }
 
 /// Section 6.1: an unknown coding is a 501. Only `chunked` is known. It has to be the last coding, which hyper checks.
@@ -83,6 +127,17 @@ fn check_coding(headers: &HeaderMap) -> Checked {
         (None, _) => Ok(()),
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => Err((StatusCode::NOT_IMPLEMENTED, "the request's body has a transfer coding other than chunked")),
+    }
+}
+
+/// RFC 9110, section 7.8: an upgrade may be ignored. A client of WebSocket has no use for any other answer, so it is told
+/// why there is none.
+fn check_upgrade(headers: &HeaderMap) -> Checked {
+    match headers.get(UPGRADE) {
+        Some(protocol) if protocol.as_bytes().eq_ignore_ascii_case(b"websocket") => {
+            Err((StatusCode::NOT_IMPLEMENTED, "WebSocket is not supported: functions answer requests of HTTP"))
+        }
+        _ => Ok(()),
     }
 }
 

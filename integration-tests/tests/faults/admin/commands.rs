@@ -5,7 +5,8 @@ use std::fs;
 use nebula_integration_tests::{Nebula, ProcessOutput, Project};
 use nebula_runtime::Timestamp;
 
-use super::{Admin, scale, tls::issue};
+use super::{Admin, scale};
+use crate::support::tls::issue;
 
 /// A command and its arguments. Those that change something come in an order, and the rest shows what has become of it.
 const COMMANDS: [&[&str]; 46] = [

@@ -1,22 +1,11 @@
 //! TLS of the admin API: certificates made by openssl, replaced while the server runs.
 
-use std::{
-    fs,
-    io::{self, Read as _, Write as _},
-    net::TcpStream,
-    process::Command,
-    sync::Arc,
-};
+use std::{fs, io};
 
 use nebula_integration_tests::{Nebula, Project, Server};
-use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
-    crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
-};
 
 use super::Admin;
-use crate::support::PATIENCE;
+use crate::support::tls::{self, issue, openssl};
 
 /// A project with a certificate and its key, and a `nebula.toml` that names them.
 fn project() -> Project {
@@ -26,39 +15,9 @@ fn project() -> Project {
     project
 }
 
-/// Makes a certificate that is valid for so many days, and its key.
-pub(super) fn issue(project: &Project, certificate: &str, key: &str, days: i32) {
-    let (request, extensions, days) = ("request.pem", "extensions", days.to_string());
-    project.write(extensions, "subjectAltName = IP:127.0.0.1\n");
-    let new_key =
-        ["req", "-new", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=nebula"];
-    openssl(project, &[&new_key[..], &["-keyout", key, "-out", request]].concat());
-    let signed = ["x509", "-req", "-in", request, "-signkey", key, "-days", &days, "-extfile", extensions];
-    openssl(project, &[&signed[..], &["-out", certificate]].concat());
-}
-
-fn openssl(project: &Project, arguments: &[&str]) {
-    let made = Command::new("openssl").args(arguments).current_dir(project.path()).output();
-    let made = made.unwrap_or_else(|error| panic!("openssl, which makes certificates for this test: {error}"));
-    assert!(made.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
-}
-
-/// Sends a GET over TLS, as a client that trusts only this certificate. Returns the answer.
+/// Sends a GET to the admin API, as a client that trusts only this certificate. Returns the answer.
 fn get(admin: &Admin, certificate: &str, path: &str) -> io::Result<String> {
-    let mut roots = RootCertStore::empty();
-    let trusted = CertificateDer::from_pem_file(admin.project.join(certificate)).map_err(io::Error::other)?;
-    roots.add(trusted).map_err(io::Error::other)?;
-    let versions = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = versions.with_safe_default_protocol_versions().map_err(io::Error::other)?;
-    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
-    let name = ServerName::try_from("127.0.0.1").map_err(io::Error::other)?;
-    let socket = TcpStream::connect(&admin.address)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    let mut stream = StreamOwned::new(ClientConnection::new(config, name).map_err(io::Error::other)?, socket);
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    tls::get(&admin.address, &admin.project.join(certificate), path)
 }
 
 /// A server that does not start: its exit code and what it says.

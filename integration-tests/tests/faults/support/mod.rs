@@ -2,6 +2,7 @@
 
 mod client;
 mod process;
+pub(crate) mod tls;
 
 use std::{fs, path::PathBuf, time::Duration};
 

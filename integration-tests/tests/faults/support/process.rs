@@ -112,6 +112,11 @@ impl Server {
         Self { process, address }
     }
 
+    /// The server's address: `127.0.0.1:43210`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Opens a connection.
     pub(crate) fn connect(&self) -> Client {
         Client::connect(&self.address).unwrap()

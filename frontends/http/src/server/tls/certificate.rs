@@ -18,6 +18,8 @@ use tokio_rustls::rustls::{
 };
 use x509_cert::{Certificate, der::Decode as _};
 
+use super::http2::PROTOCOLS;
+
 /// The files of a certificate and its private key.
 pub(super) struct CertificateFiles {
     pub(super) certificate: PathBuf,
@@ -90,7 +92,7 @@ impl CertificateFiles {
             .with_no_client_auth()
             .with_single_cert(chain, key(&self.key)?)
             .map_err(|error| self.refused(error))?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
         Ok(config)
     }
 

@@ -9,6 +9,7 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use self::certificate::CertificateFiles;
 pub use self::certificate::TlsError;
+use super::http2;
 use crate::file_backed::FileBacked;
 
 /// A connection with TLS.
@@ -19,6 +20,7 @@ pub(super) type TlsStream<S> = tokio_rustls::server::TlsStream<S>;
 /// - The files are read again when they change. The next connection has the new certificate.
 /// - If the new files cannot be used, the old certificate stays, and the log says why.
 /// - TLS 1.2 and 1.3, with ring. Clients send no certificate.
+/// - With the feature `http2`, the client chooses between HTTP/2 and HTTP/1.1 (ALPN, RFC 7301).
 pub struct Tls {
     files: CertificateFiles,
     config: FileBacked<ServerConfig>,
@@ -36,9 +38,14 @@ impl Tls {
         Ok(Self { files, config })
     }
 
-    /// Waits for a client's handshake.
-    pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> io::Result<TlsStream<S>> {
-        TlsAcceptor::from(self.current()).accept(socket).await
+    /// Waits for a client's handshake. Returns the stream, and whether the client has chosen HTTP/2.
+    pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        socket: S,
+    ) -> io::Result<(TlsStream<S>, bool)> {
+        let stream = TlsAcceptor::from(self.current()).accept(socket).await?;
+        let is_http2 = http2::is_chosen(stream.get_ref().1.alpn_protocol());
+        Ok((stream, is_http2))
     }
 
     fn current(&self) -> Arc<ServerConfig> {
