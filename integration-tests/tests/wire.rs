@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use nebula_integration_tests::{Function, Guest, Nebula, Project, Server};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -65,6 +66,42 @@ fn the_server_keeps_the_rule_of_each_row_of_the_table() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+    // Several rows have trailers that are not sent.
+    let dropped = "trailers of an answer were dropped, because";
+    server.wait_for_log(dropped);
+    assert_eq!(server.log().matches(dropped).count(), 1);
+}
+
+/// Sends a POST with these trailers over HTTP/2, and returns the body and the trailers of the answer.
+async fn exchange_trailers(server: &Server, path: &str, trailers: HeaderMap) -> (Vec<u8>, HeaderMap) {
+    let stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let (mut requests, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::post(format!("http://a.example{path}")).body(()).unwrap();
+    let (answer, mut upload) = requests.send_request(request, false).unwrap();
+    upload.send_data(Bytes::from_static(b"\0\0\0\0\x05\n\x03Ada"), false).unwrap();
+    upload.send_trailers(trailers).unwrap();
+    let mut body = answer.await.unwrap().into_body();
+    let mut received = Vec::new();
+    while let Some(part) = body.data().await {
+        received.extend(part.unwrap());
+    }
+    let trailers = body.trailers().await.unwrap().unwrap_or_default();
+    connection.abort();
+    (received, trailers)
+}
+
+#[tokio::test]
+async fn trailers_pass_in_both_directions_over_http2() {
+    let (_project, server) = serve(&["http-echo", "http3-echo", "http-grpc"], "");
+    let sums = HeaderMap::from_iter([(HeaderName::from_static("x-sum"), HeaderValue::from_static("1"))]);
+    for guest in ["http-echo", "http3-echo"] {
+        let (body, trailers) = exchange_trailers(&server, &format!("/api/{guest}"), sums.clone()).await;
+        assert_eq!((body.as_slice(), trailers), (&b"\0\0\0\0\x05\n\x03Ada"[..], sums.clone()), "{guest}");
+    }
+    let (body, trailers) = exchange_trailers(&server, "/api/http-grpc/SayHello", HeaderMap::new()).await;
+    let ok = [(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))];
+    assert_eq!((body.as_slice(), trailers), (&b"\0\0\0\0\x0d\n\x0bHello, Ada!"[..], HeaderMap::from_iter(ok)));
 }
 
 /// Sends a request with `fields`, and returns the forwarding fields that the handler at `path` sees.

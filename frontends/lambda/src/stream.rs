@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Once},
     task::{Context, Poll},
 };
 
@@ -138,8 +138,8 @@ impl http_body::Body for Stream {
         loop {
             let Some(body) = &mut self.body else { return Poll::Ready(None) };
             match Pin::new(body).poll_frame(context) {
-                // The trailers of the function itself cannot be sent.
-                Poll::Ready(Some(Ok(frame))) if !frame.is_data() => {}
+                // AWS Lambda has no place for the function's own trailers.
+                Poll::Ready(Some(Ok(frame))) if !frame.is_data() => note_dropped_trailers(),
                 Poll::Ready(Some(Err(error))) => {
                     self.body = None;
                     return Poll::Ready(Some(trailers(failure(error)).map(Frame::trailers)));
@@ -148,6 +148,12 @@ impl http_body::Body for Stream {
             }
         }
     }
+}
+
+fn note_dropped_trailers() {
+    static NOTED: Once = Once::new();
+
+    NOTED.call_once(|| tracing::warn!("trailers of an answer were dropped, because AWS Lambda has none"));
 }
 
 /// The trailers that report a failure after the answer has begun.

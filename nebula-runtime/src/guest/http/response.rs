@@ -216,6 +216,13 @@ impl ResponseBody {
         }
     }
 
+    /// Ends the body with its trailers. Nothing follows them, so a reader need not come back for the end.
+    fn end_with(&mut self, trailers: Frame<Bytes>) -> Result<Frame<Bytes>, InvokeError> {
+        self.end()?;
+        (self.is_complete, self.has_ended) = (true, true);
+        Ok(trailers)
+    }
+
     /// The error of a response whose body has ended with `error`.
     fn failure(&mut self, error: &wasmtime_wasi_http::Error) -> InvokeError {
         self.refusal(error, self.written).or_else(|| self.running.failure.take()).unwrap_or_else(|| broken(error))
@@ -283,6 +290,7 @@ impl http_body::Body for ResponseBody {
             self.running.poll_guest(context);
             match ready!(self.poll_body(context)) {
                 Some(Ok(frame)) => match self.next_for_reader(frame) {
+                    Some(frame) if frame.is_trailers() => return Poll::Ready(Some(self.end_with(frame))),
                     Some(frame) => return Poll::Ready(Some(Ok(frame))),
                     None if self.framing.is_unread => {
                         // Yields, so that a guest that writes without end does not keep the thread for itself.
