@@ -103,7 +103,7 @@ impl Drop for Process {
 /// The address that a line of a server's log announces, if it does.
 pub fn listening_address(line: &str) -> Option<String> {
     let (_, url) = line.split_once("listening on ")?;
-    let address = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
+    let address = ["http://", "https://", "unix:"].iter().find_map(|scheme| url.strip_prefix(scheme))?;
     // In JSON, a quotation mark follows.
     address.split('"').next().map(str::to_owned)
 }

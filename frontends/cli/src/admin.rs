@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nebula_admin::{Admin, TokenFile};
-use nebula_http::{ListenAddress, ServerConfig, Shutdown, Stopped};
+use nebula_http::{ServerConfig, Shutdown, Stopped};
 use nebula_runtime::{ByteSize, Runtime, Services};
 use tokio::{select, time::timeout};
 
@@ -20,21 +20,19 @@ pub(crate) struct AdminServer {
 const CONNECTIONS: usize = 64;
 
 impl AdminServer {
-    /// Listens on `address`.
+    /// Serves on `listening`. `written` says where that is, as an administrator wrote it.
     ///
     /// # Errors
-    /// If that is not possible, if the certificate cannot be used, or if other machines reach the address and there is
-    /// no certificate.
-    pub(crate) async fn bind(
-        address: ListenAddress,
+    /// If other machines reach the address and there is no certificate.
+    pub(crate) fn new(
+        listening: Listening,
+        written: &str,
         tokens: TokenFile,
         settings: &AdminSettings,
     ) -> Result<Self, Failure> {
-        let written = address.to_string();
-        let listening = Listening::bind(address, settings.tls.as_ref()).await?;
         if !listening.is_secure() && listening.is_open() {
             return Err(Failure::Usage(format!(
-                "--admin {written} can be reached from other machines, and tokens would be sent there unencrypted: set \
+                "{written} can be reached from other machines, and tokens would be sent there unencrypted: set \
                  tls = {{ cert = \"…\", key = \"…\" }} in [admin] of nebula.toml, or listen on 127.0.0.1 behind a proxy \
                  that has a certificate"
             )));

@@ -88,6 +88,17 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Takes what the process was started with besides its arguments. Called before the process has threads.
+    ///
+    /// # Errors
+    /// If the command cannot use that.
+    pub(crate) fn take_passed(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Serve(serve) => serve.take_passed(),
+            _ => Ok(()),
+        }
+    }
+
     /// Runs the command, and returns the exit code.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let ends = EndsAtSignals::start().map_err(Failure::Signals)?;

@@ -127,6 +127,8 @@ pub(crate) enum Failure {
     Name(#[from] InvalidFunctionRef),
     #[error("failed to find the address that the server listens on")]
     Listener(#[source] io::Error),
+    #[error("failed to use a socket that systemd has passed: expected a listening socket of TCP, or a Unix socket")]
+    Passed(#[source] io::Error),
     #[error("failed to handle signals")]
     Signals(#[source] io::Error),
     /// The system has no file descriptor or no thread left, and every command needs some.
@@ -165,7 +167,9 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Name(_) => ExitCode::USAGE,
-            Self::Homeless | Self::Config(_) | Self::Folder(_) | Self::Tls(_) | Self::Service(_) => ExitCode::CONFIG,
+            Self::Homeless | Self::Config(_) | Self::Folder(_) | Self::Tls(_) | Self::Service(_) | Self::Passed(_) => {
+                ExitCode::CONFIG
+            }
             Self::Tokens(error) => token_exit_code(error),
             Self::NoStore(_) | Self::NotThere(_) | Self::NotOnServer(_) => ExitCode::NOT_FOUND,
             Self::ServiceFailed(error) => service_exit_code(error),

@@ -1,15 +1,13 @@
 //! The addresses on which `nebula serve` listens.
 
-use std::net::SocketAddr;
+use nebula_http::{ListenAddress, Listener, LocalAddress, OpenConnections, Tls, TrustedProxies, bind};
 
-use nebula_http::{ListenAddress, Listener, Tls, bind};
-
-use crate::{config::TlsFiles, failure::Failure};
+use crate::{config::TlsFiles, failure::Failure, systemd::PassedSocket};
 
 /// An address of this server, which accepts connections and does not serve them yet.
 pub(crate) struct Listening {
     listener: Listener,
-    address: SocketAddr,
+    address: LocalAddress,
     is_secure: bool,
 }
 
@@ -19,19 +17,35 @@ impl Listening {
     /// # Errors
     /// If that is not possible, or the certificate cannot be used.
     pub(crate) async fn bind(address: ListenAddress, tls: Option<&TlsFiles>) -> Result<Self, Failure> {
-        let socket = bind(address).await?;
-        let address = socket.local_addr().map_err(Failure::Listener)?;
+        Self::on(bind(address).await?, tls)
+    }
+
+    /// Listens on a socket that systemd has opened.
+    ///
+    /// # Errors
+    /// If the socket or the certificate cannot be used.
+    pub(crate) fn passed(socket: PassedSocket, tls: Option<&TlsFiles>) -> Result<Self, Failure> {
+        Self::on(socket.into_listener()?, tls)
+    }
+
+    fn on(listener: Listener, tls: Option<&TlsFiles>) -> Result<Self, Failure> {
+        let address = listener.address().map_err(Failure::Listener)?;
         let open = |files: &TlsFiles| Tls::open(files.cert.clone(), files.key.clone()).map_err(Failure::Tls);
         let listener = match tls.map(open).transpose()? {
-            Some(tls) => Listener::with_tls(socket, tls),
-            None => socket.into(),
+            Some(tls) => listener.with_tls(tls),
+            None => listener,
         };
         Ok(Self { listener, address, is_secure: tls.is_some() })
     }
 
-    /// The URL of the server.
+    /// The URL of the server, or its Unix socket.
     pub(crate) fn url(&self) -> String {
-        format!("{}://{}", if self.is_secure { "https" } else { "http" }, self.address)
+        match (&self.address, self.is_secure) {
+            (LocalAddress::Tcp(address), false) => format!("http://{address}"),
+            (LocalAddress::Tcp(address), true) => format!("https://{address}"),
+            (LocalAddress::Unix(_), false) => self.address.to_string(),
+            (LocalAddress::Unix(_), true) => format!("{} with TLS", self.address),
+        }
     }
 
     /// Whether clients speak TLS.
@@ -41,7 +55,17 @@ impl Listening {
 
     /// Whether other machines reach the address.
     pub(crate) fn is_open(&self) -> bool {
-        !self.address.ip().is_loopback()
+        self.address.is_open()
+    }
+
+    /// The same address. The connections of `proxies` begin with a header of the PROXY protocol.
+    pub(crate) fn with_proxy_protocol(self, proxies: TrustedProxies) -> Self {
+        Self { listener: self.listener.with_proxy_protocol(proxies), ..self }
+    }
+
+    /// The same address. Its connections count in `open`.
+    pub(crate) fn counted_in(self, open: &OpenConnections) -> Self {
+        Self { listener: self.listener.counted_in(open), ..self }
     }
 
     pub(crate) fn into_listener(self) -> Listener {

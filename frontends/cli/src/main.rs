@@ -34,6 +34,7 @@ mod services;
 mod signatures;
 mod source;
 mod start;
+mod systemd;
 mod target;
 mod template;
 mod trust;
@@ -53,9 +54,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     turn_off_core_dumps();
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     let _flush = flush_at_exit(&cli.command);
-    let code = run(cli).unwrap_or_else(|failure| {
+    let code = cli.command.take_passed().and_then(|()| run(cli)).unwrap_or_else(|failure| {
         print::error(&failure);
         failure.exit_code()
     });

@@ -18,6 +18,7 @@ use crate::{
     context::{ClientAddress, InvocationContext, trace_context},
     metrics::Metrics,
     openapi,
+    peer::Peer,
     problem::Problem,
     proxies::TrustedProxies,
     reply,
@@ -120,6 +121,11 @@ impl Api {
             .route("/api/{function}/{*input}", service)
     }
 
+    /// The proxies that it trusts.
+    pub(crate) fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.proxies
+    }
+
     /// The metrics that count running invocations.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -202,7 +208,7 @@ impl Api {
         let (arguments, mount) = (target.arguments()?, target.mount().len());
         let function = place.map_or_else(|| target.function(), |place| Ok(place.function))?;
         if let Some(ClientAddress(client)) = client {
-            self.proxies.clean(client, request.headers_mut());
+            self.proxies.clean(Peer::Address(client), request.headers_mut());
         }
         let trace = trace_context(request.headers()).unwrap_or(given.trace);
         let request = request.map(|body| upload::receive(body, self.body_stall));

@@ -13,6 +13,7 @@ use tower::Service as _;
 
 use crate::{
     context::ClientAddress,
+    proxies::TrustedProxies,
     site::{self, Site},
     target::Target,
 };
@@ -22,6 +23,7 @@ use crate::{
 pub struct App {
     site: Option<Arc<Site>>,
     router: Router,
+    trusted_proxies: TrustedProxies,
 }
 
 impl App {
@@ -56,6 +58,13 @@ impl App {
     }
 }
 
+impl App {
+    /// The proxies that the functions of a site trust. Those that a router trusts are not known.
+    pub(crate) fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.trusted_proxies
+    }
+}
+
 /// The answer to `OPTIONS *`: the methods that a function can take (RFC 9110, section 9.3.7).
 fn options_of_all() -> Response {
     let allow = HeaderValue::from_static(Event::METHODS);
@@ -64,12 +73,13 @@ fn options_of_all() -> Response {
 
 impl From<Router> for App {
     fn from(router: Router) -> Self {
-        Self { site: None, router }
+        Self { site: None, router, trusted_proxies: TrustedProxies::default() }
     }
 }
 
 impl From<Site> for App {
     fn from(site: Site) -> Self {
-        Self { router: site.clone().router(), site: Some(Arc::new(site)) }
+        let trusted_proxies = site.api().trusted_proxies().clone();
+        Self { router: site.clone().router(), site: Some(Arc::new(site)), trusted_proxies }
     }
 }

@@ -50,6 +50,7 @@ mod index;
 mod metrics;
 mod openapi;
 mod paths;
+mod peer;
 mod problem;
 mod proxies;
 mod reply;
@@ -69,8 +70,8 @@ pub use metrics::{Metrics, Number, Reading, VersionCalls};
 pub use proxies::{InvalidNetwork, Network, TrustedProxies};
 pub use routes::{InvalidRoute, Route, Routes};
 pub use server::{
-    BindError, InvalidListenAddress, ListenAddress, Listener, ServerConfig, Stopped, bind, raise_descriptor_limit,
-    serve,
+    BindError, InvalidListenAddress, ListenAddress, Listener, LocalAddress, OpenConnections, ServerConfig, Stopped,
+    bind, raise_descriptor_limit, serve,
 };
 #[cfg(feature = "tls")]
 pub use server::{Tls, TlsError};

@@ -13,21 +13,46 @@ use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use nebula_runtime::shortened;
 
-/// A network of addresses, or a single address: `10.0.0.0/8`, `192.0.2.1`, `fd00::/8`.
+use crate::peer::Peer;
+
+/// A network of addresses, or a single address: `10.0.0.0/8`, `192.0.2.1`, `fd00::/8`. `unix` stands for the processes
+/// that connect through a Unix socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network(IpNet);
+pub struct Network(Members);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Members {
+    Addresses(IpNet),
+    Unix,
+}
 
 /// A text that is not a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid network {0:?}: expected an address such as \"192.0.2.1\", or a network such as \"10.0.0.0/8\"")]
+#[error(
+    "invalid network {0:?}: expected an address such as \"192.0.2.1\", a network such as \"10.0.0.0/8\", or \"unix\""
+)]
 pub struct InvalidNetwork(String);
 
 impl FromStr for Network {
     type Err = InvalidNetwork;
 
     fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        if text == "unix" {
+            return Ok(Self(Members::Unix));
+        }
         let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map(|network| Self(network.trunc())).map_err(|_| InvalidNetwork(shortened(text, 80)))
+        let network = network.map_err(|_| InvalidNetwork(shortened(text, 80)))?;
+        Ok(Self(Members::Addresses(network.trunc())))
+    }
+}
+
+impl Network {
+    fn has(self, peer: Peer) -> bool {
+        match (self.0, peer) {
+            (Members::Addresses(network), Peer::Address(address)) => network.contains(&address),
+            (Members::Unix, Peer::Unix) => true,
+            (Members::Addresses(_), Peer::Unix) | (Members::Unix, Peer::Address(_)) => false,
+        }
     }
 }
 
@@ -54,7 +79,7 @@ impl FromIterator<Network> for TrustedProxies {
 
 impl TrustedProxies {
     /// Removes the headers in which `client` says where a request came from, unless the client is one of these proxies.
-    pub(crate) fn clean(&self, client: IpAddr, headers: &mut HeaderMap) {
+    pub(crate) fn clean(&self, client: Peer, headers: &mut HeaderMap) {
         if !headers.keys().any(is_of_proxies) || self.trusts(client) {
             return;
         }
@@ -77,7 +102,7 @@ impl TrustedProxies {
     pub(crate) fn origin(&self, client: IpAddr, headers: &HeaderMap) -> IpAddr {
         const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-        if !self.trusts(client) {
+        if !self.trusts(Peer::Address(client)) {
             return client;
         }
         let fields: Vec<_> = headers.get_all(FORWARDED_FOR).iter().filter_map(|field| field.to_str().ok()).collect();
@@ -85,15 +110,16 @@ impl TrustedProxies {
         let mut origin = client;
         for hop in hops {
             origin = hop;
-            if !self.trusts(hop) {
+            if !self.trusts(Peer::Address(hop)) {
                 break;
             }
         }
         origin
     }
 
-    fn trusts(&self, client: IpAddr) -> bool {
-        self.0.networks.iter().any(|network| network.0.contains(&client))
+    /// Whether the peer is one of these proxies.
+    pub(crate) fn trusts(&self, peer: Peer) -> bool {
+        self.0.networks.iter().any(|network| network.has(peer))
     }
 }
 
@@ -114,7 +140,8 @@ mod tests {
         let names = names.map(|name| (HeaderName::from_static(name), HeaderValue::from_static("a")));
         let mut headers = HeaderMap::from_iter(names);
         let proxies: TrustedProxies = trusted.iter().map(|network| network.parse::<Network>().unwrap()).collect();
-        proxies.clean(client.parse().unwrap(), &mut headers);
+        let client = client.parse().map_or(Peer::Unix, Peer::Address);
+        proxies.clean(client, &mut headers);
         headers.keys().map(ToString::to_string).collect()
     }
 
@@ -130,6 +157,9 @@ mod tests {
             (&["fd00::/8", "::1"], "::1", 6),
             (&["fd00::/8", "::1"], "fe80::1", 1),
             (&["0.0.0.0/0"], "::1", 1),
+            (&["0.0.0.0/0", "::/0"], "unix", 1),
+            (&["unix"], "unix", 6),
+            (&["unix"], "127.0.0.1", 1),
         ];
         for (trusted, client, count) in cases {
             let left = left(trusted, client);

@@ -14,6 +14,7 @@ mod descriptors;
 mod hostile;
 mod keep;
 mod kill;
+mod listening;
 mod log;
 #[cfg(target_os = "linux")]
 mod memory;

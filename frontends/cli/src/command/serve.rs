@@ -1,9 +1,12 @@
 //! `nebula serve`.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{future::pending, path::PathBuf, sync::Arc};
 
 use clap::Args;
-use nebula_http::{Api, ListenAddress, Metrics, Routes, ServerConfig, Shutdown, Site, Stopped, raise_descriptor_limit};
+use nebula_http::{
+    Api, ListenAddress, Metrics, OpenConnections, Routes, ServerConfig, Shutdown, Site, Stopped, TrustedProxies,
+    raise_descriptor_limit,
+};
 use nebula_local::ExitCode;
 use nebula_runtime::{FunctionName, Limits, Reach, Report, Runtime, Services, Store, StoreUrl, stderr};
 
@@ -22,6 +25,7 @@ use crate::{
     report_log::Reports,
     sandbox::{Entered, Policy, Sandbox},
     services, start,
+    systemd::{self, PassedSockets},
     values::Timeout,
     watch::{Watch, WatchConfig},
 };
@@ -42,6 +46,7 @@ Examples:
                                                on all addresses of this machine
   nebula serve --sandbox                       start only if the kernel keeps the
                                                server to its own files and ports
+  nebula serve --listen unix:/run/nebula.sock  for a proxy on this machine
   curl localhost:8080/api/treats/10            call a function
 
 Without --config, the server reads nebula.toml if the working directory has one.
@@ -53,8 +58,9 @@ at once. SIGHUP lets requests finish too, except under nohup.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
     /// The address to listen on: HOST:PORT, :8080 for all addresses of this machine, or 8080 for port 8080
-    /// of 127.0.0.1. Port 0 means any free port. Everyone who reaches the address can call the functions.
-    /// With server.tls in the configuration, the server speaks HTTPS
+    /// of 127.0.0.1. Port 0 means any free port. unix:PATH means a Unix socket. Everyone who reaches the
+    /// address can call the functions. With server.tls in the configuration, the server speaks HTTPS.
+    /// A socket that systemd passes takes the place of this one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: ListenAddress,
     /// The file with the functions to publish first, and the limits of the server
@@ -91,6 +97,12 @@ pub(crate) struct Serve {
     /// Which reports of calls are logged
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     reports: Reports,
+    /// End when no connection was open and no function ran for this long. systemd starts the server again
+    /// at the next connection, if it has opened the sockets
+    #[arg(long, value_name = "TIME")]
+    exit_idle: Option<Timeout>,
+    #[arg(skip)]
+    passed: PassedSockets,
 }
 
 impl Serve {
@@ -137,8 +149,11 @@ impl Serve {
             cache: global.places.code_cache().map(|cache| cache.path),
             config: &config,
             services: (&node, &services),
-            tokens: self.admin.as_ref().map(|_| self.tokens.file()).transpose()?.map(|file| file.path().to_owned()),
-            listen: [Some(&self.listen), self.admin.as_ref()].into_iter().flatten().map(ListenAddress::port).collect(),
+            tokens: (self.admin.is_some() || self.passed.admin.is_some())
+                .then(|| self.tokens.file())
+                .transpose()?
+                .map(|file| file.path().to_owned()),
+            listen: [Some(&self.listen), self.admin.as_ref()].into_iter().flatten().collect(),
         };
         let sandbox = policy.sandbox();
         self.read = Some(config);
@@ -155,8 +170,8 @@ impl Serve {
             Some(config) => config,
             None => path.as_deref().map(Config::read).transpose()?.unwrap_or_default(),
         };
-        let listening = Listening::bind(self.listen.clone(), config.tls.as_ref()).await?;
-        let admin = self.bind_admin(&config).await?;
+        let open = OpenConnections::new();
+        let (listening, admin) = self.listen(&config, &open).await?;
         let (store, url) = global.places.open_or_make_store().await?;
         let (metrics, mut services) = (Metrics::new(), services::open(path.as_deref(), &config.services, &url)?);
         if let Some(reach) = self.entered.clone() {
@@ -184,20 +199,89 @@ impl Serve {
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
         drop(ends);
         announce(&listening, admin.as_ref(), &store, &url, global.log.format()).await?;
+        systemd::notify_ready();
+        let stopping = self.stopping(open, metrics.clone(), shutdown.clone());
         let administered = administer(admin, Arc::clone(&runtime), services, shutdown.clone());
         let site = site(runtime, &config, metrics, shutdown.clone()).with_routes(routes);
-        let mut settings = ServerConfig::default();
-        settings.compress = config.compress.unwrap_or(settings.compress);
-        let served = nebula_http::serve(listening.into_listener(), site, settings, shutdown);
-        let stopped: [Stopped; 2] = tokio::join!(served, administered).into();
+        let served = nebula_http::serve(listening.into_listener(), site, self.settings(&config), shutdown);
+        let (served, administered, ()) = tokio::join!(served, administered, stopping);
+        let stopped: [Stopped; 2] = [served, administered];
         signals.abort();
         stopped.iter().for_each(warn_if_cut);
         Ok(ExitCode::OK)
     }
 
-    async fn bind_admin(&self, config: &Config) -> Result<Option<AdminServer>, Failure> {
-        let Some(address) = &self.admin else { return Ok(None) };
-        AdminServer::bind(address.clone(), self.tokens.file()?, &config.admin).await.map(Some)
+    /// Takes the sockets that systemd has passed. Called before the process has threads.
+    ///
+    /// # Errors
+    /// If one of them cannot be used.
+    pub(crate) fn take_passed(&mut self) -> Result<(), Failure> {
+        self.passed = PassedSockets::take()?;
+        Ok(())
+    }
+
+    /// Listens for callers of functions, and for the admin API if it is wanted.
+    async fn listen(
+        &mut self,
+        config: &Config,
+        open: &OpenConnections,
+    ) -> Result<(Listening, Option<AdminServer>), Failure> {
+        let tls = config.tls.as_ref();
+        let listening = match self.passed.public.take() {
+            Some(socket) => Listening::passed(socket, tls)?,
+            None => Listening::bind(self.listen.clone(), tls).await?,
+        };
+        let listening = match config.proxy_protocol {
+            true => listening.with_proxy_protocol(trusted_proxies(config)),
+            false => listening,
+        };
+        Ok((listening.counted_in(open), self.listen_for_admin(config, open).await?))
+    }
+
+    async fn listen_for_admin(
+        &mut self,
+        config: &Config,
+        open: &OpenConnections,
+    ) -> Result<Option<AdminServer>, Failure> {
+        let tls = config.admin.tls.as_ref();
+        let (listening, written) = match (self.passed.admin.take(), &self.admin) {
+            (Some(socket), _) => {
+                (Listening::passed(socket, tls)?, "the socket of systemd for the admin API".to_owned())
+            }
+            (None, Some(address)) => (Listening::bind(address.clone(), tls).await?, format!("--admin {address}")),
+            (None, None) => return Ok(None),
+        };
+        AdminServer::new(listening.counted_in(open), &written, self.tokens.file()?, &config.admin).map(Some)
+    }
+
+    /// The settings of the public address. An idle connection does not keep an idle server running for longer than the server waits.
+    fn settings(&self, config: &Config) -> ServerConfig {
+        let ServerConfig { idle_timeout, compress, .. } = ServerConfig::default();
+        ServerConfig {
+            idle_timeout: self.exit_idle.map_or(idle_timeout, |time| idle_timeout.min(time.0)),
+            compress: config.compress.unwrap_or(compress),
+            ..ServerConfig::default()
+        }
+    }
+
+    /// Asks to stop when the server was idle for long enough, and tells systemd when it stops.
+    fn stopping(
+        &self,
+        open: OpenConnections,
+        metrics: Metrics,
+        shutdown: Shutdown,
+    ) -> impl Future<Output = ()> + use<> {
+        let exit_idle = self.exit_idle;
+        async move {
+            tokio::select! {
+                () = idle(exit_idle, &open, &metrics) => {
+                    tracing::info!("draining: there was no connection for the time of --exit-idle");
+                    shutdown.drain();
+                }
+                () = shutdown.draining() => {}
+            }
+            systemd::notify_stopping();
+        }
     }
 
     fn watched(
@@ -222,6 +306,18 @@ impl Serve {
                 Config::FILE
             ))),
             path => Ok(path),
+        }
+    }
+}
+
+/// Waits until no connection was open for this long and no guest runs. Forever if there is no such time.
+async fn idle(time: Option<Timeout>, open: &OpenConnections, metrics: &Metrics) {
+    let Some(Timeout(time)) = time else { return pending().await };
+    loop {
+        open.idle_for(time).await;
+        // A guest may run on after its response, which then has no connection any more.
+        if !metrics.are_guests_running() {
+            return;
         }
     }
 }
@@ -274,12 +370,15 @@ fn runtime(
     Ok(builder.build()?)
 }
 
+fn trusted_proxies(config: &Config) -> TrustedProxies {
+    config.trusted_proxies.iter().copied().collect()
+}
+
 /// The routes of the whole server.
 fn site(runtime: Arc<Runtime>, config: &Config, metrics: Metrics, shutdown: Shutdown) -> Site {
-    let proxies = config.trusted_proxies.iter().copied().collect();
     let api = Api::new(Arc::clone(&runtime) as _)
         .with_metrics(metrics)
-        .with_trusted_proxies(proxies)
+        .with_trusted_proxies(trusted_proxies(config))
         .with_client_rate(config.client_rate);
     Site::new(api, runtime, shutdown)
 }

@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, Subcommand};
 use nebula_azure::{Bindings, Triggers};
 use nebula_http::{
-    Api, App, Metrics, Route, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit,
+    Api, App, LocalAddress, Metrics, Route, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit,
 };
 use nebula_local::ExitCode;
 use nebula_runtime::{FunctionName, FunctionRef, Package, Report, Runtime};
@@ -88,7 +88,7 @@ impl Start {
         let listener = bind(address).await?;
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
         drop(ends);
-        announce(&functions, listener.local_addr().map_err(Failure::Listener)?, global.log.format());
+        announce(&functions, &listener.address().map_err(Failure::Listener)?, global.log.format());
         let stopped = nebula_http::serve(listener, app, ServerConfig::default(), shutdown).await;
         signals.abort();
         if let Stopped::Cut(connections) = stopped {
@@ -151,7 +151,7 @@ impl Functions {
 }
 
 /// Prints the functions and the address. The server accepts connections by then.
-fn announce(functions: &Functions, address: SocketAddr, format: LogFormat) {
+fn announce(functions: &Functions, address: &LocalAddress, format: LogFormat) {
     let names = functions.names.iter().map(FunctionName::as_str).collect::<Vec<_>>().join(", ");
     for line in [format!("serving {names}"), format!("listening on http://{address}")] {
         match format {

@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) compress: Option<bool>,
     /// The proxies whose `X-Forwarded-` headers the server trusts.
     pub(crate) trusted_proxies: Vec<Network>,
+    /// Whether the connections of these proxies begin with a header of the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
     /// The certificate of the server.
     pub(crate) tls: Option<TlsFiles>,
     /// The settings of the admin API.
@@ -153,6 +155,10 @@ impl Config {
             let key = ["functions", name.as_str(), "imports"];
             Problem::at_key(path, text, &key, "the function imports itself, by way of what it imports")
         })?;
+        if file.server.proxy_protocol && file.server.trusted_proxies.is_empty() {
+            let detail = "no proxy can send it: name the proxies in trusted_proxies";
+            return Err(Problem::at_key(path, text, &["server", "proxy_protocol"], detail));
+        }
         Ok(Self {
             functions,
             routes: file.routes.into_iter().map(|route| route.0).collect(),
@@ -163,6 +169,7 @@ impl Config {
             cors: file.server.cors,
             compress: file.server.compress,
             trusted_proxies: file.server.trusted_proxies.into_iter().map(|network| network.0).collect(),
+            proxy_protocol: file.server.proxy_protocol,
             tls: file.server.tls.map(|tls| TlsFiles::of(base, tls)),
             admin: AdminSettings::of(base, file.admin),
             services: file.services,

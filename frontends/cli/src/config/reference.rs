@@ -82,6 +82,7 @@ client_rate = "50/s"
 compress = true
 cors = { origins = ["*"] }            # of functions that set none
 trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
+proxy_protocol = true                 # the proxies send it before each connection
 tls = { cert = "cert.pem", key = "key.pem" }
 
 [admin]                               # of nebula serve --admin

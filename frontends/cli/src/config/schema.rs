@@ -338,9 +338,11 @@ pub(super) struct Server {
     /// Whether answers are compressed with gzip for clients that accept it.
     pub(super) compress: Option<bool>,
     /// The addresses and networks of proxies whose `X-Forwarded-` header fields the server believes, such as
-    /// `10.0.0.0/8`.
+    /// `10.0.0.0/8`. `unix` stands for the processes that connect through a Unix socket.
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub(super) trusted_proxies: Vec<Network>,
+    /// Whether the connections of `trusted_proxies` begin with a header of the PROXY protocol, version 1 or 2.
+    pub(super) proxy_protocol: bool,
     /// The certificate of the server. With it, the server speaks HTTPS on the address of `--listen`.
     pub(super) tls: Option<Tls>,
 }

@@ -19,6 +19,7 @@ client_rate = "20/s"
 cors = { origins = ["*"] }
 compress = false
 trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]
+proxy_protocol = true
 tls = { cert = "public.pem", key = "/run/public-key.pem" }
 
 [limits]
@@ -168,6 +169,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         cors: Some(Cors::new(vec!["*".parse().unwrap()])),
         compress: Some(false),
         trusted_proxies: ["127.0.0.1", "10.0.0.0/8"].map(|network| network.parse().unwrap()).into(),
+        proxy_protocol: true,
         tls: Some(TlsFiles { cert: folder.path().join("public.pem"), key: "/run/public-key.pem".into() }),
         admin: AdminSettings {
             tls: Some(TlsFiles { cert: folder.path().join("tls/cert.pem"), key: "/run/key.pem".into() }),
@@ -334,6 +336,10 @@ const WRONG_VALUES: &[(&str, &str)] = &[
     (
         "[limits]\nrate = \"5/day\"\n",
         ":2: limits.rate: invalid value: string \"5/day\", expected a rate such as \"100/s\"",
+    ),
+    (
+        "[server]\nproxy_protocol = true\n",
+        ":2: server.proxy_protocol: no proxy can send it: name the proxies in trusted_proxies",
     ),
     (
         "[server]\nconcurrency = 0\n",

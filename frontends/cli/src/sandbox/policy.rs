@@ -1,11 +1,11 @@
 //! What a server uses, as its options and its configuration say.
 
 use std::{
-    collections::BTreeSet,
     env, fs,
     path::{self, Path, PathBuf},
 };
 
+use nebula_http::ListenAddress;
 use nebula_runtime::{ConfigValue, Node, Reach, ServicesConfig, StoreUrl};
 use url::Url;
 
@@ -59,7 +59,7 @@ pub(crate) struct Policy<'a> {
     pub(crate) services: (&'a Node, &'a ServicesConfig),
     /// The file of the tokens, where the server has an admin API.
     pub(crate) tokens: Option<PathBuf>,
-    pub(crate) listen: BTreeSet<u16>,
+    pub(crate) listen: Vec<&'a ListenAddress>,
 }
 
 impl Policy<'_> {
@@ -87,7 +87,10 @@ impl Policy<'_> {
             if *writable { reach.add_write(path) } else { reach.add_read(path) }
         }
         self.config.sandbox.ports.iter().for_each(|port| reach.add_port(*port));
-        Sandbox { reach, listen: self.listen }
+        // The file of a Unix socket is made and removed.
+        let sockets = self.listen.iter().filter_map(|address| path::absolute(address.socket()?).ok());
+        sockets.for_each(|socket| socket.parent().into_iter().for_each(|folder| reach.add_write(folder)));
+        Sandbox { reach, listen: self.listen.iter().filter_map(|address| address.port()).collect() }
     }
 
     fn add_store(&self, reach: &mut Reach) {

@@ -105,6 +105,12 @@ impl Metrics {
         self.0.held.replace(held_back);
     }
 
+    /// Whether guests run now, also after their responses.
+    #[must_use]
+    pub fn are_guests_running(&self) -> bool {
+        self.0.in_flight.get() > 0
+    }
+
     /// All metrics, as `/metrics` shows them.
     pub fn encode(&self) -> String {
         let mut encoded = String::new();

@@ -2,29 +2,38 @@
 
 use std::{io, sync::Arc};
 
-use tokio::{net::TcpStream, select, time::timeout};
+use tokio::{select, time::timeout};
 
 use super::{
     activity::Activity,
     answer::Service,
     drive::watch,
     http1, http2,
+    proxy::ProxyProtocol,
     shared::Shared,
     socket::Socket,
     tls::{Tls, TlsStream},
+    transport::Transport,
 };
-use crate::context::ClientAddress;
 
 /// Serves one connection until it ends, one of its time-outs has passed, or the server drains.
-pub(super) async fn serve(stream: TcpStream, tls: Option<Arc<Tls>>, shared: Arc<Shared>) {
-    // An answer is written whole, and would only be delayed. If this call fails, the first read fails too.
-    let _ = stream.set_nodelay(true);
-    let client = stream.peer_addr().ok().map(|address| ClientAddress(address.ip().to_canonical()));
-    let activity = Arc::new(Activity::new());
-    let mut socket = Socket::new(stream, Arc::clone(&activity));
-    let service = Service { shared, client, activity, is_secure: tls.is_some() };
+pub(super) async fn serve(
+    transport: Transport,
+    tls: Option<Arc<Tls>>,
+    proxy_protocol: Option<Arc<ProxyProtocol>>,
+    shared: Arc<Shared>,
+) {
+    let (mut peer, activity) = (transport.peer(), Arc::new(Activity::new()));
+    let mut socket = Socket::new(transport.without_delay(), Arc::clone(&activity));
+    if let (Some(proxy), Some(protocol)) = (peer, proxy_protocol) {
+        peer = before_head(protocol.client(proxy, &mut socket), &activity, &shared).await;
+        if peer.is_none() {
+            return;
+        }
+    }
+    let service = Service { shared, peer, activity, is_secure: tls.is_some() };
     match tls {
-        None => match first_bytes(&mut socket, &service).await {
+        None => match before_head(http2::begins(&mut socket), &service.activity, &service.shared).await {
             Some(true) => http2::serve(socket, service).await,
             Some(false) => http1::serve(socket, service).await,
             None => {}
@@ -37,13 +46,14 @@ pub(super) async fn serve(stream: TcpStream, tls: Option<Arc<Tls>>, shared: Arc<
     }
 }
 
-/// Whether the client begins with HTTP/2. `None` if it sends nothing, or the server drains: no request has begun.
-async fn first_bytes(socket: &mut Socket, service: &Service) -> Option<bool> {
-    let Shared { limits, shutdown, .. } = &*service.shared;
+/// What `read` finds in the bytes before a request. `None` if that fails, the client sends nothing, or the server drains:
+/// no request has begun.
+async fn before_head<T>(read: impl Future<Output = io::Result<T>>, activity: &Activity, shared: &Shared) -> Option<T> {
+    let Shared { limits, shutdown, .. } = shared;
     select! {
         biased;
-        begins = http2::begins(socket) => begins.ok(),
-        why = watch(&service.activity, limits) => {
+        found = read => found.ok(),
+        why = watch(activity, limits) => {
             tracing::debug!(why, "connection ended");
             None
         }

@@ -13,32 +13,36 @@ mod http1;
 mod http2;
 mod listen;
 mod listener;
+mod open;
+mod proxy;
 mod shared;
 mod socket;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 mod trailers;
+mod transport;
+mod unix_socket;
 mod wire;
 
 use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
-    net::{TcpListener, TcpStream},
     select,
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use self::shared::Shared;
 #[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsError};
 pub use self::{
     config::ServerConfig,
     descriptors::raise_descriptor_limit,
     listen::{BindError, InvalidListenAddress, ListenAddress, bind},
-    listener::Listener,
+    listener::{Listener, LocalAddress},
+    open::OpenConnections,
 };
+use self::{listener::ListeningSocket, shared::Shared, transport::Transport};
 use crate::{app::App, shutdown::Shutdown};
 
 /// How a server stopped.
@@ -86,7 +90,8 @@ pub async fn serve(
 }
 
 /// Accepts connections until the server drains, and then closes the listener.
-async fn accept_all(Listener { socket, tls }: Listener, connections: &mut JoinSet<()>, shared: &Arc<Shared>) {
+async fn accept_all(listener: Listener, connections: &mut JoinSet<()>, shared: &Arc<Shared>) {
+    let Listener { socket, tls, proxy_protocol, open } = listener;
     let room = shared.limits.max_connections.unwrap_or_else(descriptors::room_for_connections);
     let places = Arc::new(Semaphore::new(room.clamp(1, Semaphore::MAX_PERMITS)));
     loop {
@@ -96,9 +101,10 @@ async fn accept_all(Listener { socket, tls }: Listener, connections: &mut JoinSe
             Some(_) = connections.join_next() => continue,
             Some(accepted) = accept(&socket, &places) => accepted,
         };
-        let served = connection::serve(stream, tls.clone(), Arc::clone(shared));
+        let open = open.as_ref().map(OpenConnections::enter);
+        let served = connection::serve(stream, tls.clone(), proxy_protocol.clone(), Arc::clone(shared));
         connections.spawn(async move {
-            let _place = place;
+            let _counted = (place, open);
             served.await;
         });
     }
@@ -106,11 +112,11 @@ async fn accept_all(Listener { socket, tls }: Listener, connections: &mut JoinSe
 
 /// Waits for a place and for the next connection. It returns `None` only if the semaphore is closed, which never
 /// happens.
-async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(socket: &ListeningSocket, places: &Arc<Semaphore>) -> Option<(Transport, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => return Some((stream, place)),
+            Ok(transport) => return Some((transport, place)),
             Err(error) => recover(&error).await,
         }
     }

@@ -8,14 +8,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use futures_util::FutureExt as _;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf};
 
-use super::activity::Activity;
+use super::{activity::Activity, transport::Transport};
 
 /// Up to this many bytes, the head and the body of an answer are copied into one buffer: a vectored write takes longer
 /// than the copy.
@@ -23,7 +20,7 @@ const SMALL: usize = 1024;
 
 /// A socket that reports to [`Activity`] when bytes arrive and when the client does not read.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Transport,
     /// Bytes that were read to find out what the client speaks. They are read again.
     early: BytesMut,
     activity: Arc<Activity>,
@@ -32,13 +29,18 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(stream: Transport, activity: Arc<Activity>) -> Self {
         Self { stream, early: BytesMut::new(), activity, blocked: false, shut: false }
     }
 
     /// The bytes that have been read and not been used.
     pub(super) fn early(&self) -> &[u8] {
         &self.early
+    }
+
+    /// Takes the first early bytes out.
+    pub(super) fn skip_early(&mut self, length: usize) {
+        self.early.advance(length.min(self.early.len()));
     }
 
     /// Reads more early bytes, and returns how many. 0 means that the client has closed its end.

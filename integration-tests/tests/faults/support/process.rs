@@ -105,7 +105,8 @@ impl Server {
         Self::spawn(with_context_of(&serve, env))
     }
 
-    fn spawn(mut command: Command) -> Self {
+    /// Starts a server by a command. The server, or whatever starts it, says where it listens.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let process = Process::start(command.stderr(Stdio::piped()));
         let address =
             process.wait_for_address().unwrap_or_else(|| panic!("the server does not listen:\n{}", process.log()));
