@@ -125,7 +125,8 @@ impl Policy<'_> {
 
     /// The files that the server reads again when they change. They are replaced, so their folders are added.
     fn add_files(&self, reach: &mut Reach) {
-        let tls = self.config.admin.tls.iter().flat_map(|tls| [tls.cert.clone(), tls.key.clone()]);
+        let tls = self.config.tls.iter().chain(&self.config.admin.tls);
+        let tls = tls.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]);
         tls.chain(self.tokens.clone()).for_each(|file| add_folders_of(reach, &file));
     }
 }
