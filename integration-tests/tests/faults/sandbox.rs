@@ -32,7 +32,11 @@ fn a_version_that_is_granted_more_than_the_sandbox_has_is_refused_and_the_log_sa
     assert_eq!(published.exit_code, 0, "{published:#?}");
     let new = project.join("new").canonicalize().unwrap();
     let line = format!("add to [sandbox] of its nebula.toml: paths = [\"{}\"]", new.display());
-    eventually("a log that names the line", || server.log().contains(&line).then_some(()));
+    eventually("a log that names the line", || {
+        // A server looks at the store when it is called.
+        server.get("/api/f");
+        server.log().contains(&line).then_some(())
+    });
     assert_eq!(server.get("/api/f").status, 200, "the earlier version is served");
     assert_eq!(server.get("/api/f@2").failure(), (503, "unavailable".to_owned()));
 }
