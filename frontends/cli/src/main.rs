@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 
 fn run(mut cli: Cli) -> Result<u8, Failure> {
     log::start(&cli.global.log)?;
-    start::take_panics(&cli.command);
+    start::take_panics(matches!(cli.command, Command::Serve(_) | Command::Start(_)));
     // Before the threads of Tokio start: a thread takes over what its parent may do.
     if let Command::Serve(serve) = &mut cli.command {
         serve.enter_sandbox(&cli.global)?;

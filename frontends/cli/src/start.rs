@@ -8,7 +8,7 @@ use nebula_runtime::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{cli::Command, failure::Failure, print};
+use crate::{failure::Failure, print};
 
 /// Starts Tokio, or ends the process with a message.
 pub(crate) fn tokio() -> Runtime {
@@ -22,8 +22,7 @@ pub(crate) fn tokio_of_one_thread() -> Runtime {
 
 /// Handles panics from now on. If a library panics because it gets no thread, the command ends with a message. A server
 /// goes on: its other calls may need no thread.
-pub(crate) fn take_panics(command: &Command) {
-    let serves = matches!(command, Command::Serve(_) | Command::Start(_));
+pub(crate) fn take_panics(serves: bool) {
     panic::set_hook(Box::new(move |panic| {
         if lacks_threads(panic) && (!serves || is_main_thread()) {
             give_up(shortage(panic));

@@ -188,7 +188,7 @@ mod tests {
             ("https://*.a.test", "https://a.test", false),
             ("https://*.a.test", "https://.a.test", false),
             ("https://*.a.test", "https://evil/b.a.test", false),
-            ("https://*.a.test", "https://ba.test", false),
+            ("https://*.a.test", "https://not-a.test", false),
             ("https://*.a.test:8443", "https://b.a.test:8443", true),
             ("app://shop", "app://shop", true),
         ];

@@ -5,7 +5,7 @@ use landlock::{
     RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, Scope, path_beneath_rules,
 };
 
-use super::{Entered, NotEntered, Sandbox};
+use super::state::{Entered, NotEntered, Sandbox};
 
 /// What is asked of the kernel. An older kernel does what it can.
 const WANTED: ABI = ABI::V6;

@@ -8,43 +8,14 @@ mod calls;
 #[cfg(target_os = "linux")]
 mod files;
 mod policy;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, error::Error};
-
-use nebula_runtime::Reach;
-
-pub(crate) use self::policy::Policy;
-
-/// What the process may still use.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Sandbox {
-    /// What functions and the server use.
-    pub(crate) reach: Reach,
-    /// The ports to listen on. Port 0 stands for any free port.
-    pub(crate) listen: BTreeSet<u16>,
-}
-
-/// How far the kernel keeps the process in its sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Entered {
-    /// In all that the sandbox stands for.
-    Whole,
-    /// Not in ports: the kernel is older than Linux 6.7.
-    WithoutPorts,
-}
-
-/// Why the process is not in a sandbox.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotEntered {
-    #[error(
-        "this system has no Landlock, which the sandbox needs: it comes with Linux 5.13, and may be turned off at boot"
-    )]
-    Unsupported,
-    #[error("the sandbox cannot be entered")]
-    Failed(#[source] Box<dyn Error + Send + Sync>),
-}
+pub(crate) use self::{
+    policy::Policy,
+    state::{Entered, NotEntered, Sandbox},
+};
 
 impl Sandbox {
     /// Takes rights away from the calling thread and from the threads that it starts later, for good.

@@ -9,7 +9,7 @@ use nebula_http::ListenAddress;
 use nebula_runtime::{ConfigValue, Node, Reach, ServicesConfig, StoreUrl};
 use url::Url;
 
-use super::Sandbox;
+use super::state::Sandbox;
 use crate::{
     config::{Config, SandboxPath},
     source::Source,
