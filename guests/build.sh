@@ -16,9 +16,10 @@ unset CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR CARGO_BUILD_RUS
 main() {
   choose_toolchain
   build "$core" --package numeric --examples
-  build "$command" --package commands --package resize
+  build "$core" --package faulty --example faulty
+  build "$command" --package commands --package faulty --package resize
   build "$component" --package commands "${components[@]/#/--bin=}"
-  build "$component" --package blobs --package http --package services --package typed --examples
+  build "$component" --package blobs --package faulty --package http --package services --package typed --examples
   build "$component" --package command3 --package http-hello
 
   delivered=" "
@@ -27,7 +28,8 @@ main() {
     name=$(basename "$source" .rs)
     deliver "target/$core/release/examples/${name//-/_}.wasm" "$name"
   done
-  for source in commands/src/bin/*.rs; do
+  deliver "target/$core/release/examples/faulty.wasm" faulty
+  for source in {commands,faulty}/src/bin/*.rs; do
     name=$(basename "$source" .rs)
     deliver "target/$command/release/$name.wasm" "$name"
   done
@@ -35,7 +37,7 @@ main() {
   for name in "${components[@]}"; do
     deliver "target/$component/release/$name.wasm" "$name-component"
   done
-  for source in {blobs,http,services,typed}/examples/*.rs; do
+  for source in {blobs,http,services,typed}/examples/*.rs faulty/examples/faulty-*.rs; do
     name=$(basename "$source" .rs)
     deliver "target/$component/release/examples/${name//-/_}.wasm" "$name"
   done

@@ -1,4 +1,5 @@
-;; Uses three memories. One function adds two numbers through them, the other counts the pages of all three.
+;; Uses three memories. One function adds two numbers through them, another counts the pages of all three. The last one
+;; makes all three grow, and traps if one is refused.
 (module
   (memory $left 1)
   (memory $right 1)
@@ -11,4 +12,8 @@
     (i32.load $sum (i32.const 4)))
   (func (export "pages") (param $more i32) (result i32)
     (drop (memory.grow $sum (local.get $more)))
-    (i32.add (memory.size $left) (i32.add (memory.size $right) (memory.size $sum)))))
+    (i32.add (memory.size $left) (i32.add (memory.size $right) (memory.size $sum))))
+  (func $grow (export "grow") (param $more i32)
+    (if (i32.eq (memory.grow $left (local.get $more)) (i32.const -1)) (then unreachable))
+    (if (i32.eq (memory.grow $right (local.get $more)) (i32.const -1)) (then unreachable))
+    (if (i32.eq (memory.grow $sum (local.get $more)) (i32.const -1)) (then unreachable))))

@@ -100,6 +100,9 @@ pub struct Expect {
     pub peak_memory: Option<u64>,
     /// What the guest used of services, if the case knows it.
     pub services: Option<Vec<ServiceOperations>>,
+    /// The beginnings of frames of the guest's stack, the innermost first, if the case knows them. Others may be
+    /// between them.
+    pub stack: Option<Vec<String>>,
 }
 
 impl Case {

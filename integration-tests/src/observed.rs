@@ -87,6 +87,9 @@ pub struct ReportSummary {
     /// What the guest used of services. An expected `None` accepts anything.
     #[serde(default = "no_services", deserialize_with = "services")]
     pub services: Option<Vec<ServiceOperations>>,
+    /// The frames of the stack of a guest that failed. An expected `None` accepts anything.
+    #[serde(default, deserialize_with = "stack")]
+    pub stack: Option<Vec<String>>,
 }
 
 /// What a guest used of a service.
@@ -115,6 +118,21 @@ fn services<'de, D: Deserializer<'de>>(report: D) -> Result<Option<Vec<ServiceOp
     }))
 }
 
+/// Reads the list of a report, or its text in a log: `divide (src/lib.rs:12:5); run`.
+fn stack<'de, D: Deserializer<'de>>(report: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stack {
+        List(Vec<String>),
+        Text(String),
+    }
+
+    Ok(Some(match Stack::deserialize(report)? {
+        Stack::List(frames) => frames,
+        Stack::Text(text) => text.split("; ").map(str::to_owned).collect(),
+    }))
+}
+
 /// The report of a guest that uses no services does not mention them.
 #[expect(clippy::unnecessary_wraps, reason = "it is the default of such a field")]
 fn no_services() -> Option<Vec<ServiceOperations>> {
@@ -135,6 +153,7 @@ impl From<&Report> for ReportSummary {
             bytes_out: Some(report.bytes_out),
             peak_memory: Some(report.peak_memory),
             services: Some(report.services.iter().map(ServiceOperations::from).collect()),
+            stack: Some(report.stack.iter().map(ToString::to_string).collect()),
         }
     }
 }
@@ -156,7 +175,7 @@ impl From<&ServiceUse> for ServiceOperations {
 impl ReportSummary {
     fn lines(&self) -> Vec<(&'static str, String)> {
         let Self { function, version, digest, kind, frontend, outcome, start, .. } = self;
-        let Self { bytes_in, bytes_out, peak_memory, services, .. } = self;
+        let Self { bytes_in, bytes_out, peak_memory, services, stack, .. } = self;
         vec![
             ("report: function", function.clone()),
             ("report: version", format!("{version:?}")),
@@ -169,6 +188,7 @@ impl ReportSummary {
             ("report: bytes_out", format!("{bytes_out:?}")),
             ("report: peak_memory_bytes", format!("{peak_memory:?}")),
             ("report: services", format!("{services:?}")),
+            ("report: stack", format!("{stack:?}")),
         ]
     }
 
@@ -179,8 +199,15 @@ impl ReportSummary {
             self.bytes_out = self.bytes_out.filter(|_| expected.bytes_out.is_some());
             self.peak_memory = self.peak_memory.filter(|_| expected.peak_memory.is_some());
             self.services = self.services.filter(|_| expected.services.is_some());
+            self.stack = expected.stack.as_ref().map(|frames| expected_frames(self.stack.unwrap_or_default(), frames));
         }
         self
+    }
+
+    /// The same report of a program that has no debug information: the names of functions without their places.
+    pub(crate) fn without_lines(self) -> Self {
+        let name = |frame: String| frame.split(" (").next().unwrap_or_default().to_owned();
+        Self { stack: self.stack.map(|frames| frames.into_iter().map(name).collect()), ..self }
     }
 
     /// The same report with the `start` that `expected` has: the order of the cases that share a process decides
@@ -215,6 +242,15 @@ pub(crate) fn guest_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
 fn text(value: &HeaderValue) -> String {
     let octets = value.as_bytes();
     str::from_utf8(octets).map_or_else(|_| octets.iter().copied().map(char::from).collect(), str::to_owned)
+}
+
+/// `expected` if `stack` has frames that begin so, in this order, and all of `stack` if not.
+fn expected_frames(stack: Vec<String>, expected: &[String]) -> Vec<String> {
+    let mut frames = stack.iter();
+    match expected.iter().all(|beginning| frames.any(|frame| frame.starts_with(beginning))) {
+        true => expected.to_vec(),
+        false => stack,
+    }
 }
 
 /// `expected` if `text` contains it, and all of `text` if not. So a test can compare a text of which a case gives only

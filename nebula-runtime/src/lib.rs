@@ -52,7 +52,7 @@ pub use bytesize::ByteSize;
 pub use call::{
     AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
     Occupancy, Outcome, Overload, QUEUE_TIMEOUT, RateLimit, Report, ReportHandle, Resolved, Response, ServiceUse,
-    Start, StderrLines, TraceContext, append_json_value, invoker_fn, is_text, with_causes,
+    StackFrame, Start, StderrLines, TraceContext, append_json_value, invoker_fn, is_text, with_causes,
 };
 #[cfg(feature = "compiler")]
 pub use engine::CodeCacheFolder;

@@ -167,9 +167,15 @@ pub(crate) fn note(line: impl std::fmt::Display) {
     stderr::note(line);
 }
 
-/// Writes a failure and its causes to stderr.
-pub(crate) fn error(failure: &dyn Error) {
-    note(format_args!("error: {}", chain(failure)));
+/// Writes a failure, its causes, and the stack of a guest that failed to stderr.
+pub(crate) fn error(failure: &Failure) {
+    note(format_args!("error: {}{}", chain(failure), stack(failure)));
+}
+
+/// The functions that ran when a guest failed, each on a line of its own.
+fn stack(failure: &Failure) -> String {
+    let Failure::Invoke(error) = failure else { return String::new() };
+    error.stack().iter().map(|frame| format!("\n  in {frame}")).collect()
 }
 
 /// A failure and its causes, each cause on a line of its own. A cause whose message is a part of an earlier one is left

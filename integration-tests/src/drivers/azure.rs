@@ -75,7 +75,7 @@ pub(super) fn expected_of_event(all: Observation) -> Observation {
 
 fn with_frontend(all: Observation) -> Observation {
     let (frontend, start) = ("azure".to_owned(), "cold".to_owned());
-    let report = all.report.map(|report| ReportSummary { frontend, start, ..report });
+    let report = all.report.map(|report| ReportSummary { frontend, start, ..report.without_lines() });
     Observation { report, ..all }
 }
 

@@ -156,6 +156,7 @@ fn expected_report(guest: &Guest, case: &Case) -> ReportSummary {
         bytes_out: expect.bytes_out.or_else(|| bytes_out(guest, case)),
         peak_memory: expect.peak_memory,
         services: expect.services.clone(),
+        stack: expect.stack.clone(),
     }
 }
 

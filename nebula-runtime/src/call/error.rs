@@ -1,11 +1,12 @@
 //! Why an invocation failed: one closed list of kinds that every frontend maps exactly once.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{any::Any, error::Error, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::stack::StackFrame;
 use crate::function::{RegistryError, RegistryErrorKind};
 
 /// The kind of an error. Frontends turn it into a status or an exit code.
@@ -119,6 +120,9 @@ struct Failure {
     guest_error: Option<Box<RawValue>>,
     allowed_methods: Option<&'static str>,
     headers: HeaderMap,
+    stack: Vec<StackFrame>,
+    /// What lines are found by, for those frames of the stack that have none yet.
+    code_frames: Option<Arc<dyn Any + Send + Sync>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -134,6 +138,8 @@ impl InvokeError {
             guest_error: None,
             allowed_methods: None,
             headers: HeaderMap::new(),
+            stack: Vec::new(),
+            code_frames: None,
             source: None,
         }))
     }
@@ -165,6 +171,25 @@ impl InvokeError {
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// The same failure with the stack of the guest that failed.
+    #[must_use]
+    pub(crate) fn with_stack(mut self, stack: Vec<StackFrame>) -> Self {
+        self.0.stack = stack;
+        self
+    }
+
+    /// The same failure with what the engine finds the lines of its stack by.
+    #[must_use]
+    pub(crate) fn with_code_frames(mut self, frames: Arc<dyn Any + Send + Sync>) -> Self {
+        self.0.code_frames = Some(frames);
+        self
+    }
+
+    /// Takes what the engine finds the lines of its stack by.
+    pub(crate) fn take_code_frames(&mut self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.0.code_frames.take()
     }
 
     /// A copy of an error for one of several callers.
@@ -211,6 +236,12 @@ impl InvokeError {
     /// The error that a typed function returned, as JSON: what the `e` of its `err(e)` is.
     pub fn guest_error(&self) -> Option<&RawValue> {
         self.0.guest_error.as_deref()
+    }
+
+    /// The functions that were running when the guest failed, the innermost call first. Frontends log them and never
+    /// send them. Empty if the failure is not the guest's.
+    pub fn stack(&self) -> &[StackFrame] {
+        &self.0.stack
     }
 
     /// The methods that the function takes, as the field `Allow` lists them, where it does not take the request's.

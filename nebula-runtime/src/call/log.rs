@@ -8,6 +8,7 @@ use super::{
     error::{ErrorKind, InvokeError},
     id::InvocationId,
     report::{Outcome, Report, ServiceUse},
+    stack::StackFrame,
 };
 use crate::function::Kind;
 
@@ -36,6 +37,8 @@ macro_rules! log_report {
             bytes_in = report.bytes_in,
             bytes_out = report.bytes_out,
             services = report.services_in_words(),
+            failure = report.failure,
+            stack = in_words(&report.stack),
             "REPORT"
         );
     }};
@@ -85,6 +88,11 @@ impl InvokeError {
             }
         }
     }
+}
+
+/// A stack in one line, the innermost call first. Nothing if there is none.
+pub(crate) fn in_words(stack: &[StackFrame]) -> Option<String> {
+    (!stack.is_empty()).then(|| stack.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 /// The causes of an error, the nearest cause first.

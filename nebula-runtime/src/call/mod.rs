@@ -16,6 +16,7 @@ mod rate_limit;
 mod report;
 mod resolved;
 mod response;
+mod stack;
 mod stderr_lines;
 mod trace;
 mod value;
@@ -35,6 +36,7 @@ pub use self::{
     report::{Outcome, Report, ReportHandle, ServiceUse, Start},
     resolved::Resolved,
     response::Response,
+    stack::StackFrame,
     stderr_lines::StderrLines,
     trace::TraceContext,
     value::{append_json_value, is_text},
@@ -43,7 +45,7 @@ pub(crate) use self::{
     body::too_large,
     caller::Caller,
     gate::{Gate, Place, RETRY_AFTER, Registration},
-    log::causes,
+    log::{causes, in_words},
     overdue::Evictable,
     report::OperationEnd,
     resolved::Deployed,

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{error::ErrorKind, id::InvocationId};
+use super::{error::ErrorKind, id::InvocationId, stack::StackFrame};
 use crate::function::{Digest, FunctionRef, Kind, ServiceName};
 
 /// What one invocation was and what it cost. Every invocation yields one, however it ends.
@@ -63,6 +63,12 @@ pub struct Report {
     /// What the guest used of each service of the node, in the order of first use.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceUse>,
+    /// Why the guest failed, if it failed in its own code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// The functions that were running then, the innermost call first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<StackFrame>,
 }
 
 /// What a guest used of one service.
@@ -142,6 +148,8 @@ impl ReportHandle {
             bytes_in: 0,
             bytes_out: 0,
             services: Vec::new(),
+            failure: None,
+            stack: Vec::new(),
         })))
     }
 

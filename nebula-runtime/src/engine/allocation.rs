@@ -1,7 +1,7 @@
 //! How engines allocate the parts of instances: core instances, memories, tables, stacks and garbage-collected heaps.
 
 use bytesize::ByteSize;
-use wasmtime::{Collector, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Collector, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::{flavour::Flavour, limiter::MAX_TABLE_ELEMENTS};
 
@@ -120,6 +120,8 @@ pub(super) fn config(flavour: Flavour) -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.max_wasm_stack(GUEST_STACK);
+    // Debug information stays in the module, whatever the environment says: see `symbols`.
+    config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     config.concurrency_support(flavour.is_concurrent());
     // One of Wasmtime's other collectors never frees objects that refer to each other in a circle; the other one frees
     // nothing. The price of this one: it uses only half of its heap at a time.

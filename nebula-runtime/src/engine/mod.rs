@@ -14,6 +14,7 @@ mod limiter;
 mod pool_use;
 mod precompiled;
 mod supervise;
+mod symbols;
 mod ticker;
 
 use std::{
@@ -32,13 +33,14 @@ pub use code_loads::CodeLoads;
 pub use compiler::CodeCacheFolder;
 #[cfg(feature = "compiler")]
 pub(crate) use compiler::{Compiler, KeptCode};
-pub(crate) use fault::fault;
+pub(crate) use fault::{Fault, fault, with_lines};
 pub(crate) use flavour::Flavour;
 use futures_util::future::BoxFuture;
 pub(crate) use host::Host;
 pub use pool_use::PoolUse;
 pub(crate) use precompiled::Precompiled;
 pub(crate) use supervise::{Supervised, TimeLimit, WaitFlag, supervise};
+pub(crate) use symbols::Symbols;
 use ticker::Ticker;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},

@@ -11,9 +11,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::{fault::Fault, symbols::Symbols};
 use crate::call::{ErrorKind, InvokeError, ReportHandle};
 
 /// How long a guest may run.
@@ -63,7 +65,8 @@ impl WaitFlag {
 pub(crate) fn supervise<F>(guest: F, began: Instant, time_limit: TimeLimit, report: ReportHandle) -> Supervised<F> {
     let stopwatch =
         Stopwatch { report, began, elapsed: None, on_thread: Duration::ZERO, paused: Duration::ZERO, is_paused: false };
-    Supervised { guest, deadline: DeadlineTimer { stopwatch, time_limit, timer: None }, waits: None }
+    let deadline = DeadlineTimer { stopwatch, time_limit, timer: None };
+    Supervised { guest, deadline, waits: None, symbols: None, explaining: None }
 }
 
 pin_project! {
@@ -74,6 +77,10 @@ pin_project! {
         guest: F,
         deadline: DeadlineTimer,
         waits: Option<WaitFlag>,
+        symbols: Option<Arc<Symbols>>,
+        // The guest has failed, and its stack gets names and lines. No time limit counts any more: a function that
+        // traps just before its end must not become one that takes too long.
+        explaining: Option<BoxFuture<'static, InvokeError>>,
     }
 }
 
@@ -83,20 +90,34 @@ impl<F> Supervised<F> {
         Self { waits, ..self }
     }
 
+    /// If the guest fails, `symbols` give lines to its stack before the future is ready.
+    pub(crate) fn explained_by(self, symbols: &Arc<Symbols>) -> Self {
+        Self { symbols: Some(Arc::clone(symbols)), ..self }
+    }
+
     /// Notes that the guest waits for its reader until the next poll. That time does not count into its timeout.
     pub(crate) fn pause(&mut self) {
         self.deadline.stopwatch.is_paused = true;
     }
 }
 
-impl<F: Future<Output = Result<T, InvokeError>>, T> Future for Supervised<F> {
-    type Output = F::Output;
+impl<F: Future<Output = Result<T, E>>, T, E: Into<Fault>> Future for Supervised<F> {
+    type Output = Result<T, InvokeError>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let polled = this.deadline.stopwatch.measure(|| this.guest.poll(context));
-        if polled.is_ready() {
-            return polled;
+        if let Some(explaining) = this.explaining {
+            return explaining.as_mut().poll(context).map(Err);
+        }
+        match this.deadline.stopwatch.measure(|| this.guest.poll(context)) {
+            Poll::Ready(Ok(value)) => return Poll::Ready(Ok(value)),
+            Poll::Ready(Err(error)) => {
+                let (fault, report): (Fault, _) = (error.into(), &this.deadline.stopwatch.report);
+                let Some(symbols) = this.symbols.take() else { return Poll::Ready(Err(fault.named(report))) };
+                let explained = fault.explained(symbols, report.clone());
+                return this.explaining.insert(explained).as_mut().poll(context).map(Err);
+            }
+            Poll::Pending => {}
         }
         if this.waits.as_ref().is_some_and(|waits| waits.0.load(Relaxed)) {
             this.deadline.stopwatch.is_paused = true;
@@ -257,7 +278,7 @@ mod tests {
             let twice = poll_fn(|context| {
                 turns += 1;
                 context.waker().wake_by_ref();
-                if turns > 2 { Poll::Ready(Ok(turns)) } else { Poll::Pending }
+                if turns > 2 { Poll::Ready(Ok::<_, InvokeError>(turns)) } else { Poll::Pending }
             });
             assert_eq!(supervise(twice, Instant::now(), time_limit, report()).await.unwrap(), 3, "{allowed:?}");
         }

@@ -30,7 +30,7 @@ use super::{
 use crate::function::Export;
 use crate::{
     call::{Body, Buffering, Caller, ErrorKind, InvokeError, ReportHandle, Resolved, Response},
-    engine::{Engine, Host, Supervised, fault, supervise},
+    engine::{Engine, Fault, Host, Supervised, fault, supervise},
     function::FunctionConfig,
     host::{ComponentPre, Stderr, Stdin, Stdout, System, WINDOW, module_linker},
 };
@@ -134,7 +134,9 @@ impl Command {
         let stderr = Stderr::new(&caller, stderr);
         wasi.stdin(stdin.clone()).stdout(stdout.clone()).stderr(stderr.clone());
         let guest = self.run(wasi, &deployment, caller, began);
-        let guest = supervise(guest, began, time_limit, invocation.report.clone()).with_reader(stderr.waits());
+        let guest = supervise(guest, began, time_limit, invocation.report.clone())
+            .with_reader(stderr.waits())
+            .explained_by(&deployment.symbols);
         let immediate = invocation.buffering == Buffering::Off || config.content_type.is_some();
         let running = Running { guest: Some((guest, guards)), stdin, stdout, report: invocation.report };
         running.respond(immediate, config, time_limit.due(began)).await
@@ -165,7 +167,7 @@ impl Command {
 }
 
 /// A running command. It is ready when the command has ended.
-type CommandFuture = BoxFuture<'static, Result<(), InvokeError>>;
+type CommandFuture = BoxFuture<'static, Result<(), Fault>>;
 
 async fn run_module(
     pre: &InstancePre<Host<WasiP1Ctx>>,

@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use super::idle::IdleInstances;
 use crate::{
     call::{Caller, Deployed, Gate, Overload, RateLimit, Resolved},
-    engine::TimeLimit,
+    engine::{Symbols, TimeLimit},
     function::{Digest, FunctionName, Limits},
     host::{Granted, Services},
-    store::Manifest,
+    store::{Manifest, Store},
 };
 
 /// One version of a function, with all that is set up once to call it.
@@ -22,20 +22,24 @@ pub(crate) struct Deployment {
     rate: Option<RateLimit>,
     /// The host services that the function is granted.
     pub(crate) granted: Arc<Granted>,
+    /// Names and lines for the stack of a guest that fails.
+    pub(crate) symbols: Arc<Symbols>,
     /// The instances that wait for their next request.
     pub(crate) idle: OnceLock<Arc<IdleInstances>>,
 }
 
 impl Deployment {
-    /// The version `number` of the function `name`, under `limits`, on the node with these services.
+    /// The version `number` of the function `name`, under `limits`, on the node with these services. Its module is in
+    /// `store`.
     pub(crate) fn new(
         name: &FunctionName,
         number: u64,
         (manifest_digest, manifest): (Digest, Manifest),
         limits: Limits,
-        services: &Services,
+        (store, services): (&Store, &Services),
     ) -> Self {
         let Manifest { module, kind, config, .. } = &manifest;
+        let symbols = Arc::new(Symbols::new(store, *module));
         let resolved = Resolved {
             name: name.clone(),
             version: number,
@@ -47,7 +51,7 @@ impl Deployment {
         let granted = Arc::new(Granted::set_up(name, &resolved.config, services));
         let gate = Gate::new(limits.concurrency, Overload::Function);
         let rate = limits.rate.map(RateLimit::new);
-        Self { resolved, manifest, manifest_digest, gate, rate, granted, idle: OnceLock::new() }
+        Self { resolved, manifest, manifest_digest, gate, rate, granted, symbols, idle: OnceLock::new() }
     }
 
     /// How long a guest may run for `caller`.

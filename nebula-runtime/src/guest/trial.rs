@@ -9,7 +9,7 @@ use wasmtime::InstancePre;
 use super::{deployment::Deployment, recognise::Guest, source::Source};
 use crate::{
     call::{Caller, Event, Invocation, InvokeError},
-    engine::{Engine, Host, TimeLimit, fault, supervise},
+    engine::{Engine, Fault, Host, TimeLimit, fault, supervise},
     host::{GuestStderr, Stderr, System},
 };
 
@@ -22,10 +22,10 @@ impl Guest {
         let invocation = Invocation::new(deployment.resolved.name.clone(), Event::default());
         let time_limit = TimeLimit { timeout: deployment.resolved.limits.timeout, deadline: None };
         let trial = pin!(self.instantiate(deployment, Caller::of(&invocation)));
-        supervise(trial, Instant::now(), time_limit, invocation.report).await
+        supervise(trial, Instant::now(), time_limit, invocation.report).explained_by(&deployment.symbols).await
     }
 
-    async fn instantiate(&self, deployment: &Deployment, caller: Caller) -> Result<(), InvokeError> {
+    async fn instantiate(&self, deployment: &Deployment, caller: Caller) -> Result<(), Fault> {
         let (engine, source) = self.source();
         let (granted, memory) = (&deployment.granted, deployment.resolved.limits.memory);
         match source {
@@ -57,7 +57,7 @@ async fn module<W: Send + 'static>(
     wasi: W,
     memory: ByteSize,
     caller: Caller,
-) -> Result<(), InvokeError> {
+) -> Result<(), Fault> {
     let mut store = engine.store(wasi, memory, caller);
     let made = pre.instantiate_async(&mut store).await;
     made.map(drop).map_err(|error| fault(error, &store))

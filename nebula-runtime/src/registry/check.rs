@@ -36,7 +36,8 @@ impl Registry {
         let wasm = async move { store.module(&digest).await.map_err(|error| RegistryError::from(error).into()) };
         let guest = self.loader.load(digest, wasm).await?;
         let limits = Limits::default().with(&manifest.config.limits).at_most(&Limits::CEILINGS);
-        let deployment = Deployment::new(name, number, (entry.manifest, manifest), limits, &self.services);
+        let deployment =
+            Deployment::new(name, number, (entry.manifest, manifest), limits, (&self.store, &self.services));
         if deployment.granted.check().is_err() {
             return Ok(());
         }

@@ -105,14 +105,17 @@ impl Core {
                 match &self.instance {
                     // Pinned where it is made: it is large, and handing it on would copy it.
                     Instance::Pure(pre) => {
-                        supervise(pin!(run.pure(pre, caller)), began, time_limit, report.clone()).await?;
+                        let guest = pin!(run.pure(pre, caller));
+                        let guest = supervise(guest, began, time_limit, report.clone());
+                        guest.explained_by(&deployment.symbols).await?;
                     }
                     Instance::Wasi(pre) => {
                         let stderr = Stderr::new(&caller, stderr);
                         let mut wasi = deployment.granted.wasi()?;
                         host::give_output(&mut wasi, &stderr);
                         let guest = Box::pin(run.yielding(pre, wasi.build_p1(), caller));
-                        supervise(guest, began, time_limit, report.clone()).with_reader(stderr.waits()).await?;
+                        let guest = supervise(guest, began, time_limit, report.clone());
+                        guest.with_reader(stderr.waits()).explained_by(&deployment.symbols).await?;
                     }
                 }
             }

@@ -6,8 +6,8 @@ use wasmtime::{Extern, Func, Instance, InstancePre, ModuleExport, Store, Val};
 
 use super::function::Function;
 use crate::{
-    call::{Caller, InvokeError, ReportHandle},
-    engine::{Engine, Host, fault},
+    call::{Caller, ReportHandle},
+    engine::{Engine, Fault, Host, fault},
 };
 
 /// One call of a function.
@@ -27,7 +27,7 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     /// Calls a function that imports nothing: inline at first, where that is worthwhile.
-    pub(super) async fn pure(&mut self, pre: &InstancePre<Host<()>>, mut caller: Caller) -> Result<(), InvokeError> {
+    pub(super) async fn pure(&mut self, pre: &InstancePre<Host<()>>, mut caller: Caller) -> Result<(), Fault> {
         if self.function.inline.are_worthwhile() && self.engine.fits_thread() {
             let mut store = self.engine.unyielding_store((), self.memory, caller);
             let attempt = self.attempt(pre, &mut store);
@@ -47,7 +47,7 @@ impl Run<'_> {
         pre: &InstancePre<Host<W>>,
         wasi: W,
         caller: Caller,
-    ) -> Result<(), InvokeError> {
+    ) -> Result<(), Fault> {
         let mut store = self.engine.store(wasi, self.memory, caller);
         let ran = self.run(pre, &mut store).await;
         ran.map_err(|error| fault(error, &store))

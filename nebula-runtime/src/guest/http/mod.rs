@@ -107,10 +107,19 @@ impl Http {
                 }
                 Ok(())
             });
-            let guest = supervise(guest, began, time_limit, report.clone()).with_reader(waits);
-            let mut running = Running::new((guest, reading), guards, upload, rules, report);
-            let head = poll_fn(|context| running.poll_head(&mut head, context)).await?;
-            response::respond(running, head).await
+            let guest = supervise(guest, began, time_limit, report.clone());
+            let symbols = Arc::clone(&deployment.symbols);
+            let guest = (guest.with_reader(waits), reading);
+            let mut running = Running::new(guest, guards, upload, rules, report, symbols);
+            match poll_fn(|context| running.poll_head(&mut head, context)).await {
+                Ok(head) => response::respond(running, head).await,
+                Err(error) => {
+                    let explained = running.with_lines(error);
+                    // The guest need not wait for that.
+                    drop(running);
+                    Err(explained.await)
+                }
+            }
         })
     }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body::{Body as _, Frame};
 use tokio::task::yield_now;
 use wasmtime_wasi_http::WasiBody;
@@ -38,8 +39,18 @@ pub(super) async fn respond(running: Running, head: http::Response<WasiBody>) ->
     let framing = Framing::take(&mut head, running.rules.is_head).map_err(|failure| logged(failure, &report))?;
     let limit = running.rules.max.unwrap_or(u64::MAX);
     let (early, is_complete) = (VecDeque::new(), framing.is_unread);
-    let body =
-        ResponseBody { body, early, last: None, running, limit, framing, written: 0, is_complete, has_ended: false };
+    let body = ResponseBody {
+        body,
+        early,
+        last: None,
+        running,
+        limit,
+        framing,
+        written: 0,
+        is_complete,
+        has_ended: false,
+        explaining: None,
+    };
     Ok(Response::of_parts(head.status, head.headers, body.into_body().await?, report))
 }
 
@@ -83,6 +94,8 @@ struct ResponseBody {
     is_complete: bool,
     /// Whether the body has ended.
     has_ended: bool,
+    /// The body has ended with this error, which gets the lines of its stack.
+    explaining: Option<BoxFuture<'static, InvokeError>>,
 }
 
 impl ResponseBody {
@@ -102,7 +115,9 @@ impl ResponseBody {
             }
             Poll::Ready(Err(failure)) => {
                 self.is_complete = false;
-                Err(failure)
+                let explained = self.running.with_lines(failure);
+                drop(self);
+                Err(explained.await)
             }
             // The caller need not wait for a body that is not sent. Dropping `self` lets the guest go on with it.
             _ if self.framing.is_unread && self.running.rules.after_response == AfterResponse::Detach => {
@@ -284,6 +299,11 @@ impl http_body::Body for ResponseBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
         loop {
+            if let Some(explaining) = &mut self.explaining {
+                let error = ready!(explaining.as_mut().poll(context));
+                self.explaining = None;
+                return Poll::Ready(Some(Err(error)));
+            }
             if self.has_ended {
                 return self.running.poll_rest(context).map(|()| None);
             }
@@ -305,7 +325,7 @@ impl http_body::Body for ResponseBody {
                         return Poll::Ready(Some(Ok(last)));
                     }
                 }
-                failed => return Poll::Ready(failed),
+                Some(Err(error)) => self.explaining = Some(self.running.with_lines(error)),
             }
         }
     }

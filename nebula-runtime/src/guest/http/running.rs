@@ -7,15 +7,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::future::{AbortHandle, Abortable, Aborted, BoxFuture, Either, select};
+use futures_util::{
+    FutureExt as _,
+    future::{AbortHandle, Abortable, Aborted, BoxFuture, Either, select},
+};
 use http_body_util::BodyExt as _;
 use tokio::{runtime::Handle, sync::oneshot, time::Instant};
 use wasmtime_wasi_http::WasiBody;
 
 use super::request::UploadProgress;
 use crate::{
-    call::{AfterResponse, ErrorKind, Evictable, InvokeError, ReportHandle},
-    engine::Supervised,
+    call::{AfterResponse, ErrorKind, Evictable, InvokeError, ReportHandle, in_words},
+    engine::{Fault, Supervised, Symbols, with_lines},
     guest::CallGuards,
 };
 
@@ -38,9 +41,10 @@ pub(super) struct Running {
     /// How many bytes of the response's body the guest has written.
     pub(super) written: u64,
     pub(super) report: ReportHandle,
+    symbols: Arc<Symbols>,
 }
 
-pub(super) type Guest = Supervised<BoxFuture<'static, Result<(), InvokeError>>>;
+pub(super) type Guest = Supervised<BoxFuture<'static, Result<(), Fault>>>;
 
 /// The rules for a response and its guest.
 #[derive(Clone, Copy)]
@@ -63,9 +67,16 @@ impl Running {
         upload: Arc<UploadProgress>,
         rules: ResponseRules,
         report: ReportHandle,
+        symbols: Arc<Symbols>,
     ) -> Self {
         let (guest, reading) = (Some((guest, guards)), Some(reading));
-        Self { guest, reading, failure: None, rules, upload, written: 0, report }
+        Self { guest, reading, failure: None, rules, upload, written: 0, report, symbols }
+    }
+
+    /// Adds lines to the stack of an error. The guest has ended by then, so that the end of its response's body is known
+    /// as a failure at once.
+    pub(super) fn with_lines(&self, error: InvokeError) -> BoxFuture<'static, InvokeError> {
+        with_lines(error, Arc::clone(&self.symbols), self.report.clone())
     }
 
     /// Runs the guest until its response's head is there.
@@ -98,11 +109,10 @@ impl Running {
     pub(super) fn detach(&mut self, unread: Option<WasiBody>) {
         self.reading = None;
         if let (Some((guest, guards)), Ok(runtime)) = (self.guest.take(), Handle::try_current()) {
-            runtime.spawn(run_detached((guest, unread), guards, self.rules.due, self.report.clone()));
+            let (report, symbols) = (self.report.clone(), Arc::clone(&self.symbols));
+            runtime.spawn(run_detached((guest, unread), guards, self.rules.due, (report, symbols)));
         }
-        if let Some(error) = self.failure.take() {
-            log_late(&self.report, &error);
-        }
+        self.log_failure();
     }
 
     /// Waits for the rest of the guest after the reader has the whole response. A guest that may go on by itself is
@@ -116,10 +126,20 @@ impl Running {
         if self.guest.is_some() {
             return Poll::Pending;
         }
-        if let Some(error) = self.failure.take() {
-            log_late(&self.report, &error);
-        }
+        self.log_failure();
         Poll::Ready(())
+    }
+
+    /// Logs the failure of a guest after its response.
+    fn log_failure(&mut self) {
+        let Some(error) = self.failure.take() else { return };
+        let (report, lines) = (self.report.clone(), self.with_lines(error));
+        let mut logging = Box::pin(async move { log_late(&report, &lines.await) });
+        if (&mut logging).now_or_never().is_none()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(logging);
+        }
     }
 }
 
@@ -138,7 +158,7 @@ async fn run_detached(
     (guest, unread): (Guest, Option<WasiBody>),
     guards: CallGuards,
     due: Option<Instant>,
-    report: ReportHandle,
+    (report, symbols): (ReportHandle, Arc<Symbols>),
 ) {
     let (abort, aborted) = AbortHandle::new_pair();
     let overdue: Arc<dyn Evictable> = Arc::new(Detached(abort));
@@ -149,7 +169,7 @@ async fn run_detached(
     };
     match ended {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => log_late(&report, &error),
+        Ok(Err(error)) => log_late(&report, &with_lines(error, symbols, report.clone()).await),
         Err(Aborted) => {
             let detail = "the function was past its timeout, and another call needed its place";
             log_late(&report, &InvokeError::new(ErrorKind::Timeout, detail));
@@ -178,7 +198,7 @@ impl Evictable for Detached {
 /// Logs a failure after the response, because it can no longer be reported to the caller.
 fn log_late(report: &ReportHandle, error: &InvokeError) {
     let id = report.update(|report| report.id.clone());
-    tracing::warn!(%id, %error, "the function failed after its response");
+    tracing::warn!(%id, %error, stack = in_words(error.stack()), "the function failed after its response");
 }
 
 fn no_response() -> InvokeError {
@@ -193,7 +213,8 @@ mod tests {
     use crate::{
         call::{Event, Gate, Guards, Invocation, Overload},
         engine::{TimeLimit, supervise},
-        function::FunctionName,
+        function::{Digest, FunctionName},
+        store::Store,
     };
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -205,11 +226,13 @@ mod tests {
         let Invocation { function, report, .. } =
             Invocation::new("f".parse::<FunctionName>().unwrap(), Event::default());
         let (began, time_limit) = (Instant::now(), TimeLimit { timeout: 5 * SECOND, deadline: None });
+        let symbols = Arc::new(Symbols::new(&Store::memory(), Digest::of(b"")));
         let mut guest: Guest = supervise(Box::pin(pending()), began, time_limit, report.clone());
         assert!(futures_util::poll!(&mut guest).is_pending());
         guest.pause();
         tokio::time::advance(10 * SECOND).await;
-        let going_on = tokio::spawn(run_detached((guest, None), guards, time_limit.due(began), report.clone()));
+        let going_on =
+            tokio::spawn(run_detached((guest, None), guards, time_limit.due(began), (report.clone(), symbols)));
         // Less than the time that the guest has left.
         tokio::time::sleep(SECOND).await;
         assert!(!going_on.is_finished() && gate.try_enter().is_none());

@@ -98,7 +98,8 @@ impl Typed {
             let ran = self.run(&mut store, began, function, signature, &params).await;
             ran.map_err(|error| fault(error, &store))
         });
-        let result = supervise(guest, began, time_limit, report.clone()).with_reader(stderr.waits()).await?;
+        let guest = supervise(guest, began, time_limit, report.clone());
+        let result = guest.with_reader(stderr.waits()).explained_by(&deployment.symbols).await?;
         let body = answer(signature, result.as_ref(), limits.max_response.as_u64())?;
         report.update(|report| report.bytes_out = body.len() as u64);
         Ok(Response::new(HeaderValue::from_static("application/json"), body, report.clone()))

@@ -98,7 +98,7 @@ impl Reader {
         let (name, number, digest) = (version.name.clone(), version.number, version.manifest);
         let manifest = self.manifest(version).await?;
         let limits = self.defaults.with(&manifest.config.limits).at_most(&self.ceilings);
-        Ok(Deployment::new(&name, number, (digest, manifest), limits, &self.services))
+        Ok(Deployment::new(&name, number, (digest, manifest), limits, (&self.store, &self.services)))
     }
 }
 
