@@ -14,10 +14,10 @@ use std::{
 use gimli::{ColumnType, Dwarf, EndianSlice, LineProgramHeader, LineRow, LittleEndian, SectionId, Unit};
 
 use super::{
-    CodeSite, SourceFrame,
-    frame::bounded,
+    frame::{CodeSite, SourceFrame, bounded},
     functions::{Functions, InlinedCall},
     modules::{CoreModule, modules},
+    work::{DebugInfoError, Slice, Work, contains},
 };
 
 /// How long the debug information of one module is read.
@@ -29,31 +29,8 @@ const MAX_SIZE: usize = 256 << 20;
 /// The most bytes of one unit's abbreviations, which take the most memory of all that is read.
 const MAX_ABBREVIATIONS: usize = 8 << 20;
 
-/// How much work passes between two looks at the clock.
-const STEPS: u32 = 256;
-
 /// How many bytes the declarations of a function's variables take, before its first instruction.
 const DECLARATIONS: u64 = 16;
-
-/// The bytes of a section.
-pub(super) type Slice<'a> = EndianSlice<'a, LittleEndian>;
-
-/// Why a module's debug information is not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DebugInfoError {
-    /// There is none for these places.
-    Missing,
-    /// It is damaged.
-    Unreadable,
-    /// It is too large, or takes too long to read.
-    TooMuchWork,
-}
-
-impl From<gimli::Error> for DebugInfoError {
-    fn from(_: gimli::Error) -> Self {
-        Self::Unreadable
-    }
-}
 
 /// The lines of places: the innermost function first, if functions are inlined there.
 pub(super) type FoundLines = HashMap<CodeSite, Vec<SourceFrame>>;
@@ -64,7 +41,7 @@ pub(super) fn find(wasm: &[u8], sites: &[CodeSite]) -> Result<FoundLines, DebugI
 }
 
 fn find_until(end: Instant, wasm: &[u8], sites: &[CodeSite]) -> Result<FoundLines, DebugInfoError> {
-    let mut work = Work { end, steps: 0 };
+    let mut work = Work::until(end);
     let modules = modules(wasm, sites)?;
     if modules.is_empty() {
         return Err(DebugInfoError::Missing);
@@ -78,23 +55,6 @@ fn find_until(end: Instant, wasm: &[u8], sites: &[CodeSite]) -> Result<FoundLine
         }
     }
     Ok(found)
-}
-
-/// Work that ends after some time.
-pub(super) struct Work {
-    end: Instant,
-    steps: u32,
-}
-
-impl Work {
-    /// Notes one more step.
-    pub(super) fn step(&mut self) -> Result<(), DebugInfoError> {
-        self.steps = self.steps.wrapping_add(1);
-        match self.steps.is_multiple_of(STEPS) && Instant::now() >= self.end {
-            true => Err(DebugInfoError::TooMuchWork),
-            false => Ok(()),
-        }
-    }
 }
 
 impl<'a> CoreModule<'a> {
@@ -145,12 +105,6 @@ fn sites_within<'a>(
         within.extend(sites.iter().filter(|(address, _)| contains(range, *address)));
     }
     Ok(within)
-}
-
-/// Whether a range contains an address. Linkers put the functions that they leave out at address 0, where no code is:
-/// a code section begins with a number.
-pub(super) fn contains(range: gimli::Range, address: u64) -> bool {
-    range.begin > 0 && (range.begin..range.end).contains(&address)
 }
 
 /// The lines of one unit.

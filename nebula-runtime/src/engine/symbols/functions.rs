@@ -9,8 +9,8 @@ use gimli::{
 };
 
 use super::{
-    debug_info::{DebugInfoError, Slice, Work, contains},
     frame::bounded,
+    work::{DebugInfoError, Slice, Work, contains},
 };
 
 /// How many entries are followed from a function to its name: to the one that it is a copy of, and to its declaration.

@@ -14,8 +14,9 @@ use tokio::{
 };
 
 use super::{
-    CodeFrame, CodeSite, SourceFrame,
-    debug_info::{self, DebugInfoError, FoundLines},
+    debug_info::{self, FoundLines},
+    frame::{CodeFrame, CodeSite, SourceFrame},
+    work::DebugInfoError,
 };
 use crate::{function::Digest, store::Store, sync::lock};
 

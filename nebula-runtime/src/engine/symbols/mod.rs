@@ -15,9 +15,11 @@ mod lines;
 #[cfg(feature = "compiler")]
 mod modules;
 mod name;
+#[cfg(feature = "compiler")]
+mod work;
 
 pub(super) use frame::CodeFrame;
-use frame::{CodeSite, SourceFrame};
+use frame::SourceFrame;
 use lines::Lines;
 
 use crate::{call::StackFrame, function::Digest, store::Store};

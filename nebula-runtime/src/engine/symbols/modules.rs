@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use wasmparser::{Encoding, Parser, Payload, TypeRef};
 
-use super::{CodeSite, debug_info::DebugInfoError};
+use super::{frame::CodeSite, work::DebugInfoError};
 
 /// A core module: a whole file, or a part of a component.
 #[derive(Default)]

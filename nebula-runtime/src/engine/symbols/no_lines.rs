@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{CodeFrame, CodeSite, SourceFrame};
+use super::frame::{CodeFrame, CodeSite, SourceFrame};
 use crate::{function::Digest, store::Store};
 
 /// The lines of a module that is not there.
