@@ -27,7 +27,6 @@ pub(super) struct CodeSite {
 }
 
 /// A frame as debug information knows it.
-#[cfg_attr(not(feature = "compiler"), expect(dead_code, reason = "debug information is read where modules are"))]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct SourceFrame {
     /// The name, as a compiler wrote it.
