@@ -5,10 +5,10 @@
 
 #![no_main]
 
-use std::sync::LazyLock;
+use std::{future::IntoFuture as _, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use nebula_runtime::{ErrorKind, Event, FunctionConfig, FunctionName, Invocation, Invoker as _, Runtime, Store};
+use nebula_runtime::{ErrorKind, Event, FunctionName, Invocation, Invoker as _, Runtime, Store};
 
 /// A function of nearly every type there is, which returns its parameter.
 const SAME: &str = include_str!("same.wat");
@@ -23,7 +23,7 @@ static FUZZED: LazyLock<Fuzzed> = LazyLock::new(|| {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let name: FunctionName = "same".parse().unwrap();
     let runtime = Runtime::builder(Store::memory()).concurrency(1).build().unwrap();
-    tokio.block_on(runtime.publish(&name, SAME.into(), FunctionConfig::default(), None)).unwrap();
+    tokio.block_on(runtime.publish(&name, SAME).into_future()).unwrap();
     Fuzzed { tokio, runtime, name }
 });
 

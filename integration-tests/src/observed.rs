@@ -234,8 +234,16 @@ const FRONTEND_HEADERS: [&str; 8] = [
 /// The header fields that the guest sets, in the form of [`Observation::headers`].
 pub(crate) fn guest_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
     let names = headers.keys().map(|name| name.as_str()).filter(|name| !FRONTEND_HEADERS.contains(name));
-    let values = |name| headers.get_all(name).iter().map(text).collect::<Vec<_>>();
-    names.map(|name| (name.to_owned(), values(name).join(", "))).collect()
+    let values =
+        |name: &str| headers.get_all(name).iter().map(text).filter(|value| !is_of_server(name, value)).collect();
+    let fields =
+        names.map(|name| (name.to_owned(), values(name))).filter(|(_, values): &(_, Vec<_>)| !values.is_empty());
+    fields.map(|(name, values)| (name, values.join(", "))).collect()
+}
+
+/// Whether a server adds this field to each long text: whether it is compressed depends on the client.
+fn is_of_server(name: &str, value: &str) -> bool {
+    (name, value) == ("vary", "accept-encoding")
 }
 
 /// A field's value, decoded from UTF-8, or from ISO-8859-1 if it is not UTF-8.

@@ -2,7 +2,7 @@
 
 use nebula_integration_tests::Nebula;
 
-use crate::support::{Response, Server, project};
+use crate::support::{Response, Server, guest, project};
 
 const CONFIGURATION: &str = "
 [functions.treats]
@@ -40,7 +40,9 @@ fn a_function_is_called_no_more_often_than_its_rate_and_other_functions_are_serv
 fn an_event_beyond_the_rate_fails_on_its_line() {
     let project = project(CONFIGURATION);
     let nebula = Nebula::built();
-    let published = nebula.run(&project, &["publish", "--config", "nebula.toml"], b"");
+    let file = guest("treats");
+    let published =
+        nebula.run(&project, &["publish", "treats", file.to_str().unwrap(), "--config", "nebula.toml"], b"");
     assert_eq!(published.exit_code, 0, "{published:#?}");
     let output = nebula.run(&project, &["run", "treats", "--jobs", "1"], b"1\n2\n3\n");
     let detail = "function treats is at its rate limit of 2/h; try again later";

@@ -31,12 +31,14 @@ fn a_version_that_is_granted_more_than_the_sandbox_has_is_refused_and_the_log_sa
     let published = Nebula::built().run(&project, &["publish", "f", "f.wat", "--config", "new.toml"], b"");
     assert_eq!(published.exit_code, 0, "{published:#?}");
     let new = project.join("new").canonicalize().unwrap();
-    let line = format!("add to [sandbox] of its nebula.toml: paths = [\"{}\"]", new.display());
+    let line = format!("add to [sandbox] of nebula.toml: paths = [\"{}\"]", new.display());
     eventually("a log that names the line", || {
         // A server looks at the store when it is called.
         server.get("/api/f");
         server.log().contains(&line).then_some(())
     });
     assert_eq!(server.get("/api/f").status, 200, "the earlier version is served");
-    assert_eq!(server.get("/api/f@2").failure(), (503, "unavailable".to_owned()));
+    let refused = server.get("/api/f@2");
+    assert_eq!(refused.failure(), (503, "unavailable".to_owned()));
+    assert!(!refused.summary().1.contains(new.to_str().unwrap()), "a caller sees no folder of the host");
 }

@@ -64,11 +64,11 @@ impl Reach {
     pub(super) fn beyond(&self, config: &FunctionConfig) -> Option<String> {
         let folder = folders(config).find(|folder| !self.has(folder)).map(|Folder { path, writable }| {
             let (path, rights) = (path.display(), if writable { ":rw" } else { "" });
-            format!("{path}, which the sandbox of this node has not; add to [sandbox] of its nebula.toml: paths = [\"{path}{rights}\"]")
+            format!("the function is granted {path}; add to [sandbox] of nebula.toml: paths = [\"{path}{rights}\"]")
         });
         folder.or_else(|| {
             let port = ports(config).find(|port| !self.ports.contains(port))?;
-            Some(format!("port {port}, which the sandbox of this node has not; add to [sandbox] of its nebula.toml: ports = [{port}]"))
+            Some(format!("the function is granted port {port}; add to [sandbox] of nebula.toml: ports = [{port}]"))
         })
     }
 

@@ -34,7 +34,8 @@ pub(super) use self::{
 /// The host services that a function's configuration grants its guests. They are set up once for a version, and given
 /// to each instance.
 pub(crate) struct Granted {
-    /// What the function is granted and this process cannot reach, in words.
+    /// What the function is granted and this process cannot reach, in words: for the log, as it may name a folder of the
+    /// host.
     beyond_reach: Option<String>,
     environment: Environment,
     files: Files,
@@ -86,7 +87,9 @@ impl Granted {
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if this node does not have all that is granted.
     pub(crate) fn wasi(&self) -> Result<WasiCtxBuilder, InvokeError> {
         if let Some(beyond) = &self.beyond_reach {
-            return Err(missing::missing(format!("the function is granted {beyond}")));
+            let detail =
+                "the sandbox of this node has not all that the function is granted: its log says what would let it in";
+            return Err(missing::missing(detail.to_owned()).with_source(beyond.clone()));
         }
         self.settings.check()?;
         self.stores.check()?;

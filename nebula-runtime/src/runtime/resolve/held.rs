@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::time::Instant;
+use tracing::field::display;
 
 use crate::{
     call::{InvokeError, causes},
@@ -125,6 +126,7 @@ impl Held {
         for (reference, hold) in &self.references {
             if let Some((version, error)) = hold.because.as_ref().filter(|_| !is_known(reference, hold)) {
                 let (serves, causes) = (&hold.meaning.target, causes(error));
+                let causes = (!causes.is_empty()).then(|| display(causes));
                 tracing::warn!(
                     function = %name, %reference, version, %serves, %error, causes,
                     "a version cannot be served here, so the earlier one is"
