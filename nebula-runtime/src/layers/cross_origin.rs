@@ -13,7 +13,7 @@ use http::{
 };
 
 use crate::{
-    call::{Body, Event, Input, Invocation, InvokeError, Invoker, Response},
+    call::{Body, Event, Input, Invocation, InvokeError, Invoker, Response, Start},
     function::{Cors, Kind},
 };
 
@@ -58,6 +58,8 @@ impl Invoker for CrossOrigin {
         let headers = allowed(cors, origin);
         if is_preflight(request) {
             let headers = preflight(cors, request.headers(), headers);
+            // Nothing had to be loaded for it.
+            invocation.report.update(|report| report.start = Start::Warm);
             let response =
                 Response::of_parts(StatusCode::NO_CONTENT, headers, Body::empty(), invocation.report.clone());
             return Box::pin(ready(Ok(response)));

@@ -89,6 +89,10 @@ impl AsyncRead for Socket {
         if !self.early.is_empty() {
             let length = self.early.len().min(buffer.remaining());
             buffer.put_slice(&self.early.split_to(length));
+            // What has come since belongs to the same read, as if nothing had been read early. An error comes back.
+            if buffer.remaining() > 0 {
+                drop(Pin::new(&mut self.stream).poll_read(context, buffer));
+            }
             return Poll::Ready(Ok(()));
         }
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
