@@ -85,6 +85,7 @@ impl Activity {
     }
 
     /// The client speaks HTTP/2. It may wait with its first request as long as with every other.
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "without the feature, no client speaks HTTP/2"))]
     pub(super) fn multiplex(&self) {
         let mut state = self.lock();
         state.is_multiplexed = true;
