@@ -12,6 +12,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod case;
+mod collector;
 mod content;
 mod drivers;
 mod frontend;
@@ -36,6 +37,7 @@ mod waiting;
 mod watched_server;
 
 pub use case::{Case, Expect, Request};
+pub use collector::Collector;
 pub use content::{Content, Picture};
 pub use drivers::Fixture;
 pub use frontend::Frontend;

@@ -50,9 +50,11 @@ pub mod test_kit;
 
 pub use bytesize::ByteSize;
 pub use call::{
-    AfterResponse, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation, InvocationId, InvokeError, Invoker,
-    Occupancy, Outcome, Overload, QUEUE_TIMEOUT, RateLimit, Report, ReportHandle, Resolved, Response, ServiceUse,
-    StackFrame, Start, StderrLines, TraceContext, append_json_value, invoker_fn, is_text, with_causes,
+    AfterResponse, AttributeValue, Attributes, Body, Buffering, ErrorKind, Event, Guards, Input, Invocation,
+    InvocationId, InvokeError, Invoker, Link, Occupancy, Outcome, Overload, QUEUE_TIMEOUT, RateLimit, Report,
+    ReportHandle, Resolved, Response, ServiceUse, Span, SpanContext, SpanEvent, SpanId, SpanKind, SpanScope,
+    SpanStatus, StackFrame, Start, StderrLines, TraceContext, TraceId, Tracer, append_json_value, invoker_fn, is_text,
+    with_causes,
 };
 #[cfg(feature = "compiler")]
 pub use engine::CodeCacheFolder;

@@ -129,6 +129,8 @@ pub(crate) enum Failure {
     Listener(#[source] io::Error),
     #[error("failed to use a socket that systemd has passed: expected a listening socket of TCP, or a Unix socket")]
     Passed(#[source] io::Error),
+    #[error("failed to set up TLS for the OpenTelemetry collector")]
+    Telemetry(#[source] rustls::Error),
     #[error("failed to handle signals")]
     Signals(#[source] io::Error),
     /// The system has no file descriptor or no thread left, and every command needs some.
@@ -211,9 +213,11 @@ impl Failure {
             | Self::Threads(_)
             | Self::Sandbox(_)
             | Self::Engine(EngineError::Clock(_)) => ExitCode::UNAVAILABLE,
-            Self::Engine(EngineError::Wasmtime(_)) | Self::Listener(_) | Self::Signals(_) | Self::Signing(_) => {
-                ExitCode::INTERNAL
-            }
+            Self::Engine(EngineError::Wasmtime(_))
+            | Self::Listener(_)
+            | Self::Signals(_)
+            | Self::Signing(_)
+            | Self::Telemetry(_) => ExitCode::INTERNAL,
         }
     }
 }

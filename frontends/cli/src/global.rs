@@ -1,6 +1,7 @@
 //! The options that all commands take.
 
 use clap::Args;
+use nebula_otel::Telemetry;
 
 use crate::{log::LogOptions, places::PlaceOptions};
 
@@ -11,4 +12,7 @@ pub(crate) struct Global {
     pub(crate) places: PlaceOptions,
     #[command(flatten)]
     pub(crate) log: LogOptions,
+    /// What a server sends to a collector, if its environment names one.
+    #[arg(skip)]
+    pub(crate) telemetry: Option<Telemetry>,
 }

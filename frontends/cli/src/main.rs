@@ -36,6 +36,7 @@ mod source;
 mod start;
 mod systemd;
 mod target;
+mod telemetry;
 mod template;
 mod trust;
 mod values;
@@ -64,14 +65,21 @@ fn main() -> ExitCode {
 }
 
 fn run(mut cli: Cli) -> Result<u8, Failure> {
-    log::start(&cli.global.log)?;
+    let (telemetry, warnings) = telemetry::open(&cli.command)?;
+    log::start(&cli.global.log, telemetry.as_ref())?;
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    cli.global.telemetry.clone_from(&telemetry);
     start::take_panics(matches!(cli.command, Command::Serve(_) | Command::Start(_)));
     // Before the threads of Tokio start: a thread takes over what its parent may do.
     if let Command::Serve(serve) = &mut cli.command {
         serve.enter_sandbox(&cli.global)?;
     }
     let runtime = start::tokio();
-    let code = runtime.block_on(cli.command.execute(&cli.global));
+    let code = runtime.block_on(async {
+        let code = cli.command.execute(&cli.global).await;
+        telemetry::flush(telemetry).await;
+        code
+    });
     // A thread that is still blocked, by a compilation that nobody waits for, ends with the process.
     runtime.shutdown_background();
     code

@@ -67,6 +67,7 @@ pub use app::App;
 pub use context::{ClientAddress, InvocationContext, trace_context};
 pub use file_backed::FileBacked;
 pub use metrics::{Metrics, Number, Reading, VersionCalls};
+pub use problem::error_status;
 pub use proxies::{InvalidNetwork, Network, TrustedProxies};
 pub use routes::{InvalidRoute, Route, Routes};
 pub use server::{

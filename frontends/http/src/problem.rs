@@ -100,6 +100,11 @@ impl Problem {
     }
 }
 
+/// The status with which a failure is answered.
+pub fn error_status(error: &InvokeError) -> StatusCode {
+    status_and_title(error).0
+}
+
 /// The statuses that failures of a kind can have, if the function takes the request's method. Only a busy function or
 /// server and an unknown content coding have a status of their own.
 pub(crate) fn statuses(kind: ErrorKind) -> [(StatusCode, &'static str); 3] {

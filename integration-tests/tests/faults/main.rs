@@ -32,5 +32,6 @@ mod sockets;
 mod spinners;
 mod store;
 mod support;
+mod telemetry;
 mod tls;
 mod two_servers;

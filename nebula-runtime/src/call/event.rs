@@ -129,6 +129,14 @@ impl Event {
         }
     }
 
+    /// The header fields of the request, if it is one.
+    pub(crate) fn headers_mut(&mut self) -> Option<&mut http::HeaderMap> {
+        match &mut self.input {
+            Input::Http(request) => Some(request.headers_mut()),
+            Input::Payload { .. } => None,
+        }
+    }
+
     /// Gives the event another input, and returns the one that it had.
     pub(crate) fn replace_input(&mut self, input: Input) -> Input {
         std::mem::replace(&mut self.input, input)

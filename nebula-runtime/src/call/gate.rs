@@ -83,20 +83,6 @@ impl Gate {
         Occupancy { taken: taken as u64, total: *total as u64, waiting: waiting.load(Relaxed) as u64 }
     }
 
-    /// A place, at once or within [`QUEUE_TIMEOUT`].
-    pub(crate) async fn enter(
-        &self,
-        function: &FunctionRef,
-        deadline: Option<Instant>,
-        report: &ReportHandle,
-    ) -> Result<Place, InvokeError> {
-        match self.try_enter() {
-            Some(place) => Ok(place),
-            // On the heap, so that waiting, which is rare, does not make each invocation's future larger.
-            None => Box::pin(self.wait(function, deadline, report)).await,
-        }
-    }
-
     /// A place, if one is free.
     pub(crate) fn try_enter(&self) -> Option<Place> {
         self.try_enter_many(1)

@@ -8,6 +8,7 @@ mod gate;
 mod guards;
 mod id;
 mod invocation;
+mod invocation_spans;
 mod invoker;
 mod log;
 mod occupancy;
@@ -38,15 +39,20 @@ pub use self::{
     response::Response,
     stack::StackFrame,
     stderr_lines::StderrLines,
-    trace::TraceContext,
+    trace::{
+        AttributeValue, Attributes, Link, Span, SpanContext, SpanEvent, SpanId, SpanKind, SpanScope, SpanStatus,
+        TraceContext, TraceId, Tracer,
+    },
     value::{append_json_value, is_text},
 };
 pub(crate) use self::{
     body::too_large,
     caller::Caller,
     gate::{Gate, Place, RETRY_AFTER, Registration},
+    invocation_spans::{InvocationSpans, RequestFacts},
     log::{causes, in_words},
     overdue::Evictable,
     report::OperationEnd,
     resolved::Deployed,
+    trace::{OpenSpan, Parts, Recording},
 };

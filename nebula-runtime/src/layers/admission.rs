@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 use crate::call::{Gate, Invocation, InvokeError, Invoker, Overload, Response};
 
@@ -48,7 +49,10 @@ impl Invoker for Admission {
             return self.inner.invoke(invocation);
         }
         Box::pin(async move {
-            let place = self.gate.wait(&invocation.function, invocation.deadline, &invocation.report).await?;
+            let arrived = Instant::now();
+            let place = self.gate.wait(&invocation.function, invocation.deadline, &invocation.report).await;
+            invocation.trace.note_step("queue", arrived, place.as_ref().err());
+            let place = place?;
             invocation.guards.add_place(place);
             invocation.ready_since = None;
             self.inner.invoke(invocation).await

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 use crate::call::{Gate, Invocation, InvokeError, Invoker, Occupancy, Response};
 
@@ -72,8 +73,11 @@ impl Invoker for MemoryAdmission {
             return self.inner.invoke(invocation);
         }
         Box::pin(async move {
+            let arrived = Instant::now();
             let Invocation { function, deadline, report, .. } = &invocation;
-            let place = self.gate.wait_many(granted, function, *deadline, report).await?;
+            let place = self.gate.wait_many(granted, function, *deadline, report).await;
+            invocation.trace.note_step("queue", arrived, place.as_ref().err());
+            let place = place?;
             invocation.guards.add_place(place);
             invocation.ready_since = None;
             self.inner.invoke(invocation).await

@@ -5,10 +5,16 @@ mod cross_origin;
 mod memory;
 mod observe;
 mod rate;
+mod traced;
 
 pub use self::{
     admission::Admission,
     memory::MemoryAdmission,
     observe::{Observed, Observer},
 };
-pub(crate) use self::{cross_origin::CrossOrigin, memory::most_for_one, rate::RateAdmission};
+pub(crate) use self::{
+    cross_origin::CrossOrigin,
+    memory::most_for_one,
+    rate::RateAdmission,
+    traced::{StatusOf, Traced},
+};

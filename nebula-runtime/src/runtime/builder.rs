@@ -13,12 +13,12 @@ use super::{
     steps::{self, Layer},
 };
 use crate::{
-    call::Invoker,
+    call::{InvokeError, Invoker, Tracer},
     engine::{CodeSource, EngineError, Engines, Flavour},
     function::{Cors, LimitSettings, Limits},
     guest::Loader,
     host::{GuestStderr, Services},
-    layers::{Admission, MemoryAdmission, Observer, most_for_one},
+    layers::{Admission, MemoryAdmission, Observer, StatusOf, most_for_one},
     registry::Package,
     store::{Store, trust::Trust},
 };
@@ -46,6 +46,7 @@ pub struct RuntimeBuilder {
     layers: Vec<Layer>,
     gates: Gates,
     observers: Vec<Arc<dyn Observer>>,
+    tracer: Option<(Arc<dyn Tracer>, StatusOf)>,
     trust: Trust,
     services: Services,
 }
@@ -91,6 +92,7 @@ impl RuntimeBuilder {
             layers: Vec::new(),
             gates: Gates::default(),
             observers: Vec::new(),
+            tracer: None,
             trust: Trust::default(),
             services: Services::default(),
         }
@@ -204,6 +206,14 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Gives the spans of invocations whose traces are sampled to a tracer. `status` tells the status with which a
+    /// failure is answered over HTTP, for the spans of requests.
+    #[must_use]
+    pub fn tracer(mut self, tracer: Arc<dyn Tracer>, status: fn(&InvokeError) -> u16) -> Self {
+        self.tracer = Some((tracer, status));
+        self
+    }
+
     /// Sets the runtime up.
     ///
     /// # Errors
@@ -220,7 +230,8 @@ impl RuntimeBuilder {
         let deployments =
             Deployments::new(code.clone(), self.trust.clone(), (self.defaults, ceilings), self.services.clone());
         let run = Run { code: code.clone(), stderr: self.stderr, max_stream: self.ceilings.max_response };
-        let entry = steps::put_together(run, self.layers, (deployments.clone(), self.cors), self.observers);
+        let found = (deployments.clone(), self.cors);
+        let entry = steps::put_together(run, self.layers, found, self.observers, self.tracer);
         Ok(Runtime {
             #[cfg(feature = "compiler")]
             registry: Registry::new(self.store.clone(), self.trust, loader, self.services),

@@ -73,19 +73,39 @@ impl Run {
             invocation.report.update(|report| report.start = Start::Warm);
         }
         refuse_large(invocation, deployment)?;
-        let place = deployment.gate.enter(&invocation.function, invocation.deadline, &invocation.report).await?;
+        let place = self.place(invocation, deployment).await?;
         let entered = Instant::now();
         let guest = match loaded {
             Some(guest) => guest,
-            None => within(invocation.deadline, self.code.guest(deployment)).await?,
+            None => {
+                let guest = within(invocation.deadline, self.code.guest(deployment)).await;
+                invocation.trace.note_step("load", entered, guest.as_ref().err());
+                guest?
+            }
         };
         let began = Instant::now();
         invocation.report.update(|report| report.loading += began - entered);
         Ok(Ready { guest, place, began })
     }
 
+    /// Waits for a place of the function.
+    async fn place(&self, invocation: &mut Invocation, deployment: &Deployment) -> Result<Place, InvokeError> {
+        if let Some(place) = deployment.gate.try_enter() {
+            return Ok(place);
+        }
+        let arrived = Instant::now();
+        let waiting = deployment.gate.wait(&invocation.function, invocation.deadline, &invocation.report);
+        // On the heap, so that waiting, which is rare, does not make each invocation's future larger.
+        let place = Box::pin(waiting).await;
+        invocation.trace.note_step("queue", arrived, place.as_ref().err());
+        place
+    }
+
     fn call(&self, mut invocation: Invocation, deployment: Arc<Deployment>, ready: Ready) -> CallFuture {
         let Ready { guest, place, began } = ready;
+        if let Some(recording) = invocation.trace.recording() {
+            recording.note_ready(began);
+        }
         let resolved = &deployment.resolved;
         let own = resolved.config.limits.max_response.map(|_| resolved.limits.max_response);
         let (max_stream, stderr) = (own.or(self.max_stream), self.stderr);

@@ -10,9 +10,9 @@ use super::{
     run::Run,
 };
 use crate::{
-    call::{Gate, Invocation, InvokeError, Invoker, Response},
+    call::{Gate, Invocation, InvokeError, Invoker, Response, Tracer},
     function::Cors,
-    layers::{Admission, CrossOrigin, MemoryAdmission, Observed, Observer, RateAdmission},
+    layers::{Admission, CrossOrigin, MemoryAdmission, Observed, Observer, RateAdmission, StatusOf, Traced},
 };
 
 /// A step between resolving and running.
@@ -27,19 +27,26 @@ pub(super) enum Layer {
 /// Puts an invoker around another one.
 pub(super) type Wrap = dyn FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send;
 
-/// All that an invocation passes, from the outside in: the observers, resolving, the answers to pages of other origins
+/// All that an invocation passes, from the outside in: the tracer, the observers, resolving, the answers to pages of other origins
 /// (`cors` is for functions that set none of their own), the function's rate, the layers in their order, and `run`.
 pub(super) fn put_together(
     run: Run,
     layers: Vec<Layer>,
     (deployments, cors): (Deployments, Option<Cors>),
     observers: Vec<Arc<dyn Observer>>,
+    tracer: Option<(Arc<dyn Tracer>, StatusOf)>,
 ) -> Arc<dyn Invoker> {
     let run: Arc<dyn Invoker> = Arc::new(run);
     let layered = layers.into_iter().rev().fold(run, |inner, layer| layer.around(inner));
     let limited = Arc::new(RateAdmission::new(layered));
     let resolved: Arc<dyn Invoker> = Arc::new(Resolve::new(deployments, Arc::new(CrossOrigin::new(limited, cors))));
-    observers.into_iter().rev().fold(resolved, |inner, observer| Arc::new(Observed::new(inner, observer)))
+    let observed = observers.into_iter().rev();
+    let observed =
+        observed.fold(resolved, |inner, observer| -> Arc<dyn Invoker> { Arc::new(Observed::new(inner, observer)) });
+    match tracer {
+        Some((tracer, status)) => Arc::new(Traced::new(observed, tracer, status)),
+        None => observed,
+    }
 }
 
 impl Layer {

@@ -8,6 +8,7 @@ use nebula_http::{
     raise_descriptor_limit,
 };
 use nebula_local::ExitCode;
+use nebula_otel::Telemetry;
 use nebula_runtime::{FunctionName, Limits, Reach, Report, Runtime, Services, Store, StoreUrl, stderr};
 
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
     sandbox::{Entered, Policy, Sandbox},
     services, start,
     systemd::{self, PassedSockets},
+    telemetry,
     values::Timeout,
     watch::{Watch, WatchConfig},
 };
@@ -182,10 +184,11 @@ impl Serve {
             &global.places,
             &config,
             metrics.clone(),
-            self.reports,
+            (self.reports, global.telemetry.as_ref()),
         )?);
         metrics.show_runtime(&runtime);
         metrics.show_process();
+        telemetry::start(global.telemetry.as_ref(), &metrics);
         let routes = Routes::default();
         routes.replace(config.routes.clone());
         match path.filter(|_| self.watch) {
@@ -347,7 +350,7 @@ fn runtime(
     places: &PlaceOptions,
     config: &Config,
     metrics: Metrics,
-    reports: Reports,
+    (reports, telemetry): (Reports, Option<&Telemetry>),
 ) -> Result<Runtime, Failure> {
     let concurrency = config.concurrency.unwrap_or(CONCURRENCY);
     let observe = move |report: &Report| {
@@ -367,7 +370,7 @@ fn runtime(
     if let Some(total) = cgroup::guest_memory() {
         builder = builder.guest_memory(total);
     }
-    Ok(builder.build()?)
+    Ok(telemetry::trace(builder, telemetry).build()?)
 }
 
 fn trusted_proxies(config: &Config) -> TrustedProxies {

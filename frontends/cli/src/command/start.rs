@@ -13,12 +13,13 @@ use nebula_http::{
     Api, App, LocalAddress, Metrics, Route, Routes, ServerConfig, Shutdown, Site, Stopped, bind, raise_descriptor_limit,
 };
 use nebula_local::ExitCode;
+use nebula_otel::Telemetry;
 use nebula_runtime::{FunctionName, FunctionRef, Package, Report, Runtime};
 
 use super::serve::CONCURRENCY;
 use crate::{
     cgroup, failure::Failure, first_process::EndsAtSignals, global::Global, log::LogFormat, print, report_log::Reports,
-    services,
+    services, telemetry,
 };
 
 const EXAMPLES: &str = "\
@@ -66,6 +67,9 @@ struct Azure {
     port: u16,
 }
 
+/// Which reports are logged, and what is sent to a collector.
+type Observed<'a> = (Reports, Option<&'a Telemetry>);
+
 /// The functions of a package, ready to be served.
 struct Functions {
     folder: PathBuf,
@@ -80,10 +84,10 @@ impl Start {
         if let Err(error) = raise_descriptor_limit() {
             tracing::warn!(%error, "the limit of open files stays as it is");
         }
-        let shutdown = Shutdown::new();
+        let (shutdown, telemetry) = (Shutdown::new(), global.telemetry.as_ref());
         let (address, functions, app) = match self.platform {
-            Platform::Image(image) => image.app(self.reports, &shutdown).await?,
-            Platform::Azure(azure) => azure.app(self.reports, &shutdown).await?,
+            Platform::Image(image) => image.app((self.reports, telemetry), &shutdown).await?,
+            Platform::Azure(azure) => azure.app((self.reports, telemetry), &shutdown).await?,
         };
         let listener = bind(address).await?;
         let signals = shutdown.on_signals().map_err(Failure::Signals)?;
@@ -99,8 +103,8 @@ impl Start {
 }
 
 impl Image {
-    async fn app(self, reports: Reports, shutdown: &Shutdown) -> Result<(SocketAddr, Functions, App), Failure> {
-        let functions = Functions::open(self.folder, reports).await?;
+    async fn app(self, observed: Observed<'_>, shutdown: &Shutdown) -> Result<(SocketAddr, Functions, App), Failure> {
+        let functions = Functions::open(self.folder, observed).await?;
         let routes = Routes::default();
         // Every function can have the path `/`.
         let root = self.function.and_then(|function| Route::new(None, "/", function).ok());
@@ -111,8 +115,8 @@ impl Image {
 }
 
 impl Azure {
-    async fn app(self, reports: Reports, shutdown: &Shutdown) -> Result<(SocketAddr, Functions, App), Failure> {
-        let functions = Functions::open(self.folder, reports).await?;
+    async fn app(self, observed: Observed<'_>, shutdown: &Shutdown) -> Result<(SocketAddr, Functions, App), Failure> {
+        let functions = Functions::open(self.folder, observed).await?;
         let bindings = functions.names.iter().map(|name| Ok((name.clone(), bindings(&functions.folder, name)?)));
         let triggers = Triggers::new(bindings.collect::<Result<Vec<_>, Failure>>()?);
         let app = nebula_azure::app(Arc::clone(&functions.runtime) as _, triggers, functions.site(shutdown));
@@ -127,7 +131,7 @@ fn bindings(folder: &Path, name: &FunctionName) -> Result<Bindings, Failure> {
 }
 
 impl Functions {
-    async fn open(folder: PathBuf, reports: Reports) -> Result<Self, Failure> {
+    async fn open(folder: PathBuf, (reports, telemetry): Observed<'_>) -> Result<Self, Failure> {
         let (package, metrics) = (Package::open(&folder).await?, Metrics::new());
         let mut builder = Runtime::of_package(&package)
             .services(services::of_package()?)
@@ -138,9 +142,10 @@ impl Functions {
         if let Some(total) = cgroup::guest_memory() {
             builder = builder.guest_memory(total);
         }
-        let runtime = Arc::new(builder.build()?);
+        let runtime = Arc::new(telemetry::trace(builder, telemetry).build()?);
         metrics.show_runtime(&runtime);
         metrics.show_process();
+        telemetry::start(telemetry, &metrics);
         Ok(Self { folder, names: package.functions().to_vec(), runtime, metrics })
     }
 

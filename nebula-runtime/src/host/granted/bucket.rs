@@ -66,25 +66,25 @@ impl Bucket {
 
     pub(in crate::host) async fn get(&self, caller: &Caller, key: &str) -> Result<Option<Bytes>, ServiceError> {
         let key = self.key(key)?;
-        self.operation(caller, self.store().get(&key)).await
+        self.operation(caller, "get", self.store().get(&key)).await
     }
 
     pub(in crate::host) async fn exists(&self, caller: &Caller, key: &str) -> Result<bool, ServiceError> {
         let key = self.key(key)?;
-        self.operation(caller, self.store().exists(&key)).await
+        self.operation(caller, "exists", self.store().exists(&key)).await
     }
 
     pub(in crate::host) async fn set(&self, caller: &Caller, key: &str, value: Vec<u8>) -> Result<(), ServiceError> {
         let key = self.key(key)?;
         self.check_write(&[&value])?;
         let size = value.len();
-        self.write(caller, &[(&key, size)], self.store().set(&key, value.into())).await
+        self.write(caller, "set", &[(&key, size)], self.store().set(&key, value.into())).await
     }
 
     pub(in crate::host) async fn delete(&self, caller: &Caller, key: &str) -> Result<(), ServiceError> {
         let key = self.key(key)?;
         self.check_write(&[])?;
-        self.operation(caller, self.store().delete(&key)).await?;
+        self.operation(caller, "delete", self.store().delete(&key)).await?;
         self.granted.usage.forget(&self.granted.grant).await;
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Bucket {
         const LONGEST: usize = 20;
         let key = self.key(key)?;
         self.check_write(&[])?;
-        self.write(caller, &[(&key, LONGEST)], self.store().increment(&key, delta)).await
+        self.write(caller, "increment", &[(&key, LONGEST)], self.store().increment(&key, delta)).await
     }
 
     pub(in crate::host) async fn swap(
@@ -107,7 +107,7 @@ impl Bucket {
         let key = self.key(key)?;
         self.check_write(&[&value])?;
         let size = value.len();
-        self.write(caller, &[(&key, size)], self.store().swap(&key, expected, value.into())).await
+        self.write(caller, "swap", &[(&key, size)], self.store().swap(&key, expected, value.into())).await
     }
 
     /// A page of the keys, as the guest knows them.
@@ -115,7 +115,7 @@ impl Bucket {
         let prefix = &self.granted.grant.prefix;
         let no_cursor = || ServiceError::new(ServiceErrorKind::Invalid, "the cursor is not one of this store");
         let cursor = cursor.map(|cursor| cursor.strip_prefix(CURSOR).ok_or_else(no_cursor)).transpose()?;
-        let page = self.operation(caller, self.store().list(prefix, cursor)).await?;
+        let page = self.operation(caller, "list", self.store().list(prefix, cursor)).await?;
         let keys = page.keys.iter().filter_map(|key| key.strip_prefix(prefix.as_str())).map(str::to_owned).collect();
         Ok(Page { keys, cursor: page.cursor.map(|cursor| format!("{CURSOR}{cursor}")) })
     }
@@ -133,7 +133,7 @@ impl Bucket {
         let step = (MANY_BYTES / self.max_value()).clamp(1, MANY);
         let (mut values, mut bytes) = (HashMap::with_capacity(distinct.len()), 0);
         for keys in distinct.chunks(step) {
-            let got = self.operation(caller, self.store().get_many(keys)).await?;
+            let got = self.operation(caller, "get_many", self.store().get_many(keys)).await?;
             bytes += size(&got);
             check_size(bytes)?;
             values.extend(keys.iter().zip(got));
@@ -155,13 +155,13 @@ impl Bucket {
             entries.into_iter().map(|(key, value)| Ok((self.key(&key)?, Bytes::from(value)))).collect();
         let entries = entries?;
         let sizes: Vec<_> = entries.iter().map(|(key, value)| (key.as_str(), value.len())).collect();
-        self.write(caller, &sizes, self.store().set_many(entries.clone())).await
+        self.write(caller, "set_many", &sizes, self.store().set_many(entries.clone())).await
     }
 
     pub(in crate::host) async fn delete_many(&self, caller: &Caller, keys: &[String]) -> Result<(), ServiceError> {
         let keys = self.keys(keys)?;
         self.check_write(&[])?;
-        self.operation(caller, self.store().delete_many(&keys)).await?;
+        self.operation(caller, "delete_many", self.store().delete_many(&keys)).await?;
         self.granted.usage.forget(&self.granted.grant).await;
         Ok(())
     }
@@ -174,20 +174,22 @@ impl Bucket {
     async fn write<T>(
         &self,
         caller: &Caller,
+        name: &'static str,
         sizes: &[(&str, usize)],
         write: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, ServiceError> {
         let GrantedStore { store, grant, usage, .. } = &*self.granted;
-        self.operation(caller, usage.within(store, grant, sizes, write)).await
+        self.operation(caller, name, usage.within(store, grant, sizes, write)).await
     }
 
     /// Runs an operation, and notes it in the report.
     async fn operation<T>(
         &self,
         caller: &Caller,
+        name: &'static str,
         operation: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, ServiceError> {
-        self.granted.operations.run(caller, operation).await
+        self.granted.operations.run(caller, name, operation).await
     }
 
     /// The key as the service knows it.

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     listing::Listing,
-    operations::Operations,
+    operations::{Operations, end_span},
     prefixed::prefixed,
     room::{Reservation, Room},
 };
@@ -70,7 +70,7 @@ impl Container {
         range: BlobRange,
     ) -> Result<Option<BlobContent>, ServiceError> {
         let name = self.name(name)?;
-        let found = self.operation(caller, self.blobs().get(&name, range)).await?;
+        let found = self.operation(caller, "get", self.blobs().get(&name, range)).await?;
         Ok(found.map(|found| BlobContent { bytes: self.noted(caller, found.bytes), ..found }))
     }
 
@@ -93,7 +93,13 @@ impl Container {
             let reservation = container.reserve(&name).await?;
             container.put_within(reservation, &name, content).await
         };
-        Ok(caller.trace.scope(putting).boxed())
+        let (span, trace) = self.granted.operations.begin(caller, "put");
+        let put = async move {
+            let put = putting.await;
+            end_span(span, put.as_ref().err());
+            put
+        };
+        Ok(trace.scope(put).boxed())
     }
 
     /// Notes that a blob was written, or could not be, and that the guest has waited so long for it.
@@ -103,7 +109,7 @@ impl Container {
 
     pub(in crate::host) async fn info(&self, caller: &Caller, name: &str) -> Result<Option<BlobInfo>, ServiceError> {
         let key = self.name(name)?;
-        let info = self.operation(caller, self.blobs().info(&key)).await?;
+        let info = self.operation(caller, "info", self.blobs().info(&key)).await?;
         Ok(info.map(|info| BlobInfo { name: name.to_owned(), ..info }))
     }
 
@@ -130,7 +136,7 @@ impl Container {
         let infos = self.blobs().list(&prefix);
         let names = infos.map_ok(move |info| info.name.get(prefix.len()..).unwrap_or_default().to_owned());
         let mut listing = Listing::new(names.boxed());
-        self.operation(caller, listing.start()).await?;
+        self.operation(caller, "list", listing.start()).await?;
         Ok(listing)
     }
 
@@ -141,7 +147,7 @@ impl Container {
         listing: &mut Listing,
         most: usize,
     ) -> Result<(Vec<String>, bool), ServiceError> {
-        self.operation(caller, listing.read(most)).await
+        self.operation(caller, "list", listing.read(most)).await
     }
 
     /// Copies the blob `name` of `source` into this container. Returns whether it is there.
@@ -154,7 +160,7 @@ impl Container {
     ) -> Result<bool, ServiceError> {
         self.check_write()?;
         let (from, to) = (source.name(name)?, self.name(to)?);
-        self.operation(caller, self.copied(source, &from, &to)).await
+        self.operation(caller, "copy", self.copied(source, &from, &to)).await
     }
 
     /// Whether both are the same blob.
@@ -171,9 +177,10 @@ impl Container {
     async fn operation<T>(
         &self,
         caller: &Caller,
+        name: &'static str,
         operation: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, ServiceError> {
-        self.granted.operations.run(caller, operation).await
+        self.granted.operations.run(caller, name, operation).await
     }
 
     async fn reserve(&self, name: &str) -> Result<Reservation, ServiceError> {
@@ -223,7 +230,7 @@ impl Container {
         names: BoxStream<'_, Result<String, ServiceError>>,
     ) -> Result<(), ServiceError> {
         let delete = async |name: String| self.blobs().delete(&name).await;
-        let deleted = self.operation(caller, names.try_for_each_concurrent(DELETED_AT_ONCE, delete)).await;
+        let deleted = self.operation(caller, "delete", names.try_for_each_concurrent(DELETED_AT_ONCE, delete)).await;
         self.granted.room.forget();
         deleted
     }

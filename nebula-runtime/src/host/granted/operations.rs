@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
-    call::{Caller, OperationEnd, with_causes},
+    call::{Caller, OpenSpan, OperationEnd, SpanKind, TraceContext, with_causes},
     function::ServiceName,
     host::failure::{ServiceError, ServiceErrorKind},
 };
@@ -25,20 +25,38 @@ impl Operations {
         Self { service: service.clone(), places: Semaphore::new(AT_ONCE) }
     }
 
-    /// Runs an operation, and notes it in the report. An operation that is dropped before its end has failed: the
+    /// Runs the operation `name`, and notes it in the report. An operation that is dropped before its end has failed: the
     /// guest's deadline has passed.
     pub(super) async fn run<T>(
         &self,
         caller: &Caller,
+        name: &'static str,
         operation: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, ServiceError> {
+        let (span, trace) = self.begin(caller, name);
         let mut running = Running { operations: self, caller, began: Instant::now(), has_ended: false };
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
-        let done = caller.trace.scope(operation).await;
+        let done = trace.scope(operation).await;
         running.has_ended = true;
+        end_span(span, done.as_ref().err());
         self.note(caller, running.began.elapsed(), done.as_ref().err());
         done
+    }
+
+    /// A span of an operation that begins now, if the invocation's spans are recorded, and the place in the trace of
+    /// those who do the work.
+    pub(super) fn begin(&self, caller: &Caller, name: &'static str) -> (Option<OpenSpan>, TraceContext) {
+        let span = self.span(caller, name);
+        let trace = span.as_ref().map_or_else(|| caller.trace.clone(), TraceContext::within);
+        (span, trace)
+    }
+
+    fn span(&self, caller: &Caller, name: &'static str) -> Option<OpenSpan> {
+        let mut span = caller.trace.begin(SpanKind::Client, || format!("{name} {}", self.service).into())?;
+        span.note("nebula.service", self.service.to_string());
+        span.note("nebula.operation", name);
+        Some(span)
     }
 
     /// Notes an operation that took so long, and its error in the log if the service is to blame.
@@ -58,6 +76,13 @@ impl Operations {
             let (service, causes) = (&self.service, with_causes(error));
             tracing::warn!(id = %caller.id, %service, error = causes, "a service failed");
         }
+    }
+}
+
+/// Ends an operation's span.
+pub(super) fn end_span(span: Option<OpenSpan>, error: Option<&ServiceError>) {
+    if let Some(span) = span {
+        span.end(error.map(|error| error.kind().as_str().to_owned()));
     }
 }
 
@@ -102,8 +127,8 @@ mod tests {
     async fn an_operation_that_is_cut_off_is_in_the_report() {
         let invocation = Invocation::new("counter".parse::<FunctionRef>().unwrap(), Event::json("[]"));
         let (caller, operations) = (Caller::of(&invocation), Operations::of(&"state".parse().unwrap()));
-        operations.run(&caller, ready(Ok(()))).await.unwrap();
-        assert!(operations.run(&caller, pending::<Result<(), _>>()).now_or_never().is_none());
+        operations.run(&caller, "get", ready(Ok(()))).await.unwrap();
+        assert!(operations.run(&caller, "get", pending::<Result<(), _>>()).now_or_never().is_none());
         let report = invocation.report.snapshot();
         let [used] = report.services.as_slice() else { panic!("{:?}", report.services) };
         assert_eq!((used.operations, used.failed), (2, 1));

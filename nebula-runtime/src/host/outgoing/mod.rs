@@ -35,7 +35,7 @@ use tower::Service;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
-    call::{Caller, TraceContext},
+    call::{Caller, OpenSpan, SpanKind, TraceContext},
     function::{FunctionConfig, FunctionName, HostPattern, is_public},
 };
 
@@ -80,15 +80,31 @@ impl Outgoing {
             self.refuse(&if is_default { host.to_owned() } else { format!("{host}:{port}") });
             return Err(Error::HttpRequestDenied);
         }
-        self.trace.add_to(request.headers_mut());
+        let span = self.span(&request, host, port);
+        let trace = span.as_ref().map_or_else(|| self.trace.clone(), TraceContext::within);
+        trace.add_to(request.headers_mut(), &self.trace);
         let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout: between } =
             options.unwrap_or_default();
-        let response = self.response(request, connect_timeout, first_byte_timeout).await?;
+        let response = self.response(request, connect_timeout, first_byte_timeout).await;
+        end_span(span, &response);
+        let response = response?;
         let body = |body: hyper::body::Incoming| match between {
             Some(between) => BodyWithTimeout { body, between, timer: None }.boxed_unsync(),
             None => body.map_err(Error::Hyper).boxed_unsync(),
         };
         Ok((response.map(body), Box::new(async { Ok(()) })))
+    }
+
+    /// A span of the request, if the invocation's spans are recorded. It ends with the head of the response.
+    fn span(&self, request: &http::Request<WasiBody>, host: &str, port: u16) -> Option<OpenSpan> {
+        let mut span = self.trace.begin(SpanKind::Client, || request.method().to_string().into())?;
+        let uri = request.uri();
+        span.note("http.request.method", request.method().to_string());
+        span.note("server.address", host.to_owned());
+        span.note("server.port", port);
+        // Without the query, which may have secrets.
+        span.note("url.full", format!("{}://{host}:{port}{}", uri.scheme_str().unwrap_or("https"), uri.path()));
+        Some(span)
     }
 
     /// Sends a request and waits for the head of the response. The connection must be made within `connect`, and the
@@ -140,6 +156,23 @@ impl Outgoing {
             %function,
             "the function may not send requests to {host}; to allow it, add {host:?} to allow_hosts of [functions.{function}]"
         );
+    }
+}
+
+/// Ends the span of a request.
+fn end_span(span: Option<OpenSpan>, response: &Result<http::Response<hyper::body::Incoming>, Error>) {
+    let Some(mut span) = span else { return };
+    match response {
+        Ok(response) => {
+            let status = response.status();
+            span.note("http.response.status_code", status.as_u16());
+            span.end((status.is_client_error() || status.is_server_error()).then(|| status.as_str().to_owned()));
+        }
+        Err(error) => {
+            let error = format!("{error:?}");
+            span.note("error.type", error.clone());
+            span.end(Some(error));
+        }
     }
 }
 

@@ -47,8 +47,10 @@ impl Invoker for Resolve {
         }
         Box::pin(async move {
             let place = self.waiting.try_acquire().map_err(|_| too_many())?;
-            let deployment = self.deployments.serving(&mut invocation, now).await?;
+            let deployment = self.deployments.serving(&mut invocation, now).await;
             drop(place);
+            invocation.trace.note_step("resolve", now, deployment.as_ref().err());
+            let deployment = deployment?;
             invocation.report.update(|report| report.loading = now.elapsed());
             resolve(&mut invocation, deployment);
             self.inner.invoke(invocation).await

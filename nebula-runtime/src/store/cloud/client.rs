@@ -49,7 +49,7 @@ struct TracedClient(HttpClient);
 #[async_trait]
 impl HttpService for TracedClient {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        TraceContext::current().add_to(request.headers_mut());
+        TraceContext::current().add_to(request.headers_mut(), &TraceContext::default());
         self.0.execute(request).await
     }
 }
