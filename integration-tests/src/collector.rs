@@ -136,6 +136,7 @@ fn lines(body: &[u8]) -> Items {
             json!({
                 "target": target, "message": message, "level": line.severity_text,
                 "attributes": attributes(&line.attributes),
+                "trace": hex(&line.trace_id), "span": hex(&line.span_id),
             })
         })
     });

@@ -88,6 +88,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it serves until it is stopped.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Start(_))
+    }
+
     /// Takes what the process was started with besides its arguments. Called before the process has threads.
     ///
     /// # Errors

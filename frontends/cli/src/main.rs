@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn run(mut cli: Cli) -> Result<u8, Failure> {
-    let (telemetry, warnings) = telemetry::open(&cli.command)?;
+    let (telemetry, warnings) = telemetry::open(cli.command.is_server())?;
     log::start(&cli.global.log, telemetry.as_ref())?;
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     cli.global.telemetry.clone_from(&telemetry);

@@ -6,14 +6,14 @@ use nebula_http::{Metrics, Reading, error_status};
 use nebula_otel::{Config, Counts, Telemetry};
 use nebula_runtime::{InvocationId, RuntimeBuilder};
 
-use crate::{cli::Command, failure::Failure};
+use crate::failure::Failure;
 
 /// How long a server waits at its end for what is not sent yet.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the variables `OTEL_*` ask for, and what is wrong with them. Only servers send anything.
-pub(crate) fn open(command: &Command) -> Result<(Option<Telemetry>, Vec<String>), Failure> {
-    if !matches!(command, Command::Serve(_) | Command::Start(_)) {
+pub(crate) fn open(is_server: bool) -> Result<(Option<Telemetry>, Vec<String>), Failure> {
+    if !is_server {
         return Ok((None, Vec::new()));
     }
     let resource = [

@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use nebula_integration_tests::{Collector, Nebula};
 use serde_json::Value;
 
 use crate::support::{Server, project};
@@ -17,7 +18,10 @@ fn ops(file: &str) -> PathBuf {
 
 /// All series that a server has, by the types that `/metrics` declares.
 fn series() -> BTreeSet<String> {
-    let server = Server::start(&project("[functions.treats]\nsource = \"@treats\""));
+    let collector = Collector::start();
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.address()));
+    let nebula = Nebula::built().with_environment([endpoint]);
+    let server = Server::start_as(&nebula, &project("[functions.treats]\nsource = \"@treats\""));
     assert_eq!(server.get("/api/treats/10").status, 200);
     let (_, metrics) = server.get("/metrics").summary();
     let declared = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));

@@ -146,7 +146,8 @@ fn metrics_and_lines_of_the_log_are_sent_and_what_waits_at_the_end_too() {
     assert!(collector.kept("span").is_empty() && collector.kept("metric").is_empty());
     server.signal("TERM");
     assert_eq!(server.exit_code(), Some(0));
-    assert!(collector.kept("span").iter().any(|span| span["name"] == "invoke treats"));
+    let invocation = span(&collector, "invoke treats");
+    assert_eq!((&report["trace"], &report["span"]), (&invocation["trace"], &invocation["id"]));
     let metrics = collector.kept("metric");
     let names: Vec<_> = metrics.iter().map(|metric| metric["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"nebula_invocations") && names.contains(&"nebula_duration_seconds"), "{names:?}");

@@ -25,6 +25,7 @@ macro_rules! log_report {
             digest = report.digest.map(field::display),
             kind = report.kind.map(Kind::as_str),
             frontend = report.frontend,
+            traceparent = report.traceparent.map(field::display),
             started = %humantime::format_rfc3339_micros(report.started),
             outcome = report.outcome.map(Outcome::as_str),
             start = report.start.as_str(),

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{error::ErrorKind, id::InvocationId, stack::StackFrame};
+use super::{error::ErrorKind, id::InvocationId, stack::StackFrame, trace::SpanContext};
 use crate::function::{Digest, FunctionRef, Kind, ServiceName};
 
 /// What one invocation was and what it cost. Every invocation yields one, however it ends.
@@ -29,6 +29,9 @@ pub struct Report {
     pub kind: Option<Kind>,
     /// The frontend that the event came through: `http`, `local`, `lambda`.
     pub frontend: &'static str,
+    /// Its span, if its spans are recorded, as the field `traceparent` of W3C Trace Context.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_span")]
+    pub traceparent: Option<SpanContext>,
     /// When it began, by the machine's clock: `2026-11-26T21:14:05.000123Z`.
     #[serde(serialize_with = "as_timestamp")]
     pub started: SystemTime,
@@ -136,6 +139,7 @@ impl ReportHandle {
             digest: None,
             kind: None,
             frontend: "embedded",
+            traceparent: None,
             started: SystemTime::now(),
             outcome: None,
             start: Start::Cold,
@@ -244,6 +248,11 @@ fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S:
 #[expect(clippy::ref_option, reason = "the signature that serde's serialize_with asks for")]
 fn as_optional_text<S: Serializer>(outcome: &Option<Outcome>, serializer: S) -> Result<S::Ok, S::Error> {
     outcome.map(Outcome::as_str).serialize(serializer)
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde's serialize_with asks for")]
+fn as_optional_span<S: Serializer>(span: &Option<SpanContext>, serializer: S) -> Result<S::Ok, S::Error> {
+    span.map(|span| span.to_string()).serialize(serializer)
 }
 
 fn as_timestamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {

@@ -42,6 +42,8 @@ impl Traced {
         let parent = caller.map(|caller| caller.span);
         let recording = Arc::new(Recording::new(Arc::clone(&self.tracer), trace, parent, state));
         invocation.trace = TraceContext::recorded(&recording);
+        let span = recording.context(recording.invocation);
+        invocation.report.update(|report| report.traceparent = Some(span));
         let call = Arc::new(Call {
             recording,
             request: RequestFacts::of(&invocation.event),

@@ -69,6 +69,14 @@ impl fmt::Display for SpanId {
     }
 }
 
+/// The field `traceparent`.
+impl fmt::Display for SpanContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { trace, span, is_sampled } = self;
+        write!(f, "00-{trace}-{span}-{:02x}", u8::from(*is_sampled))
+    }
+}
+
 impl SpanContext {
     /// Reads the field `traceparent`. `None` if it is invalid: then it counts as not sent. A field of a later version
     /// is read as far as this version knows it.
@@ -85,10 +93,8 @@ impl SpanContext {
 
     /// The field `traceparent`.
     pub fn to_header(self) -> HeaderValue {
-        let Self { trace, span, is_sampled } = self;
-        let text = format!("00-{trace}-{span}-{:02x}", u8::from(is_sampled));
         // A field of digits and hyphens is always valid.
-        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+        HeaderValue::try_from(self.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 }
 
