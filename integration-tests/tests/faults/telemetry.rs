@@ -96,6 +96,18 @@ fn a_request_of_a_guest_is_a_span_and_carries_it_on() {
 }
 
 #[test]
+fn a_span_that_a_guest_makes_is_a_part_of_the_guests_span() {
+    let collector = Collector::start();
+    let project = project("[functions.own-spans]\nsource = \"@own-spans\"");
+    let server = server(&project, &endpoint(&collector), &[]);
+    assert_eq!(server.get("/api/own-spans").summary(), (200, "1".to_owned()));
+    let (guest, own) = (span(&collector, "run"), span(&collector, "guest work"));
+    assert_eq!((&own["trace"], &own["parent"]), (&guest["trace"], &guest["id"]));
+    assert_eq!((&own["id"], &own["attributes"]["answer"]), (&"00f067aa0ba902b7".into(), &42.into()));
+    assert_eq!(own["began"], 1_764_288_000_000_000_000_u64);
+}
+
+#[test]
 fn a_call_that_is_not_sampled_has_no_spans_and_says_so_to_the_services_that_it_calls() {
     let collector = Collector::start();
     let project = functions(&collector);

@@ -11,6 +11,7 @@
 //! | key-value stores | `interfaces::keyvalue` | `granted::stores` | shared |
 //! | containers of blobs | `interfaces::blobstore` | `granted::containers` | shared |
 //! | lines for the log | `interfaces::logging` | nothing to set up | with the invocation |
+//! | spans of guests | `interfaces::otel` | nothing to set up | with the invocation |
 //!
 //! What a function is granted is in [`Granted`]; what a node has, in [`Services`].
 

@@ -97,6 +97,11 @@ impl System {
     pub(super) fn log_left(&mut self) -> &mut usize {
         &mut self.given.log_left
     }
+
+    /// How many more bytes the spans that the guest makes may have.
+    pub(super) fn spans_left(&mut self) -> &mut usize {
+        &mut self.given.spans_left
+    }
 }
 
 impl WasiView for Host<System> {

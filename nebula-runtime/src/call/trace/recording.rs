@@ -112,6 +112,11 @@ impl Recording {
         }
     }
 
+    /// Counts a span that is not kept.
+    pub(crate) fn leave_out(&self) {
+        lock(&self.state_of_spans).left_out += 1;
+    }
+
     /// Notes when nothing was left to wait for: the instance begins to be made.
     pub(crate) fn note_ready(&self, at: Instant) {
         lock(&self.state_of_spans).ready = Some(at);

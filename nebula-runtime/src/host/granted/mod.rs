@@ -51,10 +51,15 @@ pub(super) struct Given {
     pub(super) outgoing: Outgoing,
     /// How many more characters the guest may write to the log.
     pub(super) log_left: usize,
+    /// How many more bytes the spans that the guest makes may have.
+    pub(super) spans_left: usize,
 }
 
 /// How many characters a guest may write to the log for one invocation. The same holds for its stderr.
 const MOST_LOGGED: usize = 64 << 10;
+
+/// How many bytes the spans have that a guest makes for one invocation. The host keeps them until its end.
+const MOST_SPANS: usize = 1 << 20;
 
 impl Granted {
     /// Sets up the services that the function `name` is granted, on the node with these services.
@@ -132,6 +137,6 @@ impl Granted {
 
     /// What an instance that serves `caller` has.
     pub(super) fn give(&self, caller: &Caller) -> Given {
-        Given { outgoing: self.outgoing.give(caller), log_left: MOST_LOGGED }
+        Given { outgoing: self.outgoing.give(caller), log_left: MOST_LOGGED, spans_left: MOST_SPANS }
     }
 }

@@ -18,7 +18,7 @@ const NAMES: [&str; 2] = ["wasi:logging/logging@0.1.0-draft", "wasi:logging/logg
 #[expect(dead_code, reason = "guests make the values")]
 #[component(enum)]
 #[repr(u8)]
-enum Level {
+pub(super) enum Level {
     #[component(name = "trace")]
     Trace,
     #[component(name = "debug")]
@@ -49,12 +49,18 @@ pub(super) fn link(linker: &mut Linker<Host<System>>) -> wasmtime::Result<()> {
 }
 
 fn log(
-    mut host: StoreContextMut<'_, Host<System>>,
+    host: StoreContextMut<'_, Host<System>>,
     (level, context, message): (Level, String, String),
 ) -> wasmtime::Result<()> {
+    write(host, level, &context, &message);
+    Ok(())
+}
+
+/// Writes a line to the log, as far as the guest may still write.
+pub(super) fn write(mut host: StoreContextMut<'_, Host<System>>, level: Level, context: &str, message: &str) {
     let left = host.data_mut().wasi.log_left();
-    let context = taken(left, &context);
-    let line = if *left == 0 { return Ok(()) } else { taken(left, &message) };
+    let context = taken(left, context);
+    let line = if *left == 0 { return } else { taken(left, message) };
     let caller = host.data().caller();
     match level {
         Level::Trace => log_line!(tracing::Level::TRACE, caller, context, line),
@@ -63,7 +69,6 @@ fn log(
         Level::Warn => log_line!(tracing::Level::WARN, caller, context, line),
         Level::Error | Level::Critical => log_line!(tracing::Level::ERROR, caller, context, line),
     }
-    Ok(())
 }
 
 /// The text, or its beginning where no more may be logged.

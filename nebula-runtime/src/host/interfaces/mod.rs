@@ -6,6 +6,7 @@ mod imports;
 mod keyvalue;
 mod logging;
 mod names;
+mod otel;
 mod sockets;
 #[cfg(feature = "compiler")]
 mod ungranted;
@@ -38,12 +39,13 @@ struct Importable {
     link: fn(&mut Linker<Host<System>>, &Engine, &Imports<'_>) -> wasmtime::Result<()>,
 }
 
-const IMPORTABLE: [Importable; 5] = [
+const IMPORTABLE: [Importable; 6] = [
     Importable { interfaces: blobstore::INTERFACES, link: |linker, _, imports| blobstore::link(linker, imports) },
     Importable { interfaces: config::INTERFACES, link: config::link },
     Importable { interfaces: keyvalue::INTERFACES, link: keyvalue::link },
     Importable { interfaces: sockets::INTERFACES, link: |linker, engine, _| sockets::link(linker, engine) },
     Importable { interfaces: logging::INTERFACES, link: |linker, _, _| logging::link(linker) },
+    Importable { interfaces: otel::INTERFACES, link: |linker, _, _| otel::link(linker) },
 ];
 
 /// Links the services that the component imports. Most components import none.
