@@ -69,7 +69,7 @@ fn run(mut cli: Cli) -> Result<u8, Failure> {
     log::start(&cli.global.log, telemetry.as_ref())?;
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     cli.global.telemetry.clone_from(&telemetry);
-    start::take_panics(matches!(cli.command, Command::Serve(_) | Command::Start(_)));
+    start::take_panics(cli.command.is_server());
     // Before the threads of Tokio start: a thread takes over what its parent may do.
     if let Command::Serve(serve) = &mut cli.command {
         serve.enter_sandbox(&cli.global)?;
