@@ -38,7 +38,7 @@ pub(crate) struct Exporter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
     Yes,
-    /// Somebody waits.
+    /// It is not: the process waits for the request, because it ends.
     No,
 }
 

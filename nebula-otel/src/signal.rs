@@ -16,7 +16,7 @@ use crate::{
 /// A signal whose items are collected and sent in batches: spans, and lines of the log.
 pub(crate) struct Signal<T> {
     pub(crate) queue: Arc<Queue<T>>,
-    /// Whoever has it sends. Then the order is kept, and a flush waits for what is being sent.
+    /// Locked while a batch is sent: so the order is kept, and a flush waits for the batch that is being sent.
     exporter: Mutex<Exporter>,
     resource: Arc<Resource>,
     encoding: Encoding<T>,

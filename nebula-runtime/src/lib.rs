@@ -68,8 +68,8 @@ pub use function::{
     UnreadableFunction, VersionRef, default_export, nearest, schema, shortened, without_byte_order_mark,
 };
 pub use host::{
-    GuestStderr, InvalidService, Node, NotThere, Reach, ServiceConfig, ServiceError, ServiceErrorKind, Services,
-    ServicesConfig, blobs, keyvalue,
+    GuestStderr, InvalidService, Node, NotThere, Reach, ServiceConfig, ServiceError, ServiceErrorKind, ServicePlace,
+    Services, ServicesConfig, blobs, keyvalue,
     process::{stderr, tokio_start, turn_off_core_dumps},
 };
 pub use layers::{Admission, MemoryAdmission, Observed, Observer};

@@ -1,6 +1,6 @@
 //! The services of a node as its configuration writes them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde::Deserialize;
 
@@ -8,6 +8,7 @@ use super::{
     blobs::{self, BlobsUrl},
     keyvalue::{self, KeyValueUrl},
     node::Node,
+    place::ServicePlace,
     services::Services,
 };
 use crate::function::{ConfigValue, ServiceName};
@@ -102,6 +103,29 @@ impl ServicesConfig {
             }
         }
         Ok(services)
+    }
+
+    /// Where the services are. A value that [`ServicesConfig::open`] refuses is left out.
+    pub fn places(&self, node: &Node) -> Vec<ServicePlace> {
+        let keyvalue = self.0.values().filter_map(|service| {
+            let url: KeyValueUrl = node.text(service.keyvalue.as_ref()?).ok()?.parse().ok()?;
+            Some(url.place(node))
+        });
+        let blobs = self.0.values().filter_map(|service| {
+            let url: BlobsUrl = node.text(service.blobs.as_ref()?).ok()?.parse().ok()?;
+            Some(url.place(node))
+        });
+        keyvalue.chain(blobs).collect()
+    }
+
+    /// The files that the values refer to.
+    pub fn files(&self, node: &Node) -> Vec<PathBuf> {
+        let values = self.0.values().flat_map(|service| [&service.keyvalue, &service.blobs]).flatten();
+        let file = |value: &ConfigValue| match value {
+            ConfigValue::File(path) => Some(node.folder.join(path)),
+            ConfigValue::Text(_) | ConfigValue::Env(_) => None,
+        };
+        values.filter_map(file).collect()
     }
 
     /// Whether nothing is configured.

@@ -27,6 +27,7 @@ mod modules;
 mod node;
 mod not_there;
 mod outgoing;
+mod place;
 pub(crate) mod process;
 mod reach;
 mod services;
@@ -41,6 +42,7 @@ pub use self::{
     failure::{ServiceError, ServiceErrorKind},
     node::Node,
     not_there::NotThere,
+    place::ServicePlace,
     reach::Reach,
     services::Services,
     stdio::GuestStderr,

@@ -21,11 +21,8 @@ impl Node {
         Self { folder: folder.into(), variables: Arc::new(variables.into_iter().filter_map(text).collect()) }
     }
 
-    /// The text of a value.
-    ///
-    /// # Errors
-    /// The words for a reference that leads nowhere.
-    pub fn text(&self, value: &ConfigValue) -> Result<String, String> {
+    /// The text of a value, or the reference that leads nowhere.
+    pub(super) fn text(&self, value: &ConfigValue) -> Result<String, String> {
         match value {
             ConfigValue::Text(text) => Ok(text.clone()),
             ConfigValue::Env(name) => {

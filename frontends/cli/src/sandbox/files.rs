@@ -26,7 +26,7 @@ pub(super) fn restrict(sandbox: &Sandbox) -> Result<Entered, NotEntered> {
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(WANTED))?
         .handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)?
-        .scope(Scope::Signal | Scope::AbstractUnixSocket)?
+        .scope(if sandbox.abstract_sockets { Scope::Signal.into() } else { Scope::Signal | Scope::AbstractUnixSocket })?
         .create()?
         // What is not there, or not for this user, is left out.
         .add_rules(path_beneath_rules(sandbox.reach.read(), read))?

@@ -1,12 +1,13 @@
 //! What a server uses, as its options and its configuration say.
 
 use std::{
-    env, fs,
+    env, fs, iter,
+    os::unix::ffi::OsStrExt as _,
     path::{self, Path, PathBuf},
 };
 
 use nebula_http::ListenAddress;
-use nebula_runtime::{ConfigValue, Node, Reach, ServicesConfig, StoreUrl};
+use nebula_runtime::{Node, Reach, ServicePlace, ServicesConfig, StoreUrl};
 use url::Url;
 
 use super::state::Sandbox;
@@ -51,6 +52,25 @@ const FILES: [&str; 6] = [
     "SSL_CERT_FILE",
 ];
 
+/// Environment variables with addresses: of object stores, of the services that give credentials for them, and of
+/// proxies.
+const ADDRESSES: [&str; 14] = [
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_METADATA_ENDPOINT",
+    "GOOGLE_BASE_URL",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_MSI_ENDPOINT",
+    "IDENTITY_ENDPOINT",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+];
+
 /// Everything that says what a server uses.
 pub(crate) struct Policy<'a> {
     pub(crate) store: &'a StoreUrl,
@@ -90,7 +110,9 @@ impl Policy<'_> {
         // The file of a Unix socket is made and removed.
         let sockets = self.listen.iter().filter_map(|address| path::absolute(address.socket()?).ok());
         sockets.for_each(|socket| socket.parent().into_iter().for_each(|folder| reach.add_write(folder)));
-        Sandbox { reach, listen: self.listen.iter().filter_map(|address| address.port()).collect() }
+        // systemd may be told of the state of the server through such a socket.
+        let abstract_sockets = env::var_os("NOTIFY_SOCKET").is_some_and(|path| path.as_bytes().starts_with(b"@"));
+        Sandbox { reach, abstract_sockets, listen: self.listen.iter().filter_map(|address| address.port()).collect() }
     }
 
     fn add_store(&self, reach: &mut Reach) {
@@ -103,22 +125,13 @@ impl Policy<'_> {
 
     fn add_services(&self, reach: &mut Reach) {
         let (node, services) = self.services;
-        let values = services.0.values().flat_map(|service| [&service.keyvalue, &service.blobs]).flatten();
-        for value in values.clone() {
-            if let ConfigValue::File(path) = value {
-                reach.add_read(&node.folder.join(path));
-            }
-        }
-        // A value that is not there is an error when the services are opened.
-        for url in values.filter_map(|value| node.text(value).ok()) {
-            match url.split_once(':') {
-                Some(("redb", path)) => {
-                    let file = node.folder.join(path);
-                    file.parent().iter().for_each(|folder| add_own_folder(reach, folder));
-                }
-                Some(("folder", path)) => add_own_folder(reach, &node.folder.join(path)),
-                Some(("s3" | "gs" | "az", _)) => add_clouds(reach),
-                _ => add_port_of(reach, &url),
+        services.files(node).iter().for_each(|file| reach.add_read(file));
+        for place in services.places(node) {
+            match place {
+                ServicePlace::Folder(folder) => add_own_folder(reach, &folder),
+                ServicePlace::Port(port) => reach.add_port(port),
+                ServicePlace::Cloud => add_clouds(reach),
+                _ => {}
             }
         }
     }
@@ -156,22 +169,22 @@ fn add_environment(reach: &mut Reach) {
     reach.add_port(53);
     FILES.iter().filter_map(env::var_os).for_each(|file| add_folders_of(reach, Path::new(&file)));
     env::var_os("SSL_CERT_DIR").iter().for_each(|folder| reach.add_read(Path::new(folder)));
-    let is_address = |name: &str| ["ENDPOINT", "PROXY", "_URL", "_URI", "_HOST"].iter().any(|part| name.contains(part));
     for (name, value) in env::vars_os() {
         if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
-            && is_address(&name.to_ascii_uppercase())
+            && has_address(&name.to_ascii_uppercase())
         {
-            add_port_of(reach, value);
+            ports(value).for_each(|port| reach.add_port(port));
         }
     }
 }
 
-fn add_port_of(reach: &mut Reach, url: &str) {
-    let Ok(url) = Url::parse(url) else { return };
-    let usual = match url.scheme() {
-        "redis" | "rediss" => Some(6379),
-        "nats" | "tls" => Some(4222),
-        _ => url.port_or_known_default(),
-    };
-    url.port().or(usual).iter().for_each(|port| reach.add_port(*port));
+/// Whether a variable has the address of a service that this process itself connects to.
+fn has_address(name: &str) -> bool {
+    ADDRESSES.contains(&name) || (name.starts_with("OTEL_EXPORTER_OTLP") && name.ends_with("ENDPOINT"))
+}
+
+/// The port in a URL, or the ports in a list of names and URLs (`BlobEndpoint=http://…;`).
+fn ports(text: &str) -> impl Iterator<Item = u16> {
+    let values = text.split(';').filter_map(|part| part.split_once('=')).map(|(_, value)| value);
+    iter::once(text).chain(values).filter_map(|url| Url::parse(url).ok()?.port_or_known_default())
 }

@@ -9,6 +9,8 @@ use nebula_runtime::Reach;
 pub(crate) struct Sandbox {
     /// What functions and the server use.
     pub(crate) reach: Reach,
+    /// Whether the process may connect to abstract Unix sockets of other processes.
+    pub(crate) abstract_sockets: bool,
     /// The ports to listen on. Port 0 stands for any free port.
     pub(crate) listen: BTreeSet<u16>,
 }

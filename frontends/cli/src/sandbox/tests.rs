@@ -29,7 +29,7 @@ fn child() {
     reach.add_read(&folder.join("read"));
     reach.add_write(&folder.join("write"));
     reach.add_port(ports[0]);
-    match (Sandbox { reach, listen: [0].into() }).enter() {
+    match (Sandbox { reach, abstract_sockets: false, listen: [0].into() }).enter() {
         Ok(Entered::Whole) => {}
         Ok(Entered::WithoutPorts) | Err(NotEntered::Unsupported) => return println!("not here"),
         Err(error) => panic!("{error:?}"),

@@ -5,7 +5,7 @@ use std::{
     mem,
     pin::Pin,
     sync::{Arc, LazyLock},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use axum::body::Body;
@@ -21,11 +21,16 @@ use http::{
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::lists::{has_member, members};
+
 /// Answers that are known to be shorter stay as they are: they are one packet anyway.
 const SHORTEST: u64 = 1_024;
 
 /// So many compressed bytes are sent at once.
 const CHUNK: usize = 16 << 10;
+
+/// How many bytes are compressed before other tasks may run.
+const STEP: usize = 64 << 10;
 
 /// How many answers are compressed at once. Each takes about 300 KiB of memory. Further answers are sent as they are.
 const AT_ONCE: usize = 256;
@@ -34,8 +39,7 @@ static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::n
 
 /// Whether the client of a request accepts gzip.
 pub(super) fn is_accepted<B>(request: &Request<B>) -> bool {
-    let fields = request.headers().get_all(ACCEPT_ENCODING);
-    *request.method() != Method::HEAD && fields.iter().next().is_some() && accepts_gzip(request.headers())
+    *request.method() != Method::HEAD && accepts_gzip(request.headers())
 }
 
 /// The answer, compressed if its kind is worth it and the client accepts it.
@@ -68,22 +72,20 @@ fn describe(headers: &mut HeaderMap) {
 fn is_worth_it(answer: &Response<Body>) -> bool {
     const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
-    let (headers, size) = (answer.headers(), answer.body().size_hint());
+    // Most answers are short, and are looked at no further.
+    if answer.body().size_hint().upper().is_some_and(|size| size < SHORTEST) {
+        return false;
+    }
+    let headers = answer.headers();
     let is_whole = !matches!(
         answer.status(),
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
     );
     let is_fixed = [CONTENT_ENCODING, CONTENT_RANGE, CONTENT_DIGEST].iter().any(|name| headers.contains_key(name));
     is_whole
-        && size.upper().is_none_or(|size| size >= SHORTEST)
         && !is_fixed
-        && !has_token(headers, &CACHE_CONTROL, "no-transform")
+        && !has_member(headers, &CACHE_CONTROL, "no-transform")
         && headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(is_text)
-}
-
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
 /// Whether content of a media type gets smaller: it is a text, or WebAssembly.
@@ -105,8 +107,7 @@ fn is_text(media_type: &str) -> bool {
 /// Whether the client prefers gzip to the answer as it is.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut any, mut identity) = (None, None, None);
-    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    for item in values.flat_map(|value| value.split(',')) {
+    for item in members(headers, &ACCEPT_ENCODING) {
         let (coding, weight) = item.split_once(';').unwrap_or((item, ""));
         let weight = weight.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.parse::<f32>().ok());
         match coding.trim().to_ascii_lowercase().as_str() {
@@ -124,6 +125,8 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 /// streams keep streaming.
 struct Compressed {
     body: Body,
+    /// What is left of the last frame.
+    rest: Bytes,
     /// `None` once the end is written.
     encoder: Option<GzEncoder<Vec<u8>>>,
     /// Whether the encoder holds bytes back.
@@ -135,7 +138,7 @@ struct Compressed {
 impl Compressed {
     fn new(body: Body, place: OwnedSemaphorePermit) -> Self {
         let encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        Self { body, encoder: Some(encoder), is_holding: false, trailers: None, _place: place }
+        Self { body, rest: Bytes::new(), encoder: Some(encoder), is_holding: false, trailers: None, _place: place }
     }
 
     /// Compresses these bytes. Returns what there is to send, if that is enough for one piece.
@@ -158,6 +161,36 @@ impl Compressed {
     fn finish(&mut self) -> io::Result<Option<Bytes>> {
         self.encoder.take().map(|encoder| encoder.finish().map(Bytes::from)).transpose()
     }
+    /// Compresses the next step of the last frame. A long frame lets other tasks run in between.
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        let step = self.rest.split_to(self.rest.len().min(STEP));
+        let written = self.write(&step);
+        if matches!(written, Ok(None)) && !self.rest.is_empty() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(written)
+    }
+
+    /// Takes the next frame of the body. Returns what there is to send when the function pauses or has ended.
+    fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, axum::Error>> {
+        let written = match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+            Poll::Ready(Some(Ok(frame))) => {
+                match frame.into_data() {
+                    Ok(bytes) => self.rest = bytes,
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                }
+                Ok(None)
+            }
+            Poll::Ready(None) => self.finish(),
+            Poll::Pending => match self.flush() {
+                Ok(None) => return Poll::Pending,
+                flushed => flushed,
+            },
+        };
+        Poll::Ready(written.map_err(axum::Error::new))
+    }
 }
 
 impl http_body::Body for Compressed {
@@ -168,29 +201,16 @@ impl http_body::Body for Compressed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        loop {
-            if self.encoder.is_none() {
-                return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
-            }
-            let written = match Pin::new(&mut self.body).poll_frame(context) {
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(bytes) => self.write(&bytes),
-                    Err(frame) => {
-                        self.trailers = frame.into_trailers().ok();
-                        Ok(None)
-                    }
-                },
-                Poll::Ready(None) => self.finish(),
-                Poll::Pending => match self.flush() {
-                    Ok(None) => return Poll::Pending,
-                    flushed => flushed,
-                },
+        while self.encoder.is_some() {
+            let written = match self.rest.is_empty() {
+                true => ready!(self.poll_body(context)),
+                false => ready!(self.poll_step(context)).map_err(axum::Error::new),
             };
-            if let Some(piece) = written.map_err(axum::Error::new).transpose() {
+            if let Some(piece) = written.transpose() {
                 return Poll::Ready(Some(piece.map(Frame::data)));
             }
         }
+        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -291,6 +311,13 @@ mod tests {
         assert!(body.len() < 100 && unpacked(&body) == text);
         let plain = compress(answer(&set, text), false);
         assert_eq!(plain.headers()[CONTENT_LENGTH], "2000");
+    }
+
+    #[tokio::test]
+    async fn a_long_frame_is_compressed_whole() {
+        let text = "a long text. ".repeat(100_000);
+        let sent = compress(answer(&[("content-type", "text/plain")], text.clone()), true);
+        assert_eq!(unpacked(&sent.into_body().collect().await.unwrap().to_bytes()), text);
     }
 
     #[tokio::test]

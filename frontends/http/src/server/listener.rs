@@ -69,7 +69,7 @@ impl From<TcpListener> for Listener {
     }
 }
 
-/// Whoever bound the listener removes its file.
+/// The code that bound the listener also removes its file.
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Self {
         let address = listener.local_addr().ok();

@@ -13,6 +13,7 @@ mod http1;
 mod http2;
 mod listen;
 mod listener;
+mod lists;
 mod open;
 mod proxy;
 mod shared;

@@ -89,11 +89,11 @@ impl AsyncRead for Socket {
         if !self.early.is_empty() {
             let length = self.early.len().min(buffer.remaining());
             buffer.put_slice(&self.early.split_to(length));
-            // What has come since belongs to the same read, as if nothing had been read early. An error comes back.
-            if buffer.remaining() > 0 {
-                drop(Pin::new(&mut self.stream).poll_read(context, buffer));
-            }
-            return Poll::Ready(Ok(()));
+            // What has come since belongs to the same read, as if nothing had been read early.
+            return match Pin::new(&mut self.stream).poll_read(context, buffer) {
+                Poll::Pending => Poll::Ready(Ok(())),
+                read => read,
+            };
         }
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if read.is_ready() {

@@ -12,6 +12,8 @@ use http::{
 };
 use http_body::Body as _;
 
+use super::lists::{has_member, members};
+
 /// Whether a server has logged that it dropped trailers.
 #[derive(Default)]
 pub(super) struct DroppedTrailers(AtomicBool);
@@ -25,7 +27,7 @@ pub(super) struct Sendable {
 
 /// Whether the client of a request can take trailers. With HTTP/1 it has to say so (RFC 9110, section 6.5.1).
 pub(super) fn are_taken(version: Version, headers: &HeaderMap) -> bool {
-    version == Version::HTTP_2 || has_token(headers, &TE, "trailers")
+    version == Version::HTTP_2 || has_member(headers, &TE, "trailers")
 }
 
 impl Sendable {
@@ -43,7 +45,7 @@ impl Sendable {
         let names = match (are_taken, fields.contains_key(CONTENT_LENGTH)) {
             (false, _) => Err("its client did not send TE: trailers"),
             (true, true) => Err("it has a Content-Length"),
-            (true, false) => Ok(tokens(fields, &TRAILER).collect::<Vec<_>>().join(",")),
+            (true, false) => Ok(members(fields, &TRAILER).collect::<Vec<_>>().join(",")),
         };
         Some(Box::new(Self { dropped: Arc::clone(dropped), names }))
     }
@@ -60,14 +62,4 @@ impl Sendable {
             tracing::warn!(trailers = dropped.join(", "), "trailers of an answer were dropped, because {why}");
         }
     }
-}
-
-fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool {
-    tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
-}
-
-/// The members of a list in a field (RFC 9110, section 5.6.1).
-fn tokens<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',').map(str::trim))
 }

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use axum::Router;
 use bytes::Bytes;
 use futures_util::{future::join_all, stream};
 use h2::{
@@ -228,11 +229,17 @@ async fn a_client_that_reads_gets_all_of_a_large_answer() {
     assert_eq!((status, body.len()), (200, 8 << 20));
 }
 
-#[tokio::test]
-async fn a_stream_that_is_reset_and_a_connection_that_ends_stop_their_functions() {
-    let (witness, mut dropped) = witnesses();
-    let (started, mut starts) = mpsc::unbounded_channel();
-    let never = app(move |_| {
+/// A function that never ends, its starts, and the ends of its calls.
+struct Unending {
+    app: Router,
+    starts: mpsc::UnboundedReceiver<()>,
+    dropped: mpsc::UnboundedReceiver<()>,
+}
+
+fn unending() -> Unending {
+    let (witness, dropped) = witnesses();
+    let (started, starts) = mpsc::unbounded_channel();
+    let app = app(move |_| {
         let witness = witness();
         started.send(()).unwrap();
         async move {
@@ -240,7 +247,13 @@ async fn a_stream_that_is_reset_and_a_connection_that_ends_stop_their_functions(
             pending().await
         }
     });
-    let server = Server::start(never, patient()).await;
+    Unending { app, starts, dropped }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_reset_and_a_connection_that_ends_stop_their_functions() {
+    let Unending { app, mut starts, mut dropped } = unending();
+    let server = Server::start(app, patient()).await;
     let client = Http2::connect(&server).await;
     let first = client.get("/api/f").await;
     starts.recv().await.unwrap();
@@ -363,17 +376,8 @@ async fn draining_finishes_running_requests_and_ends_idle_connections() {
 
 #[tokio::test]
 async fn quitting_ends_running_requests_at_once() {
-    let (witness, mut dropped) = witnesses();
-    let (started, mut starts) = mpsc::unbounded_channel();
-    let never = app(move |_| {
-        let witness = witness();
-        started.send(()).unwrap();
-        async move {
-            let _witness = witness;
-            pending().await
-        }
-    });
-    let server = Server::start(never, patient()).await;
+    let Unending { app, mut starts, mut dropped } = unending();
+    let server = Server::start(app, patient()).await;
     let client = Http2::connect(&server).await;
     let _answer = client.get("/api/f").await;
     starts.recv().await.unwrap();

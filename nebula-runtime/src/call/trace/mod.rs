@@ -1,6 +1,6 @@
 //! Traces: the caller's place in one, and the spans of an invocation.
 //!
-//! An invocation whose trace is sampled has a [`Recording`]. Whoever does a part of the work notes a span there; the
+//! An invocation whose trace is sampled has a [`Recording`]. The code that does a part of the work notes a span there. The
 //! spans of the invocation and of its guest are made from the report when both have ended. An invocation without a
 //! recording costs one branch at each of these places.
 

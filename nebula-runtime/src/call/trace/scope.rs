@@ -11,8 +11,8 @@ use super::{
     span::{AttributeValue, Span, SpanKind, SpanStatus},
 };
 
-/// A span that is going on, of an invocation that is sampled. It ends when this is dropped. If nobody has said then that
-/// it has ended, it was cut off.
+/// A span that is going on, of an invocation that is sampled. It ends when this is dropped. A span that is dropped without
+/// [`OpenSpan::end`] was cut off.
 pub(crate) struct OpenSpan {
     recording: Arc<Recording>,
     began: Instant,

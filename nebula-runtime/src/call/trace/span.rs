@@ -67,7 +67,7 @@ pub enum SpanKind {
 /// Whether a span succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpanStatus {
-    /// Nobody has said so.
+    /// It is not known.
     Unset,
     /// It succeeded.
     Ok,

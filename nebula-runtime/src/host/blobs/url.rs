@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr, sync::Arc};
 
 use super::{contract::Blobs, object_blobs::ObjectBlobs};
 use crate::{
-    host::node::Node,
+    host::{node::Node, place::ServicePlace},
     store::{InvalidStoreUrl, StoreAccess, StoreUrl, bucket_objects},
 };
 
@@ -68,6 +68,15 @@ impl BlobsUrl {
     /// Blobs that are files of a folder.
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         Self(Location::Folder(path.into()))
+    }
+
+    /// What the backend uses of the node.
+    pub(in crate::host) fn place(&self, node: &Node) -> ServicePlace {
+        match &self.0 {
+            Location::Memory => ServicePlace::Memory,
+            Location::Folder(path) => ServicePlace::Folder(node.folder.join(path)),
+            Location::Bucket(_) => ServicePlace::Cloud,
+        }
     }
 }
 

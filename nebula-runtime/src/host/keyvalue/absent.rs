@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use super::{contract::KeyValue, invalid_url::InvalidKeyValueUrl};
-use crate::host::node::Node;
+use crate::host::{node::Node, place::ServicePlace};
 
 /// The place of values that this build cannot reach. There is none.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,6 +19,10 @@ impl Place {
             _ => "nats",
         };
         Err(InvalidKeyValueUrl::NotInThisBuild { scheme: scheme.to_owned(), feature })
+    }
+
+    pub(super) fn place(&self) -> ServicePlace {
+        match self.0 {}
     }
 
     pub(super) fn open(&self, _: &Node) -> Result<Arc<dyn KeyValue>, InvalidKeyValueUrl> {

@@ -19,7 +19,7 @@ use super::redis;
 #[cfg(feature = "s3")]
 use super::s3;
 use super::{contract::KeyValue, invalid_url::InvalidKeyValueUrl, memory::MemoryKeyValue};
-use crate::host::node::Node;
+use crate::host::{node::Node, place::ServicePlace};
 
 /// Where the values of a key-value store are: `memory:`, `redb:PATH`, `redis://HOST:PORT/DATABASE`,
 /// `nats://HOST:PORT/BUCKET`, or `s3://BUCKET/PREFIX`, each with the feature of its backend.
@@ -53,6 +53,22 @@ impl FromStr for KeyValueUrl {
             scheme => return Err(InvalidKeyValueUrl::UnknownScheme { scheme: scheme.to_owned() }),
         };
         Ok(Self(location))
+    }
+}
+
+impl KeyValueUrl {
+    /// What the backend uses of the node.
+    pub(in crate::host) fn place(&self, node: &Node) -> ServicePlace {
+        match &self.0 {
+            Location::Memory => ServicePlace::Memory,
+            Location::File(path) => {
+                let file = node.folder.join(path);
+                ServicePlace::Folder(file.parent().map(Path::to_owned).unwrap_or_default())
+            }
+            Location::Redis(place) => place.place(),
+            Location::Nats(place) => place.place(),
+            Location::S3(place) => place.place(),
+        }
     }
 }
 

@@ -37,6 +37,7 @@ use crate::{
     host::{
         failure::{ServiceError, ServiceErrorKind},
         node::Node,
+        place::ServicePlace,
     },
     store::use_ring,
 };
@@ -55,6 +56,10 @@ impl Place {
             true => Ok(Self(address)),
             false => Err(InvalidKeyValueUrl::Malformed { expected: EXPECTED }),
         }
+    }
+
+    pub(super) fn place(&self) -> ServicePlace {
+        ServicePlace::Port(self.0.port)
     }
 
     pub(super) fn open(&self, _: &Node) -> Result<Arc<dyn KeyValue>, InvalidKeyValueUrl> {

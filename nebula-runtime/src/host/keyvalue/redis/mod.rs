@@ -26,6 +26,7 @@ use crate::{
     host::{
         failure::{ServiceError, ServiceErrorKind},
         node::Node,
+        place::ServicePlace,
     },
     store::use_ring,
 };
@@ -49,6 +50,10 @@ impl Place {
         };
         let database = database.map_err(|_| InvalidKeyValueUrl::Malformed { expected: EXPECTED })?.into();
         Ok(Self { address, database })
+    }
+
+    pub(super) fn place(&self) -> ServicePlace {
+        ServicePlace::Port(self.address.port)
     }
 
     pub(super) fn open(&self, _: &Node) -> Result<Arc<dyn KeyValue>, InvalidKeyValueUrl> {

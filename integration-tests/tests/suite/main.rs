@@ -1,0 +1,26 @@
+//! What no row of the table can say: commands, files, sockets and running servers, with the real programs.
+//!
+//! One program holds these tests because each program is a link of Wasmtime.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[cfg(target_os = "linux")]
+mod address_space;
+mod build;
+mod components;
+#[cfg(unix)]
+mod faults;
+mod files;
+mod lambda;
+mod links;
+mod readers;
+mod references;
+mod refused;
+mod registry;
+mod releases;
+mod restart;
+#[cfg(unix)]
+mod shell;
+mod streams;
+mod versions;
+mod watch;
+mod wire;
