@@ -17,7 +17,7 @@ use std::{
 };
 
 use nebula_azure::Bindings;
-use nebula_http::{Network, Route};
+use nebula_http::{Network, Route, TrustedProxies};
 use nebula_runtime::{
     AzureConfig, ConfigValue, Cors, DirGrant, FunctionConfig, FunctionName, LimitSettings, Rate, ServicesConfig, Trust,
 };
@@ -81,6 +81,11 @@ pub(crate) struct FunctionSource {
 impl Config {
     /// The name of the file in the working directory that is used by default.
     pub(crate) const FILE: &'static str = "nebula.toml";
+
+    /// The proxies whose word on a client's address counts.
+    pub(crate) fn proxies(&self) -> TrustedProxies {
+        self.trusted_proxies.iter().copied().collect()
+    }
 
     /// Reads and checks a file. Relative paths in it are relative to its folder.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {

@@ -241,7 +241,7 @@ fn runtime(
 fn site(runtime: Arc<Runtime>, config: &Config, metrics: Metrics, shutdown: Shutdown) -> Site {
     let api = Api::new(Arc::clone(&runtime) as _)
         .with_metrics(metrics)
-        .with_trusted_proxies(sockets::trusted_proxies(config))
+        .with_trusted_proxies(config.proxies())
         .with_client_rate(config.client_rate);
     Site::new(api, runtime, shutdown)
 }

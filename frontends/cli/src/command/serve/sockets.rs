@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use nebula_http::{Metrics, OpenConnections, ServerConfig, Shutdown, TrustedProxies};
+use nebula_http::{Metrics, OpenConnections, ServerConfig, Shutdown};
 
 use super::Serve;
 use crate::{
@@ -36,7 +36,7 @@ impl Serve {
             None => Listening::bind(self.listen.clone(), tls).await?,
         };
         let listening = match config.proxy_protocol {
-            true => listening.with_proxy_protocol(trusted_proxies(config)),
+            true => listening.with_proxy_protocol(config.proxies()),
             false => listening,
         };
         Ok((listening.counted_in(open), self.listen_for_admin(config, open).await?))
@@ -58,7 +58,8 @@ impl Serve {
         AdminServer::new(listening.counted_in(open), &written, self.tokens.file()?, &config.admin).map(Some)
     }
 
-    /// The settings of the public address. An idle connection does not keep an idle server running for longer than the server waits.
+    /// The settings of the public address. An idle connection does not keep an idle server running for longer than the
+    /// server waits.
     pub(super) fn settings(&self, config: &Config) -> ServerConfig {
         let ServerConfig { idle_timeout, compress, .. } = ServerConfig::default();
         ServerConfig {
@@ -87,11 +88,6 @@ impl Serve {
             systemd::notify_stopping();
         }
     }
-}
-
-/// The proxies that the configuration trusts.
-pub(super) fn trusted_proxies(config: &Config) -> TrustedProxies {
-    config.trusted_proxies.iter().copied().collect()
 }
 
 /// Waits until no connection was open for this long and no guest runs. Forever if there is no such time.
