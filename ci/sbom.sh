@@ -13,5 +13,5 @@ cargo cyclonedx --quiet --format json --spec-version 1.5 --target all --no-build
 mkdir -p target/dist
 python3 ci/sbom.py nebula-cli frontends/cli/nebula-cli.cdx.json >target/dist/nebula.cdx.json
 python3 ci/sbom.py nebula-lambda frontends/lambda/nebula-lambda.cdx.json >target/dist/bootstrap.cdx.json
-python3 ci/sbom.py nebula-lambda frontends/lambda/nebula-lambda.cdx.json nats,redis,s3 \
+python3 ci/sbom.py nebula-lambda frontends/lambda/nebula-lambda.cdx.json nats,otel,redis,s3 \
   >target/dist/bootstrap-services.cdx.json

@@ -90,7 +90,7 @@ fn serve_rows(table: &mut Table, wasmtime: &Path) -> Result<()> {
 }
 
 /// The peer's binary: the one in `target/peers`, or the one in the user's `PATH`.
-fn wasmtime_binary() -> Option<PathBuf> {
+pub(crate) fn wasmtime_binary() -> Option<PathBuf> {
     let built = PathBuf::from("target/peers/bin/wasmtime");
     let installed = || {
         std::env::split_paths(&std::env::var_os("PATH")?)

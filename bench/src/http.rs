@@ -5,21 +5,18 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use axum::{Router, extract::Path, routing::get};
-use memchr::memmem;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::TcpListener;
 
 use crate::{
     bare::{self, into_anyhow},
     growth::resident_mib_of,
     invoke::{ECHO, TREATS},
+    load::{self, Load},
     process::nebula_binary,
     table::{Table, median, millis},
 };
@@ -37,18 +34,25 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     start_to_response(table, folder.path())?;
     let nebula = Server::nebula(folder.path())?;
     let peer = Server::spawn(Command::new(std::env::current_exe()?).arg("peer-axum"))?;
-    for (label, function) in [("GET /api/treats/10", "treats"), ("GET /api/echo/10, a command", "echo")] {
+    for (label, function, connections) in [
+        ("GET /api/treats/10", "treats", 1),
+        ("GET /api/treats/10", "treats", CONNECTIONS),
+        ("GET /api/treats/10", "treats", 256),
+        ("GET /api/echo/10, a command", "echo", CONNECTIONS),
+    ] {
+        let rate = |server: &Server, path: &str| Ok::<_, anyhow::Error>(server.load_over(path, connections)?.rate);
         let (mut ours, mut theirs, mut ratios, mut bare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let (our, their) = (nebula.load(&format!("/api/{function}/10"))?, peer.load("/api/treats/10")?);
+            let (our, their) = (rate(&nebula, &format!("/api/{function}/10"))?, rate(&peer, "/api/treats/10")?);
             ours.push(our);
             theirs.push(their);
             ratios.push(our / their);
-            bare.push(peer.load(&format!("/bare/{function}/10"))? / their);
+            bare.push(rate(&peer, &format!("/bare/{function}/10"))? / their);
         }
         let cell = |rates| format!("{:.0} req/s", median(rates));
         let ratio = format!("{:.2} of plain Axum; bare Wasmtime in Axum has {:.2}", median(ratios), median(bare));
-        table.row(format!("{label}, {CONNECTIONS} connections"), cell(ours), cell(theirs), ratio);
+        let plural = if connections == 1 { "" } else { "s" };
+        table.row(format!("{label}, {connections} connection{plural}"), cell(ours), cell(theirs), ratio);
     }
     let memory = resident_mib_of(&nebula.0.id().to_string())?;
     table.row("resident memory of the server after that load", format!("{memory} MiB"), "–".into(), "–".into());
@@ -126,12 +130,14 @@ impl Server {
         Ok(())
     }
 
-    /// Loads the server from a separate client process, and returns the requests per second of all connections.
+    /// Loads the server, and returns the requests per second of all connections.
     pub(crate) fn load(&self, path: &str) -> Result<f64> {
-        let client =
-            Command::new(std::env::current_exe()?).args(["peer-load", &self.1, path, &SECONDS.to_string()]).output()?;
-        ensure!(client.status.success(), "the client failed: {}", String::from_utf8_lossy(&client.stderr));
-        Ok(String::from_utf8(client.stdout)?.trim().parse()?)
+        Ok(self.load_over(path, CONNECTIONS)?.rate)
+    }
+
+    /// Loads the server over so many connections.
+    pub(crate) fn load_over(&self, path: &str, connections: usize) -> Result<Load> {
+        load::measure(&self.1, path, connections, SECONDS)
     }
 }
 
@@ -162,57 +168,4 @@ pub(crate) fn serve_plain_axum() -> Result<()> {
 /// The response of a handler around bare Wasmtime.
 fn response(result: wasmtime::Result<bytes::Bytes>) -> std::result::Result<bytes::Bytes, String> {
     result.map_err(|error| error.to_string())
-}
-
-/// The main function of the client's process. On one thread, each connection sends a request when it has the response
-/// to the last one.
-pub(crate) fn load(address: &str, path: &str, seconds: u64) -> Result<()> {
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
-    let responses = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let until = Instant::now() + Duration::from_secs(seconds);
-        let mut connections = tokio::task::JoinSet::new();
-        for _ in 0..CONNECTIONS {
-            connections.spawn(connection(address.to_owned(), request.clone(), until));
-        }
-        let mut responses = 0;
-        while let Some(connection) = connections.join_next().await {
-            responses += connection??;
-        }
-        anyhow::Ok(responses)
-    })?;
-    println!("{}", responses as f64 / seconds as f64);
-    Ok(())
-}
-
-async fn connection(address: String, request: String, until: Instant) -> Result<u64> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (mut buffer, mut responses) = (vec![0; 4096], 0);
-    while Instant::now() < until {
-        stream.write_all(request.as_bytes()).await?;
-        let mut filled = 0;
-        while !is_whole(buffer.get(..filled).unwrap_or_default())? {
-            let read = stream.read(buffer.get_mut(filled..).unwrap_or_default()).await?;
-            ensure!(read > 0, "the server closed the connection");
-            filled += read;
-        }
-        responses += 1;
-    }
-    Ok(responses)
-}
-
-/// Whether this is a complete response. A response that is not a success is an error. The function reads as few bytes
-/// as it can, because the client shares the machine with the server.
-fn is_whole(answer: &[u8]) -> Result<bool> {
-    let Some(end) = memmem::find(answer, b"\r\n\r\n") else {
-        return Ok(false);
-    };
-    ensure!(answer.starts_with(b"HTTP/1.1 200"), "not a success: {}", String::from_utf8_lossy(answer));
-    let (head, body) = answer.split_at(end + 4);
-    let length = memmem::find(head, b"content-length: ").and_then(|at| head.get(at + 16..));
-    match length.and_then(|length| length.split(|byte| *byte == b'\r').next()) {
-        Some(length) => Ok(body.len() >= std::str::from_utf8(length)?.parse()?),
-        // A chunked body ends with an empty chunk (RFC 9112, section 7.1).
-        None => Ok(body.ends_with(b"0\r\n\r\n")),
-    }
 }

@@ -1,22 +1,18 @@
 //! Services, compared with the client library of each.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use nebula_runtime::{
     Event, FunctionConfig, FunctionName, FunctionRef, Invocation, Invoker as _, Node, Runtime, ServiceGrant, Services,
     Store, keyvalue,
 };
 use redis::cmd;
 
-use crate::table::{Table, compare, micros};
+use crate::{
+    redis_server::RedisServer,
+    table::{Table, compare, micros},
+};
 
 /// A component that increments a number so often as it is told.
 const COUNTER: &str = include_str!("counter.wat");
@@ -81,37 +77,4 @@ async fn runtime(url: &str) -> Result<Arc<Runtime>> {
     let name: FunctionName = "counter".parse()?;
     runtime.publish(&name, COUNTER).config(config).await?;
     Ok(runtime)
-}
-
-/// A server on loopback. It ends when this is dropped.
-struct RedisServer {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl RedisServer {
-    fn start(folder: &Path) -> Result<Self> {
-        // It cannot choose a port by itself.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string(), "--save", ""]);
-        command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().context("redis-server cannot be started")?;
-        let server = Self { process, address };
-        let began = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            if began.elapsed() > Duration::from_secs(10) {
-                bail!("redis-server does not listen");
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        Ok(server)
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

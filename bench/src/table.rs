@@ -5,23 +5,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The table of results.
+/// The results, a table for each group of measurements.
 #[derive(Default)]
-pub(crate) struct Table(Vec<[String; 4]>);
+pub(crate) struct Table(Vec<(&'static str, Vec<[String; 4]>)>);
 
 impl Table {
+    /// Begins a group.
+    pub(crate) fn group(&mut self, name: &'static str) {
+        self.0.push((name, Vec::new()));
+    }
+
     /// Adds a row: the subject, Nebula's figure, the peer's figure, and their ratio or another comparison.
     pub(crate) fn row(&mut self, label: impl Into<String>, nebula: String, peer: String, ratio: String) {
         let row = [label.into(), nebula, peer, ratio];
         eprintln!("  {}", row.join(" | "));
-        self.0.push(row);
+        if let Some((_, rows)) = self.0.last_mut() {
+            rows.push(row);
+        }
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| measurement | Nebula | peer | ratio |\n|---|---|---|---|")?;
-        self.0.iter().try_for_each(|row| writeln!(f, "| {} |", row.join(" | ")))
+        for (name, rows) in &self.0 {
+            writeln!(f, "\n## {name}\n\n| measurement | Nebula | peer | ratio |\n|---|---|---|---|")?;
+            rows.iter().try_for_each(|row| writeln!(f, "| {} |", row.join(" | ")))?;
+        }
+        Ok(())
     }
 }
 

@@ -10,14 +10,17 @@ use http::{
 };
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio::time::timeout;
 
-use crate::config::Endpoint;
+use crate::{
+    config::Endpoint,
+    tls::{self, TlsError},
+};
 
 /// The most that is read of an answer.
 const MOST: usize = 64 << 10;
@@ -43,10 +46,8 @@ pub(crate) enum SendError {
 }
 
 impl CollectorClient {
-    pub(crate) fn new(endpoint: Endpoint) -> Result<Self, rustls::Error> {
-        let provider = rustls::crypto::ring::default_provider();
-        let connector = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider)?;
-        let connector = connector.https_or_http().enable_http1().build();
+    pub(crate) fn new(endpoint: Endpoint) -> Result<Self, TlsError> {
+        let connector = tls::connector(endpoint.certificate.as_deref())?;
         let http = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         Ok(Self { http, endpoint })
     }

@@ -1,7 +1,7 @@
 //! What is sent where, from the variables `OTEL_*` (OpenTelemetry's specification, "Environment Variable Specification"
 //! and "OpenTelemetry Protocol Exporter").
 
-use std::{env::consts::ARCH, time::Duration};
+use std::{env::consts::ARCH, path::PathBuf, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
@@ -41,6 +41,9 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Whether requests are compressed with gzip.
     pub is_compressed: bool,
+    /// The file with the certificates that the collector's certificate is checked with, in PEM. Without one, these are
+    /// the authorities that browsers trust.
+    pub certificate: Option<PathBuf>,
 }
 
 /// How spans or lines are collected before they are sent.
@@ -105,6 +108,7 @@ fn endpoint<F: Fn(&str) -> Option<String>>(vars: &mut Variables<F>, signal: &str
         headers: headers(vars, &own("HEADERS")),
         timeout: vars.millis(&[&own("TIMEOUT"), "OTEL_EXPORTER_OTLP_TIMEOUT"], 10_000),
         is_compressed: is_compressed(vars, &own("COMPRESSION")),
+        certificate: vars.first(&[&own("CERTIFICATE"), "OTEL_EXPORTER_OTLP_CERTIFICATE"]).map(|(_, file)| file.into()),
     })
 }
 

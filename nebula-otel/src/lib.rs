@@ -37,6 +37,7 @@ mod signal;
 mod spans;
 mod telemetry;
 mod time;
+mod tls;
 mod variables;
 
 pub use self::{
@@ -46,4 +47,5 @@ pub use self::{
     resource::Resource,
     sampler::Sampler,
     telemetry::Telemetry,
+    tls::TlsError,
 };

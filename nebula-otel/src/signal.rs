@@ -11,6 +11,7 @@ use crate::{
     exporter::{Exporter, Retry},
     queue::Queue,
     resource::Resource,
+    tls::TlsError,
 };
 
 /// A signal whose items are collected and sent in batches: spans, and lines of the log.
@@ -36,7 +37,7 @@ impl<T> Signal<T> {
         batch: BatchConfig,
         resource: Arc<Resource>,
         encoding: Encoding<T>,
-    ) -> Result<Self, rustls::Error> {
+    ) -> Result<Self, TlsError> {
         let queue = Arc::new(Queue::new(batch));
         let exporter = Exporter::new(encoding.name, CollectorClient::new(endpoint)?, Arc::clone(&queue.counter));
         Ok(Self { queue, exporter: Mutex::new(exporter), resource, encoding })

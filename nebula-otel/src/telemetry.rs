@@ -31,6 +31,7 @@ use crate::{
     sampler::Sampler,
     signal::{Encoding, Signal},
     spans,
+    tls::TlsError,
 };
 
 /// Sends traces, metrics and logs to a collector. Clones are cheap, and share what is sent.
@@ -48,13 +49,13 @@ impl Telemetry {
     /// Prepares what the configuration asks for. Nothing is sent before [`Telemetry::start`].
     ///
     /// # Errors
-    /// TLS cannot be set up.
-    pub fn new(config: Config) -> Result<Self, rustls::Error> {
+    /// TLS cannot be set up, or a file of certificates cannot be read.
+    pub fn new(config: Config) -> Result<Self, TlsError> {
         let Config { traces, metrics, logs, sampler, resource, spans, lines, metric_interval } = config;
         let resource = Arc::new(resource);
         let traces = traces.map(|endpoint| Signal::new(endpoint, spans, Arc::clone(&resource), SPANS)).transpose()?;
         let logs = logs.map(|endpoint| Signal::new(endpoint, lines, Arc::clone(&resource), LINES)).transpose()?;
-        let metrics = metrics.map(|endpoint| -> Result<_, rustls::Error> {
+        let metrics = metrics.map(|endpoint| -> Result<_, TlsError> {
             let counter = Arc::<Counter>::default();
             let exporter = Exporter::new("metrics", CollectorClient::new(endpoint)?, Arc::clone(&counter));
             let (source, since) = (Mutex::default(), SystemTime::now());

@@ -5,6 +5,7 @@ mod alias;
 mod away;
 mod client;
 mod log;
+mod mixed;
 mod publishers;
 mod server;
 mod store;
@@ -17,13 +18,14 @@ const SECONDS: u64 = 60;
 
 type Run = fn(u64) -> Result<()>;
 
-const RUNS: [(&str, Run); 6] = [
+const RUNS: [(&str, Run); 7] = [
     ("store", store::run),
     ("away", away::run),
     ("log", log::run),
     ("watch", watch::run),
     ("alias", alias::run),
     ("publishers", publishers::run),
+    ("mixed", mixed::run),
 ];
 
 /// Takes `[RUN...] [SECONDS]`: makes these runs, or all runs, each for this time.
@@ -33,7 +35,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         _ => (arguments, SECONDS),
     };
     if let Some(unknown) = names.iter().find(|name| RUNS.iter().all(|(known, _)| known != *name)) {
-        bail!("there is no run {unknown:?}: the runs are store, away, log, watch, alias and publishers");
+        bail!("there is no run {unknown:?}: the runs are store, away, log, watch, alias, publishers and mixed");
     }
     ensure!(seconds >= 20, "a run takes 20 seconds at least");
     for (name, run) in RUNS {

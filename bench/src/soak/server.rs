@@ -41,6 +41,11 @@ impl Server {
         &self.address
     }
 
+    /// The id of the process.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends SIGTERM, and returns the exit code of the server.
     pub(super) fn stop(&mut self) -> Result<i32> {
         let signalled = Command::new("kill").args(["-s", "TERM", &self.process.id().to_string()]).status()?;

@@ -129,8 +129,8 @@ pub(crate) enum Failure {
     Listener(#[source] io::Error),
     #[error("failed to use a socket that systemd has passed: expected a listening socket of TCP, or a Unix socket")]
     Passed(#[source] io::Error),
-    #[error("failed to set up TLS for the OpenTelemetry collector")]
-    Telemetry(#[source] rustls::Error),
+    #[error("failed to prepare the connection to the OpenTelemetry collector")]
+    Telemetry(#[source] nebula_otel::TlsError),
     #[error("failed to handle signals")]
     Signals(#[source] io::Error),
     /// The system has no file descriptor or no thread left, and every command needs some.

@@ -42,13 +42,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// What runs on Lambda. It serves events until Lambda ends it.
 async fn environment() -> Result<(), Box<dyn Error>> {
     let config = nebula_lambda::Config::from_vars(|name| env::var(name).ok())?;
-    nebula_lambda::start_log(&config)?;
+    nebula_lambda::start_log(&config, None)?;
     // This compiles at each cold start. `nebula_runtime::Package::open` reads what was compiled before.
     let metrics = nebula_http::Metrics::new();
     let runtime = Runtime::builder(Store::memory()).observer(Arc::new(metrics.clone())).observer(Arc::new(Report::log));
     let runtime = Arc::new(runtime.build()?);
     runtime.publish(&"double".parse()?, DOUBLE).await?;
-    let functions = Functions { invoker: runtime.clone(), catalog: runtime, metrics };
+    let functions = Functions { invoker: runtime.clone(), catalog: runtime, metrics, flush: None };
     nebula_lambda::run(config, functions, async {}).await?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use crate::flush::flush;
+use crate::flush::Flushing;
 
 const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
 const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
@@ -22,9 +22,9 @@ const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identif
 /// Ends the process at SIGTERM, after its log is written. Lambda sends SIGTERM only if an extension is registered, and
 /// otherwise kills the process without notice. A container also ends its first process by a signal, with or without an
 /// extension.
-pub(crate) async fn register_shutdown(shutdown: Shutdown, client: PooledClient) {
+pub(crate) async fn register_shutdown(shutdown: Shutdown, client: PooledClient, flushing: Flushing) {
     match signals() {
-        Ok(signals) => drop(tokio::spawn(end_at_signal(shutdown, signals))),
+        Ok(signals) => drop(tokio::spawn(end_at_signal(shutdown, signals, flushing))),
         Err(error) => tracing::warn!(%error, "failed to handle signals: the environment will end without notice"),
     }
     match register(&client).await {
@@ -58,13 +58,13 @@ fn signals() -> io::Result<[Signal; 2]> {
     Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
 }
 
-async fn end_at_signal(shutdown: Shutdown, [mut terminate, mut interrupt]: [Signal; 2]) {
+async fn end_at_signal(shutdown: Shutdown, [mut terminate, mut interrupt]: [Signal; 2], flushing: Flushing) {
     let signal = select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     };
     tracing::info!(signal, "the environment ends");
     shutdown.drain();
-    flush().await;
+    flushing.flush().await;
     std::process::exit(0);
 }

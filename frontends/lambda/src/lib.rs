@@ -9,12 +9,12 @@
 //!
 //! let config = nebula_lambda::Config::from_vars(|name| std::env::var(name).ok())?;
 //! let _flush = nebula_runtime::stderr::FlushAtExit::with_timeout();
-//! nebula_lambda::start_log(&config)?;
+//! nebula_lambda::start_log(&config, None)?;
 //! let package = Package::open("/var/task".as_ref()).await?;
 //! let metrics = nebula_http::Metrics::new();
 //! let runtime = Runtime::of_package(&package).concurrency(1).observer(Arc::new(metrics.clone()));
 //! let runtime = Arc::new(runtime.observer(Arc::new(Report::log)).build()?);
-//! let functions = Functions { invoker: runtime.clone(), catalog: runtime, metrics };
+//! let functions = Functions { invoker: runtime.clone(), catalog: runtime, metrics, flush: None };
 //! nebula_lambda::run(config, functions, async {}).await?;
 //! # Ok(())
 //! # }
@@ -74,15 +74,11 @@ use nebula_runtime::{AfterResponse, Catalog, FunctionRef, Invoker, RegistryError
 use tokio::task::yield_now;
 
 pub use config::{Config, InvalidConfig, InvokeMode, LogConfig, LogFormat};
+pub use flush::Flush;
 pub use init::report_init_error;
-pub use log::start_log;
+pub use log::{LogLayer, start_log};
 
-use crate::{
-    flush::{Flushing, flush},
-    handler::Handler,
-    middleware::MiddlewareLayer,
-    stream::Streaming,
-};
+use crate::{flush::Flushing, handler::Handler, middleware::MiddlewareLayer, stream::Streaming};
 
 /// How often the task that runs `meanwhile` yields first: about as often as the request for the first event needs to
 /// connect.
@@ -112,6 +108,9 @@ pub struct Functions {
     pub catalog: Arc<dyn Catalog>,
     /// The metrics that `/metrics` shows.
     pub metrics: Metrics,
+    /// Called after each event and before the environment ends, where more than the log is to be sent: Lambda freezes
+    /// the environment between two events. The next event waits for it, for at most a second.
+    pub flush: Option<Flush>,
 }
 
 /// Serves the events of an environment until the environment ends. `meanwhile` runs while the first event is requested,
@@ -124,7 +123,8 @@ pub async fn run(
     functions: Functions,
     meanwhile: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let Functions { invoker, catalog, metrics } = functions;
+    let Functions { invoker, catalog, metrics, flush } = functions;
+    let flushing = Flushing(flush);
     let function = match function(config.function.clone(), &*catalog).await {
         Ok(function) => function,
         Err(error) => {
@@ -142,17 +142,17 @@ pub async fn run(
         deadline_margin: config.deadline_margin,
     });
     let client = PooledClient::builder().with_endpoint(config.runtime_api.clone()).build();
-    extension::register_shutdown(shutdown, client).await;
+    extension::register_shutdown(shutdown, client, flushing.clone()).await;
     tokio::spawn(async move {
         for _ in 0..YIELDS {
             yield_now().await;
         }
         meanwhile.await;
     });
-    serve(&config, handler).await
+    serve(&config, handler, flushing).await
 }
 
-async fn serve(config: &Config, handler: Arc<Handler>) -> Result<(), Error> {
+async fn serve(config: &Config, handler: Arc<Handler>, flushing: Flushing) -> Result<(), Error> {
     let service = {
         let handler = Arc::clone(&handler);
         service_fn(move |event| {
@@ -161,15 +161,15 @@ async fn serve(config: &Config, handler: Arc<Handler>) -> Result<(), Error> {
         })
     };
     let runtime = lambda_runtime::Runtime::new(service);
-    flush().await;
+    flushing.flush().await;
     let ended = match config.invoke_mode {
         InvokeMode::Buffered => {
-            AssertUnwindSafe(runtime.layer(MiddlewareLayer(Flushing)).run_concurrent()).catch_unwind().await
+            AssertUnwindSafe(runtime.layer(MiddlewareLayer(flushing)).run_concurrent()).catch_unwind().await
         }
         InvokeMode::ResponseStream => {
             let client = Arc::new(PooledClient::builder().with_endpoint(config.runtime_api.clone()).build());
             let runtime =
-                runtime.layer(MiddlewareLayer(Streaming { handler, client })).layer(MiddlewareLayer(Flushing));
+                runtime.layer(MiddlewareLayer(Streaming { handler, client })).layer(MiddlewareLayer(flushing));
             AssertUnwindSafe(runtime.run_concurrent()).catch_unwind().await
         }
     };

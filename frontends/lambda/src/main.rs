@@ -1,6 +1,9 @@
 //! `bootstrap`: the program in a package for AWS Lambda. It runs the code that `nebula package lambda` compiled, and
 //! has no compiler.
 
+#[cfg_attr(not(feature = "otel"), path = "no_telemetry.rs")]
+mod telemetry;
+
 use std::{error::Error, io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use nebula_http::Metrics;
@@ -11,6 +14,7 @@ use nebula_runtime::{
     tokio_start::start_tokio,
     turn_off_core_dumps, with_causes,
 };
+use telemetry::Telemetry;
 use tokio::runtime::Builder;
 
 /// How many instances have room for each invocation: a batch calls its function for several records at once, and a
@@ -53,7 +57,7 @@ fn concurrency() -> u32 {
 
 async fn serve(concurrency: u32) -> Result<(), Failure> {
     let metrics = Metrics::new();
-    let (config, runtime, first) = match start(concurrency, &metrics).await {
+    let Started { config, runtime, first, telemetry } = match start(concurrency, &metrics).await {
         Ok(started) => started,
         Err(error) => {
             report_init_error(&*error, std::env::var("AWS_LAMBDA_RUNTIME_API").ok().as_deref()).await;
@@ -70,16 +74,27 @@ async fn serve(concurrency: u32) -> Result<(), Failure> {
         }
     };
     // From here on, `run` reports failures to Lambda itself.
-    let functions = Functions { invoker: Arc::clone(&runtime) as _, catalog: runtime, metrics };
+    let flush = telemetry.start(&metrics);
+    let functions = Functions { invoker: Arc::clone(&runtime) as _, catalog: runtime, metrics, flush };
     nebula_lambda::run(config, functions, load).await?;
     Ok(())
 }
 
-/// The configuration of the environment, the runtime of the package, and the function that handles events, if it is
-/// known.
-async fn start(concurrency: u32, metrics: &Metrics) -> Result<(Config, Arc<Runtime>, Option<FunctionRef>), Failure> {
+/// What an environment begins with.
+struct Started {
+    config: Config,
+    /// The runtime of the package.
+    runtime: Arc<Runtime>,
+    /// The function that handles events, if it is known.
+    first: Option<FunctionRef>,
+    telemetry: Telemetry,
+}
+
+async fn start(concurrency: u32, metrics: &Metrics) -> Result<Started, Failure> {
     let config = Config::from_vars(|name| std::env::var(name).ok())?;
-    start_log(&config)?;
+    let (telemetry, warnings) = Telemetry::open()?;
+    start_log(&config, telemetry.log_layer())?;
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let package = Package::open(&folder()?).await?;
     let node = Node::new(folder()?, std::env::vars_os());
     let services = ServicesConfig::of_environment(&node)?.unwrap_or_default().open(&node)?;
@@ -88,9 +103,9 @@ async fn start(concurrency: u32, metrics: &Metrics) -> Result<(Config, Arc<Runti
         .concurrency(concurrency.saturating_mul(INSTANCES))
         .observer(Arc::new(metrics.clone()))
         .observer(Arc::new(Report::log));
-    let runtime = Arc::new(runtime.build()?);
-    let function = config.function.clone().or_else(|| only(&package));
-    Ok((config, runtime, function))
+    let runtime = Arc::new(telemetry.trace(runtime).build()?);
+    let first = config.function.clone().or_else(|| only(&package));
+    Ok(Started { config, runtime, first, telemetry })
 }
 
 /// The function of a package with only one.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::Request;
-use nebula_integration_tests::{Event, Function, Guest, Lambda, LambdaResponse, Package, Reply};
+use nebula_integration_tests::{Collector, Event, Function, Guest, Lambda, LambdaResponse, Package, Reply};
 use serde_json::{Value, json};
 
 /// A package of the functions with these guests' names.
@@ -279,4 +279,31 @@ fn a_signal_ends_the_environment_and_a_second_one_changes_nothing() {
     lambda.signal("TERM");
     let output = lambda.wait();
     assert_eq!(output.exit_code, 0, "{output:#?}");
+}
+
+#[test]
+fn an_environment_sends_what_was_observed_before_it_asks_for_the_next_event() {
+    let collector = Collector::start();
+    let endpoint = format!("http://{}", collector.address());
+    // Within this time, nothing is sent for any other reason.
+    let hour = "3600000";
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint),
+        ("OTEL_BSP_SCHEDULE_DELAY", hour),
+        ("OTEL_BLRP_SCHEDULE_DELAY", hour),
+    ];
+    let package = package(&["treats"]);
+    let lambda = Lambda::start(&package, &variables);
+    let trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let event = Event::new("10").with("lambda-runtime-trace-id", trace);
+    assert_eq!(lambda.invoke(event).json(), json!(10));
+    // It is answered only after it was asked for.
+    assert_answers(&lambda);
+    let spans = collector.kept("span");
+    let call = spans.iter().find(|span| span["name"] == "invoke treats").unwrap();
+    assert_eq!(
+        (&call["trace"], &call["parent"], &call["service"]),
+        (&json!("5759e988bd862e3fe1be46a994272793"), &json!("53995c3f42cd8ad8"), &json!("tests"))
+    );
+    assert!(!collector.kept("line").is_empty() && !collector.kept("metric").is_empty());
 }

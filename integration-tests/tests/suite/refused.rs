@@ -113,8 +113,11 @@ fn an_export_that_takes_references_cannot_be_called() {
 fn the_error_names_a_missing_file() {
     let (nebula, project) = (Nebula::built(), Project::new([]));
     project.write("serve.toml", "[functions.gone]\nsource = \"gone.wasm\"\n");
-    let commands: [&[&str]; 3] =
-        [&["publish", "gone", "gone.wasm"], &["run", "gone.wasm", "1"], &["serve", "--config", "serve.toml"]];
+    let commands: [&[&str]; 3] = [
+        &["publish", "gone", "gone.wasm"],
+        &["run", "gone.wasm", "1"],
+        &["serve", "--config", "serve.toml", "--listen", "127.0.0.1:0"],
+    ];
     for command in commands {
         let output = nebula.run(&project, command, b"");
         assert_eq!(output.exit_code, 66, "{output:#?}");

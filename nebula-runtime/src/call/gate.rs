@@ -1,26 +1,19 @@
 //! A number of places for invocations, and how long others wait for one.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     select,
-    sync::Semaphore,
     time::{Instant, timeout_at},
 };
 
 use super::{
     error::{InvokeError, Overload},
+    invocation::Invocation,
     occupancy::Occupancy,
-    overdue::{Evictable, OverdueGuests},
+    places::{Place, Places, Request},
     report::ReportHandle,
 };
-use crate::function::FunctionRef;
 
 /// How long an invocation waits for a place before it is refused.
 pub const QUEUE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -37,27 +30,6 @@ pub(crate) struct Gate {
     limit: &'static str,
 }
 
-struct Places {
-    free: Semaphore,
-    total: usize,
-    /// How many invocations wait for a place.
-    waiting: AtomicUsize,
-    overdue: OverdueGuests,
-}
-
-/// A place of a gate, or several that one invocation needs, until it is dropped.
-pub(crate) struct Place {
-    places: Arc<Places>,
-    count: u32,
-}
-
-/// Until this is dropped, callers who wait for a place may end the guest that holds one.
-pub(crate) struct Registration {
-    places: Arc<Places>,
-    due: Instant,
-    guest: Arc<dyn Evictable>,
-}
-
 impl Gate {
     /// A place for each invocation that may run at once.
     pub(crate) fn new(places: u32, overload: Overload) -> Self {
@@ -70,116 +42,61 @@ impl Gate {
     }
 
     fn with_limit(places: u32, overload: Overload, limit: &'static str) -> Self {
-        let places = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        let (free, waiting, overdue) = (Semaphore::new(places), AtomicUsize::new(0), OverdueGuests::default());
-        let places = Places { free, total: places, waiting, overdue };
-        Self { places: Arc::new(places), overload, limit }
+        Self { places: Arc::new(Places::new(places)), overload, limit }
     }
 
     /// How many places are taken now.
     pub(crate) fn occupancy(&self) -> Occupancy {
-        let Places { free, total, waiting, .. } = &*self.places;
-        let taken = total.saturating_sub(free.available_permits());
-        Occupancy { taken: taken as u64, total: *total as u64, waiting: waiting.load(Relaxed) as u64 }
+        self.places.occupancy()
     }
 
     /// A place, if one is free.
     pub(crate) fn try_enter(&self) -> Option<Place> {
-        self.try_enter_many(1)
+        self.places.take(1, None)
     }
 
-    /// `count` places, if they are free.
-    pub(crate) fn try_enter_many(&self, count: u32) -> Option<Place> {
-        self.places.free.try_acquire_many(count).ok()?.forget();
-        Some(Place { places: Arc::clone(&self.places), count })
+    /// `count` places for this invocation, if they are free and in the share of its function.
+    pub(crate) fn try_share(&self, invocation: &Invocation, count: u32) -> Option<Place> {
+        self.places.take(count, invocation.deployed.as_deref())
     }
 
-    /// A place within [`QUEUE_TIMEOUT`]. Meanwhile this ends guests that are past their time.
+    /// The places of `request` within [`QUEUE_TIMEOUT`]. Meanwhile this ends guests that are past their time.
     pub(crate) async fn wait(
         &self,
-        function: &FunctionRef,
-        deadline: Option<Instant>,
-        report: &ReportHandle,
-    ) -> Result<Place, InvokeError> {
-        self.wait_many(1, function, deadline, report).await
-    }
-
-    /// `count` places within [`QUEUE_TIMEOUT`].
-    pub(crate) async fn wait_many(
-        &self,
-        count: u32,
-        function: &FunctionRef,
+        request: Request,
         deadline: Option<Instant>,
         report: &ReportHandle,
     ) -> Result<Place, InvokeError> {
         let arrived = Instant::now();
         let patience = arrived + QUEUE_TIMEOUT;
         let until = deadline.map_or(patience, |deadline| deadline.min(patience));
-        let _waiting = Waiting::begin(&self.places.waiting);
-        let place = timeout_at(until, self.queue(count)).await;
+        let place = timeout_at(until, self.queue(&request)).await;
         report.update(|report| report.queued += arrived.elapsed());
-        place.map_err(|_| self.refusal(function))
+        place.map_err(|_| self.refusal(&request))
     }
 
-    async fn queue(&self, count: u32) -> Place {
-        let acquiring = self.places.free.acquire_many(count);
-        tokio::pin!(acquiring);
+    async fn queue(&self, request: &Request) -> Place {
+        let (_waits, mut receiver) = self.places.queue(request);
         loop {
             select! {
-                // The queue first: the place of a guest that was ended goes to the caller who has waited longest.
+                // The queue first: a place that was given is taken before another guest is ended.
                 biased;
-                Ok(permit) = &mut acquiring => {
-                    permit.forget();
-                    return Place { places: Arc::clone(&self.places), count };
-                }
+                Ok(place) = &mut receiver => return place,
                 () = self.places.overdue.end_one() => {}
             }
         }
     }
 
-    fn refusal(&self, function: &FunctionRef) -> InvokeError {
-        let limit = self.limit;
+    fn refusal(&self, request: &Request) -> InvokeError {
+        let (function, limit) = (&request.function, self.limit);
         let detail = match self.overload {
-            Overload::Function => format!("function {} is at its {limit}; try again later", function.name()),
-            Overload::Server | Overload::Client => format!("the server is at its {limit}; try again later"),
+            Overload::Function => format!("function {function} is at its {limit}"),
+            Overload::Server | Overload::Client if self.places.is_free() => {
+                format!("function {function} has its share of the server's {limit}")
+            }
+            Overload::Server | Overload::Client => format!("the server is at its {limit}"),
         };
-        InvokeError::overloaded(self.overload, RETRY_AFTER, detail)
-    }
-}
-
-/// An invocation that waits, until this is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-impl Place {
-    /// Lets callers who queue for a place end `guest`, which holds this one, from `due` on.
-    pub(crate) fn register(&self, due: Instant, guest: &Arc<dyn Evictable>) -> Registration {
-        self.places.overdue.insert(due, guest);
-        Registration { places: Arc::clone(&self.places), due, guest: Arc::clone(guest) }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.places.free.add_permits(usize::try_from(self.count).unwrap_or(usize::MAX));
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.places.overdue.remove(self.due, &self.guest);
+        InvokeError::overloaded(self.overload, RETRY_AFTER, format!("{detail}; try again later"))
     }
 }
 
@@ -191,8 +108,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        call::{error::ErrorKind, id::InvocationId},
-        function::FunctionName,
+        call::{error::ErrorKind, id::InvocationId, overdue::Evictable, places::Registration},
+        function::{FunctionName, FunctionRef},
     };
 
     /// A guest that waits for its reader: it holds a place until it is ended.
@@ -250,7 +167,8 @@ mod tests {
 
     async fn wait(gate: &Gate) -> Result<Place, InvokeError> {
         let function: FunctionRef = "f".parse::<FunctionName>().unwrap().into();
-        gate.wait(&function, None, &ReportHandle::new(InvocationId::random(), function.clone())).await
+        let report = ReportHandle::new(InvocationId::random(), function.clone());
+        gate.wait(Request::of_one(&function), None, &report).await
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::gate::Place;
+use super::places::Place;
 
 /// Values that are dropped when an invocation's guest has ended; see [`Invocation::attach`](crate::Invocation::attach).
 ///

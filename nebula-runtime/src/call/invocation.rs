@@ -8,6 +8,7 @@ use super::{
     event::Event,
     guards::Guards,
     id::InvocationId,
+    places::Request,
     rate_limit::RateLimit,
     report::ReportHandle,
     resolved::{Deployed, Resolved},
@@ -110,6 +111,11 @@ impl Invocation {
     /// The limit of the function's own `rate`, if it has one.
     pub(crate) fn rate(&self) -> Option<&RateLimit> {
         self.deployed.as_ref()?.rate()
+    }
+
+    /// `count` places of a gate that functions share.
+    pub(crate) fn request(&self, count: u32) -> Request {
+        Request { function: self.function.name().clone(), count, sharer: self.deployed.clone() }
     }
 
     /// Keeps `guard` until the guest has ended, and drops it then: a place in a queue, a span, a count of what goes on.

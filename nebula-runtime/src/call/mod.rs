@@ -13,10 +13,12 @@ mod invoker;
 mod log;
 mod occupancy;
 mod overdue;
+mod places;
 mod rate_limit;
 mod report;
 mod resolved;
 mod response;
+mod rotation;
 mod stack;
 mod stderr_lines;
 mod trace;
@@ -48,11 +50,13 @@ pub use self::{
 pub(crate) use self::{
     body::too_large,
     caller::Caller,
-    gate::{Gate, Place, RETRY_AFTER, Registration},
+    gate::{Gate, RETRY_AFTER},
     invocation_spans::{InvocationSpans, RequestFacts},
     log::{causes, in_words},
     overdue::Evictable,
+    places::{Place, Registration, Request},
     report::OperationEnd,
     resolved::Deployed,
+    rotation::Rotation,
     trace::{OpenSpan, Parts, Recording},
 };

@@ -31,6 +31,9 @@ pub(crate) trait Deployed: Any + Send + Sync {
 
     /// The limit of the function's own `rate`, if it has one.
     fn rate(&self) -> Option<&RateLimit>;
+
+    /// How many invocations of the version have a place of its own `concurrency`, or wait for one.
+    fn begun(&self) -> u64;
 }
 
 impl fmt::Debug for dyn Deployed {

@@ -13,7 +13,7 @@ use crate::sync::{
 ///
 /// With one millisecond, eight spinning guests on two threads delay every other task by four milliseconds. With ten, it
 /// would be forty.
-const TICK: Duration = Duration::from_millis(1);
+pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// The time between two ticks while no long-running guest runs. A tick costs processor time: with one each millisecond,
 /// a server of short calls answers five per cent fewer of them.

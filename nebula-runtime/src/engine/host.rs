@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use wasmtime_wasi::{WasiCtxView, WasiView, p1::WasiP1Ctx};
 
 use super::{clock::TickGuard, limiter::Limiter};
-use crate::call::Caller;
+use crate::{call::Caller, function::FunctionName};
 
 /// The data of one guest's store: its limiter, its share in the clock, the invocation that it serves, and its system
 /// interface (`()` for a guest without one).
@@ -27,11 +27,12 @@ impl<W> Host<W> {
         &self.caller
     }
 
-    /// Notes that the guest was running when the clock ticked.
-    pub(super) fn note_tick(&mut self) {
+    /// Notes that the guest was running when the clock ticked. Returns its function.
+    pub(super) fn note_tick(&mut self) -> FunctionName {
         if let Some(ticking) = &mut self.ticking {
             ticking.note_tick();
         }
+        self.caller.report.update(|report| report.function.name().clone())
     }
 
     /// Notes that the guest has served its invocation and waits for the next one.

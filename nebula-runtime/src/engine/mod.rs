@@ -16,6 +16,7 @@ mod precompiled;
 mod supervise;
 mod symbols;
 mod ticker;
+mod turns;
 
 use std::{
     collections::HashMap,
@@ -42,10 +43,7 @@ pub(crate) use precompiled::Precompiled;
 pub(crate) use supervise::{Supervised, TimeLimit, WaitFlag, supervise};
 pub(crate) use symbols::Symbols;
 use ticker::Ticker;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::yield_now,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Module, Precompiled as Precompilation, Store, UpdateDeadline, component::Component};
 
 use crate::{
@@ -245,11 +243,9 @@ impl Engine {
     /// A store for one guest, which enforces the guest's limits and makes the guest yield at ticks.
     pub(crate) fn store<W: 'static>(&self, wasi: W, max_memory: ByteSize, caller: Caller) -> Store<Host<W>> {
         let mut store = self.unyielding_store(wasi, max_memory, caller);
-        // Tokio's `yield_now` and not Wasmtime's own way: after Tokio's, the thread serves timers and sockets before
-        // the guest runs again. After Wasmtime's, it would serve them only every 61 turns.
         store.epoch_deadline_callback(|mut guest| {
-            guest.data_mut().note_tick();
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now())))
+            let function = guest.data_mut().note_tick();
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns::next(function))))
         });
         store
     }

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{fault::Fault, symbols::Symbols};
+use super::{fault::Fault, symbols::Symbols, turns};
 use crate::call::{ErrorKind, InvokeError, ReportHandle};
 
 /// How long a guest may run.
@@ -109,7 +109,9 @@ impl<F: Future<Output = Result<T, E>>, T, E: Into<Fault>> Future for Supervised<
         if let Some(explaining) = this.explaining {
             return explaining.as_mut().poll(context).map(Err);
         }
-        match this.deadline.stopwatch.measure(|| this.guest.poll(context)) {
+        let polled = this.deadline.stopwatch.measure(|| this.guest.poll(context));
+        turns::end_current();
+        match polled {
             Poll::Ready(Ok(value)) => return Poll::Ready(Ok(value)),
             Poll::Ready(Err(error)) => {
                 let (fault, report): (Fault, _) = (error.into(), &this.deadline.stopwatch.report);

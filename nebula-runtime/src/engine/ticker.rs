@@ -5,7 +5,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::clock::{Clock, TickGuard};
+use super::{
+    clock::{Clock, TickGuard},
+    turns,
+};
 
 /// One thread that ticks for the guests of all engines while guests run. Dropping the `Ticker` ends the thread.
 pub(crate) struct Ticker {
@@ -37,6 +40,7 @@ impl Ticker {
 fn tick(engines: &Mutex<Vec<wasmtime::Engine>>) {
     let engines = engines.lock().unwrap_or_else(PoisonError::into_inner);
     engines.iter().for_each(wasmtime::Engine::increment_epoch);
+    turns::pass_on();
 }
 
 impl Drop for Ticker {

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::idle::IdleInstances;
 use crate::{
-    call::{Caller, Deployed, Gate, Overload, RateLimit, Resolved},
+    call::{Caller, Deployed, Gate, Occupancy, Overload, RateLimit, Resolved},
     engine::{Symbols, TimeLimit},
     function::{Digest, FunctionName, Limits},
     host::{Granted, Services},
@@ -67,5 +67,10 @@ impl Deployed for Deployment {
 
     fn rate(&self) -> Option<&RateLimit> {
         self.rate.as_ref()
+    }
+
+    fn begun(&self) -> u64 {
+        let Occupancy { taken, waiting, .. } = self.gate.occupancy();
+        taken + waiting
     }
 }

@@ -12,6 +12,8 @@ use crate::call::{Gate, Invocation, InvokeError, Invoker, Overload, Response};
 ///
 /// [`RuntimeBuilder::admission`](crate::RuntimeBuilder::admission) adds it to a runtime.
 ///
+/// - A function has at most three times as many places as are free: one function alone gets three quarters of them, so
+///   that the calls of others find a place. Functions that wait for places take turns.
 /// - An invocation's place is free again when its guest has ended, also where that goes on after its response.
 /// - An invocation past its function's timeout that waits for its reader loses its place to an invocation that waits
 ///   for one. The invocation furthest past its timeout is ended first.
@@ -44,13 +46,14 @@ impl Invoker for Admission {
         'a: 'call,
         Self: 'call,
     {
-        if let Some(place) = self.gate.try_enter() {
+        if let Some(place) = self.gate.try_share(&invocation, 1) {
             invocation.guards.add_place(place);
             return self.inner.invoke(invocation);
         }
         Box::pin(async move {
             let arrived = Instant::now();
-            let place = self.gate.wait(&invocation.function, invocation.deadline, &invocation.report).await;
+            let request = invocation.request(1);
+            let place = self.gate.wait(request, invocation.deadline, &invocation.report).await;
             invocation.trace.note_step("queue", arrived, place.as_ref().err());
             let place = place?;
             invocation.guards.add_place(place);

@@ -68,14 +68,14 @@ impl Invoker for MemoryAdmission {
         Self: 'call,
     {
         let granted = self.granted(&invocation);
-        if let Some(place) = self.gate.try_enter_many(granted) {
+        if let Some(place) = self.gate.try_share(&invocation, granted) {
             invocation.guards.add_place(place);
             return self.inner.invoke(invocation);
         }
         Box::pin(async move {
             let arrived = Instant::now();
-            let Invocation { function, deadline, report, .. } = &invocation;
-            let place = self.gate.wait_many(granted, function, *deadline, report).await;
+            let request = invocation.request(granted);
+            let place = self.gate.wait(request, invocation.deadline, &invocation.report).await;
             invocation.trace.note_step("queue", arrived, place.as_ref().err());
             let place = place?;
             invocation.guards.add_place(place);

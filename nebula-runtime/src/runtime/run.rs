@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::code::Code;
 use crate::{
-    call::{ErrorKind, Invocation, InvokeError, Invoker, Place, Response, Start, too_large},
+    call::{ErrorKind, Invocation, InvokeError, Invoker, Place, Request, Response, Start, too_large},
     function::InvalidFunctionRef,
     guest::{Call, CallFuture, CallGuards, Deployment, Guest},
     host::GuestStderr,
@@ -94,7 +94,8 @@ impl Run {
             return Ok(place);
         }
         let arrived = Instant::now();
-        let waiting = deployment.gate.wait(&invocation.function, invocation.deadline, &invocation.report);
+        let request = Request::of_one(&invocation.function);
+        let waiting = deployment.gate.wait(request, invocation.deadline, &invocation.report);
         // On the heap, so that waiting, which is rare, does not make each invocation's future larger.
         let place = Box::pin(waiting).await;
         invocation.trace.note_step("queue", arrived, place.as_ref().err());

@@ -64,3 +64,37 @@ fn a_call_over_the_servers_limit_is_refused_after_a_wait_until_there_is_room() {
     server.wait_for_in_flight(0);
     assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()));
 }
+
+#[test]
+fn a_flooded_function_leaves_places_for_others() {
+    let project = project(
+        "
+[server]
+concurrency = 8
+[functions.spin]
+source = \"@spin\"
+timeout = \"10m\"
+[functions.one-by-one]
+source = \"@spin\"
+export = \"spin\"
+timeout = \"10m\"
+concurrency = 1
+[functions.treats]
+source = \"@treats\"
+",
+    );
+    // The second one's calls hold places of the server while they wait for their function.
+    for flooded in ["/api/spin", "/api/one-by-one"] {
+        let server = Server::start(&project);
+        let mut clients: Vec<_> = (0..20).map(|_| server.connect_and_get(flooded)).collect();
+        eventually("the flooded function's share", || (server.metric("nebula_admission_taken") == 6).then_some(()));
+        assert_eq!(server.get("/api/treats/10").summary(), (200, "10".to_owned()), "{flooded}");
+        let refused = eventually("a refused call", || {
+            let refused = clients.iter_mut().find(|client| !client.is_silent())?.response().unwrap();
+            (refused.status == 503).then_some(refused)
+        });
+        assert_refused(&refused, 503);
+        let (_, body) = refused.summary();
+        assert!(body.contains("has its share of the server's concurrency limit"), "{body}");
+    }
+}

@@ -211,7 +211,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        call::{Event, Gate, Guards, Invocation, Overload},
+        call::{Event, Gate, Guards, Invocation, Overload, Request},
         engine::{TimeLimit, supervise},
         function::{Digest, FunctionName},
         store::Store,
@@ -236,7 +236,7 @@ mod tests {
         // Less than the time that the guest has left.
         tokio::time::sleep(SECOND).await;
         assert!(!going_on.is_finished() && gate.try_enter().is_none());
-        assert!(gate.wait(&function, None, &report).await.is_ok());
+        assert!(gate.wait(Request::of_one(&function), None, &report).await.is_ok());
         assert!(report.snapshot().running < 2 * SECOND);
     }
 }
