@@ -122,6 +122,11 @@ openapi-client: guests
     cargo build --package nebula-cli
     ci/openapi-client.sh
 
+# Check the manifests for Kubernetes: downloads from PyPI
+kubernetes:
+    cargo build --package nebula-cli
+    ci/kubernetes.sh
+
 # Check the dependencies: their crates, licences and sources
 deny:
     cargo deny check bans licenses sources
