@@ -1,6 +1,6 @@
 //! A store's failure in plain words.
 
-use super::error::StoreError;
+use super::{error::StoreError, layout::BLOBS};
 use crate::function::{RegistryError, RegistryErrorKind};
 
 /// The message where the store holds something else than was published.
@@ -24,6 +24,10 @@ impl From<StoreError> for RegistryError {
             StoreError::PointedTo { .. } => (RegistryErrorKind::Invalid, error.to_string()),
             StoreError::NoCompareAndSwap { .. } => (RegistryErrorKind::Internal, error.to_string()),
             StoreError::NewerFormat { .. } => (RegistryErrorKind::Internal, NEWER.to_owned()),
+            // Its digest was checked: it is what was published, and has a setting that this build does not know.
+            StoreError::Malformed { object, .. } if object.starts_with(BLOBS) => {
+                (RegistryErrorKind::Internal, NEWER.to_owned())
+            }
             StoreError::Missing { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Malformed { .. }
@@ -31,5 +35,21 @@ impl From<StoreError> for RegistryError {
             | StoreError::Unwritable { .. } => (RegistryErrorKind::Internal, DAMAGED.to_owned()),
         };
         Self::new(kind, detail).with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_that_this_build_does_not_understand_is_of_a_newer_one_and_a_record_is_damaged() {
+        let detail = |object: &str| {
+            let source = serde_json::from_str::<()>("{}").unwrap_err();
+            let (object, store) = (object.to_owned(), "memory://".to_owned());
+            RegistryError::from(StoreError::Malformed { object, store, source }).to_string()
+        };
+        assert_eq!(detail("blobs/sha256/ab"), NEWER);
+        assert_eq!(detail("functions/treats.json"), DAMAGED);
     }
 }
