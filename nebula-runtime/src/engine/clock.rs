@@ -90,11 +90,14 @@ impl TickGuard {
     }
 
     /// Notes that the guest was running when the clock ticked: it is long-running, and the next ticks come faster.
-    pub(super) fn note_tick(&mut self) {
-        if !self.is_long_running {
+    /// Returns whether this is news.
+    pub(super) fn note_tick(&mut self) -> bool {
+        let is_first = !self.is_long_running;
+        if is_first {
             self.is_long_running = true;
             self.clock.long_running.fetch_add(1, SeqCst);
         }
+        is_first
     }
 }
 

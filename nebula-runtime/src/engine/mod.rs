@@ -244,8 +244,8 @@ impl Engine {
     pub(crate) fn store<W: 'static>(&self, wasi: W, max_memory: ByteSize, caller: Caller) -> Store<Host<W>> {
         let mut store = self.unyielding_store(wasi, max_memory, caller);
         store.epoch_deadline_callback(|mut guest| {
-            let function = guest.data_mut().note_tick();
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns::next(function))))
+            let (function, is_first) = guest.data_mut().note_tick();
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns::next(function, is_first))))
         });
         store
     }

@@ -53,11 +53,12 @@ struct Turn {
     turns: &'static Turns,
 }
 
-/// Ends the turn of a guest of `function`, and waits for its next one. The guest runs when this is ready.
-pub(super) async fn next(function: FunctionName) {
+/// Ends the turn of a guest of `function`, and waits for its next one. The guest runs when this is ready. At its first
+/// tick, it has already run without a turn.
+pub(super) async fn next(function: FunctionName, is_first: bool) {
     end_current();
     let turn = TURNS.wait(&function).await;
-    give_way().await;
+    give_way(if is_first { 2 * TICK } else { TICK }).await;
     CURRENT.set(Some(turn));
 }
 
@@ -73,13 +74,13 @@ pub(super) fn pass_on() {
     TURNS.serve();
 }
 
-/// Lets the other tasks of this thread run for as long as a turn, or until there are none.
+/// Lets the other tasks of this thread run for this time, or until there are none.
 ///
 /// Tokio's `yield_now` and not Wasmtime's own way: after Tokio's, the thread serves timers and sockets before the guest
 /// runs again. After Wasmtime's, it would serve them only every 61 turns.
-async fn give_way() {
+async fn give_way(time: Duration) {
     let mut given = Duration::ZERO;
-    while given < TICK {
+    while given < time {
         let left = Instant::now();
         yield_now().await;
         let away = left.elapsed();
