@@ -81,7 +81,7 @@ impl Gate {
             select! {
                 // The queue first: a place that was given is taken before another guest is ended.
                 biased;
-                Ok(place) = &mut receiver => return place,
+                Ok(granted) = &mut receiver => return granted.place,
                 () = self.places.overdue.end_one() => {}
             }
         }

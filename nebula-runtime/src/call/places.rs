@@ -48,8 +48,18 @@ pub(crate) struct Request {
 /// An invocation that waits for its places.
 struct Waiting {
     request: Request,
-    place: oneshot::Sender<Place>,
+    place: oneshot::Sender<Granted>,
 }
+
+/// Places that were given to an invocation which waits.
+pub(super) struct Granted {
+    /// Declared first, to be dropped first.
+    _promise: Option<Promise>,
+    pub(super) place: Place,
+}
+
+/// An invocation that has got its places and does not run yet. It counts into its function's share.
+struct Promise(Arc<dyn Deployed>);
 
 /// A place of a gate, or several that one invocation needs, until it is dropped.
 pub(crate) struct Place {
@@ -103,7 +113,7 @@ impl Places {
     }
 
     /// Queues a request. The receiver gets its place.
-    pub(super) fn queue(self: &Arc<Self>, request: &Request) -> (Waits<'_>, oneshot::Receiver<Place>) {
+    pub(super) fn queue(self: &Arc<Self>, request: &Request) -> (Waits<'_>, oneshot::Receiver<Granted>) {
         let (place, receiver) = oneshot::channel();
         let waits = Waits::begin(&self.waiting);
         {
@@ -120,21 +130,22 @@ impl Places {
 
     /// Gives free places to those who wait.
     fn serve(self: &Arc<Self>) {
-        while let Some((waiting, place)) = self.next() {
-            if let Err(place) = waiting.place.send(place) {
+        while let Some((waiting, granted)) = self.next() {
+            if let Err(granted) = waiting.place.send(granted) {
                 // The caller has left. Not dropped, because that would begin to serve again.
-                place.give_back();
+                granted.place.give_back();
             }
         }
     }
 
-    fn next(self: &Arc<Self>) -> Option<(Waiting, Place)> {
-        let mut place = None;
-        let waiting = self.lock().take(|Waiting { request, .. }| {
-            place = self.take(request.count, request.sharer.as_deref());
-            place.is_some()
+    fn next(self: &Arc<Self>) -> Option<(Waiting, Granted)> {
+        let mut granted = None;
+        let waiting = self.lock().take(|Waiting { request: Request { count, sharer, .. }, .. }| {
+            let place = self.take(*count, sharer.as_deref());
+            granted = place.map(|place| Granted { _promise: sharer.as_ref().map(Promise::new), place });
+            granted.is_some()
         });
-        waiting.zip(place)
+        waiting.zip(granted)
     }
 
     fn lock(&self) -> MutexGuard<'_, Rotation<Waiting>> {
@@ -156,6 +167,19 @@ impl<'a> Waits<'a> {
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Promise {
+    fn new(sharer: &Arc<dyn Deployed>) -> Self {
+        sharer.promised().fetch_add(1, Relaxed);
+        Self(Arc::clone(sharer))
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.0.promised().fetch_sub(1, Relaxed);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The version of a function that an invocation is resolved to.
 
-use std::{any::Any, fmt};
+use std::{any::Any, fmt, sync::atomic::AtomicU64};
 
 use super::rate_limit::RateLimit;
 use crate::function::{Digest, FunctionConfig, FunctionName, Kind, Limits};
@@ -32,8 +32,11 @@ pub(crate) trait Deployed: Any + Send + Sync {
     /// The limit of the function's own `rate`, if it has one.
     fn rate(&self) -> Option<&RateLimit>;
 
-    /// How many invocations of the version have a place of its own `concurrency`, or wait for one.
+    /// How many invocations of the version have a place of its own `concurrency`, wait for one, or will do so at once.
     fn begun(&self) -> u64;
+
+    /// How many invocations have got a place of a gate that functions share, and have not begun yet.
+    fn promised(&self) -> &AtomicU64;
 }
 
 impl fmt::Debug for dyn Deployed {

@@ -1,6 +1,9 @@
 //! One version of a function, ready to be called.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use super::idle::IdleInstances;
 use crate::{
@@ -18,6 +21,8 @@ pub(crate) struct Deployment {
     pub(crate) manifest_digest: Digest,
     /// The gate of the function's own `concurrency`.
     pub(crate) gate: Gate,
+    /// How many invocations have a place of the server and are not at that gate yet.
+    promised: AtomicU64,
     /// The limit of the function's own `rate`, if it has one.
     rate: Option<RateLimit>,
     /// The host services that the function is granted.
@@ -51,7 +56,8 @@ impl Deployment {
         let granted = Arc::new(Granted::set_up(name, &resolved.config, services));
         let gate = Gate::new(limits.concurrency, Overload::Function);
         let rate = limits.rate.map(RateLimit::new);
-        Self { resolved, manifest, manifest_digest, gate, rate, granted, symbols, idle: OnceLock::new() }
+        let (promised, idle) = (AtomicU64::new(0), OnceLock::new());
+        Self { resolved, manifest, manifest_digest, gate, promised, rate, granted, symbols, idle }
     }
 
     /// How long a guest may run for `caller`.
@@ -71,6 +77,10 @@ impl Deployed for Deployment {
 
     fn begun(&self) -> u64 {
         let Occupancy { taken, waiting, .. } = self.gate.occupancy();
-        taken + waiting
+        taken + waiting + self.promised.load(Relaxed)
+    }
+
+    fn promised(&self) -> &AtomicU64 {
+        &self.promised
     }
 }
