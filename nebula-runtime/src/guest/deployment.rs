@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::idle::IdleInstances;
+use super::{idle::IdleInstances, results::Results};
 use crate::{
     call::{Caller, Deployed, Gate, Occupancy, Overload, RateLimit, Resolved},
-    engine::{Symbols, TimeLimit},
+    engine::{CodeKey, Symbols, TimeLimit},
     function::{Digest, FunctionName, Limits},
     host::{Granted, Services},
     store::{Manifest, Store},
@@ -16,6 +16,8 @@ pub(crate) struct Deployment {
     pub(crate) resolved: Resolved,
     pub(crate) manifest: Manifest,
     pub(crate) manifest_digest: Digest,
+    /// The code that it runs.
+    pub(crate) code: CodeKey,
     /// The gate of the function's own `concurrency`.
     pub(crate) gate: Gate,
     /// The limit of the function's own `rate`, if it has one.
@@ -26,6 +28,8 @@ pub(crate) struct Deployment {
     pub(crate) symbols: Arc<Symbols>,
     /// The instances that wait for their next request.
     pub(crate) idle: OnceLock<Arc<IdleInstances>>,
+    /// Where the function's results are kept, if they are.
+    pub(super) results: Option<Arc<Results>>,
 }
 
 impl Deployment {
@@ -48,10 +52,18 @@ impl Deployment {
             config: config.clone(),
             limits,
         };
+        let code = CodeKey::of(*module, config);
         let granted = Arc::new(Granted::set_up(name, &resolved.config, services));
         let gate = Gate::new(limits.concurrency, Overload::Function);
         let rate = limits.rate.map(RateLimit::new);
-        Self { resolved, manifest, manifest_digest, gate, rate, granted, symbols, idle: OnceLock::new() }
+        let (idle, results) = (OnceLock::new(), None);
+        Self { resolved, manifest, manifest_digest, code, gate, rate, granted, symbols, idle, results }
+    }
+
+    /// The same version, whose results are kept in `results` if its configuration asks for that.
+    pub(crate) fn with_results(mut self, results: &Arc<Results>) -> Self {
+        self.results = self.resolved.config.cache.map(|_| Arc::clone(results));
+        self
     }
 
     /// How long a guest may run for `caller`.

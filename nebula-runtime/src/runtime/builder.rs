@@ -16,7 +16,7 @@ use crate::{
     call::{InvokeError, Invoker, Tracer},
     engine::{CodeSource, EngineError, Engines, Flavour},
     function::{Cors, LimitSettings, Limits},
-    guest::Loader,
+    guest::{Loader, Results},
     host::{GuestStderr, Services},
     layers::{Admission, MemoryAdmission, Observer, StatusOf, most_for_one},
     registry::Package,
@@ -41,6 +41,7 @@ pub struct RuntimeBuilder {
     stderr: GuestStderr,
     concurrency: u32,
     loaded: usize,
+    result_cache: ByteSize,
     engine_at_once: bool,
     cors: Option<Cors>,
     layers: Vec<Layer>,
@@ -70,11 +71,15 @@ impl Runtime {
                 .defaults(Limits::default().with(&settings.limits))
                 .ceilings(settings.ceilings)
                 .cors(settings.cors.clone())
+                .result_cache(settings.result_cache.map_or(RuntimeBuilder::RESULT_CACHE, ByteSize::b))
         }
     }
 }
 
 impl RuntimeBuilder {
+    /// The default of [`RuntimeBuilder::result_cache`]: 32 MiB, which is about 60,000 results.
+    pub const RESULT_CACHE: ByteSize = ByteSize::mib(32);
+
     pub(super) fn new(store: Store, code: Arc<dyn CodeSource>) -> Self {
         Self {
             store,
@@ -87,6 +92,7 @@ impl RuntimeBuilder {
             stderr: GuestStderr::default(),
             concurrency: 256,
             loaded: 2_000,
+            result_cache: Self::RESULT_CACHE,
             engine_at_once: true,
             cors: None,
             layers: Vec::new(),
@@ -131,6 +137,15 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn loaded_modules(mut self, modules: usize) -> Self {
         self.loaded = modules;
+        self
+    }
+
+    /// How much memory the results of pure functions may take together (see [`Caching`](crate::Caching)). The default is
+    /// [`RuntimeBuilder::RESULT_CACHE`]. With 0, no result is kept, and calls that come while the same result is computed
+    /// still share it.
+    #[must_use]
+    pub fn result_cache(mut self, size: ByteSize) -> Self {
+        self.result_cache = size;
         self
     }
 
@@ -227,8 +242,9 @@ impl RuntimeBuilder {
         }
         let loader = Arc::new(Loader::new(engines, self.code, self.loaded));
         let code = Code { store: self.store.clone(), loader: Arc::clone(&loader) };
-        let deployments =
-            Deployments::new(code.clone(), self.trust.clone(), (self.defaults, ceilings), self.services.clone());
+        let results = Arc::new(Results::new(self.result_cache));
+        let node = (self.services.clone(), Arc::clone(&results));
+        let deployments = Deployments::new(code.clone(), self.trust.clone(), (self.defaults, ceilings), node);
         let run = Run { code: code.clone(), stderr: self.stderr, max_stream: self.ceilings.max_response };
         let found = (deployments.clone(), self.cors);
         let entry = steps::put_together(run, self.layers, found, self.observers, self.tracer);
@@ -239,6 +255,7 @@ impl RuntimeBuilder {
             compiler: self.compiler,
             store: self.store,
             gates: self.gates,
+            results,
             deployments,
             code,
             entry,
