@@ -35,6 +35,23 @@ fn a_result_is_computed_once_and_the_metrics_tell_the_calls_that_got_it() {
 }
 
 #[test]
+fn a_client_that_has_the_result_gets_no_body_and_the_connection_stays_open() {
+    let server = Server::start(&project(CONFIGURATION));
+    let mut client = server.connect();
+    client.get("/api/pure/12/4");
+    let first = client.response().unwrap();
+    assert_eq!((first.summary(), first.headers["cache-control"].as_str()), ((200, "3".to_owned()), "no-cache"));
+    let tag = &first.headers["etag"];
+    // As a proxy asks that has compressed the result.
+    client.send(format!("GET /api/pure/12/4 HTTP/1.1\r\nhost: test\r\nif-none-match: \"a\", W/{tag}\r\n\r\n"));
+    let second = client.response().unwrap();
+    assert_eq!((second.summary(), &second.headers["etag"]), ((304, String::new()), tag));
+    assert_eq!(second.headers["cache-control"], "no-cache");
+    client.get("/api/pure/12/6");
+    assert_eq!(client.response().unwrap().summary(), (200, "2".to_owned()));
+}
+
+#[test]
 fn a_new_version_has_results_of_its_own() {
     let project = project(CONFIGURATION);
     let server = Server::start(&project);

@@ -108,9 +108,23 @@ async fn the_memory_that_a_function_may_have_decides_about_its_result() {
 
 #[tokio::test]
 async fn without_room_nothing_is_kept() {
-    let runtime = runtime_with(builder().result_cache(ByteSize(1))).await;
+    let runtime = runtime_with(builder().result_cache(Some(ByteSize(1)))).await;
     for _ in 0..2 {
         assert_eq!(ask(&runtime, "f:part", "4").await, answer_of("3", Start::Warm));
+    }
+}
+
+#[tokio::test]
+async fn where_the_memory_of_guests_is_limited_results_take_a_small_part_of_as_much() {
+    let limit = |builder: RuntimeBuilder| builder.build().unwrap().resources().results.limit;
+    let cases = [
+        (builder(), ByteSize::mib(32)),
+        (builder().guest_memory(ByteSize::mib(160)), ByteSize::mib(10)),
+        (builder().guest_memory(ByteSize::gib(4)), ByteSize::mib(32)),
+        (builder().guest_memory(ByteSize::mib(160)).result_cache(Some(ByteSize::mib(64))), ByteSize::mib(64)),
+    ];
+    for (builder, expected) in cases {
+        assert_eq!(limit(builder), expected.as_u64());
     }
 }
 

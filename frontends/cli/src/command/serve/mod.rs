@@ -11,7 +11,7 @@ use nebula_http::{
 };
 use nebula_local::ExitCode;
 use nebula_otel::Telemetry;
-use nebula_runtime::{FunctionName, Limits, Reach, Report, Runtime, RuntimeBuilder, Services, Store, StoreUrl};
+use nebula_runtime::{FunctionName, Limits, Reach, Report, Runtime, Services, Store, StoreUrl};
 
 use crate::{
     admin::AdminServer,
@@ -225,7 +225,7 @@ fn runtime(
         .defaults(Limits::default().with(&config.limits))
         .ceilings(config.ceilings)
         .cors(config.cors.clone())
-        .result_cache(config.result_cache.unwrap_or(RuntimeBuilder::RESULT_CACHE))
+        .result_cache(config.result_cache)
         .trust(config.trust.clone())
         .services(services)
         .code_cache(places.code_cache())
