@@ -29,16 +29,18 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("treats.wat"), TREATS)?;
     std::fs::write(folder.path().join("echo.wat"), ECHO)?;
-    let config = "[functions.treats]\nsource = \"treats.wat\"\n[functions.echo]\nsource = \"echo.wat\"\n";
+    let config = "[functions.treats]\nsource = \"treats.wat\"\n[functions.pure]\nsource = \"treats.wat\"\ncache = \"pure\"\n\
+                  [functions.echo]\nsource = \"echo.wat\"\n";
     std::fs::write(folder.path().join("nebula.toml"), config)?;
     start_to_response(table, folder.path())?;
     let nebula = Server::nebula(folder.path())?;
     let peer = Server::spawn(Command::new(std::env::current_exe()?).arg("peer-axum"))?;
-    for (label, function, connections) in [
-        ("GET /api/treats/10", "treats", 1),
-        ("GET /api/treats/10", "treats", CONNECTIONS),
-        ("GET /api/treats/10", "treats", 256),
-        ("GET /api/echo/10, a command", "echo", CONNECTIONS),
+    for (label, function, bare_function, connections) in [
+        ("GET /api/treats/10", "treats", "treats", 1),
+        ("GET /api/treats/10", "treats", "treats", CONNECTIONS),
+        ("GET /api/treats/10", "treats", "treats", 256),
+        ("GET /api/pure/10, a result that is kept", "pure", "treats", CONNECTIONS),
+        ("GET /api/echo/10, a command", "echo", "echo", CONNECTIONS),
     ] {
         let rate = |server: &Server, path: &str| Ok::<_, anyhow::Error>(server.load_over(path, connections)?.rate);
         let (mut ours, mut theirs, mut ratios, mut bare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -47,7 +49,7 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
             ours.push(our);
             theirs.push(their);
             ratios.push(our / their);
-            bare.push(rate(&peer, &format!("/bare/{function}/10"))? / their);
+            bare.push(rate(&peer, &format!("/bare/{bare_function}/10"))? / their);
         }
         let cell = |rates| format!("{:.0} req/s", median(rates));
         let ratio = format!("{:.2} of plain Axum; bare Wasmtime in Axum has {:.2}", median(ratios), median(bare));

@@ -60,13 +60,14 @@ pub use call::{
 pub use engine::CodeCacheFolder;
 pub use engine::{CodeLoads, EngineError, PoolUse};
 pub use function::{
-    AliasName, AliasTarget, AzureConfig, Batch, Catalog, Composition, ConfigValue, Cors, Destination, Digest, DirGrant,
-    Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern, InvalidAliasTarget,
-    InvalidDestination, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidOrigin, InvalidRate, InvalidServiceName,
-    InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction, OriginPattern, Protocol, Rate,
-    RegistryError, RegistryErrorKind, Reuse, ServiceGrant, ServiceName, Timestamp, TypedExport, TypedParam,
-    UnreadableFunction, VersionRef, default_export, nearest, schema, shortened, without_byte_order_mark,
+    AliasName, AliasTarget, AzureConfig, Batch, Caching, Catalog, Composition, ConfigValue, Cors, Destination, Digest,
+    DirGrant, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern,
+    InvalidAliasTarget, InvalidDestination, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidOrigin, InvalidRate,
+    InvalidServiceName, InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction, OriginPattern,
+    Protocol, Rate, RegistryError, RegistryErrorKind, Reuse, ServiceGrant, ServiceName, Timestamp, TypedExport,
+    TypedParam, UnreadableFunction, VersionRef, default_export, nearest, schema, shortened, without_byte_order_mark,
 };
+pub use guest::ResultCacheUse;
 pub use host::{
     GuestStderr, InvalidService, Node, NotThere, Reach, ServiceConfig, ServiceError, ServiceErrorKind, ServicePlace,
     Services, ServicesConfig, blobs, keyvalue,

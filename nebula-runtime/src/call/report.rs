@@ -40,7 +40,7 @@ pub struct Report {
     pub outcome: Option<Outcome>,
     /// Whether code had to be loaded first.
     pub start: Start,
-    /// Time waited for admission, in microseconds.
+    /// Time waited for admission, or for another call that computes the same result, in microseconds.
     #[serde(rename = "queued_us", serialize_with = "as_micros")]
     pub queued: Duration,
     /// Time to find the function and load its code, in microseconds.

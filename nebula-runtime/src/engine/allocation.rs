@@ -128,8 +128,21 @@ pub(super) fn config(flavour: Flavour) -> Config {
     config.collector(Collector::Copying);
     config.gc_heap_initial_size(GC_HEAP);
     config.memory_reservation(RESERVATION);
+    if flavour == Flavour::Deterministic {
+        config.relaxed_simd_deterministic(true);
+        canonicalize_nans(&mut config);
+    }
     config
 }
+
+#[cfg(feature = "compiler")]
+fn canonicalize_nans(config: &mut Config) {
+    config.cranelift_nan_canonicalization(true);
+}
+
+/// NaNs are a matter of the compiler alone: an engine without one runs code with canonical NaNs as any other.
+#[cfg(not(feature = "compiler"))]
+fn canonicalize_nans(_: &mut Config) {}
 
 /// An engine of this flavour that allocates in this way.
 pub(super) fn engine(

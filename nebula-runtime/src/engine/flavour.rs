@@ -11,13 +11,30 @@ pub(crate) enum Flavour {
     /// tell how many stacks a guest needs, so they are counted when the guest is compiled, and its code is kept under
     /// this flavour.
     ManyStacks,
+    /// For pure functions: where WebAssembly leaves a choice, their code does the same on every processor.
+    Deterministic,
 }
 
 impl Flavour {
-    pub(super) const ALL: [Self; 3] = [Self::Plain, Self::Concurrent, Self::ManyStacks];
+    /// The flavours that code may have. A module's own needs decide between them.
+    pub(super) fn of_code(is_deterministic: bool) -> &'static [Self] {
+        match is_deterministic {
+            true => &[Self::Deterministic],
+            false => &[Self::Plain, Self::Concurrent, Self::ManyStacks],
+        }
+    }
 
     pub(super) fn is_concurrent(self) -> bool {
-        self != Self::Plain
+        matches!(self, Self::Concurrent | Self::ManyStacks)
+    }
+
+    /// The name of the engines that run guests of this flavour, for metrics.
+    pub(super) fn engine_name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Concurrent | Self::ManyStacks => "concurrent",
+            Self::Deterministic => "deterministic",
+        }
     }
 
     /// The flavour of the engines that run guests of this flavour.

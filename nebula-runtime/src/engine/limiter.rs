@@ -15,6 +15,8 @@ pub(crate) struct Limiter {
     memory: usize,
     table_elements: usize,
     refused: Option<Refusal>,
+    /// Whether the system ever refused memory to the guest.
+    has_lacked_system_memory: bool,
     /// The size of the memory that was last allowed to grow, and by how many bytes it grows.
     growing: (usize, usize),
 }
@@ -44,7 +46,14 @@ enum Refusal {
 impl Limiter {
     pub(super) fn new(max_memory: ByteSize) -> Self {
         let max_memory = usize::try_from(max_memory.as_u64()).unwrap_or(usize::MAX);
-        Self { max_memory, memory: 0, table_elements: 0, refused: None, growing: (0, 0) }
+        Self {
+            max_memory,
+            memory: 0,
+            table_elements: 0,
+            refused: None,
+            has_lacked_system_memory: false,
+            growing: (0, 0),
+        }
     }
 
     /// The memory that the guest may have, in bytes.
@@ -82,6 +91,11 @@ impl Limiter {
         matches!(self.refused, Some(Refusal::SystemMemory(_)))
     }
 
+    /// Whether the system ever refused memory to the guest, which may then behave as it would not another time.
+    pub(crate) fn has_lacked_system_memory(&self) -> bool {
+        self.has_lacked_system_memory
+    }
+
     /// The new total if an allocation grows from `current` to `desired`, or `None` if that is more than `max`.
     fn grown(total: usize, current: usize, desired: usize, max: usize) -> Option<usize> {
         total.checked_add(desired.saturating_sub(current)).filter(|total| *total <= max)
@@ -113,6 +127,7 @@ impl ResourceLimiter for Limiter {
         self.memory -= growth;
         if is_out_of_memory(&error) {
             self.refused = Some(Refusal::SystemMemory(size));
+            self.has_lacked_system_memory = true;
         }
         Ok(())
     }
@@ -127,6 +142,11 @@ impl ResourceLimiter for Limiter {
             }
         }
         Ok(true)
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.has_lacked_system_memory = true;
+        Ok(())
     }
 }
 

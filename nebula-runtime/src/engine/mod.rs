@@ -4,6 +4,7 @@
 
 mod allocation;
 mod clock;
+mod code_key;
 mod code_loads;
 #[cfg(feature = "compiler")]
 mod compiler;
@@ -29,6 +30,7 @@ use allocation::{Allocation, Capacity, GUEST_STACK};
 use async_trait::async_trait;
 use bytes::Bytes;
 use bytesize::ByteSize;
+pub(crate) use code_key::CodeKey;
 pub use code_loads::CodeLoads;
 #[cfg(feature = "compiler")]
 pub use compiler::CodeCacheFolder;
@@ -46,10 +48,7 @@ use ticker::Ticker;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Module, Precompiled as Precompilation, Store, UpdateDeadline, component::Component};
 
-use crate::{
-    call::{Caller, InvokeError},
-    function::Digest,
-};
+use crate::call::{Caller, InvokeError};
 
 /// The version of Wasmtime. Code that another version has compiled cannot be loaded.
 pub(crate) const WASMTIME: &str = "48";
@@ -57,7 +56,7 @@ pub(crate) const WASMTIME: &str = "48";
 /// Gives the compiled code of modules.
 ///
 /// # Contract
-/// - The code is that of the module with this digest. This version of Wasmtime compiled it for an engine of its
+/// - The code is that of the module with this digest, and is deterministic if that is wanted. This version of Wasmtime compiled it for an engine of its
 ///   flavour.
 /// - `wasm`, the module itself, is awaited only if the module must be compiled.
 /// - Reading and compiling never block an async worker thread.
@@ -67,7 +66,7 @@ pub(crate) trait CodeSource: Send + Sync {
     async fn load(
         &self,
         engines: Arc<Engines>,
-        digest: Digest,
+        key: CodeKey,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<LoadedCode, InvokeError>;
 
@@ -82,9 +81,9 @@ pub(crate) type LoadedCode = (Arc<Engine>, Code);
 
 /// The engines of one runtime. Each is created when the first guest needs it.
 ///
-/// There is one engine for guests that run no tasks of their own, because their stores are cheaper, and one for guests
-/// of WASI 0.3. Each of the two has a second engine beside it, for guests that need more than the pool gives one
-/// invocation.
+/// There is one engine for guests that run no tasks of their own, because their stores are cheaper, one for guests of
+/// WASI 0.3, and one for pure functions. Each of them has a second engine beside it, for guests that need more than the pool
+/// gives one invocation.
 pub(crate) struct Engines {
     capacity: Capacity,
     created: Mutex<CreatedEngines>,

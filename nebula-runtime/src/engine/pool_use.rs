@@ -8,7 +8,7 @@ use super::Flavour;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolUse {
-    /// The engine: `plain`, or `concurrent` for guests of WASI 0.3.
+    /// The engine: `plain`, `concurrent` for guests of WASI 0.3, or `deterministic` for pure functions.
     pub engine: &'static str,
     /// How many core instances there are.
     pub instances: u64,
@@ -31,7 +31,7 @@ impl PoolUse {
     pub(super) fn of(flavour: Flavour, engine: &wasmtime::Engine) -> Option<Self> {
         let pool = engine.pooling_allocator_metrics()?;
         Some(Self {
-            engine: if flavour.is_concurrent() { "concurrent" } else { "plain" },
+            engine: flavour.engine_name(),
             instances: pool.core_instances(),
             memories: pool.memories() as u64,
             tables: pool.tables() as u64,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
-use super::{CodeSource, Engines, Flavour, LoadedCode, SerializedCode};
+use super::{CodeKey, CodeSource, Engines, Flavour, LoadedCode, SerializedCode};
 use crate::{
     call::{ErrorKind, InvokeError},
     function::Digest,
@@ -32,6 +32,7 @@ impl Precompiled {
             Flavour::Plain => "plain",
             Flavour::Concurrent => "concurrent",
             Flavour::ManyStacks => "many-stacks",
+            Flavour::Deterministic => "deterministic",
         };
         [folder, &format!("{}.cwasm", digest.hex())].iter().collect()
     }
@@ -42,17 +43,18 @@ impl CodeSource for Precompiled {
     async fn load(
         &self,
         engines: Arc<Engines>,
-        digest: Digest,
+        key: CodeKey,
         _: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<LoadedCode, InvokeError> {
         let folder = Arc::clone(&self.0);
-        let mapped = spawn_blocking(move || map(&folder, &engines, &digest)).await;
+        let mapped = spawn_blocking(move || map(&folder, &engines, &key)).await;
         mapped.map_err(|panic| unusable(panic.into())).flatten()
     }
 }
 
-fn map(folder: &Path, engines: &Engines, digest: &Digest) -> Result<LoadedCode, InvokeError> {
-    for flavour in Flavour::ALL {
+fn map(folder: &Path, engines: &Engines, key: &CodeKey) -> Result<LoadedCode, InvokeError> {
+    let CodeKey { digest, is_deterministic } = key;
+    for &flavour in Flavour::of_code(*is_deterministic) {
         let path = folder.join(Precompiled::path(flavour, digest));
         if path.exists() {
             return map_as(flavour, engines, &path);

@@ -57,6 +57,10 @@ pub struct FunctionConfig {
     /// `tax@prod`. They are linked when the component is published.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub imports: BTreeMap<String, FunctionRef>,
+    /// Keeps the results of a core module that imports nothing, so that they are computed once. If not set, each call
+    /// computes its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Caching>,
     /// Lets an instance of an HTTP handler of WASI 0.3 serve more than one request. If not set, each has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Reuse>,
@@ -95,6 +99,15 @@ impl AzureConfig {
     pub fn new(bindings: Vec<BTreeMap<String, Value>>) -> Self {
         Self { bindings }
     }
+}
+
+/// Which results of a function are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caching {
+    /// Those of a pure function: a core module that imports nothing. Its result depends on its arguments and on the memory
+    /// that it may have, and on nothing else. It runs with canonical NaNs and deterministic relaxed SIMD.
+    Pure,
 }
 
 /// How an event that is a batch of records reaches a function.

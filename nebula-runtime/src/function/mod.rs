@@ -27,7 +27,7 @@ pub use self::{
         Catalog, Export, FunctionInfo, ListedFunction, TypedExport, TypedParam, UnreadableFunction, default_export,
     },
     composition::{Composition, LinkedImport},
-    config::{AzureConfig, Batch, DirGrant, FunctionConfig, Reuse},
+    config::{AzureConfig, Batch, Caching, DirGrant, FunctionConfig, Reuse},
     config_value::ConfigValue,
     cors::{Cors, InvalidOrigin, OriginPattern},
     destination::{Destination, InvalidDestination, Protocol},

@@ -5,10 +5,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use super::idle::IdleInstances;
+use super::{idle::IdleInstances, results::Results};
 use crate::{
     call::{Caller, Deployed, Gate, Occupancy, Overload, RateLimit, Resolved},
-    engine::{Symbols, TimeLimit},
+    engine::{CodeKey, Symbols, TimeLimit},
     function::{Digest, FunctionName, Limits},
     host::{Granted, Services},
     store::{Manifest, Store},
@@ -19,6 +19,8 @@ pub(crate) struct Deployment {
     pub(crate) resolved: Resolved,
     pub(crate) manifest: Manifest,
     pub(crate) manifest_digest: Digest,
+    /// The code that it runs.
+    pub(crate) code: CodeKey,
     /// The gate of the function's own `concurrency`.
     pub(crate) gate: Gate,
     /// How many invocations have a place of the server and are not at that gate yet.
@@ -31,6 +33,8 @@ pub(crate) struct Deployment {
     pub(crate) symbols: Arc<Symbols>,
     /// The instances that wait for their next request.
     pub(crate) idle: OnceLock<Arc<IdleInstances>>,
+    /// Where the function's results are kept, if they are.
+    pub(super) results: Option<Arc<Results>>,
 }
 
 impl Deployment {
@@ -53,11 +57,18 @@ impl Deployment {
             config: config.clone(),
             limits,
         };
+        let code = CodeKey::of(*module, config);
         let granted = Arc::new(Granted::set_up(name, &resolved.config, services));
         let gate = Gate::new(limits.concurrency, Overload::Function);
         let rate = limits.rate.map(RateLimit::new);
-        let (promised, idle) = (AtomicU64::new(0), OnceLock::new());
-        Self { resolved, manifest, manifest_digest, gate, promised, rate, granted, symbols, idle }
+        let (promised, idle, results) = (AtomicU64::new(0), OnceLock::new(), None);
+        Self { resolved, manifest, manifest_digest, code, gate, promised, rate, granted, symbols, idle, results }
+    }
+
+    /// The same version, whose results are kept in `results` if its configuration asks for that.
+    pub(crate) fn with_results(mut self, results: &Arc<Results>) -> Self {
+        self.results = self.resolved.config.cache.map(|_| Arc::clone(results));
+        self
     }
 
     /// How long a guest may run for `caller`.

@@ -9,8 +9,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     call::{ErrorKind, InvokeError},
-    engine::{CodeLoads, CodeSource, Engines, PoolUse},
-    function::Digest,
+    engine::{CodeKey, CodeLoads, CodeSource, Engines, PoolUse},
     guest::Guest,
     store::{cache::cache, flight::SingleFlight},
 };
@@ -18,13 +17,13 @@ use crate::{
 /// The guests in memory. The least recently used ones are dropped.
 pub(crate) struct Loader {
     source: Arc<Source>,
-    loading: SingleFlight<Digest, Result<Guest, Arc<InvokeError>>>,
+    loading: SingleFlight<CodeKey, Result<Guest, Arc<InvokeError>>>,
 }
 
 struct Source {
     engines: Arc<Engines>,
     code: Arc<dyn CodeSource>,
-    loaded: Cache<Digest, Guest>,
+    loaded: Cache<CodeKey, Guest>,
 }
 
 impl Loader {
@@ -55,26 +54,26 @@ impl Loader {
         self.source.loaded.len() as u64
     }
 
-    /// The guest `digest`, if it is in memory.
-    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Guest> {
-        self.source.loaded.get(digest)
+    /// The guest with this code, if it is in memory.
+    pub(crate) fn loaded(&self, key: &CodeKey) -> Option<Guest> {
+        self.source.loaded.get(key)
     }
 
-    /// The guest `digest`, from memory or else from the code source. `wasm` is awaited only if the module must be
+    /// The guest with this code, from memory or else from the code source. `wasm` is awaited only if the module must be
     /// compiled.
     ///
     /// All callers that come while the guest is being loaded wait for the same load, which goes on when they leave. If
     /// it fails, all of them get the error, and the next caller begins a new load.
     pub(crate) async fn load(
         &self,
-        digest: Digest,
+        key: CodeKey,
         wasm: impl Future<Output = Result<Bytes, InvokeError>> + Send + 'static,
     ) -> Result<Guest, InvokeError> {
-        if let Some(guest) = self.loaded(&digest) {
+        if let Some(guest) = self.loaded(&key) {
             return Ok(guest);
         }
-        let load = Arc::clone(&self.source).load(digest, wasm.boxed()).map(|loaded| loaded.map_err(Arc::new));
-        match self.loading.start(&digest, || self.loaded(&digest).map(Ok), load).await {
+        let load = Arc::clone(&self.source).load(key, wasm.boxed()).map(|loaded| loaded.map_err(Arc::new));
+        match self.loading.start(&key, || self.loaded(&key).map(Ok), load).await {
             Ok(loaded) => loaded.map_err(InvokeError::shared),
             Err(stopped) => Err(internal("loading the module was stopped; try again", stopped)),
         }
@@ -84,14 +83,14 @@ impl Loader {
 impl Source {
     async fn load(
         self: Arc<Self>,
-        digest: Digest,
+        key: CodeKey,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<Guest, InvokeError> {
-        let (engine, code) = self.code.load(Arc::clone(&self.engines), digest, wasm).await?;
+        let (engine, code) = self.code.load(Arc::clone(&self.engines), key, wasm).await?;
         // Linking a large component takes too long for an async worker.
         let recognised = spawn_blocking(move || Guest::recognise(engine, code)).await;
         let guest = recognised.map_err(|panic| internal("linking the module failed", panic))??;
-        self.loaded.insert(digest, guest.clone());
+        self.loaded.insert(key, guest.clone());
         Ok(guest)
     }
 }

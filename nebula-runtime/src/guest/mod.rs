@@ -18,6 +18,7 @@ mod loader;
 mod methods;
 mod number;
 mod recognise;
+mod results;
 #[cfg(feature = "compiler")]
 mod source;
 mod streaming;
@@ -27,9 +28,11 @@ mod trial;
 mod typed;
 mod unlinkable;
 
+pub use self::results::ResultCacheUse;
 pub(crate) use self::{
     call::{Call, CallFuture, CallGuards},
     deployment::Deployment,
     loader::Loader,
     recognise::Guest,
+    results::Results,
 };

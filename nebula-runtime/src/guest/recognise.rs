@@ -9,13 +9,14 @@ use super::{
     cloudevents,
     command::Command,
     core::Core,
+    deployment::Deployment,
     http::Http,
     methods,
     typed::Typed,
     unlinkable::unlinkable,
 };
 use crate::{
-    call::{ErrorKind, InvokeError, Response},
+    call::{ErrorKind, Invocation, InvokeError, Response},
     engine::{Code, Engine},
     host,
 };
@@ -57,6 +58,14 @@ impl Guest {
             return Box::pin(self.call_with_data(call));
         }
         self.call_as_it_is(call)
+    }
+
+    /// The answer to a call whose result is kept: without an instance, and before admission.
+    pub(crate) fn known_answer(&self, invocation: &Invocation, deployment: &Deployment) -> Option<Response> {
+        match self {
+            Self::Core(core) => core.known_answer(invocation, deployment),
+            Self::Command(_) | Self::Http(_) | Self::Typed(_) => None,
+        }
     }
 
     /// Calls the guest with the data of a CloudEvent.

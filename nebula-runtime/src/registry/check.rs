@@ -2,6 +2,7 @@
 
 use super::lookup::Registry;
 use crate::{
+    engine::CodeKey,
     function::{AliasName, AliasTarget, FunctionName, Limits, RegistryError},
     guest::Deployment,
     store::{FunctionRecord, VersionEntry},
@@ -34,7 +35,7 @@ impl Registry {
         let manifest = self.store.manifest(&entry.manifest).await?;
         let (store, digest) = (self.store.clone(), manifest.module);
         let wasm = async move { store.module(&digest).await.map_err(|error| RegistryError::from(error).into()) };
-        let guest = self.loader.load(digest, wasm).await?;
+        let guest = self.loader.load(CodeKey::of(digest, &manifest.config), wasm).await?;
         let limits = Limits::default().with(&manifest.config.limits).at_most(&Limits::CEILINGS);
         let deployment =
             Deployment::new(name, number, (entry.manifest, manifest), limits, (&self.store, &self.services));

@@ -24,6 +24,8 @@ mod precompile;
 #[cfg(feature = "compiler")]
 mod publish;
 #[cfg(feature = "compiler")]
+mod pure;
+#[cfg(feature = "compiler")]
 mod remove;
 #[cfg(feature = "compiler")]
 mod versions;

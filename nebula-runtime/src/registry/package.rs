@@ -51,6 +51,9 @@ pub struct PackageSettings {
     /// Which pages of other origins may call functions that do not set it themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
+    /// How much memory the results of pure functions may take together, in bytes, if that is not the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_cache: Option<u64>,
 }
 
 /// A kind of processor that packages are made for.

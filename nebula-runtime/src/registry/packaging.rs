@@ -15,7 +15,7 @@ use super::{
     package::{Architecture, CODE, DESCRIPTION, Description, PackageSettings, Target},
 };
 use crate::{
-    engine::{Compiler, Precompiled},
+    engine::{CodeKey, Compiler, Precompiled},
     function::{FunctionInfo, FunctionName, FunctionRef, Limits, RegistryError, RegistryErrorKind},
     store::{PackagedStore, trust::Candidate},
 };
@@ -38,7 +38,7 @@ pub struct NewPackage {
 pub struct PackagedFunction {
     /// What is known of its version.
     pub info: FunctionInfo,
-    /// The size of its code, in bytes. Versions of the same module share it.
+    /// The size of its code, in bytes. Versions of the same module share it, but a pure function has code of its own.
     pub code_size: u64,
 }
 
@@ -57,9 +57,10 @@ impl Registry {
                 packaged.push(info);
             }
         }
+        let key = |info: &FunctionInfo| (info.digest, info.config.cache.is_some());
         let (mut codes, max_memory) = (BTreeMap::new(), Limits::CEILINGS.with(&settings.ceilings).memory);
         for info in &packaged {
-            if let Entry::Vacant(entry) = codes.entry(info.digest) {
+            if let Entry::Vacant(entry) = codes.entry(key(info)) {
                 entry.insert(self.compile_for(architecture, info, max_memory).await?);
             }
         }
@@ -69,7 +70,7 @@ impl Registry {
         let description = serde_json::to_vec_pretty(&description).map_err(|error| {
             RegistryError::new(RegistryErrorKind::Internal, "the package cannot be described").with_source(error)
         })?;
-        let code_size = |info: &FunctionInfo| codes.get(&info.digest).map_or(0, |(_, code)| code.len() as u64);
+        let code_size = |info: &FunctionInfo| codes.get(&key(info)).map_or(0, |(_, code)| code.len() as u64);
         let functions =
             packaged.into_iter().map(|info| PackagedFunction { code_size: code_size(&info), info }).collect();
         let described = (PathBuf::from(DESCRIPTION), Bytes::from(description));
@@ -127,7 +128,9 @@ impl Registry {
                 format!("function {name} cannot be packaged: {}", error.detail()),
             )
         })?;
-        let compiled = spawn_blocking(move || Compiler::compile_for(architecture.target(), &wasm)).await;
+        let is_deterministic = CodeKey::of(digest, &info.config).is_deterministic;
+        let compile = move || Compiler::compile_for(architecture.target(), is_deterministic, &wasm);
+        let compiled = spawn_blocking(compile).await;
         let (flavour, code) = compiled.map_err(wasmtime::Error::from).flatten().map_err(failed)?;
         Ok((Path::new(CODE).join(Precompiled::path(flavour, &digest)), code.into()))
     }

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::{lookup::Registry, missing::no_such_version, package::Architecture};
 use crate::{
-    engine::{Compiler, KeptCode},
+    engine::{CodeKey, Compiler, KeptCode},
     function::{AliasTarget, Digest, FunctionName, FunctionRef, RegistryError, UnreadableFunction, VersionRef},
-    store::{FunctionRecord, Progress},
+    store::{FunctionRecord, Progress, VersionEntry},
 };
 
 /// A version whose compiled code is in the cache.
@@ -40,6 +40,7 @@ struct Version {
     name: FunctionName,
     number: u64,
     digest: Digest,
+    manifest: Digest,
 }
 
 impl Registry {
@@ -91,21 +92,31 @@ impl Registry {
         }
         let found = numbers.into_iter().filter_map(|number| record.version(number));
         let name = function.name();
-        Ok(found.map(|(number, entry)| Version { name: name.clone(), number, digest: entry.module }).collect())
+        let version = |(number, entry): (u64, &VersionEntry)| {
+            let (digest, manifest) = (entry.module, entry.manifest);
+            Version { name: name.clone(), number, digest, manifest }
+        };
+        Ok(found.map(version).collect())
     }
 
     async fn compile(&self, compiler: &Compiler, version: Version, architecture: Option<Architecture>) -> Precompiled {
-        let Version { name, number, digest } = version;
+        let Version { name, number, digest, manifest } = version;
         let store = self.store.clone();
         let wasm = async move { store.module(&digest).await.map_err(|error| RegistryError::from(error).into()) };
         let engines = Arc::clone(self.loader.engines());
         let target = architecture.map(Architecture::target);
-        match compiler.precompile(engines, digest, target, wasm.boxed()).await {
+        let compiled = match self.store.manifest(&manifest).await {
+            Ok(manifest) => {
+                let key = CodeKey::of(digest, &manifest.config);
+                compiler.precompile(engines, key, target, wasm.boxed()).await.map_err(RegistryError::from)
+            }
+            Err(error) => Err(error.into()),
+        };
+        match compiled {
             Ok(KeptCode { size, was_kept }) => {
                 Ok(PrecompiledVersion { name, version: number, digest, code_size: size, was_kept })
             }
             Err(error) => {
-                let error = RegistryError::from(error);
                 let detail = format!("version {number}: {}", error.detail());
                 let error = RegistryError::new(error.kind(), detail).with_source(error);
                 Err(UnreadableFunction { name, error })

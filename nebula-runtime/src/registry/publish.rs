@@ -6,9 +6,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::{binary::binary, compose::compose, lookup::Registry};
+use super::{binary::binary, compose::compose, lookup::Registry, pure::check_cache};
 use crate::{
     call::InvokeError,
+    engine::CodeKey,
     function::{
         AliasName, AliasTarget, Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef,
         Kind, LinkedImport, RegistryError, RegistryErrorKind, VersionRef, some_of,
@@ -73,8 +74,9 @@ impl Registry {
 
     async fn publish_composed(&self, composed: Composed) -> Result<Published, RegistryError> {
         let Composed { new: NewFunction { name, module, config, alias, by, origin }, composition } = composed;
-        let (digest, wasm) = (Digest::of(&module), module.clone());
-        let guest = self.loader.load(digest, async move { Ok::<_, InvokeError>(wasm) }).await?;
+        check_cache(&config, &module)?;
+        let (key, wasm) = (CodeKey::of(Digest::of(&module), &config), module.clone());
+        let guest = self.loader.load(key, async move { Ok::<_, InvokeError>(wasm) }).await?;
         let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
         check_export(&config, &guest, &exports)?;
         check_reuse(&config, &guest)?;

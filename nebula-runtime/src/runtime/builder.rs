@@ -16,7 +16,7 @@ use crate::{
     call::{InvokeError, Invoker, Tracer},
     engine::{CodeSource, EngineError, Engines, Flavour},
     function::{Cors, LimitSettings, Limits},
-    guest::Loader,
+    guest::{Loader, Results},
     host::{GuestStderr, Services},
     layers::{Admission, MemoryAdmission, Observer, StatusOf, most_for_one},
     registry::Package,
@@ -41,6 +41,8 @@ pub struct RuntimeBuilder {
     stderr: GuestStderr,
     concurrency: u32,
     loaded: usize,
+    /// How much memory the results of pure functions may take, if that is set.
+    result_cache: Option<ByteSize>,
     engine_at_once: bool,
     cors: Option<Cors>,
     layers: Vec<Layer>,
@@ -70,11 +72,15 @@ impl Runtime {
                 .defaults(Limits::default().with(&settings.limits))
                 .ceilings(settings.ceilings)
                 .cors(settings.cors.clone())
+                .result_cache(settings.result_cache.map(ByteSize::b))
         }
     }
 }
 
 impl RuntimeBuilder {
+    /// The default of [`RuntimeBuilder::result_cache`]: 32 MiB, which is about 70,000 results.
+    pub const RESULT_CACHE: ByteSize = ByteSize::mib(32);
+
     pub(super) fn new(store: Store, code: Arc<dyn CodeSource>) -> Self {
         Self {
             store,
@@ -87,6 +93,7 @@ impl RuntimeBuilder {
             stderr: GuestStderr::default(),
             concurrency: 256,
             loaded: 2_000,
+            result_cache: None,
             engine_at_once: true,
             cors: None,
             layers: Vec::new(),
@@ -131,6 +138,15 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn loaded_modules(mut self, modules: usize) -> Self {
         self.loaded = modules;
+        self
+    }
+
+    /// How much memory the results of pure functions may take together (see [`Caching`](crate::Caching)). The default is
+    /// [`RuntimeBuilder::RESULT_CACHE`], but at most a sixteenth of [`RuntimeBuilder::guest_memory`]. With 0, no result is
+    /// kept, and calls that come while the same result is computed still share it.
+    #[must_use]
+    pub fn result_cache(mut self, size: Option<ByteSize>) -> Self {
+        self.result_cache = size;
         self
     }
 
@@ -227,8 +243,9 @@ impl RuntimeBuilder {
         }
         let loader = Arc::new(Loader::new(engines, self.code, self.loaded));
         let code = Code { store: self.store.clone(), loader: Arc::clone(&loader) };
-        let deployments =
-            Deployments::new(code.clone(), self.trust.clone(), (self.defaults, ceilings), self.services.clone());
+        let results = Arc::new(Results::new(room_for_results(self.result_cache, self.max_memory)));
+        let node = (self.services.clone(), Arc::clone(&results));
+        let deployments = Deployments::new(code.clone(), self.trust.clone(), (self.defaults, ceilings), node);
         let run = Run { code: code.clone(), stderr: self.stderr, max_stream: self.ceilings.max_response };
         let found = (deployments.clone(), self.cors);
         let entry = steps::put_together(run, self.layers, found, self.observers, self.tracer);
@@ -239,9 +256,17 @@ impl RuntimeBuilder {
             compiler: self.compiler,
             store: self.store,
             gates: self.gates,
+            results,
             deployments,
             code,
             entry,
         })
     }
+}
+
+/// How much memory results may take: what is set, or else the default, of which little is left where the memory of guests
+/// is limited.
+fn room_for_results(set: Option<ByteSize>, guest_memory: Option<ByteSize>) -> ByteSize {
+    let part = guest_memory.map(|total| ByteSize(total.as_u64() / 16));
+    set.unwrap_or_else(|| part.into_iter().chain([RuntimeBuilder::RESULT_CACHE]).min().unwrap_or_default())
 }

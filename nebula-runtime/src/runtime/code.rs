@@ -22,8 +22,8 @@ pub(super) struct Code {
 impl Code {
     /// The loaded code of a deployment.
     pub(super) async fn guest(&self, deployment: &Deployment) -> Result<Guest, InvokeError> {
-        let (store, digest) = (self.store.clone(), deployment.resolved.digest);
-        self.loader.load(digest, async move { read_module(&store, &digest).await }).await
+        let (store, key) = (self.store.clone(), deployment.code);
+        self.loader.load(key, async move { read_module(&store, &key.digest).await }).await
     }
 }
 

@@ -7,6 +7,7 @@ mod builder;
 #[cfg(feature = "compiler")]
 mod change;
 mod code;
+mod known;
 #[cfg(feature = "compiler")]
 mod precompile;
 #[cfg(feature = "compiler")]
@@ -33,6 +34,7 @@ use self::{code::Code, resolve::Deployments, resources::Gates};
 use crate::{
     call::{Event, Invocation, InvokeError, Invoker, Response},
     function::{Catalog, FunctionInfo, FunctionName, FunctionRef, HeldBack, Limits, RegistryError, RegistryErrorKind},
+    guest::Results,
     store::{Store, StoreError, StoreHealth},
 };
 #[cfg(feature = "compiler")]
@@ -50,6 +52,7 @@ pub struct Runtime {
     deployments: Deployments,
     code: Code,
     gates: Gates,
+    results: Arc<Results>,
     /// The outermost of the steps of a call.
     entry: Arc<dyn Invoker>,
 }
@@ -82,7 +85,7 @@ impl Runtime {
 
     /// What it holds now, and how often it has loaded code.
     pub fn resources(&self) -> Resources {
-        Resources::of(&self.gates, &self.code.loader)
+        Resources::of(&self.gates, &self.code.loader, &self.results)
     }
 
     /// The store of its functions.

@@ -3,7 +3,7 @@
 use crate::{
     call::{Gate, Occupancy},
     engine::{CodeLoads, PoolUse},
-    guest::Loader,
+    guest::{Loader, ResultCacheUse, Results},
     layers::MemoryAdmission,
 };
 
@@ -21,6 +21,8 @@ pub struct Resources {
     pub loaded_modules: u64,
     /// Where the code came from that was loaded.
     pub code: CodeLoads,
+    /// What the results of pure functions take.
+    pub results: ResultCacheUse,
 }
 
 /// The gates of a runtime's layers.
@@ -31,13 +33,14 @@ pub(super) struct Gates {
 }
 
 impl Resources {
-    pub(super) fn of(gates: &Gates, loader: &Loader) -> Self {
+    pub(super) fn of(gates: &Gates, loader: &Loader, results: &Results) -> Self {
         Self {
             places: gates.places.as_ref().map(Gate::occupancy),
             guest_memory: gates.memory.as_ref().map(MemoryAdmission::granted_of),
             pools: loader.pools(),
             loaded_modules: loader.count(),
             code: loader.code_loads(),
+            results: results.used(),
         }
     }
 }

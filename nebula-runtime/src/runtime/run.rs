@@ -60,7 +60,7 @@ struct Ready {
 impl Run {
     /// Code and a place, where neither is to be waited for.
     fn ready(&self, deployment: &Deployment) -> Option<(Guest, Place)> {
-        let guest = self.code.loader.loaded(&deployment.resolved.digest)?;
+        let guest = self.code.loader.loaded(&deployment.code)?;
         Some((guest, deployment.gate.try_enter()?))
     }
 
@@ -68,7 +68,7 @@ impl Run {
     ///
     /// The invocation is borrowed mutably because its body is not `Sync`.
     async fn prepare(&self, invocation: &mut Invocation, deployment: &Deployment) -> Result<Ready, InvokeError> {
-        let loaded = self.code.loader.loaded(&deployment.resolved.digest);
+        let loaded = self.code.loader.loaded(&deployment.code);
         if loaded.is_some() {
             invocation.report.update(|report| report.start = Start::Warm);
         }

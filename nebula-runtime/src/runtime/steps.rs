@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use futures_util::future::BoxFuture;
 
 use super::{
+    known::KnownResults,
     resolve::{Deployments, Resolve},
     run::Run,
 };
@@ -29,15 +30,20 @@ pub(super) type Wrap = dyn FnOnce(Arc<dyn Invoker>) -> Arc<dyn Invoker> + Send;
 
 /// All that an invocation passes, from the outside in: the tracer, the observers, resolving, the answers to pages of other origins
 /// (`cors` is for functions that set none of their own), the function's rate, the layers in their order, and `run`.
+///
+/// Results that are kept are known before admission, and behind all layers of an embedder, which see every call.
 pub(super) fn put_together(
     run: Run,
-    layers: Vec<Layer>,
+    mut layers: Vec<Layer>,
     (deployments, cors): (Deployments, Option<Cors>),
     observers: Vec<Arc<dyn Observer>>,
     tracer: Option<(Arc<dyn Tracer>, StatusOf)>,
 ) -> Arc<dyn Invoker> {
-    let run: Arc<dyn Invoker> = Arc::new(run);
-    let layered = layers.into_iter().rev().fold(run, |inner, layer| layer.around(inner));
+    let custom = layers.iter().rposition(|layer| matches!(layer, Layer::Custom(_))).map_or(0, |last| last + 1);
+    let (inner, code) = (layers.split_off(custom), run.code.clone());
+    let admitted = inner.into_iter().rev().fold(Arc::new(run) as Arc<dyn Invoker>, |inner, layer| layer.around(inner));
+    let known: Arc<dyn Invoker> = Arc::new(KnownResults::new(admitted, code));
+    let layered = layers.into_iter().rev().fold(known, |inner, layer| layer.around(inner));
     let limited = Arc::new(RateAdmission::new(layered));
     let resolved: Arc<dyn Invoker> = Arc::new(Resolve::new(deployments, Arc::new(CrossOrigin::new(limited, cors))));
     let observed = observers.into_iter().rev();

@@ -4,6 +4,7 @@ mod code;
 #[cfg(target_os = "linux")]
 mod package;
 mod publishing;
+mod pure;
 mod steps;
 mod store;
 mod switch;

@@ -130,6 +130,7 @@ fn configuration() -> Value {
             "keyvalue": {"type": "object", "additionalProperties": grant},
             "blobs": {"type": "object", "additionalProperties": grant},
             "imports": {"type": "object", "additionalProperties": text()},
+            "cache": {"type": "string", "enum": ["pure"]},
             "reuse": {"type": "object"},
             "content_type": text(),
             "batch": text(),

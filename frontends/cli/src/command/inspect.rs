@@ -8,8 +8,8 @@ use std::{
 use clap::Args;
 use nebula_local::ExitCode;
 use nebula_runtime::{
-    Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, Origin, Rate, Runtime, Store, TypedExport, VersionInfo,
-    VersionRef,
+    Caching, Export, FunctionConfig, FunctionInfo, FunctionRef, Limits, Origin, Rate, Runtime, Store, TypedExport,
+    VersionInfo, VersionRef,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -135,6 +135,7 @@ impl Inspected {
             ),
             ("origin", self.shown_version().and_then(origin).into_iter().collect()),
             ("limits", self.limits.lines()),
+            ("results", self.info.config.cache.iter().map(|Caching::Pure| "kept, as it is pure".to_owned()).collect()),
             ("grants", grants(&self.info.config)),
             ("aliases", self.info.targets.iter().map(|(alias, target)| format!("{alias}: {target}")).collect()),
             ("versions", self.versions.iter().map(version_line).collect()),

@@ -19,7 +19,8 @@ use std::{
 use nebula_azure::Bindings;
 use nebula_http::{Network, Route, TrustedProxies};
 use nebula_runtime::{
-    AzureConfig, ConfigValue, Cors, DirGrant, FunctionConfig, FunctionName, LimitSettings, Rate, ServicesConfig, Trust,
+    AzureConfig, ByteSize, ConfigValue, Cors, DirGrant, FunctionConfig, FunctionName, LimitSettings, Rate,
+    ServicesConfig, Trust,
 };
 
 use crate::{build::Build, source::Source, values::FilePattern};
@@ -51,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: Vec<Network>,
     /// Whether the connections of these proxies begin with a header of the PROXY protocol.
     pub(crate) proxy_protocol: bool,
+    /// How much memory the results of pure functions may take together.
+    pub(crate) result_cache: Option<ByteSize>,
     /// The certificate of the server.
     pub(crate) tls: Option<TlsFiles>,
     /// The settings of the admin API.
@@ -132,6 +135,7 @@ impl Config {
             compress: file.server.compress,
             trusted_proxies: file.server.trusted_proxies.into_iter().map(|network| network.0).collect(),
             proxy_protocol: file.server.proxy_protocol,
+            result_cache: file.server.result_cache.map(|size| size.0),
             tls: file.server.tls.map(|tls| TlsFiles::of(base, tls)),
             admin: AdminSettings::of(base, file.admin),
             services: file.services,
@@ -220,6 +224,7 @@ impl FunctionSource {
         config.keyvalue = function.keyvalue;
         config.blobs = function.blobs;
         config.imports = function.imports;
+        config.cache = function.cache;
         config.reuse = function.reuse.map(|reuse| reuse.0);
         config.content_type = function.content_type.map(|media_type| media_type.0);
         config.batch = function.batch;

@@ -22,6 +22,14 @@ pub(super) enum Batch {
     Item,
 }
 
+/// Which results of a function are kept.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "its values are described, and never made")]
+pub(super) enum Caching {
+    Pure,
+}
+
 const INTRODUCTION: &str = "\
 # nebula.toml
 
@@ -58,6 +66,7 @@ config = { greeting = "Hi", cert = { file = "cert.pem" } }
 keyvalue = { default = "state", shop = { service = "state", prefix = "shop/", readonly = true } }
 blobs = { pictures = "pictures" }
 imports = { "nebula:tax/rates" = "tax@prod" }
+cache = "pure"                        # for a core module that imports nothing
 reuse = { max_requests = 128, max_concurrent = 1, idle = "1s" }
 content_type = "image/png"
 batch = "item"
@@ -83,6 +92,7 @@ compress = true
 cors = { origins = ["*"] }            # of functions that set none
 trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
 proxy_protocol = true                 # the proxies send it before each connection
+result_cache = "64MiB"                # of functions with cache = "pure"
 tls = { cert = "cert.pem", key = "key.pem" }
 
 [admin]                               # of nebula serve --admin
@@ -160,8 +170,10 @@ fn the_examples_have_every_key_of_a_function() {
 }
 
 #[test]
-fn a_batch_is_described_as_the_runtime_reads_it() {
-    assert_eq!(serde_json::to_value(nebula_runtime::Batch::Item).unwrap(), schema()["$defs"]["Batch"]["enum"][0]);
+fn words_are_described_as_the_runtime_reads_them() {
+    let described = |name: &str| schema()["$defs"][name]["enum"][0].clone();
+    assert_eq!(serde_json::to_value(nebula_runtime::Batch::Item).unwrap(), described("Batch"));
+    assert_eq!(serde_json::to_value(nebula_runtime::Caching::Pure).unwrap(), described("Caching"));
 }
 
 fn schema() -> Value {
@@ -216,6 +228,7 @@ fn value(property: &Value) -> String {
     match (expected, reference, plain(property).as_deref()) {
         (Some(expected), ..) => expected,
         (None, Some("Batch"), _) => "`\"item\"`".to_owned(),
+        (None, Some("Caching"), _) => "`\"pure\"`".to_owned(),
         (None, Some("WrittenReuse"), _) => "a table: [`reuse`](#reuse)".to_owned(),
         (None, Some("WrittenCors"), _) => "a table: [`cors`](#cors)".to_owned(),
         (None, Some("Tls"), _) => "a table: [`tls`](#tls)".to_owned(),
@@ -247,6 +260,7 @@ fn default(table: &str, key: &str) -> Option<String> {
     let reuse = nebula_runtime::Reuse::default();
     match (table, key) {
         ("[server]", "concurrency") => Some(crate::command::serve::CONCURRENCY.to_string()),
+        ("[server]", "result_cache") => Some(size(nebula_runtime::RuntimeBuilder::RESULT_CACHE)),
         ("[admin]", "max_upload") => Some(size(nebula_admin::Admin::MAX_UPLOAD)),
         (_, "memory") => Some(size(limits.memory)),
         (_, "timeout") => Some(duration(limits.timeout)),

@@ -3,7 +3,7 @@ mod mistakes;
 use std::time::Duration;
 
 use nebula_runtime::{
-    AzureConfig, Batch, ByteSize, Reuse, ServiceGrant, TrustedKey,
+    AzureConfig, Batch, ByteSize, Caching, Reuse, ServiceGrant, TrustedKey,
     store::trust::{KeyKind, PublicKey, SigningKey},
 };
 
@@ -22,6 +22,7 @@ cors = { origins = ["*"] }
 compress = false
 trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]
 proxy_protocol = true
+result_cache = "16MiB"
 tls = { cert = "public.pem", key = "/run/public-key.pem" }
 
 [limits]
@@ -52,6 +53,7 @@ blobs = { pictures = "pictures" }
 dirs = [{ host = "data", guest = "/data", writable = true }]
 allow_hosts = ["*.example.com:8443"]
 imports = { "nebula:tax/rates" = "tax@prod" }
+cache = "pure"
 reuse = { idle = "5s" }
 batch = "item"
 cloudevents = true
@@ -116,6 +118,7 @@ fn treats(folder: &Path) -> FunctionConfig {
     treats.dirs = vec![DirGrant::new(folder.join("data"), "/data").writable()];
     treats.allow_hosts = vec!["*.example.com:8443".parse().unwrap()];
     treats.imports = [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into();
+    treats.cache = Some(Caching::Pure);
     treats.reuse.insert(Reuse::default()).idle = Duration::from_secs(5);
     treats.batch = Some(Batch::Item);
     treats.cloudevents = true;
@@ -172,6 +175,7 @@ fn every_key_of_the_file_reaches_the_configuration() {
         compress: Some(false),
         trusted_proxies: ["127.0.0.1", "10.0.0.0/8"].map(|network| network.parse().unwrap()).into(),
         proxy_protocol: true,
+        result_cache: Some(ByteSize::mib(16)),
         tls: Some(TlsFiles { cert: folder.path().join("public.pem"), key: "/run/public-key.pem".into() }),
         admin: AdminSettings {
             tls: Some(TlsFiles { cert: folder.path().join("tls/cert.pem"), key: "/run/key.pem".into() }),

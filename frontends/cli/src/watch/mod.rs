@@ -181,8 +181,11 @@ impl Watch {
         let config = &self.watched.config;
         let server = |config: &Config| {
             let Config { limits, ceilings, concurrency, client_rate, cors, .. } = config.clone();
-            let Config { compress, trusted_proxies, admin, trust, .. } = config.clone();
-            ((limits, ceilings, concurrency, client_rate, cors), (compress, trusted_proxies, admin, trust))
+            let Config { compress, result_cache, trusted_proxies, admin, trust, .. } = config.clone();
+            (
+                (limits, ceilings, concurrency, client_rate, cors),
+                (compress, result_cache, trusted_proxies, admin, trust),
+            )
         };
         if server(config) != server(before) {
             tracing::warn!(

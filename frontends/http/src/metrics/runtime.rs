@@ -1,18 +1,19 @@
 //! Metrics of a runtime: its places, its memory, its pools, its code and its store.
 
-use nebula_runtime::{CodeLoads, Occupancy, PoolUse, Resources, StoreHealth};
+use nebula_runtime::{CodeLoads, Occupancy, PoolUse, Resources, ResultCacheUse, StoreHealth};
 
 use super::reading::Reading;
 
 /// What a runtime holds.
 pub(super) fn readings(resources: &Resources) -> Vec<Reading> {
-    let Resources { places, guest_memory, pools, loaded_modules, code, .. } = resources;
+    let Resources { places, guest_memory, pools, loaded_modules, code, results, .. } = resources;
     let mut readings = Vec::new();
     readings.extend(places.iter().flat_map(admission));
     readings.extend(guest_memory.iter().flat_map(memory));
     readings.extend(self::pools(pools));
     readings.push(Reading::gauge("nebula_loaded_modules", "Modules whose code is in memory", *loaded_modules));
     readings.extend(self::code(code));
+    readings.extend(self::results(results));
     readings
 }
 
@@ -63,6 +64,15 @@ fn pools(pools: &[PoolUse]) -> Vec<Reading> {
         Reading::gauges(name, help, "engine", pools.iter().map(|pool| (pool.engine, value(pool))))
     };
     shown.into_iter().map(reading).collect()
+}
+
+fn results(results: &ResultCacheUse) -> [Reading; 3] {
+    let ResultCacheUse { results, bytes, limit, .. } = *results;
+    [
+        Reading::gauge("nebula_results", "Results of pure functions that are kept", results),
+        Reading::gauge("nebula_results_bytes", "Memory that results of pure functions take", bytes),
+        Reading::gauge("nebula_results_limit_bytes", "Memory that results of pure functions may take", limit),
+    ]
 }
 
 fn code(code: &CodeLoads) -> [Reading; 2] {

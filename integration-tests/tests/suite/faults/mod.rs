@@ -20,6 +20,7 @@ mod memory;
 mod monitoring;
 mod parts;
 mod publishers;
+mod pure;
 mod rates;
 mod readers;
 mod sandbox;

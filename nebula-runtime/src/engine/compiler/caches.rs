@@ -13,12 +13,12 @@ use std::{
 use bytesize::ByteSize;
 
 use super::{
-    super::{Engines, Flavour, LoadedCode, SerializedCode},
+    super::{CodeKey, Engines, Flavour, LoadedCode, SerializedCode},
     bounds,
     code_cache::CodeCache,
     eviction::evict,
     proposals,
-    translate::{baseline_engine, fingerprint, plain_first, precompile},
+    translate::{baseline_engine, compile_as_fits, fingerprint, precompile},
 };
 use crate::{
     call::{ErrorKind, InvokeError},
@@ -72,12 +72,13 @@ impl Caches {
 
     /// Loads the code of a module that was compiled before, if it is in a cache: the code for this processor, or else
     /// the code for all processors of its kind. Blocks while it reads the disk.
-    pub(super) fn map(&self, engines: &Engines, digest: &Digest) -> Option<LoadedCode> {
+    pub(super) fn map(&self, engines: &Engines, CodeKey { digest, is_deterministic }: &CodeKey) -> Option<LoadedCode> {
+        let flavours = || Flavour::of_code(*is_deterministic).iter().copied();
         let own = |flavour| self.mapped(&*self.cache(flavour, engines)?, flavour, engines, digest);
-        Flavour::ALL.into_iter().find_map(own).or_else(|| {
+        flavours().find_map(own).or_else(|| {
             let target = HOST.filter(|_| !engines.is_unreserved(Flavour::Plain))?;
             let baseline = |flavour| self.mapped(&*self.baseline(flavour, target)?, flavour, engines, digest);
-            Flavour::ALL.into_iter().find_map(baseline)
+            flavours().find_map(baseline)
         })
     }
 
@@ -88,8 +89,9 @@ impl Caches {
     }
 
     /// Compiles a module and keeps the code. Blocks until it is compiled.
-    pub(super) fn compile(&self, engines: &Engines, digest: &Digest, wasm: &[u8]) -> Result<LoadedCode, InvokeError> {
-        let (flavour, code) = compiled(engines, wasm)?;
+    pub(super) fn compile(&self, engines: &Engines, key: &CodeKey, wasm: &[u8]) -> Result<LoadedCode, InvokeError> {
+        let (flavour, code) = compiled(engines, key.is_deterministic, wasm)?;
+        let digest = &key.digest;
         let kept = self.cache(flavour, engines).and_then(|cache| {
             let kept = self.keep(&cache, digest, &code).inspect(|_| self.has_warned.store(false, Ordering::Relaxed));
             kept.inspect_err(|error| self.warn_once(|| tracing::warn!(%error, %digest, "compiled code is not kept")))
@@ -161,10 +163,14 @@ impl Caches {
 }
 
 /// The code of a module for this processor, and the flavour of engine that runs it.
-pub(super) fn compiled(engines: &Engines, wasm: &[u8]) -> Result<(Flavour, Vec<u8>), InvokeError> {
+pub(super) fn compiled(
+    engines: &Engines,
+    is_deterministic: bool,
+    wasm: &[u8],
+) -> Result<(Flavour, Vec<u8>), InvokeError> {
     bounds::check(wasm, engines.capacity.max_memory)?;
     let compile = |flavour| Ok((flavour, precompile(&engines.engine(flavour)?.wasmtime, wasm)?));
-    plain_first(wasm, compile).map_err(|error| proposals::refused(wasm, error))
+    compile_as_fits(wasm, is_deterministic, compile).map_err(|error| proposals::refused(wasm, error))
 }
 
 /// What the name of a flavour's cache ends with.
@@ -173,5 +179,6 @@ fn suffix(flavour: Flavour) -> &'static str {
         Flavour::Plain => "",
         Flavour::Concurrent => "-concurrent",
         Flavour::ManyStacks => "-many-stacks",
+        Flavour::Deterministic => "-deterministic",
     }
 }

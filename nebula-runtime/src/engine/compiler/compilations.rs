@@ -54,8 +54,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::{CodeSource as _, Compiler, Engines},
-        function::Digest,
+        engine::{CodeKey, CodeSource as _, Compiler, Engines},
+        function::{Digest, FunctionConfig},
     };
     use bytesize::ByteSize;
 
@@ -66,7 +66,8 @@ mod tests {
         let engines = Arc::new(Engines::new(1, ByteSize::mib(1)));
         let load = async |text: &str| {
             let wasm = Bytes::from(wat::parse_str(text).unwrap());
-            let load = compiler.load(Arc::clone(&engines), Digest::of(&wasm), ready(Ok(wasm)).boxed());
+            let key = CodeKey::of(Digest::of(&wasm), &FunctionConfig::default());
+            let load = compiler.load(Arc::clone(&engines), key, ready(Ok(wasm)).boxed());
             // Time is virtual: it stands still while a thread compiles.
             timeout(Duration::from_mins(1), load).await
         };

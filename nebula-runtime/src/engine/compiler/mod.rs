@@ -21,13 +21,10 @@ use compilations::Compilations;
 use futures_util::future::BoxFuture;
 pub(crate) use precompile::KeptCode;
 use tokio::task::{JoinError, spawn_blocking};
-use translate::{baseline_engine, plain_first, precompile};
+use translate::{baseline_engine, compile_as_fits, precompile};
 
-use super::{CodeLoads, CodeSource, Engines, Flavour, LoadedCode, code_loads::CountedLoads};
-use crate::{
-    call::{ErrorKind, InvokeError},
-    function::Digest,
-};
+use super::{CodeKey, CodeLoads, CodeSource, Engines, Flavour, LoadedCode, code_loads::CountedLoads};
+use crate::call::{ErrorKind, InvokeError};
 
 /// Loads code from its cache, and compiles the modules whose code is not there.
 #[derive(Clone)]
@@ -56,8 +53,14 @@ impl Compiler {
     /// Compiles a module for the baseline of the processor `target`, which need not be that of this machine.
     ///
     /// Blocks until the module is compiled.
-    pub(crate) fn compile_for(target: &str, wasm: &[u8]) -> wasmtime::Result<(Flavour, Vec<u8>)> {
-        plain_first(wasm, |flavour| Ok((flavour, precompile(&baseline_engine(flavour, target)?, wasm)?)))
+    pub(crate) fn compile_for(
+        target: &str,
+        is_deterministic: bool,
+        wasm: &[u8],
+    ) -> wasmtime::Result<(Flavour, Vec<u8>)> {
+        compile_as_fits(wasm, is_deterministic, |flavour| {
+            Ok((flavour, precompile(&baseline_engine(flavour, target)?, wasm)?))
+        })
     }
 }
 
@@ -66,11 +69,11 @@ impl CodeSource for Compiler {
     async fn load(
         &self,
         engines: Arc<Engines>,
-        digest: Digest,
+        key: CodeKey,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<LoadedCode, InvokeError> {
         let (caches, mapping) = (Arc::clone(&self.caches), Arc::clone(&engines));
-        if let Some(loaded) = spawn_blocking(move || caches.map(&mapping, &digest)).await.map_err(panicked)? {
+        if let Some(loaded) = spawn_blocking(move || caches.map(&mapping, &key)).await.map_err(panicked)? {
             self.loads.count_cached();
             return Ok(loaded);
         }
@@ -78,7 +81,7 @@ impl CodeSource for Compiler {
         let loads = Arc::clone(&self.loads);
         let compile = move || {
             let began = Instant::now();
-            let compiled = caches.compile(&engines, &digest, &wasm);
+            let compiled = caches.compile(&engines, &key, &wasm);
             loads.count_compiled(compiled.is_ok(), began.elapsed());
             compiled
         };

@@ -7,16 +7,13 @@ use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
 use super::{
-    super::{Engines, Flavour},
+    super::{CodeKey, Engines, Flavour},
     Compiler, bounds,
     caches::{Caches, compiled},
     code_cache::CodeCache,
     panicked, proposals,
 };
-use crate::{
-    call::{ErrorKind, InvokeError},
-    function::Digest,
-};
+use crate::call::{ErrorKind, InvokeError};
 
 /// The code of a module in a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,17 +30,17 @@ impl Compiler {
     pub(crate) async fn precompile(
         &self,
         engines: Arc<Engines>,
-        digest: Digest,
+        key: CodeKey,
         target: Option<&'static str>,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<KeptCode, InvokeError> {
         let (caches, known) = (Arc::clone(&self.caches), Arc::clone(&engines));
-        let kept = spawn_blocking(move || caches.kept(&known, &digest, target)).await.map_err(panicked)?;
+        let kept = spawn_blocking(move || caches.kept(&known, &key, target)).await.map_err(panicked)?;
         if let Some(size) = kept {
             return Ok(KeptCode { size, was_kept: true });
         }
         let (caches, wasm) = (Arc::clone(&self.caches), wasm.await?);
-        let compile = move || caches.fill(&engines, &digest, target, &wasm);
+        let compile = move || caches.fill(&engines, &key, target, &wasm);
         let size = self.compilations.run(compile).await.map_err(panicked)??;
         Ok(KeptCode { size, was_kept: false })
     }
@@ -51,9 +48,9 @@ impl Compiler {
 
 impl Caches {
     /// The size of a module's code, if it is in a cache.
-    fn kept(&self, engines: &Engines, digest: &Digest, target: Option<&str>) -> Option<u64> {
-        Flavour::ALL.into_iter().find_map(|flavour| {
-            let path = self.of_target(flavour, engines, target)?.get(digest)?;
+    fn kept(&self, engines: &Engines, key: &CodeKey, target: Option<&str>) -> Option<u64> {
+        Flavour::of_code(key.is_deterministic).iter().find_map(|flavour| {
+            let path = self.of_target(*flavour, engines, target)?.get(&key.digest)?;
             size(&path).ok()
         })
     }
@@ -66,16 +63,18 @@ impl Caches {
     }
 
     /// Compiles a module into a cache, and gives the size of its code.
-    fn fill(&self, engines: &Engines, digest: &Digest, target: Option<&str>, wasm: &[u8]) -> Result<u64, InvokeError> {
+    fn fill(&self, engines: &Engines, key: &CodeKey, target: Option<&str>, wasm: &[u8]) -> Result<u64, InvokeError> {
+        let CodeKey { digest, is_deterministic } = *key;
         let (flavour, code) = match target {
-            None => compiled(engines, wasm)?,
+            None => compiled(engines, is_deterministic, wasm)?,
             Some(target) => {
                 bounds::check(wasm, engines.capacity.max_memory)?;
-                Compiler::compile_for(target, wasm).map_err(|error| proposals::refused(wasm, error))?
+                Compiler::compile_for(target, is_deterministic, wasm)
+                    .map_err(|error| proposals::refused(wasm, error))?
             }
         };
         let cache = self.of_target(flavour, engines, target).ok_or_else(|| not_kept(None))?;
-        let kept = self.keep(&cache, digest, &code).and_then(|path| size(&path));
+        let kept = self.keep(&cache, &digest, &code).and_then(|path| size(&path));
         kept.map_err(|error| not_kept(Some(error)))
     }
 }

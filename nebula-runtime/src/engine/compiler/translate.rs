@@ -14,9 +14,17 @@ pub(super) fn baseline_engine(flavour: Flavour, target: &str) -> wasmtime::Resul
     wasmtime::Engine::new(&config)
 }
 
-/// Compiles for the plain engine, and for the concurrent one if the plain one refuses the module. The plain engine
-/// validates a module before it compiles anything, and refuses async functions.
-pub(super) fn plain_first<T>(wasm: &[u8], compile: impl Fn(Flavour) -> wasmtime::Result<T>) -> wasmtime::Result<T> {
+/// Compiles for the deterministic engine if that is wanted, or else for the plain engine, and for the concurrent one if the
+/// plain one refuses the module. The plain engine validates a module before it compiles anything, and refuses async
+/// functions.
+pub(super) fn compile_as_fits<T>(
+    wasm: &[u8],
+    is_deterministic: bool,
+    compile: impl Fn(Flavour) -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    if is_deterministic {
+        return compile(Flavour::Deterministic);
+    }
     match compile(Flavour::Plain) {
         Err(_) if is_component(wasm) => compile(parts::concurrent_flavour(wasm)),
         compiled => compiled,

@@ -23,6 +23,8 @@ pub(super) struct Run<'a> {
     pub(super) bytes_in: u64,
     /// How much its guest may have, in bytes.
     pub(super) memory: ByteSize,
+    /// Whether another run would end in the same way: `false` once the system refused memory to the guest.
+    pub(super) is_repeatable: bool,
 }
 
 impl Run<'_> {
@@ -31,6 +33,7 @@ impl Run<'_> {
         if self.function.inline.are_worthwhile() && self.engine.fits_thread() {
             let mut store = self.engine.unyielding_store((), self.memory, caller);
             let attempt = self.attempt(pre, &mut store);
+            self.note_repeatable(&store);
             if self.function.inline.has_ended(&attempt, self.began) {
                 return attempt.map_err(|error| fault(error, &store));
             }
@@ -50,6 +53,7 @@ impl Run<'_> {
     ) -> Result<(), Fault> {
         let mut store = self.engine.store(wasi, self.memory, caller);
         let ran = self.run(pre, &mut store).await;
+        self.note_repeatable(&store);
         ran.map_err(|error| fault(error, &store))
     }
 
@@ -76,6 +80,10 @@ impl Run<'_> {
         let callee = self.callee(store, instance)?;
         let (params, results) = self.values.split_at_mut(self.function.params.len());
         callee.call(&mut *store, params, results)
+    }
+
+    fn note_repeatable<W>(&mut self, store: &Store<Host<W>>) {
+        self.is_repeatable &= !store.data().limiter.has_lacked_system_memory();
     }
 
     fn initialize<W: 'static>(&self, store: &mut Store<Host<W>>, instance: Instance) -> Option<Func> {

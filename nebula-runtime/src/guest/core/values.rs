@@ -8,7 +8,7 @@ use wasmtime::Val;
 
 use super::{super::coding, function::Function, number};
 use crate::{
-    call::{ErrorKind, Event, InvokeError},
+    call::{ErrorKind, Event, Input, InvokeError},
     function::without_byte_order_mark,
 };
 
@@ -27,7 +27,7 @@ pub(super) async fn params(
         let detail = "the event has arguments both in its path and in its body; give them in one of the two";
         return Err(InvokeError::new(ErrorKind::InvalidInput, detail));
     }
-    let size = arguments.iter().map(|argument| argument.len() as u64).sum();
+    let size = size_of_all(&arguments);
     Ok((params_of(function, &arguments, number::parse)?, size))
 }
 
@@ -73,8 +73,38 @@ fn params_of<T: AsRef<str>>(
     Ok(values)
 }
 
+/// The call's parameters, if they are in memory and need no decoding, and how many bytes they came in. `None` also where they
+/// are wrong: then [`params`] says why.
+pub(super) fn params_at_once(function: &Function, event: &Event, max_request: u64) -> Option<(Vec<Val>, u64)> {
+    let (is_empty, whole) = match event.input() {
+        // The body of a request may have a content coding.
+        Input::Http(request) => (request.body().is_known_empty(), None),
+        Input::Payload { body, .. } => (body.is_known_empty(), body.as_whole()),
+    };
+    match event.arguments() {
+        [] if is_empty => Some((params_of_body(function, &Bytes::new()).ok()?, 0)),
+        [] => {
+            let body = whole.filter(|body| body.len() as u64 <= max_request)?;
+            Some((params_of_body(function, body).ok()?, body.len() as u64))
+        }
+        arguments if is_empty => Some((params_of(function, arguments, number::parse).ok()?, size_of_all(arguments))),
+        _ => None,
+    }
+}
+
+fn size_of_all(arguments: &[String]) -> u64 {
+    arguments.iter().map(|argument| argument.len() as u64).sum()
+}
+
+/// The results, which stand behind the call's parameters, as the body of a response.
+pub(super) fn response_body(function: &Function, values: &[Val]) -> Result<Bytes, InvokeError> {
+    let results = values.get(function.params.len()..).unwrap_or_default();
+    json(results)
+        .map_err(|error| InvokeError::new(ErrorKind::Internal, "failed to write the result").with_source(error))
+}
+
 /// One number as it is, several as an array, none as `null`.
-pub(super) fn json(results: &[Val]) -> io::Result<Bytes> {
+fn json(results: &[Val]) -> io::Result<Bytes> {
     match results {
         [] => Ok(Bytes::from_static(b"null")),
         [result] => number::json(result),

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     call::{ErrorKind, Invocation, InvokeError, causes},
     function::{AliasTarget, Digest, FunctionInfo, FunctionName, FunctionRef, HeldBack, Limits},
-    guest::Deployment,
+    guest::{Deployment, Results},
     host::Services,
     registry::no_such_function,
     store::{
@@ -72,8 +72,13 @@ struct Inner {
 }
 
 impl Deployments {
-    pub(crate) fn new(code: Code, trust: Trust, limits: (Limits, Limits), services: Services) -> Self {
-        let reader = Reader::new(code.store.clone(), trust, limits, services);
+    pub(crate) fn new(
+        code: Code,
+        trust: Trust,
+        limits: (Limits, Limits),
+        (services, results): (Services, Arc<Results>),
+    ) -> Self {
+        let reader = Reader::new(code.store.clone(), trust, limits, (services, results));
         Self(Arc::new(Inner {
             preparations: Preparations::new(reader.clone(), code),
             reader,

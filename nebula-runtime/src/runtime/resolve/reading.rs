@@ -8,7 +8,7 @@ use super::super::code::no_answer;
 use crate::{
     call::{ErrorKind, InvokeError},
     function::{FunctionName, Limits, RegistryError},
-    guest::Deployment,
+    guest::{Deployment, Results},
     host::Services,
     registry::no_such_function,
     store::{
@@ -41,12 +41,18 @@ pub(super) struct Reader {
     defaults: Limits,
     ceilings: Limits,
     services: Services,
+    results: Arc<Results>,
     places: Arc<Semaphore>,
 }
 
 impl Reader {
-    pub(super) fn new(store: Store, trust: Trust, (defaults, ceilings): (Limits, Limits), services: Services) -> Self {
-        Self { store, trust, defaults, ceilings, services, places: Arc::new(Semaphore::new(READS)) }
+    pub(super) fn new(
+        store: Store,
+        trust: Trust,
+        (defaults, ceilings): (Limits, Limits),
+        (services, results): (Services, Arc<Results>),
+    ) -> Self {
+        Self { store, trust, defaults, ceilings, services, results, places: Arc::new(Semaphore::new(READS)) }
     }
 
     /// The record of a function, unless it is still the one with the tag `seen`. It is never [`Reread::Absent`]: that there is
@@ -98,7 +104,8 @@ impl Reader {
         let (name, number, digest) = (version.name.clone(), version.number, version.manifest);
         let manifest = self.manifest(version).await?;
         let limits = self.defaults.with(&manifest.config.limits).at_most(&self.ceilings);
-        Ok(Deployment::new(&name, number, (digest, manifest), limits, (&self.store, &self.services)))
+        let node = (&self.store, &self.services);
+        Ok(Deployment::new(&name, number, (digest, manifest), limits, node).with_results(&self.results))
     }
 }
 

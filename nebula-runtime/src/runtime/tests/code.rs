@@ -6,7 +6,7 @@ use futures_util::{FutureExt as _, future::join_all};
 use tokio::{sync::Semaphore, time::sleep};
 
 use super::*;
-use crate::engine::{Compiler, LoadedCode};
+use crate::engine::{CodeKey, Compiler, LoadedCode};
 
 /// A compiler that begins when it is let, and fails as often as it is told to.
 pub(super) struct Slow {
@@ -32,7 +32,7 @@ impl CodeSource for Slow {
     async fn load(
         &self,
         engines: Arc<Engines>,
-        digest: Digest,
+        key: CodeKey,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<LoadedCode, InvokeError> {
         self.loads.fetch_add(1, SeqCst);
@@ -40,7 +40,7 @@ impl CodeSource for Slow {
         if self.failures.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Err(InvokeError::new(ErrorKind::Internal, "the code cannot be loaded"));
         }
-        self.compiler.load(engines, digest, wasm).await
+        self.compiler.load(engines, key, wasm).await
     }
 }
 
@@ -69,7 +69,7 @@ async fn a_load_goes_on_when_every_caller_has_left_and_puts_the_module_into_memo
     slow.may_begin.add_permits(1);
     let deployment = runtime.deployments.get(&name("f").into(), Instant::now()).await.unwrap();
     let loaded = async {
-        while runtime.code.loader.loaded(&deployment.manifest.module).is_none() {
+        while runtime.code.loader.loaded(&deployment.code).is_none() {
             // Virtual time does not pass while a thread compiles.
             sleep(Duration::from_millis(10)).await;
         }

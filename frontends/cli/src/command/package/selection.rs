@@ -42,6 +42,7 @@ impl Selection {
         };
         let mut settings = PackageSettings::default();
         (settings.limits, settings.ceilings, settings.cors) = (config.limits, config.ceilings, config.cors);
+        settings.result_cache = config.result_cache.map(|size| size.as_u64());
         let package = runtime.package(&functions, architecture, settings);
         Ok(while_working(format!("compiling for {architecture}"), package).await?)
     }

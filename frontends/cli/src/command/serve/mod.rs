@@ -225,6 +225,7 @@ fn runtime(
         .defaults(Limits::default().with(&config.limits))
         .ceilings(config.ceilings)
         .cors(config.cors.clone())
+        .result_cache(config.result_cache)
         .trust(config.trust.clone())
         .services(services)
         .code_cache(places.code_cache())

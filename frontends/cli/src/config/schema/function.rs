@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf};
 
-use nebula_runtime::{Batch, ConfigValue, Cors, Destination, FunctionRef, HostPattern, LimitSettings, ServiceGrant};
+use nebula_runtime::{
+    Batch, Caching, ConfigValue, Cors, Destination, FunctionRef, HostPattern, LimitSettings, ServiceGrant,
+};
 use serde::Deserialize;
 
 use super::limits::Limits;
@@ -74,6 +76,10 @@ pub(in crate::config) struct Function {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
     pub(in crate::config) imports: BTreeMap<String, FunctionRef>,
+    /// `"pure"` keeps the results of a core module that imports nothing: a call with the same arguments gets the result that was
+    /// computed before. The module runs with canonical NaNs and deterministic relaxed SIMD.
+    #[cfg_attr(test, schemars(with = "Option<crate::config::reference::Caching>"))]
+    pub(in crate::config) cache: Option<Caching>,
     /// Lets an instance of a `wasi:http` 0.3 handler serve several requests, one after another. The requests share the
     /// memory of the instance.
     #[cfg_attr(test, schemars(with = "Option<WrittenReuse>"))]

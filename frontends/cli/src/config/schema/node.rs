@@ -31,6 +31,9 @@ pub(in crate::config) struct Server {
     pub(in crate::config) trusted_proxies: Vec<Network>,
     /// Whether the connections of `trusted_proxies` begin with a header of the PROXY protocol, version 1 or 2.
     pub(in crate::config) proxy_protocol: bool,
+    /// The memory that the results of all functions with `cache = "pure"` may take together. In a container with a memory
+    /// limit, the default is at most 5 % of it.
+    pub(in crate::config) result_cache: Option<Size>,
     /// The certificate of the server. With it, the server speaks HTTPS on the address of `--listen`.
     pub(in crate::config) tls: Option<Tls>,
 }

@@ -76,6 +76,10 @@ const WRONG_FUNCTIONS: &[(&str, &str)] = &[
         ":3: functions.treats.batch: unknown variant `items`, expected `item`",
     ),
     (
+        "[functions.treats]\nsource = \"a\"\ncache = \"all\"\n",
+        ":3: functions.treats.cache: unknown variant `all`, expected `pure`",
+    ),
+    (
         "[functions.treats]\nsource = \"a\"\nbuild_timeout = \"1m\"\n",
         ":3: functions.treats.build_timeout: this belongs to a build, and the function has none",
     ),

