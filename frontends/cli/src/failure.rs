@@ -33,7 +33,7 @@ pub(crate) enum Failure {
     #[error("there is no home folder to keep functions in: say where, with --store or NEBULA_STORE")]
     Homeless,
     /// There is no such function, but there is a file of that name.
-    #[error("{failure}; there is a file of that name: nebula run ./{file}")]
+    #[error("{failure}; there is a file of that name: ./{file}")]
     IsFile { failure: Box<Failure>, file: String },
     /// The store does not exist.
     #[error("there is no store at {0}: nebula publish NAME FILE makes one")]

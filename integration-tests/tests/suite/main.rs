@@ -12,6 +12,7 @@ mod faults;
 mod files;
 mod lambda;
 mod links;
+mod profile;
 mod readers;
 mod references;
 mod refused;

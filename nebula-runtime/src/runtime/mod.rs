@@ -10,6 +10,8 @@ mod code;
 #[cfg(feature = "compiler")]
 mod precompile;
 #[cfg(feature = "compiler")]
+mod profile;
+#[cfg(feature = "compiler")]
 mod publication;
 mod resolve;
 mod resources;

@@ -14,6 +14,7 @@ pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod package;
 pub(crate) mod precompile;
+pub(crate) mod profile;
 pub(crate) mod publish;
 pub(crate) mod push;
 pub(crate) mod rm;
