@@ -3,14 +3,16 @@
 mod file;
 mod hangup;
 mod ready;
+mod status;
 
 use std::{fs::File, io, num::NonZeroUsize, os::fd::AsFd, sync::Arc, thread};
 
 use clap::{Args, ValueEnum};
 pub(crate) use file::FileOptions;
-use nebula_local::{Events, Job, JobOutcome};
+use nebula_local::{Events, Job, JobOutcome, run_with_progress};
 use nebula_runtime::{Limits, Runtime};
 pub(crate) use ready::{Ready, builder};
+use status::Status;
 
 use crate::{failure::Failure, global::Global, print, target::Target, trust::TrustOptions, values::Count};
 
@@ -40,7 +42,8 @@ Streams of events:
   are ignored. Each result is a line, in the order of the events: JSON as it is,
   other text as a JSON string, octets as a base64 string. If an event fails, its
   line is {\"error\":{\"kind\":…,\"detail\":…}}, and nebula exits with the code of
-  the first event that failed.";
+  the first event that failed. If stderr is a terminal and stdout is not, stderr
+  shows how far a long stream has come.";
 
 /// Runs a function on one event or on a stream of events
 #[derive(Debug, Args)]
@@ -121,11 +124,17 @@ async fn run(runtime: Runtime, job: Job) -> Result<JobOutcome, Failure> {
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
     // A single event is not ended before it writes: its work may be more than its output, and it ends by itself.
     let is_stream = matches!(job.events, Events::Lines { .. });
-    tokio::select! {
+    let progress = Arc::default();
+    let status = is_stream.then(|| Status::start(&progress, &stdin));
+    let outcome = tokio::select! {
         biased;
-        outcome = nebula_local::run(Arc::new(runtime), job, stdin, stdout) => Ok(outcome?),
+        outcome = run_with_progress(Arc::new(runtime), job, stdin, stdout, progress) => outcome.map_err(Failure::Local),
         () = hangup::output_closed(), if is_stream => Ok(JobOutcome::OutputClosed),
+    };
+    if let Some(status) = status {
+        status.end().await;
     }
+    outcome
 }
 
 /// Prints the summary of a stream, and returns the exit code.
