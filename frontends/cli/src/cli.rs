@@ -7,7 +7,7 @@ use crate::{
         alias::Alias, blobs::Blobs, completions::Completions, diff::Diff, gc::Gc, history::History, inspect::Inspect,
         keygen::Keygen, kv::Kv, list::List, man::Man, new::New, package::Package, precompile::Precompile,
         profile::ProfileCommand, publish::Publish, push::Push, rm::Rm, rollback::Rollback, run::Run, serve::Serve,
-        sign::Sign, start::Start, token::Token, verify::Verify,
+        sign::Sign, start::Start, token::Token, top::Top, verify::Verify,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -23,6 +23,7 @@ Examples:
   nebula publish treats treats.wat      publish it under a name
   nebula serve                          serve it: curl localhost:8080/api/treats/10
   seq 1000 | nebula run treats          call it for each line of stdin
+  nebula top                            show what the server does
   nebula alias treats prod 1            let treats@prod mean version 1
   nebula rollback treats prod           take the last move of prod back
   nebula push treats oci://ghcr.io/team/treats:1.0
@@ -62,6 +63,7 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     Run(Box<Run>),
     Profile(Box<ProfileCommand>),
+    Top(Top),
     Publish(Publish),
     List(List),
     Inspect(Inspect),
@@ -114,6 +116,7 @@ impl Command {
             Self::Serve(serve) => serve.execute(global, ends).await,
             Self::Run(run) => run.execute(global).await,
             Self::Profile(profile) => profile.execute(global).await,
+            Self::Top(top) => top.execute().await,
             Self::Publish(publish) => publish.execute(global).await,
             Self::List(list) => list.execute(global).await,
             Self::Inspect(inspect) => inspect.execute(global).await,

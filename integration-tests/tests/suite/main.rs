@@ -22,6 +22,7 @@ mod restart;
 #[cfg(unix)]
 mod shell;
 mod streams;
+mod top;
 mod versions;
 mod watch;
 mod wire;

@@ -24,4 +24,5 @@ pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod start;
 pub(crate) mod token;
+pub(crate) mod top;
 pub(crate) mod verify;
