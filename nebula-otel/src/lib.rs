@@ -29,7 +29,7 @@ mod exporter;
 mod log_layer;
 mod logs;
 mod metrics;
-mod openmetrics;
+pub mod openmetrics;
 mod queue;
 mod resource;
 mod sampler;

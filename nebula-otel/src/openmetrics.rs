@@ -4,25 +4,32 @@ use std::collections::HashMap;
 
 /// One metric, with all its samples.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Family<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) kind: &'a str,
-    pub(crate) help: &'a str,
-    pub(crate) unit: &'a str,
-    pub(crate) samples: Vec<Sample<'a>>,
+pub struct Family<'a> {
+    /// Its name, without the suffixes of samples.
+    pub name: &'a str,
+    /// `counter`, `gauge`, `histogram`, or another word of the format.
+    pub kind: &'a str,
+    /// What it is, in words.
+    pub help: &'a str,
+    /// Its unit: `seconds`. Empty if it has none.
+    pub unit: &'a str,
+    /// Its samples, in the order of the text.
+    pub samples: Vec<Sample<'a>>,
 }
 
 /// One sample: `requests_total{path="/"} 7`.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Sample<'a> {
+pub struct Sample<'a> {
     /// What its name has after that of the metric: `_total`.
-    pub(crate) suffix: &'a str,
-    pub(crate) labels: Vec<(&'a str, String)>,
-    pub(crate) value: &'a str,
+    pub suffix: &'a str,
+    /// The names and values of its labels.
+    pub labels: Vec<(&'a str, String)>,
+    /// The number, as it is written.
+    pub value: &'a str,
 }
 
 /// The metrics of a text. What is not understood is left out.
-pub(crate) fn read(text: &str) -> Vec<Family<'_>> {
+pub fn read(text: &str) -> Vec<Family<'_>> {
     let mut families: Vec<Family<'_>> = Vec::new();
     let mut indices = HashMap::new();
     for line in text.lines() {

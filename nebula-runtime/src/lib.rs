@@ -57,6 +57,8 @@ pub use call::{
     with_causes,
 };
 #[cfg(feature = "compiler")]
+pub use call::{Profile, ProfileFrame, ProfileSample};
+#[cfg(feature = "compiler")]
 pub use engine::CodeCacheFolder;
 pub use engine::{CodeLoads, EngineError, PoolUse};
 pub use function::{

@@ -6,8 +6,8 @@ use crate::{
     command::{
         alias::Alias, blobs::Blobs, completions::Completions, diff::Diff, gc::Gc, history::History, inspect::Inspect,
         keygen::Keygen, kv::Kv, list::List, man::Man, new::New, package::Package, precompile::Precompile,
-        publish::Publish, push::Push, rm::Rm, rollback::Rollback, run::Run, serve::Serve, sign::Sign, start::Start,
-        token::Token, verify::Verify,
+        profile::ProfileCommand, publish::Publish, push::Push, rm::Rm, rollback::Rollback, run::Run, serve::Serve,
+        sign::Sign, start::Start, token::Token, top::Top, verify::Verify,
     },
     failure::Failure,
     first_process::EndsAtSignals,
@@ -19,9 +19,11 @@ Examples:
   nebula new treats --language rust --kind core
                                         start a project
   nebula run treats.wat 10              call a function in a file
+  nebula profile treats.wat 10          show where a function spends its time
   nebula publish treats treats.wat      publish it under a name
   nebula serve                          serve it: curl localhost:8080/api/treats/10
   seq 1000 | nebula run treats          call it for each line of stdin
+  nebula top                            show what the server does
   nebula alias treats prod 1            let treats@prod mean version 1
   nebula rollback treats prod           take the last move of prod back
   nebula push treats oci://ghcr.io/team/treats:1.0
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     New(New),
     Serve(Box<Serve>),
     Run(Box<Run>),
+    Profile(Box<ProfileCommand>),
+    Top(Top),
     Publish(Publish),
     List(List),
     Inspect(Inspect),
@@ -111,6 +115,8 @@ impl Command {
             Self::New(new) => new.execute(),
             Self::Serve(serve) => serve.execute(global, ends).await,
             Self::Run(run) => run.execute(global).await,
+            Self::Profile(profile) => profile.execute(global).await,
+            Self::Top(top) => top.execute().await,
             Self::Publish(publish) => publish.execute(global).await,
             Self::List(list) => list.execute(global).await,
             Self::Inspect(inspect) => inspect.execute(global).await,

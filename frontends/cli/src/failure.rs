@@ -15,7 +15,7 @@ use nebula_runtime::{
 use crate::{
     bootstrap::BootstrapError,
     build::BuildError,
-    client::ServerError,
+    client::{MetricsError, ServerError},
     config::{ConfigError, FolderError},
     oci::OciError,
     program::ProgramError,
@@ -33,7 +33,7 @@ pub(crate) enum Failure {
     #[error("there is no home folder to keep functions in: say where, with --store or NEBULA_STORE")]
     Homeless,
     /// There is no such function, but there is a file of that name.
-    #[error("{failure}; there is a file of that name: nebula run ./{file}")]
+    #[error("{failure}; there is a file of that name: ./{file}")]
     IsFile { failure: Box<Failure>, file: String },
     /// The store does not exist.
     #[error("there is no store at {0}: nebula publish NAME FILE makes one")]
@@ -105,6 +105,9 @@ pub(crate) enum Failure {
     /// A request to a server failed.
     #[error(transparent)]
     Server(ServerError),
+    /// The metrics of a server cannot be shown.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A part of the store is damaged that says what is needed.
@@ -206,6 +209,8 @@ impl Failure {
             Self::Invoke(error) => exit_code(error),
             Self::Registry(error) => registry_exit_code(error.kind()),
             Self::Server(error) => server_exit_code(error),
+            Self::Metrics(MetricsError::Unreachable { .. }) => ExitCode::UNAVAILABLE,
+            Self::Metrics(MetricsError::NotNebula { .. } | MetricsError::Client { .. }) => ExitCode::CONFIG,
             Self::Local(error) => error.exit_code(),
             Self::Store(_)
             | Self::Package(PackageError::Store(_))

@@ -87,8 +87,8 @@ fn run(mut cli: Cli) -> Result<u8, Failure> {
 
 fn flush_at_exit(command: &Command) -> FlushAtExit {
     match command {
-        // The stderr of its guests is output. The summary is written after it.
-        Command::Run(_) => FlushAtExit::waiting_for_reader(),
+        // The stderr of their guests is output. The summary is written after it.
+        Command::Run(_) | Command::Profile(_) => FlushAtExit::waiting_for_reader(),
         _ => FlushAtExit::with_timeout(),
     }
 }

@@ -51,6 +51,7 @@ mod job;
 mod line_end;
 mod outcome;
 mod output;
+mod progress;
 mod single;
 mod stream;
 #[cfg(test)]
@@ -66,6 +67,7 @@ use nebula_runtime::{Event, Invoker};
 pub use exit_code::{ExitCode, exit_code};
 pub use job::{Events, Job, Output};
 pub use outcome::{JobOutcome, LocalError, Summary};
+pub use progress::Progress;
 
 /// Runs `job`. The failure of an event is a part of the [`JobOutcome`]. If the reader of `stdout` closes it, the job
 /// ends without a failure.
@@ -81,10 +83,24 @@ pub async fn run(
     stdin: impl Read + Send + 'static,
     stdout: impl Write + Send + 'static,
 ) -> Result<JobOutcome, LocalError> {
+    run_with_progress(invoker, job, stdin, stdout, Arc::default()).await
+}
+
+/// The same as [`run`]. A stream counts its events in `progress`, while it runs.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with_progress(
+    invoker: Arc<dyn Invoker>,
+    job: Job,
+    stdin: impl Read + Send + 'static,
+    stdout: impl Write + Send + 'static,
+    progress: Arc<Progress>,
+) -> Result<JobOutcome, LocalError> {
     let call = call::Call::new(invoker, &job);
     let output = output::write_in_thread(Box::new(stdout))?;
     let (event, end) = match job.events {
-        Events::Lines { jobs } => return stream::run(call, jobs, Box::new(stdin), output).await,
+        Events::Lines { jobs } => return stream::run(call, jobs, (Box::new(stdin), progress), output).await,
         Events::Arguments(arguments) => (Event::default().with_arguments(arguments), single::End::LineFeed),
         Events::Raw(arguments) => {
             let event = Event::payload(input::body(Box::new(stdin))?, None);

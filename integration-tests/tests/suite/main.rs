@@ -12,6 +12,7 @@ mod faults;
 mod files;
 mod lambda;
 mod links;
+mod profile;
 mod readers;
 mod references;
 mod refused;
@@ -21,6 +22,7 @@ mod restart;
 #[cfg(unix)]
 mod shell;
 mod streams;
+mod top;
 mod versions;
 mod watch;
 mod wire;

@@ -52,7 +52,7 @@ fn run_with_a_file_name_instead_of_a_function_suggests_the_file() {
     project.write("same", SAME);
     let output = Nebula::built().run(&project, &["run", "same", "10"], b"");
     assert_eq!(output.exit_code, 66, "{output:#?}");
-    assert!(output.stderr.contains("; there is a file of that name: nebula run ./same"), "{output:#?}");
+    assert!(output.stderr.contains("; there is a file of that name: ./same"), "{output:#?}");
 }
 
 #[test]

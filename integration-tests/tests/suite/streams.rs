@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project, Server};
+use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project, Server, eventually};
 
 fn run(guest: &str, options: &[&str], stdin: &str) -> ProcessOutput {
     let file = Guest::named(guest).unwrap().path;
@@ -149,4 +149,23 @@ fn processes_of_a_pipe_and_a_server_share_a_key_value_store_in_a_file() {
         assert_eq!(nebula.run(&project, &["run", "count", "0"], b"").expect_success().text(), "23\n");
         assert!(project.join(file).exists(), "{file}");
     }
+}
+
+/// `script` (util-linux) runs a command in a terminal, and keeps what the terminal is sent.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_stream_shows_on_the_terminal_how_far_it_has_come_and_its_output_stays_untouched() {
+    let project = Project::new([]);
+    project.write("same.wat", "(module (func (export \"same\") (param i32) (result i32) (local.get 0)))");
+    let script = "mkfifo events && script -q -e -f -c \"'$0' run same.wat <events >results\" terminal";
+    let mut shell = Nebula::built().shell(script, &project, &[]).stdout(Stdio::null()).spawn().unwrap();
+    eventually("a pipe for events", || project.join("events").exists().then_some(()));
+    let mut events = std::fs::OpenOptions::new().write(true).open(project.join("events")).unwrap();
+    events.write_all(b"7\n").unwrap();
+    let terminal = || std::fs::read_to_string(project.join("terminal")).unwrap_or_default();
+    eventually("a line about the stream", || terminal().contains("\r\x1b[K1 event, 0.0/s, 0 failed").then_some(()));
+    drop(events);
+    assert!(shell.wait().unwrap().success());
+    assert!(terminal().contains("\r\x1b[K1 event, 0 failed, "), "{}", terminal());
+    assert_eq!(std::fs::read_to_string(project.join("results")).unwrap(), "7\n");
 }

@@ -14,6 +14,8 @@ mod log;
 mod occupancy;
 mod overdue;
 mod places;
+#[cfg(feature = "compiler")]
+mod profile;
 mod rate_limit;
 mod report;
 mod resolved;
@@ -24,6 +26,8 @@ mod stderr_lines;
 mod trace;
 mod value;
 
+#[cfg(feature = "compiler")]
+pub use self::profile::{Profile, ProfileFrame, ProfileSample};
 pub use self::{
     body::Body,
     error::{ErrorKind, InvokeError, Overload},

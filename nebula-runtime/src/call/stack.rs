@@ -69,7 +69,7 @@ impl Serialize for StackFrame {
 const LONGEST: usize = 160;
 
 /// The beginning of a name, without characters that have an effect.
-fn beginning(name: &str) -> String {
+pub(super) fn beginning(name: &str) -> String {
     let mut shown: String = name.chars().take(LONGEST).map(visible).collect();
     if name.chars().nth(LONGEST).is_some() {
         shown.push('…');
@@ -78,7 +78,7 @@ fn beginning(name: &str) -> String {
 }
 
 /// The end of a path, which tells more than its beginning.
-fn end(path: &str) -> String {
+pub(super) fn end(path: &str) -> String {
     let skipped = path.chars().count().saturating_sub(LONGEST);
     let shown = path.chars().skip(skipped).map(visible);
     if skipped > 0 { std::iter::once('…').chain(shown).collect() } else { shown.collect() }

@@ -1,5 +1,7 @@
 //! How engines allocate the parts of instances: core instances, memories, tables, stacks and garbage-collected heaps.
 
+use std::num::NonZeroUsize;
+
 use bytesize::ByteSize;
 use wasmtime::{Collector, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
@@ -72,7 +74,12 @@ const TRIALS: u32 = 1;
 pub(super) struct Capacity {
     pub(super) concurrency: u32,
     pub(super) max_memory: ByteSize,
+    /// Whether the stacks of running guests are sampled.
+    pub(super) is_profiled: bool,
 }
+
+/// The most frames of a stack in a profile. A stack in an error has fewer.
+const PROFILED_FRAMES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(511);
 
 impl Capacity {
     /// How many instances may wait for their next invocation. Only instances of concurrent guests do so.
@@ -151,6 +158,9 @@ pub(super) fn engine(
     allocation: Allocation,
 ) -> wasmtime::Result<wasmtime::Engine> {
     let mut config = config(flavour);
+    if capacity.is_profiled {
+        config.wasm_backtrace_max_frames(Some(PROFILED_FRAMES));
+    }
     match allocation {
         Allocation::Pooled => {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(capacity.pool(flavour)?));

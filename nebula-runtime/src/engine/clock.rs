@@ -23,8 +23,8 @@ const FIRST_TICK: Duration = Duration::from_millis(4);
 const IDLE_TICKS: u32 = 12;
 
 /// The state that the clock's thread and the guests share.
-#[derive(Default)]
 pub(super) struct Clock {
+    pauses: Pauses,
     guests: AtomicUsize,
     /// How many of the guests are long-running: they were already running at some tick.
     long_running: AtomicUsize,
@@ -38,7 +38,33 @@ pub(crate) struct TickGuard {
     is_long_running: bool,
 }
 
+/// The time between two ticks.
+struct Pauses {
+    /// While a long-running guest runs.
+    long_running: Duration,
+    /// While no long-running guest runs.
+    others: Duration,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::every(None)
+    }
+}
+
 impl Clock {
+    /// A clock that ticks at each `interval`, whatever runs; without one, as often as guests need it.
+    pub(super) fn every(interval: Option<Duration>) -> Self {
+        let pauses = Pauses { long_running: interval.unwrap_or(TICK), others: interval.unwrap_or(FIRST_TICK) };
+        Self {
+            pauses,
+            guests: AtomicUsize::new(0),
+            long_running: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        }
+    }
+
     /// Runs the clock on this thread until it is ended.
     pub(super) fn run(&self, tick: impl Fn()) {
         let mut idle = 0;
@@ -50,7 +76,7 @@ impl Clock {
             }
             let long_running = self.long_running.load(SeqCst) > 0;
             // Parked and not asleep, so that `end` can wake the thread at once.
-            thread::park_timeout(if long_running { TICK } else { FIRST_TICK });
+            thread::park_timeout(if long_running { self.pauses.long_running } else { self.pauses.others });
             tick();
         }
     }

@@ -14,6 +14,8 @@ mod host;
 mod limiter;
 mod pool_use;
 mod precompiled;
+#[cfg_attr(not(feature = "compiler"), path = "no_profiler.rs")]
+mod profiler;
 mod supervise;
 mod symbols;
 mod ticker;
@@ -42,11 +44,12 @@ use futures_util::future::BoxFuture;
 pub(crate) use host::Host;
 pub use pool_use::PoolUse;
 pub(crate) use precompiled::Precompiled;
+pub(crate) use profiler::Profiler;
 pub(crate) use supervise::{Supervised, TimeLimit, WaitFlag, supervise};
 pub(crate) use symbols::Symbols;
 use ticker::Ticker;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::{Module, Precompiled as Precompilation, Store, UpdateDeadline, component::Component};
+use wasmtime::{Module, Precompiled as Precompilation, Store, StoreContextMut, UpdateDeadline, component::Component};
 
 use crate::call::{Caller, InvokeError};
 
@@ -86,6 +89,7 @@ pub(crate) type LoadedCode = (Arc<Engine>, Code);
 /// gives one invocation.
 pub(crate) struct Engines {
     capacity: Capacity,
+    profiler: Option<Profiler>,
     created: Mutex<CreatedEngines>,
 }
 
@@ -105,6 +109,8 @@ pub(crate) struct Engine {
     flavour: Flavour,
     allocation: Allocation,
     ticker: Arc<Ticker>,
+    /// Samples the stacks of guests that run.
+    profiler: Option<Profiler>,
     /// Places for instances that wait for their next invocation.
     idle_places: Arc<Semaphore>,
 }
@@ -137,7 +143,21 @@ pub enum EngineError {
 impl Engines {
     /// Engines for `concurrency` invocations at once, each of which has at most `max_memory`.
     pub(crate) fn new(concurrency: u32, max_memory: ByteSize) -> Self {
-        Self { capacity: Capacity { concurrency, max_memory }, created: Mutex::default() }
+        let capacity = Capacity { concurrency, max_memory, is_profiled: false };
+        Self { capacity, profiler: None, created: Mutex::default() }
+    }
+
+    /// The same engines, whose guests a profiler samples.
+    pub(crate) fn sampled_by(mut self, profiler: Option<Profiler>) -> Self {
+        self.capacity.is_profiled = profiler.is_some();
+        self.profiler = profiler;
+        self
+    }
+
+    /// The profiler that samples the guests of these engines.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn profiler(&self) -> Option<&Profiler> {
+        self.profiler.as_ref()
     }
 
     /// The main engine of a flavour. Nearly all guests of the flavour run on it, and it compiles the code of all of
@@ -149,13 +169,13 @@ impl Engines {
             return Ok(Arc::clone(engine));
         }
         let pooled = if self.capacity.fits_pool() { Allocation::Pooled } else { Allocation::OnDemand };
-        let engine = match created.create(self.capacity, flavour, pooled) {
+        let engine = match created.create(self, flavour, pooled) {
             Err(error @ EngineError::Wasmtime(_)) => {
                 tracing::warn!(
                     error = &error as &(dyn std::error::Error + 'static),
                     "address space is short: none is reserved for functions, which makes them slower"
                 );
-                created.create(self.capacity, flavour, Allocation::Unreserved)
+                created.create(self, flavour, Allocation::Unreserved)
             }
             made => made,
         }?;
@@ -176,7 +196,7 @@ impl Engines {
         if let Some(engine) = created.on_demand.get(&flavour) {
             return Ok(Arc::clone(engine));
         }
-        let engine = created.create(self.capacity, flavour, Allocation::OnDemand)?;
+        let engine = created.create(self, flavour, Allocation::OnDemand)?;
         created.on_demand.insert(flavour, Arc::clone(&engine));
         Ok(engine)
     }
@@ -212,19 +232,24 @@ impl Engines {
 impl CreatedEngines {
     fn create(
         &mut self,
-        capacity: Capacity,
+        engines: &Engines,
         flavour: Flavour,
         allocation: Allocation,
     ) -> Result<Arc<Engine>, EngineError> {
+        let (capacity, profiler) = (engines.capacity, engines.profiler.clone());
         let made = allocation::engine(capacity, flavour, allocation);
         let wasmtime = made.map_err(|error| EngineError::Wasmtime(error.into()))?;
         let ticker = match &self.ticker {
             Some(ticker) => Arc::clone(ticker),
-            None => Arc::clone(self.ticker.insert(Arc::new(Ticker::start().map_err(EngineError::Clock)?))),
+            None => {
+                let interval = profiler.as_ref().map(Profiler::interval);
+                let started = Ticker::start(interval).map_err(EngineError::Clock)?;
+                Arc::clone(self.ticker.insert(Arc::new(started)))
+            }
         };
         ticker.add(wasmtime.clone());
         let idle_places = Arc::new(Semaphore::new(capacity.idle_instances(flavour) as usize));
-        Ok(Arc::new(Engine { wasmtime, flavour, allocation, ticker, idle_places }))
+        Ok(Arc::new(Engine { wasmtime, flavour, allocation, ticker, profiler, idle_places }))
     }
 }
 
@@ -242,10 +267,13 @@ impl Engine {
     /// A store for one guest, which enforces the guest's limits and makes the guest yield at ticks.
     pub(crate) fn store<W: 'static>(&self, wasi: W, max_memory: ByteSize, caller: Caller) -> Store<Host<W>> {
         let mut store = self.unyielding_store(wasi, max_memory, caller);
-        store.epoch_deadline_callback(|mut guest| {
-            let (function, is_first) = guest.data_mut().note_tick();
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns::next(function, is_first))))
-        });
+        match self.profiler.clone() {
+            None => store.epoch_deadline_callback(|guest| Ok(at_tick(guest))),
+            Some(profiler) => store.epoch_deadline_callback(move |guest| {
+                profiler.sample(&guest);
+                Ok(at_tick(guest))
+            }),
+        }
         store
     }
 
@@ -270,9 +298,10 @@ impl Engine {
     }
 
     /// Whether a guest can run on the stack of the current thread: what is left of it must be well over what a guest
-    /// may use. A guest that overflows a thread's stack ends the whole process.
+    /// may use. A guest that overflows a thread's stack ends the whole process. A guest that is profiled does not run
+    /// there, because it would end at its first sample.
     pub(crate) fn fits_thread(&self) -> bool {
-        stacker::remaining_stack().is_some_and(|left| left >= 2 * GUEST_STACK)
+        self.profiler.is_none() && stacker::remaining_stack().is_some_and(|left| left >= 2 * GUEST_STACK)
     }
 
     /// Whether the engine reserves no address space, because the process has too little.
@@ -307,4 +336,10 @@ impl Engine {
             })
         }
     }
+}
+
+/// Makes a guest yield that was running when the clock ticked.
+fn at_tick<W>(mut guest: StoreContextMut<'_, Host<W>>) -> UpdateDeadline {
+    let (function, is_first) = guest.data_mut().note_tick();
+    UpdateDeadline::YieldCustom(1, Box::pin(turns::next(function, is_first)))
 }

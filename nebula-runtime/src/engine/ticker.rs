@@ -3,6 +3,7 @@
 use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use super::{
@@ -18,8 +19,10 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) fn start() -> std::io::Result<Self> {
-        let (clock, engines) = (Arc::<Clock>::default(), Arc::<Mutex<Vec<_>>>::default());
+    /// Starts the thread. It ticks at each `interval`, if there is one, and otherwise as often as guests need it.
+    pub(crate) fn start(interval: Option<Duration>) -> std::io::Result<Self> {
+        let clock = Arc::new(Clock::every(interval));
+        let engines = Arc::<Mutex<Vec<_>>>::default();
         let (running, ticked) = (Arc::clone(&clock), Arc::clone(&engines));
         let run = move || running.run(|| tick(&ticked));
         let thread = thread::Builder::new().name("nebula-epoch".to_owned()).spawn(run)?;

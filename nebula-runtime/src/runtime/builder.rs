@@ -1,6 +1,8 @@
 //! How a runtime is set up.
 
 use std::sync::Arc;
+#[cfg(feature = "compiler")]
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::{
     call::{InvokeError, Invoker, Tracer},
-    engine::{CodeSource, EngineError, Engines, Flavour},
+    engine::{CodeSource, EngineError, Engines, Flavour, Profiler},
     function::{Cors, LimitSettings, Limits},
     guest::{Loader, Results},
     host::{GuestStderr, Services},
@@ -44,6 +46,7 @@ pub struct RuntimeBuilder {
     /// How much memory the results of pure functions may take, if that is set.
     result_cache: Option<ByteSize>,
     engine_at_once: bool,
+    profiler: Option<Profiler>,
     cors: Option<Cors>,
     layers: Vec<Layer>,
     gates: Gates,
@@ -95,6 +98,7 @@ impl RuntimeBuilder {
             loaded: 2_000,
             result_cache: None,
             engine_at_once: true,
+            profiler: None,
             cors: None,
             layers: Vec::new(),
             gates: Gates::default(),
@@ -215,6 +219,15 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Samples the stacks of running guests at each `interval`: [`Runtime::profile`] has the samples. Functions run a
+    /// little slower.
+    #[cfg(feature = "compiler")]
+    #[must_use]
+    pub fn sample_stacks(mut self, interval: Duration) -> Self {
+        self.profiler = Some(Profiler::new(interval));
+        self
+    }
+
     /// Adds an observer. It sees each invocation begin, before its function is resolved, and end.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
@@ -237,7 +250,7 @@ impl RuntimeBuilder {
     pub fn build(self) -> Result<Runtime, EngineError> {
         let mut ceilings = Limits::CEILINGS.with(&self.ceilings);
         ceilings.memory = self.max_memory.map_or(ceilings.memory, |memory| memory.min(ceilings.memory));
-        let engines = Arc::new(Engines::new(self.concurrency, ceilings.memory));
+        let engines = Arc::new(Engines::new(self.concurrency, ceilings.memory).sampled_by(self.profiler));
         if self.engine_at_once {
             engines.engine(Flavour::Plain)?;
         }

@@ -11,6 +11,8 @@ mod known;
 #[cfg(feature = "compiler")]
 mod precompile;
 #[cfg(feature = "compiler")]
+mod profile;
+#[cfg(feature = "compiler")]
 mod publication;
 mod resolve;
 mod resources;

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::reorder::{ReorderBuffer, Step, Task};
-use crate::{call::Answer, outcome::Summary};
+use crate::{call::Answer, outcome::Summary, progress::Progress};
 
 /// While other events are running, a result waits this long for more results, and is written together with them. One
 /// `write` for each result would take longer than most functions.
@@ -41,8 +41,8 @@ struct State {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(max_line: usize) -> Self {
-        let state = State { buffer: ReorderBuffer::new(max_line), crowded: false, read_error: None };
+    pub(crate) fn new(max_line: usize, progress: Arc<Progress>) -> Self {
+        let state = State { buffer: ReorderBuffer::new(max_line, progress), crowded: false, read_error: None };
         Self { state: Mutex::new(state), work: Notify::new(), output: Notify::new(), room: Condvar::new() }
     }
 

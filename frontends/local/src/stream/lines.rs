@@ -17,6 +17,8 @@ pub(crate) struct Lines {
     partial: Vec<u8>,
     too_long: bool,
     number: u64,
+    /// How many bytes of the input are used.
+    offset: u64,
 }
 
 /// One line that is not blank.
@@ -33,12 +35,17 @@ pub(crate) struct TooLong;
 
 impl Lines {
     pub(crate) fn new(max: usize) -> Self {
-        Self { max, chunk: Bytes::new(), partial: Vec::new(), too_long: false, number: 0 }
+        Self { max, chunk: Bytes::new(), partial: Vec::new(), too_long: false, number: 0, offset: 0 }
     }
 
     /// Adds the next chunk. The chunk before has to be drained.
     pub(crate) fn push(&mut self, chunk: Bytes) {
         self.chunk = chunk;
+    }
+
+    /// Where the last line ended, as an offset in the input.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// Whether all bytes of the last chunk are used.
@@ -61,11 +68,13 @@ impl Lines {
         while let Some(end) = memchr::memchr(b'\n', &self.chunk) {
             let piece = self.chunk.split_to(end);
             self.chunk.advance(1);
+            self.offset += piece.len() as u64 + 1;
             if let Some(line) = self.complete(piece) {
                 return Some(line);
             }
         }
         let rest = std::mem::take(&mut self.chunk);
+        self.offset += rest.len() as u64;
         self.keep(&rest);
         None
     }

@@ -22,17 +22,18 @@ use crate::{
     input::read_in_thread,
     outcome::{JobOutcome, LocalError, Summary},
     output::{Writer, Written},
+    progress::Progress,
 };
 
 /// Answers every line of `stdin`, with `jobs` events at once.
 pub(crate) async fn run(
     call: Call,
     jobs: NonZeroUsize,
-    stdin: Box<dyn Read + Send>,
+    (stdin, progress): (Box<dyn Read + Send>, Arc<Progress>),
     (writer, mut written): (Writer, Written),
 ) -> Result<JobOutcome, LocalError> {
     let started = Instant::now();
-    let stream = Stream::start(stdin, &call)?;
+    let stream = Stream::start(stdin, progress, &call)?;
     let mut workers = stream.work(call, jobs);
     loop {
         tokio::select! {
@@ -65,8 +66,9 @@ fn resume_panic(failure: JoinError) {
 struct Stream(Arc<Dispatcher>);
 
 impl Stream {
-    fn start(stdin: Box<dyn Read + Send>, call: &Call) -> Result<Self, LocalError> {
-        let dispatcher = Arc::new(Dispatcher::new(usize::try_from(call.max_event()).unwrap_or(usize::MAX)));
+    fn start(stdin: Box<dyn Read + Send>, progress: Arc<Progress>, call: &Call) -> Result<Self, LocalError> {
+        let max_line = usize::try_from(call.max_event()).unwrap_or(usize::MAX);
+        let dispatcher = Arc::new(Dispatcher::new(max_line, progress));
         let stream = Self(Arc::clone(&dispatcher));
         read_in_thread(stdin, move |chunk| match chunk {
             Ok(chunk) if !chunk.is_empty() => dispatcher.push(chunk),

@@ -1,11 +1,11 @@
 //! Puts the results of events that run at once into the order of their lines.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 
 use super::lines::{Line, Lines};
-use crate::{call::Answer, outcome::Summary};
+use crate::{call::Answer, outcome::Summary, progress::Progress};
 
 /// How many events the workers can be ahead of the oldest event that is not answered. There are no more workers than
 /// this.
@@ -28,12 +28,21 @@ pub(crate) struct ReorderBuffer {
     closed: bool,
     /// The sequence number of the oldest event whose result has not left.
     first: u64,
-    /// The results from `first` on; `None` while an event is running.
-    results: VecDeque<Option<Answer>>,
+    /// The events from `first` on.
+    results: VecDeque<Slot>,
     /// The bytes in `results`.
     held: usize,
     output: Vec<u8>,
     summary: Summary,
+    progress: Arc<Progress>,
+}
+
+/// An event whose result has not left.
+struct Slot {
+    /// Where its line ends in the input.
+    end: u64,
+    /// `None` while the event is running.
+    answer: Option<Answer>,
 }
 
 /// A line for a worker, and its place in the output.
@@ -55,7 +64,7 @@ pub(crate) enum Step {
 }
 
 impl ReorderBuffer {
-    pub(crate) fn new(max_line: usize) -> Self {
+    pub(crate) fn new(max_line: usize, progress: Arc<Progress>) -> Self {
         Self {
             lines: Lines::new(max_line),
             ended: false,
@@ -65,6 +74,7 @@ impl ReorderBuffer {
             held: 0,
             output: Vec::new(),
             summary: Summary::default(),
+            progress,
         }
     }
 
@@ -102,7 +112,7 @@ impl ReorderBuffer {
         match self.next_line() {
             Some(line) => {
                 let sequence = self.first + self.results.len() as u64;
-                self.results.push_back(None);
+                self.results.push_back(Slot { end: self.lines.offset(), answer: None });
                 Step::Task(Task { sequence, line })
             }
             None if self.ended => Step::End,
@@ -123,19 +133,21 @@ impl ReorderBuffer {
         let place = sequence.checked_sub(before).and_then(|index| usize::try_from(index).ok());
         if let Some(slot) = place.and_then(|index| self.results.get_mut(index)) {
             self.held += answer.text.len();
-            *slot = Some(answer);
+            slot.answer = Some(answer);
         }
-        while matches!(self.results.front(), Some(Some(_))) {
-            self.results.pop_front().flatten().iter().for_each(|answer| self.leave(answer));
+        while let Some(Slot { end, answer: Some(answer) }) = self.results.pop_front_if(|oldest| oldest.answer.is_some())
+        {
+            self.leave(&answer, end);
         }
         self.first != before
     }
 
-    fn leave(&mut self, answer: &Answer) {
+    fn leave(&mut self, answer: &Answer, end: u64) {
         self.first += 1;
         self.held -= answer.text.len();
         self.output.extend_from_slice(&answer.text);
         self.summary.count(answer.failure.as_ref());
+        self.progress.count(answer.failure.is_some(), end);
     }
 
     /// Whether there is output to write.
@@ -170,7 +182,7 @@ mod tests {
     use super::*;
 
     fn of(input: &'static str) -> ReorderBuffer {
-        let mut buffer = ReorderBuffer::new(100);
+        let mut buffer = ReorderBuffer::new(100, Arc::default());
         buffer.push(Bytes::from_static(input.as_bytes()));
         buffer
     }
@@ -217,7 +229,7 @@ mod tests {
         assert_eq!(buffer.take_output().len(), HELD + 1);
         assert_eq!(take(&mut buffer), 2);
 
-        let mut buffer = ReorderBuffer::new(100);
+        let mut buffer = ReorderBuffer::new(100, Arc::default());
         buffer.push("1\n".repeat(2 * WINDOW).into());
         (0..WINDOW as u64).for_each(|sequence| assert_eq!(take(&mut buffer), sequence));
         assert!(matches!(buffer.step(), Step::Crowded));

@@ -10,7 +10,7 @@ use nebula_runtime::{ErrorKind, Invocation, invoker_fn, test_kit::Failing};
 use tokio::sync::{Barrier, watch};
 
 use super::harness::*;
-use crate::{JobOutcome, LocalError, Output, Summary};
+use crate::{JobOutcome, LocalError, Output, Progress, Summary, run_with_progress};
 
 fn summary(outcome: Result<JobOutcome, LocalError>) -> (u64, u64, Option<u8>) {
     match outcome {
@@ -24,6 +24,16 @@ async fn each_line_is_an_event_and_its_result_a_line() {
     let (outcome, output) = run(echo(), lines(1), "1\n\n  [2, \"a b\"] \r\n{}").await;
     assert_eq!(output, "1\n[2,\"a b\"]\n{}\n");
     assert_eq!(summary(outcome), (3, 0, None));
+}
+
+#[tokio::test]
+async fn a_stream_tells_how_far_it_has_come() {
+    let input = "1\n\n no JSON\r\n[2]\n \n3";
+    let (progress, (output, _reader)) = (Arc::<Progress>::default(), pipe());
+    let outcome =
+        run_with_progress(echo(), lines(2), io::Cursor::new(input), output, Arc::clone(&progress)).await.unwrap();
+    assert_eq!(outcome.exit_code(), 65);
+    assert_eq!((progress.events(), progress.failures(), progress.bytes()), (4, 1, input.len() as u64));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use wasmtime::{FrameInfo, WasmBacktrace};
 const LONGEST: usize = 4096;
 
 /// A frame as compiled code knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in super::super) struct CodeFrame {
     /// The name in the module, as a compiler wrote it.
     pub(super) name: Option<String>,
@@ -17,7 +17,7 @@ pub(in super::super) struct CodeFrame {
 
 /// A place in a module's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct CodeSite {
+pub(in super::super) struct CodeSite {
     /// The function's index in its module.
     pub(super) function: u32,
     /// Where the function's body begins, as an offset in the module's file.
@@ -39,8 +39,18 @@ pub(super) struct SourceFrame {
 impl CodeFrame {
     /// The frames of an error that a guest failed with, the innermost call first.
     pub(in super::super) fn of_error(error: &wasmtime::Error) -> Vec<Self> {
-        let backtrace = error.downcast_ref::<WasmBacktrace>();
-        backtrace.map(|backtrace| backtrace.frames().iter().map(Self::new).collect()).unwrap_or_default()
+        error.downcast_ref::<WasmBacktrace>().map(Self::of_backtrace).unwrap_or_default()
+    }
+
+    /// The frames of a guest, the innermost call first.
+    pub(in super::super) fn of_backtrace(backtrace: &WasmBacktrace) -> Vec<Self> {
+        backtrace.frames().iter().map(Self::new).collect()
+    }
+
+    /// The place in the module's code, if the code is the module's own.
+    #[cfg(feature = "compiler")]
+    pub(in super::super) fn site(&self) -> Option<CodeSite> {
+        self.site
     }
 
     fn new(frame: &FrameInfo) -> Self {

@@ -78,6 +78,21 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// The lines of many places at once. Waits until they are found, and remembers none.
+    pub(super) async fn find_all(&self, sites: Vec<CodeSite>) -> FoundLines {
+        // The semaphore is never closed.
+        let place = PLACES.acquire().await;
+        let Ok(wasm) = self.store.module(&self.module).await else { return FoundLines::new() };
+        let found = spawn_blocking(move || {
+            let _place = place;
+            debug_info::find(&wasm, &sites)
+        });
+        // A panic counts as debug information that cannot be read.
+        found.await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+}
+
 /// Reads the debug information of a module, and notes the lines of these places.
 async fn look_up(store: Store, module: Digest, known: Arc<Mutex<Known>>, sites: Vec<CodeSite>) {
     // The semaphore is never closed.

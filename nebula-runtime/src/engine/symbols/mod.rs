@@ -16,9 +16,13 @@ mod lines;
 mod modules;
 mod name;
 #[cfg(feature = "compiler")]
+mod profiled;
+#[cfg(feature = "compiler")]
 mod work;
 
 pub(super) use frame::CodeFrame;
+#[cfg(feature = "compiler")]
+pub(super) use frame::CodeSite;
 use frame::SourceFrame;
 use lines::Lines;
 
@@ -54,21 +58,29 @@ pub(super) fn named(frames: &[CodeFrame]) -> Vec<StackFrame> {
 
 /// The lines of one frame: several if functions were inlined into it.
 fn shown(frame: &CodeFrame, lines: &[SourceFrame]) -> Vec<StackFrame> {
-    let function = || match &frame.name {
-        Some(name) => name::readable(name),
-        None => format!("function {}", frame.function),
-    };
     if lines.is_empty() {
         let offset = frame.site.map(|site| format!("{:#x}", site.instruction));
-        return vec![StackFrame::new(&function(), offset.as_deref())];
+        return vec![StackFrame::new(&function(frame), offset.as_deref())];
     }
-    // The last one is the function itself. The module's name for it has its namespaces, the debug information's often
-    // has none.
-    let last = lines.len() - 1;
-    let name = |index: usize, line: &SourceFrame| match &line.function {
+    let names = names(frame, lines);
+    names.iter().zip(lines).map(|(name, line)| StackFrame::new(name, line.place().as_deref())).collect()
+}
+
+/// The functions of a frame's lines. The last one is the function itself: the module's name for it has its namespaces,
+/// the debug information's often has none.
+fn names(frame: &CodeFrame, lines: &[SourceFrame]) -> Vec<String> {
+    let last = lines.len().saturating_sub(1);
+    let name = |(index, line): (usize, &SourceFrame)| match &line.function {
         Some(name) if index < last || frame.name.is_none() => name::readable(name),
-        _ => function(),
+        _ => function(frame),
     };
-    let lines = lines.iter().enumerate();
-    lines.map(|(index, line)| StackFrame::new(&name(index, line), line.place().as_deref())).collect()
+    lines.iter().enumerate().map(name).collect()
+}
+
+/// The name of a frame's function.
+fn function(frame: &CodeFrame) -> String {
+    match &frame.name {
+        Some(name) => name::readable(name),
+        None => format!("function {}", frame.function),
+    }
 }

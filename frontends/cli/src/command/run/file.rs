@@ -12,7 +12,7 @@ use crate::{
 /// The settings of a file's function.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Options for a FILE")]
-pub(super) struct FileOptions {
+pub(crate) struct FileOptions {
     /// The export to call
     #[arg(long, value_name = "NAME")]
     export: Option<String>,

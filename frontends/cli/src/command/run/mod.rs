@@ -2,26 +2,19 @@
 
 mod file;
 mod hangup;
+mod ready;
+mod status;
 
-use std::{fs::File, io, num::NonZeroUsize, os::fd::AsFd, path::Path, sync::Arc, thread};
+use std::{fs::File, io, num::NonZeroUsize, os::fd::AsFd, sync::Arc, thread};
 
 use clap::{Args, ValueEnum};
-use file::FileOptions;
-use nebula_local::{Events, Job, JobOutcome};
-use nebula_runtime::{
-    FunctionInfo, FunctionRef, GuestStderr, Kind, Limits, RegistryErrorKind, Runtime, RuntimeBuilder, Store,
-};
+pub(crate) use file::FileOptions;
+use nebula_local::{Events, Job, JobOutcome, run_with_progress};
+use nebula_runtime::{Limits, Runtime};
+pub(crate) use ready::{Ready, builder};
+use status::Status;
 
-use crate::{
-    failure::Failure,
-    global::Global,
-    print,
-    publish::publish_file,
-    services,
-    target::{Target, name_of},
-    trust::TrustOptions,
-    values::Count,
-};
+use crate::{failure::Failure, global::Global, print, target::Target, trust::TrustOptions, values::Count};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,7 +42,8 @@ Streams of events:
   are ignored. Each result is a line, in the order of the events: JSON as it is,
   other text as a JSON string, octets as a base64 string. If an event fails, its
   line is {\"error\":{\"kind\":…,\"detail\":…}}, and nebula exits with the code of
-  the first event that failed.";
+  the first event that failed. If stderr is a terminal and stdout is not, stderr
+  shows how far a long stream has come.";
 
 /// Runs a function on one event or on a stream of events
 #[derive(Debug, Args)]
@@ -89,30 +83,12 @@ enum Output {
     Full,
 }
 
-/// A function that is ready to be run.
-struct Ready {
-    runtime: Runtime,
-    function: FunctionRef,
-    info: FunctionInfo,
-    /// The arguments after `--`, if the function is not a command.
-    more_args: Vec<String>,
-}
-
 impl Run {
     /// Runs the function, and returns the exit code of the first event that failed.
     pub(crate) async fn execute(self, global: &Global) -> Result<u8, Failure> {
         let Self { target, mut args, output, raw, jobs, file, argv, trust } = self;
         let jobs = jobs.map_or_else(cores, |count| count.0);
-        let ready = match target {
-            Target::Function(function) => {
-                let builder = |store| {
-                    let services = services::open_implied(trust.config(), &global.places.store_url()?)?;
-                    Ok(builder(store, global, jobs).trust(trust.trust()?).services(services))
-                };
-                published(function, argv, &file, global, builder).await?
-            }
-            Target::File(path) => unpublished(&path, argv, file, global, jobs).await?,
-        };
+        let ready = Ready::prepare((target, argv), file, &trust, global, |store| builder(store, global, jobs)).await?;
         args.extend(ready.more_args);
         let limits = Limits::default().with(&ready.info.config.limits).at_most(&Limits::CEILINGS);
         // Events beyond the function's own limit would wait for half a second and then be refused.
@@ -142,68 +118,23 @@ fn events(args: Vec<String>, raw: bool, jobs: u32) -> Events {
     }
 }
 
-fn builder(store: Store, global: &Global, jobs: u32) -> RuntimeBuilder {
-    let mut limits = Limits::default();
-    limits.concurrency = limits.concurrency.max(jobs);
-    Runtime::builder(store)
-        .defaults(limits)
-        .code_cache(global.places.code_cache())
-        .guest_stderr(GuestStderr::Inherit)
-        .concurrency(jobs)
-}
-
-async fn published(
-    function: FunctionRef,
-    argv: Vec<String>,
-    options: &FileOptions,
-    global: &Global,
-    builder: impl FnOnce(Store) -> Result<RuntimeBuilder, Failure>,
-) -> Result<Ready, Failure> {
-    if let Some(option) = options.first_given() {
-        let hint = "a published function has the settings it was published with (nebula publish --config)";
-        return Err(Failure::Usage(format!("{option} is for a FILE, and {function} is not one: {hint}")));
-    }
-    let store = global.places.open_store_of(&function).await.map_err(|failure| with_hint(failure, &function))?;
-    let runtime = builder(store)?.build()?;
-    let info = runtime.inspect(&function).await.map_err(|error| with_hint(error.into(), &function))?;
-    Ok(Ready { runtime, function, info, more_args: argv })
-}
-
-/// Adds a hint if there is no such function but a file of that name.
-fn with_hint(failure: Failure, function: &FunctionRef) -> Failure {
-    let file = function.to_string();
-    let is_missing = matches!(&failure, Failure::Registry(error) if error.kind() == RegistryErrorKind::NotFound);
-    if is_missing && Path::new(&file).exists() { Failure::IsFile { failure: Box::new(failure), file } } else { failure }
-}
-
-async fn unpublished(
-    path: &Path,
-    argv: Vec<String>,
-    options: FileOptions,
-    global: &Global,
-    jobs: u32,
-) -> Result<Ready, Failure> {
-    let runtime = builder(Store::memory(), global, jobs).build()?;
-    let (name, config) = (name_of(path)?, options.config(argv.clone())?);
-    let info = publish_file(&runtime, &name, path, config, None).await?.info;
-    let more_args = match info.kind {
-        Kind::Command => Vec::new(),
-        Kind::Core | Kind::Http | Kind::Typed => argv,
-    };
-    Ok(Ready { runtime, function: name.into(), info, more_args })
-}
-
 async fn run(runtime: Runtime, job: Job) -> Result<JobOutcome, Failure> {
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
     // Not `io::stdout`, which searches everything that is written for line feeds.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(Failure::Standard)?);
     // A single event is not ended before it writes: its work may be more than its output, and it ends by itself.
     let is_stream = matches!(job.events, Events::Lines { .. });
-    tokio::select! {
+    let progress = Arc::default();
+    let status = is_stream.then(|| Status::start(&progress, &stdin));
+    let outcome = tokio::select! {
         biased;
-        outcome = nebula_local::run(Arc::new(runtime), job, stdin, stdout) => Ok(outcome?),
+        outcome = run_with_progress(Arc::new(runtime), job, stdin, stdout, progress) => outcome.map_err(Failure::Local),
         () = hangup::output_closed(), if is_stream => Ok(JobOutcome::OutputClosed),
+    };
+    if let Some(status) = status {
+        status.end().await;
     }
+    outcome
 }
 
 /// Prints the summary of a stream, and returns the exit code.

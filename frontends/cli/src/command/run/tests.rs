@@ -1,7 +1,7 @@
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, time::Duration};
 
 use clap::Parser as _;
-use nebula_runtime::{ByteSize, DirGrant, FunctionConfig, RegistryError};
+use nebula_runtime::{ByteSize, DirGrant, FunctionConfig};
 
 use super::*;
 use crate::cli::{Cli, Command};
@@ -123,15 +123,4 @@ fn the_error_for_a_wrong_value_says_what_was_expected() {
         let error = parse(line).unwrap_err();
         assert!(error.contains(expected), "{line}: {error}");
     }
-}
-
-#[test]
-fn the_error_for_a_missing_function_names_a_file_of_that_name() {
-    // The tests' working folder is the crate's.
-    let function: FunctionRef = "src".parse().unwrap();
-    assert!(PathBuf::from("src").exists());
-    let failure =
-        with_hint(RegistryError::new(RegistryErrorKind::NotFound, "there is no function src").into(), &function);
-    let expected = "not_found: there is no function src; there is a file of that name: nebula run ./src";
-    assert_eq!(failure.to_string(), expected);
 }

@@ -11,6 +11,7 @@
 //! [`FlushAtExit`] in its `main`. The first line starts the thread, unless [`start`] has started it before.
 
 mod queue;
+mod status;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -23,7 +24,10 @@ use std::{
     time::Duration,
 };
 
-use self::queue::{Queue, Target};
+use self::{
+    queue::{Queue, Target},
+    status::Status,
+};
 
 /// How long a process that ends waits for its log to be written.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -31,7 +35,7 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a thread that panics waits for its message to be written. It waits because the panic may end the process.
 const PANIC_TIMEOUT: Duration = Duration::from_millis(100);
 
-static QUEUE: Queue<Descriptor> = Queue::new(Descriptor);
+static QUEUE: Queue<Descriptor> = Queue::new(Descriptor(Status::new()));
 
 /// A writer for a `tracing` subscriber. Each write is one line of the log. It never waits and never fails.
 #[must_use]
@@ -43,6 +47,14 @@ pub fn log_writer() -> impl io::Write {
 /// it. If stderr cannot be written, the line is lost and counted like a line of the log.
 pub fn note(line: impl Display) {
     QUEUE.note(format!("{line}\n").into_bytes());
+}
+
+/// Shows how far the work is, as the last line of a terminal. The next status takes the place of this one, and so does
+/// everything else that is written. An empty text clears the line. Only for a stderr that is a terminal.
+pub fn status(line: &str) {
+    if let Some(bytes) = QUEUE.target.0.next(line) {
+        QUEUE.note(bytes);
+    }
 }
 
 /// Writes a panic's message. Use it with [`std::panic::set_hook`], because the standard library's own hook writes to
@@ -136,24 +148,27 @@ impl io::Write for LogWriter {
 }
 
 /// The process's stderr itself.
-struct Descriptor;
+struct Descriptor(Status);
 
 impl Target for Descriptor {
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match io::stderr().write(bytes) {
-                // Another process that shares this stderr, such as one in the same terminal, may have made it
-                // non-blocking.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait_until_writable()?,
-                written => return written,
-            }
-        }
+        self.0.write(bytes, write)
     }
 
     fn report_lost(&self, lines: u64) {
         match lines {
             1 => tracing::warn!("1 line of the log was lost"),
             _ => tracing::warn!("{lines} lines of the log were lost"),
+        }
+    }
+}
+
+fn write(bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match io::stderr().write(bytes) {
+            // Another process that shares this stderr, such as one in the same terminal, may have made it non-blocking.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait_until_writable()?,
+            written => return written,
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) trait Target: Sync + 'static {
 
 /// A queue and its thread, which runs until the process ends.
 pub(super) struct Queue<T> {
-    target: T,
+    pub(super) target: T,
     lost: AtomicU64,
     state: Mutex<State>,
     /// The queue's thread waits here for entries.
