@@ -19,12 +19,13 @@ pub(crate) fn can_make(call: &Call) -> bool {
     call.method == Method::POST && call.headers.is_empty() && !call.function.starts_with("http")
 }
 
-/// What `nebula run FUNCTION ARGUMENT... --raw` makes of a call.
+/// What `nebula run FUNCTION ARGUMENT...` makes of a call: with `--raw`, unless the call has arguments and no body.
 pub(crate) async fn answer(runtime: &Arc<Runtime>, call: &Call, arguments: Vec<String>) -> Piped {
     let function: FunctionName = call.function.parse().unwrap();
+    let has_stdin = arguments.is_empty() || !call.body.is_empty();
     let job = Job {
         function: function.into(),
-        events: Events::Raw(arguments),
+        events: if has_stdin { Events::Raw(arguments) } else { Events::Arguments(arguments) },
         output: Output::Body,
         max_event: MAX_SIZE,
         max_result: MAX_SIZE,

@@ -29,14 +29,14 @@ pub struct Target {
 
 /// All targets.
 pub const TARGETS: [Target; 10] = [
-    Target { name: "config", check: config, changes: 1_000 },
-    Target { name: "document", check: document, changes: 300 },
-    Target { name: "event", check: event, changes: 300 },
-    Target { name: "frontends", check: frontends, changes: 150 },
-    Target { name: "module", check: module, changes: 100 },
-    Target { name: "reference", check: reference, changes: 1_000 },
-    Target { name: "registry", check: registry, changes: 2_000 },
-    Target { name: "signature", check: signature, changes: 1_000 },
-    Target { name: "typed", check: typed, changes: 500 },
-    Target { name: "wire", check: wire, changes: 300 },
+    Target { name: "config", check: config, changes: 3_000 },
+    Target { name: "document", check: document, changes: 250 },
+    Target { name: "event", check: event, changes: 1_000 },
+    Target { name: "frontends", check: frontends, changes: 400 },
+    Target { name: "module", check: module, changes: 300 },
+    Target { name: "reference", check: reference, changes: 3_000 },
+    Target { name: "registry", check: registry, changes: 6_000 },
+    Target { name: "signature", check: signature, changes: 5_000 },
+    Target { name: "typed", check: typed, changes: 4_000 },
+    Target { name: "wire", check: wire, changes: 600 },
 ];
