@@ -42,7 +42,7 @@ docs:
 
 # Write the pages of docs/reference that are generated from the code
 reference:
-    NEBULA_UPDATE_REFERENCE=1 cargo test --quiet --workspace --bin nebula reference
+    NEBULA_UPDATE_REFERENCE=1 cargo test --quiet --workspace --lib reference
 
 # Write the manual pages of `nebula` to target/man
 man:
@@ -107,10 +107,11 @@ lambda-program name arch *options:
     mkdir -p target/lambda
     cp target/{{ if arch == "arm64" { "aarch64" } else { arch } }}-unknown-linux-gnu/bootstrap/bootstrap target/lambda/{{ name }}-{{ arch }}
 
-# Fuzz the JSON decoder of typed functions until you stop it: needs a nightly compiler and cargo-fuzz
-fuzz *args:
-    mkdir -p fuzz/corpus/typed
-    cargo +nightly fuzz run typed fuzz/corpus/typed fuzz/seeds {{ args }}
+# Fuzz TARGET (a folder of fuzz/corpus), or one target after the other, for SECONDS each: needs a C++ compiler
+fuzz target="" seconds="60" *options: guests
+    for target in {{ if target == "" { "$(ls fuzz/corpus)" } else { target } }}; do \
+        fuzz/run.sh "$target" {{ seconds }} {{ options }}; \
+    done
 
 # Test a running server against its OpenAPI description: needs openapi-spec-validator and schemathesis (PyPI)
 openapi server="http://127.0.0.1:8080":

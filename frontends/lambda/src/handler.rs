@@ -6,9 +6,10 @@ use axum::extract::Request;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation};
-use nebula_http::{App, InvocationContext};
+use nebula_http::{Api, App, InvocationContext, Metrics, Route, Routes, Shutdown, Site};
 use nebula_runtime::{
-    Batch, Catalog, ErrorKind, Event, FunctionRef, Invocation, InvocationId, InvokeError, Invoker, append_json_value,
+    AfterResponse, Batch, Catalog, ErrorKind, Event, FunctionRef, Invocation, InvocationId, InvokeError, Invoker,
+    append_json_value,
 };
 use serde_json::value::RawValue;
 
@@ -17,6 +18,7 @@ use crate::{
     batch::{Record, Records},
     context::{self, FRONTEND},
     event::{Gateway, Payload, Source},
+    functions::Functions,
     json::to_json,
 };
 
@@ -50,6 +52,18 @@ impl From<FunctionError> for Diagnostic {
 }
 
 impl Handler {
+    /// A handler of the events of one environment, whose site is ready until `shutdown` is draining.
+    pub(crate) fn new(
+        function: Option<FunctionRef>,
+        functions: Functions,
+        deadline_margin: Duration,
+        shutdown: Shutdown,
+    ) -> Self {
+        let Functions { invoker, catalog, metrics, flush: _ } = functions;
+        let app = app(Arc::clone(&invoker), Arc::clone(&catalog), metrics, shutdown, function.as_ref());
+        Self { function, invoker, catalog, app, deadline_margin }
+    }
+
     /// The answer to an event, in JSON.
     pub(crate) async fn handle(&self, event: LambdaEvent<Payload>) -> Result<Box<RawValue>, FunctionError> {
         let LambdaEvent { payload, context } = event;
@@ -129,6 +143,23 @@ impl Handler {
     fn invocation_context(&self, context: &Context) -> InvocationContext {
         context::invocation_context(context, self.deadline_margin)
     }
+}
+
+/// The site that answers HTTP requests.
+fn app(
+    invoker: Arc<dyn Invoker>,
+    catalog: Arc<dyn Catalog>,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    function: Option<&FunctionRef>,
+) -> App {
+    // Lambda freezes an environment after the answer. The guest has to end before that.
+    let api = Api::new(invoker).with_metrics(metrics).with_after_response(AfterResponse::Wait);
+    let routes = Routes::default();
+    // Every function can have the path `/`.
+    let root = function.and_then(|function| Route::new(None, "/", function.clone()).ok());
+    routes.replace(root.into_iter().collect());
+    Site::new(api, catalog, shutdown).with_routes(routes).into()
 }
 
 /// A call with an event that is not an HTTP request.

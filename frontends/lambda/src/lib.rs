@@ -55,6 +55,7 @@ mod context;
 mod event;
 mod extension;
 mod flush;
+mod functions;
 mod handler;
 mod init;
 mod json;
@@ -63,18 +64,21 @@ mod log;
 mod middleware;
 mod request;
 mod stream;
+#[cfg(feature = "test-kit")]
+pub mod test_kit;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt as _;
 use lambda_runtime::service_fn;
 use lambda_runtime_api_client::PooledClient;
-use nebula_http::{Api, App, Metrics, Route, Routes, Shutdown, Site};
-use nebula_runtime::{AfterResponse, Catalog, FunctionRef, Invoker, RegistryError};
+use nebula_http::Shutdown;
+use nebula_runtime::{Catalog, FunctionRef, RegistryError};
 use tokio::task::yield_now;
 
 pub use config::{Config, InvalidConfig, InvokeMode, LogConfig, LogFormat};
 pub use flush::Flush;
+pub use functions::Functions;
 pub use init::report_init_error;
 pub use log::{LogLayer, start_log};
 
@@ -99,20 +103,6 @@ pub enum Error {
     Panicked,
 }
 
-/// The functions of an environment.
-#[derive(Clone)]
-pub struct Functions {
-    /// Calls the functions. Its observers log the reports and keep the metrics.
-    pub invoker: Arc<dyn Invoker>,
-    /// Lists the functions.
-    pub catalog: Arc<dyn Catalog>,
-    /// The metrics that `/metrics` shows.
-    pub metrics: Metrics,
-    /// Called after each event and before the environment ends, where more than the log is to be sent: Lambda freezes
-    /// the environment between two events. The next event waits for it, for at most a second.
-    pub flush: Option<Flush>,
-}
-
 /// Serves the events of an environment until the environment ends. `meanwhile` runs while the first event is requested,
 /// and not before, because it would delay that request.
 ///
@@ -123,9 +113,8 @@ pub async fn run(
     functions: Functions,
     meanwhile: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let Functions { invoker, catalog, metrics, flush } = functions;
-    let flushing = Flushing(flush);
-    let function = match function(config.function.clone(), &*catalog).await {
+    let flushing = Flushing(functions.flush.clone());
+    let function = match function(config.function.clone(), &*functions.catalog).await {
         Ok(function) => function,
         Err(error) => {
             let error = Error::Function(error);
@@ -134,13 +123,7 @@ pub async fn run(
         }
     };
     let shutdown = Shutdown::new();
-    let handler = Arc::new(Handler {
-        app: app(Arc::clone(&invoker), Arc::clone(&catalog), metrics, shutdown.clone(), function.as_ref()),
-        invoker,
-        catalog,
-        function,
-        deadline_margin: config.deadline_margin,
-    });
+    let handler = Arc::new(Handler::new(function, functions, config.deadline_margin, shutdown.clone()));
     let client = PooledClient::builder().with_endpoint(config.runtime_api.clone()).build();
     extension::register_shutdown(shutdown, client, flushing.clone()).await;
     tokio::spawn(async move {
@@ -189,21 +172,4 @@ async fn function(
         [only] => Some(only.clone().into()),
         _ => None,
     })
-}
-
-/// The site that answers HTTP requests.
-fn app(
-    invoker: Arc<dyn Invoker>,
-    catalog: Arc<dyn Catalog>,
-    metrics: Metrics,
-    shutdown: Shutdown,
-    function: Option<&FunctionRef>,
-) -> App {
-    // Lambda freezes an environment after the answer. The guest has to end before that.
-    let api = Api::new(invoker).with_metrics(metrics).with_after_response(AfterResponse::Wait);
-    let routes = Routes::default();
-    // Every function can have the path `/`.
-    let root = function.and_then(|function| Route::new(None, "/", function.clone()).ok());
-    routes.replace(root.into_iter().collect());
-    Site::new(api, catalog, shutdown).with_routes(routes).into()
 }

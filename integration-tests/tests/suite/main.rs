@@ -10,6 +10,7 @@ mod components;
 #[cfg(unix)]
 mod faults;
 mod files;
+mod fuzz;
 mod lambda;
 mod links;
 mod profile;

@@ -152,6 +152,7 @@ fn not_ready(error: StoreError) -> RegistryError {
         | StoreError::Corrupt { .. }
         | StoreError::NeitherWrittenNorThere { .. }
         | StoreError::NoCompareAndSwap { .. }
+        | StoreError::NoNumber { .. }
         | StoreError::NoVersion { .. }
         | StoreError::NoAlias { .. }
         | StoreError::NotPublished { .. }

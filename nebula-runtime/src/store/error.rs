@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
-use super::shared::Service;
+use super::{record::MAX_NUMBER, shared::Service};
 use crate::function::{AliasName, Digest, FunctionName};
 
 /// Why a store failed.
@@ -126,6 +126,14 @@ pub enum StoreError {
         object: String,
         /// The store.
         store: String,
+    },
+    /// All numbers of versions were used.
+    #[error(
+        "function {function} has had version {MAX_NUMBER}, and no version can come after it; publish it under another name"
+    )]
+    NoNumber {
+        /// The function.
+        function: FunctionName,
     },
     /// There never was such an alias.
     #[error("function {function} has no alias {alias}; `nebula alias {function}` shows those it has")]

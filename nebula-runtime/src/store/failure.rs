@@ -21,7 +21,9 @@ impl From<StoreError> for RegistryError {
             StoreError::NoVersion { .. } | StoreError::NoAlias { .. } | StoreError::NotPublished { .. } => {
                 (RegistryErrorKind::NotFound, error.to_string())
             }
-            StoreError::PointedTo { .. } => (RegistryErrorKind::Invalid, error.to_string()),
+            StoreError::PointedTo { .. } | StoreError::NoNumber { .. } => {
+                (RegistryErrorKind::Invalid, error.to_string())
+            }
             StoreError::NoCompareAndSwap { .. } => (RegistryErrorKind::Internal, error.to_string()),
             StoreError::NewerFormat { .. } => (RegistryErrorKind::Internal, NEWER.to_owned()),
             // Its digest was checked: it is what was published, and has a setting that this build does not know.

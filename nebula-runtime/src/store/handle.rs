@@ -16,7 +16,7 @@ use super::{
     format,
     functions::{self, Changed, IfDamaged, RecordTag, Reread},
     manifest::{self, Documents, Manifest},
-    record::{FunctionRecord, Publication},
+    record::{FunctionRecord, MAX_NUMBER, Publication},
     removal::{IfPointedTo, Removal, Unremovable},
     shared::StoreAccess,
     stamp::{Clock, Stamp},
@@ -167,9 +167,14 @@ impl Store {
         documents.write(&module, backend).await?;
         let (manifest, digest, alias) = (documents.manifest.digest(), module.digest(), alias.cloned());
         let begun = stamp.at;
+        let function = name.clone();
         let publish = move |record: &mut FunctionRecord| {
             let (alias, origin) = (alias.as_ref(), origin.as_ref());
-            let published @ Publication { changed, .. } = record.publish(manifest, digest, alias, origin, &stamp);
+            let published @ Publication { number, changed } = record.publish(manifest, digest, alias, origin, &stamp);
+            // No reader takes a record with a higher number.
+            if number > MAX_NUMBER {
+                return Err(StoreError::NoNumber { function: function.clone() });
+            }
             Ok(Changed { result: published, changed })
         };
         let published = functions::change(backend, name, &self.terms, IfDamaged::Replace, publish).await?;

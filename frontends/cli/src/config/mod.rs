@@ -108,7 +108,8 @@ impl Config {
         written(path, &text).map(|file| file.services).map_err(ConfigError::Invalid)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
+    /// Checks the text of a file.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
         let file = written(path, text)?;
         let base = path.parent().unwrap_or(Path::new(""));
         let checked = |(name, function)| {

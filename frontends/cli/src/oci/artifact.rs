@@ -25,7 +25,7 @@ const WASM: [&str; 3] = [
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 
 /// An artifact with one module.
-pub(super) struct Artifact {
+pub(crate) struct Artifact {
     pub(super) module: Descriptor,
     /// The configuration, if it is one of the Wasm OCI Artifact layout.
     pub(super) config: Option<Descriptor>,
@@ -33,7 +33,7 @@ pub(super) struct Artifact {
 
 impl Artifact {
     /// Reads a manifest.
-    pub(super) fn of(reference: &OciReference, manifest: &[u8]) -> Result<Self, OciError> {
+    pub(crate) fn of(reference: &OciReference, manifest: &[u8]) -> Result<Self, OciError> {
         let malformed = |source| OciError::Malformed { what: "manifest", reference: reference.to_string(), source };
         if let Ok(Index { manifests, .. }) = serde_json::from_slice(manifest) {
             let found: Vec<_> =
@@ -68,7 +68,7 @@ struct Nebula {
 }
 
 /// The function's configuration in that of an artifact, if Nebula pushed it.
-pub(super) fn function_config(config: &[u8]) -> Result<Option<FunctionConfig>, serde_json::Error> {
+pub(crate) fn function_config(config: &[u8]) -> Result<Option<FunctionConfig>, serde_json::Error> {
     let nebula = serde_json::from_slice::<WasmConfig>(config)?.nebula;
     Ok(nebula.map(|Nebula { mut config, composition }| {
         if composition.is_some() {

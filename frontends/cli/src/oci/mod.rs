@@ -19,6 +19,8 @@ mod signatures;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "test-kit")]
+pub(crate) use self::artifact::{Artifact, function_config};
 pub(crate) use self::{
     blob::Blob,
     error::OciError,

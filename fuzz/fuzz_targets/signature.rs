@@ -1,0 +1,4 @@
+//! `just fuzz signature`
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| nebula_fuzz::signature(input));

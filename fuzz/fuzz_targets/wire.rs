@@ -1,0 +1,4 @@
+//! `just fuzz wire`
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| nebula_fuzz::wire(input));
