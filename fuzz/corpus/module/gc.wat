@@ -1,0 +1,1 @@
+(module (rec (type $a (array (mut i8))) (type $s (struct (field (ref null $a))))) (tag $e (param i32)) (func (export "new") (param i32) (result i32) (array.len (array.new $a (i32.const 7) (local.get 0)))) (func (export "throw") (throw $e (i32.const 1))) (func $r (export "tail") (return_call $r)))

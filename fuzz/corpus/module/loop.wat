@@ -1,0 +1,1 @@
+(module (memory 1) (func (export "grow") (loop $l (drop (memory.grow (i32.const 1))) (br $l))))

@@ -1,0 +1,1 @@
+(module (memory 1 65536) (table 10 100000 funcref) (global (export "g") i64 (i64.const 1)) (data (i32.const 65530) "123456") (elem (i32.const 9) func 0) (func (export "f") (param i32) (result i32) (i32.load8_u offset=65535 (local.get 0))) (func (export "t") (table.grow (ref.null func) (i32.const 100000)) drop))
