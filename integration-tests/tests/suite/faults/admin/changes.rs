@@ -54,6 +54,7 @@ fn a_release_is_published_moved_rolled_back_and_removed() {
         line("remove", "done"),
         line("remove", "done"),
     ];
+    eventually("the last line of the audit", || (admin.audit().len() >= expected.len()).then_some(()));
     assert_eq!(admin.audit(), expected);
     let events = admin.server.events();
     let first = events.iter().find(|event| event["target"] == "nebula::audit").unwrap();
