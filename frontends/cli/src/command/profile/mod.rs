@@ -9,7 +9,7 @@ use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use calls::{Calls, Made};
 use clap::Args;
-use nebula_runtime::Profile;
+use nebula_runtime::{ByteSize, Profile};
 
 use crate::{
     command::run::{FileOptions, Ready, builder},
@@ -84,7 +84,8 @@ impl ProfileCommand {
         let files = self.files()?;
         let Self { target, args, interval, argv, trust, file, r#for, .. } = self;
         let interval = interval.0.max(SHORTEST);
-        let builder = |store| builder(store, global, 1).sample_stacks(interval);
+        // All calls have one event: of a pure function whose results are kept, only the first would run.
+        let builder = |store| builder(store, global, 1).sample_stacks(interval).result_cache(Some(ByteSize(0)));
         let ready = Ready::prepare((target, argv), file, &trust, global, builder).await?;
         let begun = files.begin()?;
         let calls = Calls::read(ready, args, r#for.map(|time| time.0))?;
