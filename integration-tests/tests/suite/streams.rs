@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project, Server, eventually};
+use nebula_integration_tests::{Guest, Nebula, ProcessOutput, Project, Server};
 
 fn run(guest: &str, options: &[&str], stdin: &str) -> ProcessOutput {
     let file = Guest::named(guest).unwrap().path;
@@ -155,6 +155,8 @@ fn processes_of_a_pipe_and_a_server_share_a_key_value_store_in_a_file() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_long_stream_shows_on_the_terminal_how_far_it_has_come_and_its_output_stays_untouched() {
+    use nebula_integration_tests::eventually;
+
     let project = Project::new([]);
     project.write("same.wat", "(module (func (export \"same\") (param i32) (result i32) (local.get 0)))");
     let script = "mkfifo events && script -q -e -f -c \"'$0' run same.wat <events >results\" terminal";
