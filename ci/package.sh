@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-unpublished=(nebula-bench nebula-bench-hello nebula-integration-tests)
+unpublished=(nebula-bench nebula-bench-hello nebula-fuzz nebula-integration-tests)
 folders=(nebula-runtime frontends/*)
 packed_paths=(LICENSE-APACHE LICENSE-MIT README.md examples src templates)
 
