@@ -91,7 +91,7 @@ impl Gate {
         let (function, limit) = (&request.function, self.limit);
         let detail = match self.overload {
             Overload::Function => format!("function {function} is at its {limit}"),
-            Overload::Server | Overload::Client if self.places.is_free() => {
+            Overload::Server | Overload::Client if self.places.are_free(request.count) => {
                 format!("function {function} has its share of the server's {limit}")
             }
             Overload::Server | Overload::Client => format!("the server is at its {limit}"),

@@ -93,9 +93,9 @@ impl Places {
         Occupancy { taken: taken as u64, total: self.total as u64, waiting: self.waiting.load(Relaxed) as u64 }
     }
 
-    /// Whether a place is free.
-    pub(super) fn is_free(&self) -> bool {
-        self.free.available_permits() > 0
+    /// Whether so many places are free.
+    pub(super) fn are_free(&self, count: u32) -> bool {
+        usize::try_from(count).is_ok_and(|count| count <= self.free.available_permits())
     }
 
     /// The places that are asked for, if they are free and the function's share has room.
