@@ -108,8 +108,11 @@ impl Places {
     }
 
     fn is_within_share(&self, count: u32, sharer: &dyn Deployed) -> bool {
-        let held = sharer.begun().saturating_mul(u64::from(count));
-        held < SHARE * self.free.available_permits() as u64
+        let free = self.free.available_permits();
+        let share = SHARE * free as u64;
+        // While few places are taken, no function can have more than its share.
+        let taken = self.total.saturating_sub(free) as u64;
+        taken < share || sharer.begun().saturating_mul(u64::from(count)) < share
     }
 
     /// Queues a request. The receiver gets its place.

@@ -13,7 +13,7 @@ use crate::sync::{
 ///
 /// With one millisecond, eight spinning guests on two threads delay every other task by four milliseconds. With ten, it
 /// would be forty.
-pub(super) const TICK: Duration = Duration::from_millis(1);
+const TICK: Duration = Duration::from_millis(1);
 
 /// The time between two ticks while no long-running guest runs. A tick costs processor time: with one each millisecond,
 /// a server of short calls answers five per cent fewer of them.
@@ -116,14 +116,11 @@ impl TickGuard {
     }
 
     /// Notes that the guest was running when the clock ticked: it is long-running, and the next ticks come faster.
-    /// Returns whether this is news.
-    pub(super) fn note_tick(&mut self) -> bool {
-        let is_first = !self.is_long_running;
-        if is_first {
+    pub(super) fn note_tick(&mut self) {
+        if !self.is_long_running {
             self.is_long_running = true;
             self.clock.long_running.fetch_add(1, SeqCst);
         }
-        is_first
     }
 }
 

@@ -27,10 +27,12 @@ impl<W> Host<W> {
         &self.caller
     }
 
-    /// Notes that the guest was running when the clock ticked. Returns its function, and whether this was its first tick.
-    pub(super) fn note_tick(&mut self) -> (FunctionName, bool) {
-        let is_first = self.ticking.as_mut().is_some_and(TickGuard::note_tick);
-        (self.caller.report.update(|report| report.function.name().clone()), is_first)
+    /// Notes that the guest was running when the clock ticked. Returns its function.
+    pub(super) fn note_tick(&mut self) -> FunctionName {
+        if let Some(ticking) = &mut self.ticking {
+            ticking.note_tick();
+        }
+        self.caller.report.update(|report| report.function.name().clone())
     }
 
     /// Notes that the guest has served its invocation and waits for the next one.

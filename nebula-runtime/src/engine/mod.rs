@@ -340,6 +340,6 @@ impl Engine {
 
 /// Makes a guest yield that was running when the clock ticked.
 fn at_tick<W>(mut guest: StoreContextMut<'_, Host<W>>) -> UpdateDeadline {
-    let (function, is_first) = guest.data_mut().note_tick();
-    UpdateDeadline::YieldCustom(1, Box::pin(turns::next(function, is_first)))
+    let function = guest.data_mut().note_tick();
+    UpdateDeadline::YieldCustom(1, Box::pin(turns::next(function)))
 }

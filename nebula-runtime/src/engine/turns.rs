@@ -2,7 +2,7 @@
 //!
 //! A guest that is still running at a tick gives its thread back and asks for another turn. There are as many turns as
 //! processors, and the functions take them in rotation, however many guests of each wait. Before its turn, a guest lets
-//! the other tasks of its thread run for as long as a turn. So neither one spinning guest nor a hundred of them take
+//! the other tasks of its thread run for twice as long as a turn. So neither one spinning guest nor a hundred of them take
 //! more than half of the time that short calls need. A guest that has met no tick knows nothing of turns.
 
 use std::{
@@ -15,12 +15,15 @@ use std::{
 
 use tokio::{sync::oneshot, task::yield_now};
 
-use super::clock::TICK;
 use crate::{call::Rotation, function::FunctionName};
 
 /// After so long, a turn passes to another guest although it did not end: its guest may wait for a task that nobody
 /// runs any more, such as a reader's.
 const LEASE: Duration = Duration::from_millis(20);
+
+/// How long other tasks run before each turn, which takes a tick. Twice as long, because a guest has run for up to a tick
+/// before it needs turns.
+const GIVEN_WAY: Duration = Duration::from_millis(2);
 
 /// A thread that comes back to a guest in less time had nothing else to run.
 const NOTHING_ELSE: Duration = Duration::from_micros(20);
@@ -53,12 +56,11 @@ struct Turn {
     turns: &'static Turns,
 }
 
-/// Ends the turn of a guest of `function`, and waits for its next one. The guest runs when this is ready. At its first
-/// tick, it has already run without a turn.
-pub(super) async fn next(function: FunctionName, is_first: bool) {
+/// Ends the turn of a guest of `function`, and waits for its next one. The guest runs when this is ready.
+pub(super) async fn next(function: FunctionName) {
     end_current();
     let turn = TURNS.wait(&function).await;
-    give_way(if is_first { 2 * TICK } else { TICK }).await;
+    give_way().await;
     CURRENT.set(Some(turn));
 }
 
@@ -74,13 +76,13 @@ pub(super) fn pass_on() {
     TURNS.serve();
 }
 
-/// Lets the other tasks of this thread run for this time, or until there are none.
+/// Lets the other tasks of this thread run for [`GIVEN_WAY`], or until there are none.
 ///
 /// Tokio's `yield_now` and not Wasmtime's own way: after Tokio's, the thread serves timers and sockets before the guest
 /// runs again. After Wasmtime's, it would serve them only every 61 turns.
-async fn give_way(time: Duration) {
+async fn give_way() {
     let mut given = Duration::ZERO;
-    while given < time {
+    while given < GIVEN_WAY {
         let left = Instant::now();
         yield_now().await;
         let away = left.elapsed();
