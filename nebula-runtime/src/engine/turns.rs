@@ -2,8 +2,8 @@
 //!
 //! A guest that is still running at a tick gives its thread back and asks for another turn. There are as many turns as
 //! processors, and the functions take them in rotation, however many guests of each wait. Before its turn, a guest lets
-//! the other tasks of its thread run for twice as long as a turn. So neither one spinning guest nor a hundred of them take
-//! more than half of the time that short calls need. A guest that has met no tick knows nothing of turns.
+//! the other tasks of its thread run for twice as long as a turn, if there are any. So a hundred spinning guests leave as
+//! much time to short calls as a few do. A guest that has met no tick takes no part in turns.
 
 use std::{
     cell::Cell,
@@ -17,8 +17,8 @@ use tokio::{sync::oneshot, task::yield_now};
 
 use crate::{call::Rotation, function::FunctionName};
 
-/// After so long, a turn passes to another guest although it did not end: its guest may wait for a task that nobody
-/// runs any more, such as a reader's.
+/// After so long, a turn passes to another guest although it did not end. The task of its guest may not be run any more:
+/// a slow reader runs it only when it reads.
 const LEASE: Duration = Duration::from_millis(20);
 
 /// How long other tasks run before each turn, which takes a tick. Twice as long, because a guest has run for up to a tick

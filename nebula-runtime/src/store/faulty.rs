@@ -43,6 +43,8 @@ pub(crate) enum Fault {
     Empties,
     /// It has no objects: an empty folder is in its place.
     Gone,
+    /// It is gone at the next read, and back after that.
+    Returns,
 }
 
 /// A backend in memory whose reads fail as they are told to, and are counted.
@@ -91,7 +93,11 @@ impl Faulty {
             Fault::Loses => pending().await,
             Fault::Late(time) => sleep(time).await,
             Fault::Resets => return Err(reset()),
-            Fault::Gone => return Err(Error::NotFound { path: path.to_string(), source: "the disk is gone".into() }),
+            Fault::Gone => return Err(gone(path)),
+            Fault::Returns => {
+                self.set(Fault::None);
+                return Err(gone(path));
+            }
             Fault::None | Fault::Hangs | Fault::Tears | Fault::Halves | Fault::Empties => {}
         }
         Ok(fault)
@@ -107,6 +113,10 @@ fn damage(fault: Fault, path: &Path, whole: &Bytes) -> Vec<Result<Bytes>> {
         Fault::Empties if path.as_ref().starts_with("functions/") => vec![],
         _ => vec![Ok(whole.clone())],
     }
+}
+
+fn gone(path: &Path) -> Error {
+    Error::NotFound { path: path.to_string(), source: "the disk is gone".into() }
 }
 
 fn reset() -> Error {

@@ -57,14 +57,19 @@ impl Reader {
 
     /// The record of a function, unless it is still the one with the tag `seen`. It is never [`Reread::Absent`]: that there is
     /// none is an error, and is believed only of a store that is there. What an unmounted disk leaves behind is an empty folder.
+    /// The disk may come back between the two looks, so that a function which was known is looked for once more.
     pub(super) async fn record(&self, name: &FunctionName, seen: Option<RecordTag>) -> Result<Reread, InvokeError> {
         let store = self.store.clone();
         let read = {
             let name = name.clone();
             async move {
-                let record = store.reread(&name, seen).await?;
+                let was_known = seen.is_some();
+                let mut record = store.reread(&name, seen).await?;
                 if matches!(record, Reread::Absent) {
                     store.ready().await?;
+                    if was_known {
+                        record = store.reread(&name, None).await?;
+                    }
                 }
                 Ok(record)
             }

@@ -72,6 +72,17 @@ async fn whatever_the_store_does_known_functions_answer_and_no_caller_waits_for_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_function_is_not_taken_for_removed_where_the_store_comes_back_during_the_look() {
+    let (faulty, store) = Faulty::store().await;
+    let runtime = runtime(&store);
+    publish(&runtime, "known", 7).await;
+    assert_eq!(call(&runtime, "known").await.unwrap(), "7");
+    pass(Duration::from_secs(60)).await;
+    faulty.set(Fault::Returns);
+    assert_eq!(call(&runtime, "known").await.unwrap(), "7");
+}
+
+#[tokio::test(start_paused = true)]
 async fn once_the_store_is_well_a_publish_shows_as_soon_as_ever() {
     for fault in [TOO_LATE, Hangs, Loses, Resets, Tears, Halves, Empties, Gone] {
         let (faulty, store) = Faulty::store().await;
