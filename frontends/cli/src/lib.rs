@@ -83,7 +83,7 @@ fn run(mut cli: Cli) -> Result<u8, Failure> {
         telemetry::flush(telemetry).await;
         code
     });
-    // A thread that is still blocked, by a compilation that nobody waits for, ends with the process.
+    // A thread that is still blocked, by a compilation that no call waits for, ends with the process.
     runtime.shutdown_background();
     code
 }

@@ -193,7 +193,7 @@ impl Place {
         Registration { places: Arc::clone(&self.places), due, guest: Arc::clone(guest) }
     }
 
-    /// Gives the places back, and serves nobody.
+    /// Gives the places back, and serves no other invocation.
     fn give_back(mut self) {
         self.release();
         self.count = 0;
@@ -210,7 +210,7 @@ impl Drop for Place {
             return;
         }
         self.release();
-        // Either this sees the invocation that begins to wait, or that one sees the place.
+        // Either this sees the invocation that begins to wait, or the invocation sees the free place.
         fence(SeqCst);
         if self.places.waiting.load(SeqCst) > 0 {
             self.places.serve();

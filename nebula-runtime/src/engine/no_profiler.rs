@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::AsContext;
 
-/// A profiler that nobody can make.
+/// A profiler that cannot be made.
 #[derive(Clone)]
 pub(crate) enum Profiler {}
 

@@ -1,7 +1,7 @@
 //! Samples the stacks of running guests.
 //!
 //! A sample is taken when the clock interrupts a guest: at the beginning of a function or of a loop. So it costs guests
-//! nothing when nobody profiles them. While a guest waits for the host, there are no samples.
+//! nothing while they are not profiled. While a guest waits for the host, there are no samples.
 //!
 //! Wasmtime's own profiler captures the same stacks. It knows functions and no lines, keeps one profile for each store,
 //! and its code would be in every program.

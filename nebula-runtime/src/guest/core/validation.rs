@@ -48,7 +48,7 @@ pub(super) fn response(answer: Answer, validation: Option<Validation>, report: R
     let is_known = validation.is_known(&tag);
     let mut headers = HeaderMap::with_capacity(2);
     headers.insert(ETAG, tag);
-    // Another version may give another result: whoever keeps this one asks again before it is used.
+    // Another version may give another result: a client that keeps this one asks again before it uses it.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     match is_known {
         true => Response::of_parts(StatusCode::NOT_MODIFIED, headers, Body::empty(), report),

@@ -16,7 +16,7 @@ const ROW: usize = 17;
 /// The room above the graph, for the title.
 const HEAD: usize = 30;
 
-/// Narrower boxes are left out, in per cent: nobody could see them.
+/// Narrower boxes are left out, in per cent: they could not be seen.
 const NARROWEST: f64 = 0.02;
 
 /// The most rows. Deeper calls are left out.

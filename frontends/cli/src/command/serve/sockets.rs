@@ -1,4 +1,4 @@
-//! On which sockets a server listens, and when it stops because nobody uses them.
+//! On which sockets a server listens, and when it stops because no client uses them.
 
 use std::future::pending;
 
