@@ -100,7 +100,7 @@ pub(crate) fn wasmtime_binary() -> Option<PathBuf> {
     Some(built).filter(|path| path.exists()).or_else(installed)
 }
 
-fn guest(name: &str) -> Result<PathBuf> {
+pub(crate) fn guest(name: &str) -> Result<PathBuf> {
     std::path::absolute(format!("guests/build/{name}.wasm")).with_context(|| format!("no guest {name}"))
 }
 

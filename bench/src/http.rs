@@ -9,7 +9,11 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use axum::{Router, extract::Path, routing::get};
+use axum::{
+    Router,
+    extract::Path,
+    routing::{get, post},
+};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -56,7 +60,7 @@ pub(crate) fn rows(table: &mut Table) -> Result<()> {
         let plural = if connections == 1 { "" } else { "s" };
         table.row(format!("{label}, {connections} connection{plural}"), cell(ours), cell(theirs), ratio);
     }
-    let memory = resident_mib_of(&nebula.0.id().to_string())?;
+    let memory = resident_mib_of(&nebula.process().to_string())?;
     table.row("resident memory of the server after that load", format!("{memory} MiB"), "–".into(), "–".into());
     Ok(())
 }
@@ -71,7 +75,7 @@ fn start_to_response(table: &mut Table, folder: &std::path::Path) -> Result<()> 
         let nebula = Server::nebula(folder)?;
         nebula.expect_success("/api/treats/10")?;
         ours.push(began.elapsed());
-        memory = resident_mib_of(&nebula.0.id().to_string())?;
+        memory = resident_mib_of(&nebula.process().to_string())?;
         let began = Instant::now();
         let peer = Server::spawn(Command::new(std::env::current_exe()?).arg("peer-axum"))?;
         peer.expect_success("/api/treats/10")?;
@@ -120,6 +124,11 @@ impl Server {
         &self.1
     }
 
+    /// The id of the server's process.
+    pub(crate) fn process(&self) -> u32 {
+        self.0.id()
+    }
+
     fn expect_success(&self, path: &str) -> Result<()> {
         let mut stream = std::net::TcpStream::connect(&self.1)?;
         std::io::Write::write_all(
@@ -158,6 +167,7 @@ pub(crate) fn serve_plain_axum() -> Result<()> {
         let echo = Arc::new(into_anyhow(bare::Command::new(&engine, &wat::parse_str(ECHO)?))?);
         let app = Router::new()
             .route("/api/treats/{n}", get(|Path(n): Path<i32>| async move { n.to_string() }))
+            .route("/api/read", post(|body: bytes::Bytes| async move { body }))
             .route("/bare/treats/{n}", get(|Path(n): Path<String>| async move { response(treats.call(&n).await) }))
             .route("/bare/echo/{n}", get(|Path(n): Path<String>| async move { response(echo.run(n).await) }));
         let listener = TcpListener::bind("127.0.0.1:0").await?;

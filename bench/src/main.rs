@@ -6,6 +6,7 @@
 
 mod bare;
 mod components;
+mod density;
 mod growth;
 mod http;
 mod invoke;
@@ -28,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Rows = fn(&mut Table) -> Result<()>;
 
-const GROUPS: [(&str, Rows); 9] = [
+const GROUPS: [(&str, Rows); 10] = [
     ("invoke", invoke::rows),
     ("keyvalue", keyvalue::rows),
     ("http", http::rows),
@@ -37,6 +38,7 @@ const GROUPS: [(&str, Rows); 9] = [
     ("services", services::rows),
     ("process", process::rows),
     ("growth", growth::rows),
+    ("density", density::rows),
     ("lambda", lambda::rows),
 ];
 

@@ -59,7 +59,7 @@ pub use call::{
 #[cfg(feature = "compiler")]
 pub use call::{Profile, ProfileFrame, ProfileSample};
 #[cfg(feature = "compiler")]
-pub use engine::CodeCacheFolder;
+pub use engine::{CodeCacheFolder, CompilerProcess};
 pub use engine::{CodeLoads, EngineError, PoolUse};
 pub use function::{
     AliasName, AliasTarget, AzureConfig, Batch, Caching, Catalog, Composition, ConfigValue, Cors, Destination, Digest,

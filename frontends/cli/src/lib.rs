@@ -10,6 +10,7 @@ mod cgroup;
 mod cli;
 mod client;
 mod command;
+mod compiler;
 mod config;
 mod counter;
 mod data;
@@ -58,6 +59,9 @@ use nebula_runtime::{stderr::FlushAtExit, turn_off_core_dumps};
 /// Runs the command that the arguments of the process name, and returns the exit code.
 pub fn main() -> ExitCode {
     turn_off_core_dumps();
+    if let Some(compiled) = compiler::run() {
+        return if compiled.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let mut cli = Cli::parse();
     let _flush = flush_at_exit(&cli.command);
     let code = cli.command.take_passed().and_then(|()| run(cli)).unwrap_or_else(|failure| {
@@ -75,6 +79,7 @@ fn run(mut cli: Cli) -> Result<u8, Failure> {
     start::take_panics(cli.command.is_server());
     // Before the threads of Tokio start: a thread takes over what its parent may do.
     if let Command::Serve(serve) = &mut cli.command {
+        serve.start_compiler();
         serve.enter_sandbox(&cli.global)?;
     }
     let runtime = start::tokio();

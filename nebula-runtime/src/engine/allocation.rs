@@ -122,8 +122,18 @@ impl Capacity {
     }
 }
 
-/// The configuration of an engine that only compiles. Its code is for the engines that reserve address space.
-pub(super) fn config(flavour: Flavour) -> Config {
+/// The configuration of an engine that only compiles: for engines that reserve address space, or for those that do not.
+#[cfg(feature = "compiler")]
+pub(super) fn compiling(flavour: Flavour, is_unreserved: bool) -> Config {
+    let mut config = config(flavour);
+    if is_unreserved {
+        reserve_nothing(&mut config);
+    }
+    config
+}
+
+/// What the engines of a flavour have in common.
+fn config(flavour: Flavour) -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.max_wasm_stack(GUEST_STACK);
@@ -151,6 +161,13 @@ fn canonicalize_nans(config: &mut Config) {
 #[cfg(not(feature = "compiler"))]
 fn canonicalize_nans(_: &mut Config) {}
 
+/// Reserves no address space. These settings apply to garbage-collected heaps, too.
+fn reserve_nothing(config: &mut Config) {
+    config.memory_reservation(0).memory_reservation_for_growth(UNRESERVED_GROWTH);
+    config.memory_guard_size(0).guard_before_linear_memory(false);
+    config.memory_may_move(true);
+}
+
 /// An engine of this flavour that allocates in this way.
 pub(super) fn engine(
     capacity: Capacity,
@@ -166,12 +183,7 @@ pub(super) fn engine(
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(capacity.pool(flavour)?));
         }
         Allocation::OnDemand => {}
-        // These settings apply to garbage-collected heaps, too.
-        Allocation::Unreserved => {
-            config.memory_reservation(0).memory_reservation_for_growth(UNRESERVED_GROWTH);
-            config.memory_guard_size(0).guard_before_linear_memory(false);
-            config.memory_may_move(true);
-        }
+        Allocation::Unreserved => reserve_nothing(&mut config),
     }
     wasmtime::Engine::new(&config)
 }

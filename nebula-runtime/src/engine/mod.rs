@@ -35,7 +35,7 @@ use bytesize::ByteSize;
 pub(crate) use code_key::CodeKey;
 pub use code_loads::CodeLoads;
 #[cfg(feature = "compiler")]
-pub use compiler::CodeCacheFolder;
+pub use compiler::{CodeCacheFolder, CompilerProcess};
 #[cfg(feature = "compiler")]
 pub(crate) use compiler::{Compiler, KeptCode};
 pub(crate) use fault::{Fault, fault, with_lines};
@@ -311,8 +311,8 @@ impl Engine {
 
     #[expect(unsafe_code, reason = "loading compiled code is running it: the one audited place")]
     fn load(&self, code: SerializedCode<'_>) -> wasmtime::Result<Code> {
-        // SAFETY: the code must come from Wasmtime's own compiler. `SerializedCode::Bytes` was compiled by this process just
-        // now. A `SerializedCode::File` comes from one of two places:
+        // SAFETY: the code must come from Wasmtime's own compiler. `SerializedCode::Bytes` was compiled just now, by this
+        // process or by one that it has started for that. A `SerializedCode::File` comes from one of two places:
         // - `CodeCache::put` wrote it, for an engine with this fingerprint. Either `put` has just written it, or
         //   `CodeCache::get` has just verified its MAC. Its folder is private to this user, and an entry is replaced by
         //   renaming and never changed in place, so the mapped file stays as it was verified.

@@ -26,7 +26,7 @@ use crate::{
 };
 #[cfg(feature = "compiler")]
 use crate::{
-    engine::{CodeCacheFolder, Compiler},
+    engine::{CodeCacheFolder, Compiler, CompilerProcess},
     registry::Registry,
 };
 
@@ -40,6 +40,10 @@ pub struct RuntimeBuilder {
     code: Arc<dyn CodeSource>,
     #[cfg(feature = "compiler")]
     compiler: Compiler,
+    #[cfg(feature = "compiler")]
+    code_folder: Option<CodeCacheFolder>,
+    #[cfg(feature = "compiler")]
+    compiler_process: Option<CompilerProcess>,
     stderr: GuestStderr,
     concurrency: u32,
     loaded: usize,
@@ -60,7 +64,7 @@ impl Runtime {
     /// A runtime for the functions of `store`. Their code is compiled when it is first needed.
     #[cfg(feature = "compiler")]
     pub fn builder(store: Store) -> RuntimeBuilder {
-        let compiler = Compiler::new(None);
+        let compiler = Compiler::new(None, None);
         let builder = RuntimeBuilder::new(store, Arc::new(compiler.clone()));
         RuntimeBuilder { compiler, ..builder }
     }
@@ -89,7 +93,11 @@ impl RuntimeBuilder {
             store,
             code,
             #[cfg(feature = "compiler")]
-            compiler: Compiler::new(None),
+            compiler: Compiler::new(None, None),
+            #[cfg(feature = "compiler")]
+            code_folder: None,
+            #[cfg(feature = "compiler")]
+            compiler_process: None,
             defaults: Limits::default(),
             ceilings: LimitSettings::default(),
             max_memory: None,
@@ -161,7 +169,22 @@ impl RuntimeBuilder {
     #[cfg(feature = "compiler")]
     #[must_use]
     pub fn code_cache(mut self, folder: Option<impl Into<CodeCacheFolder>>) -> Self {
-        self.compiler = Compiler::new(folder.map(Into::into));
+        self.code_folder = folder.map(Into::into);
+        self.with_compiler()
+    }
+
+    /// Compiles modules in processes of their own, which have limits. By default, this process compiles them: a module can be
+    /// made so that compiling it takes all memory.
+    #[cfg(feature = "compiler")]
+    #[must_use]
+    pub fn compiler_process(mut self, process: Option<CompilerProcess>) -> Self {
+        self.compiler_process = process;
+        self.with_compiler()
+    }
+
+    #[cfg(feature = "compiler")]
+    fn with_compiler(mut self) -> Self {
+        self.compiler = Compiler::new(self.code_folder.clone(), self.compiler_process.clone());
         self.code = Arc::new(self.compiler.clone());
         self
     }

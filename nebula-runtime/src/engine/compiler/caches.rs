@@ -14,7 +14,7 @@ use bytesize::ByteSize;
 
 use super::{
     super::{CodeKey, Engines, Flavour, LoadedCode, SerializedCode},
-    bounds,
+    CompilerProcess, bounds,
     code_cache::CodeCache,
     eviction::evict,
     proposals,
@@ -54,6 +54,8 @@ const HOST: Option<&str> = if cfg!(all(target_os = "linux", target_arch = "x86_6
 
 /// The caches of compiled code, one for each kind of engine.
 pub(super) struct Caches {
+    /// Compiles modules, if this process does not compile them itself.
+    process: Option<CompilerProcess>,
     /// The folder of the caches. `None` if code is not kept.
     folder: Option<CodeCacheFolder>,
     /// The caches by the fingerprints of their engines. `None` for a cache that could not be opened.
@@ -65,9 +67,9 @@ pub(super) struct Caches {
 }
 
 impl Caches {
-    pub(super) fn new(folder: Option<CodeCacheFolder>) -> Self {
+    pub(super) fn new(folder: Option<CodeCacheFolder>, process: Option<CompilerProcess>) -> Self {
         let (open, baselines) = (Mutex::default(), Mutex::default());
-        Self { folder, open, baselines, has_warned: AtomicBool::new(false) }
+        Self { process, folder, open, baselines, has_warned: AtomicBool::new(false) }
     }
 
     /// Loads the code of a module that was compiled before, if it is in a cache: the code for this processor, or else
@@ -90,7 +92,7 @@ impl Caches {
 
     /// Compiles a module and keeps the code. Blocks until it is compiled.
     pub(super) fn compile(&self, engines: &Engines, key: &CodeKey, wasm: &[u8]) -> Result<LoadedCode, InvokeError> {
-        let (flavour, code) = compiled(engines, key.is_deterministic, wasm)?;
+        let (flavour, code) = self.compiled(engines, key.is_deterministic, wasm)?;
         let digest = &key.digest;
         let kept = self.cache(flavour, engines).and_then(|cache| {
             let kept = self.keep(&cache, digest, &code).inspect(|_| self.has_warned.store(false, Ordering::Relaxed));
@@ -102,6 +104,25 @@ impl Caches {
         mapped.map_or_else(|| engines.load(flavour, SerializedCode::Bytes(&code)), Ok).map_err(|error| {
             InvokeError::new(ErrorKind::Internal, "the compiled module cannot be loaded").with_source(error)
         })
+    }
+
+    /// The code of a module for this processor, and the flavour of engine that runs it.
+    pub(super) fn compiled(
+        &self,
+        engines: &Engines,
+        is_deterministic: bool,
+        wasm: &[u8],
+    ) -> Result<(Flavour, Vec<u8>), InvokeError> {
+        bounds::check(wasm, engines.capacity.max_memory)?;
+        let compile = |flavour| {
+            let engine = engines.engine(flavour)?;
+            let code = match &self.process {
+                Some(process) => process.compiled(&engine, wasm)?,
+                None => precompile(&engine.wasmtime, wasm)?,
+            };
+            Ok((flavour, code))
+        };
+        compile_as_fits(wasm, is_deterministic, compile).map_err(|error| proposals::refused(wasm, error))
     }
 
     /// Keeps the code of a module. Code that was not used for long goes where the folder has no room.
@@ -160,17 +181,6 @@ impl Caches {
             warn();
         }
     }
-}
-
-/// The code of a module for this processor, and the flavour of engine that runs it.
-pub(super) fn compiled(
-    engines: &Engines,
-    is_deterministic: bool,
-    wasm: &[u8],
-) -> Result<(Flavour, Vec<u8>), InvokeError> {
-    bounds::check(wasm, engines.capacity.max_memory)?;
-    let compile = |flavour| Ok((flavour, precompile(&engines.engine(flavour)?.wasmtime, wasm)?));
-    compile_as_fits(wasm, is_deterministic, compile).map_err(|error| proposals::refused(wasm, error))
 }
 
 /// What the name of a flavour's cache ends with.

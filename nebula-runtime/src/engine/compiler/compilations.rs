@@ -62,7 +62,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_compilation_waits_for_a_place_and_cached_code_does_not() {
         let folder = tempfile::tempdir().unwrap();
-        let compiler = Compiler::new(Some(folder.path().to_owned().into()));
+        let compiler = Compiler::new(Some(folder.path().to_owned().into()), None);
         let engines = Arc::new(Engines::new(1, ByteSize::mib(1)));
         let load = async |text: &str| {
             let wasm = Bytes::from(wat::parse_str(text).unwrap());

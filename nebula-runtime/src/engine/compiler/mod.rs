@@ -5,8 +5,10 @@ mod caches;
 mod code_cache;
 mod compilations;
 mod eviction;
+mod no_answer;
 mod parts;
 mod precompile;
+mod process;
 mod proposals;
 mod translate;
 
@@ -20,6 +22,7 @@ pub use caches::CodeCacheFolder;
 use compilations::Compilations;
 use futures_util::future::BoxFuture;
 pub(crate) use precompile::KeptCode;
+pub use process::CompilerProcess;
 use tokio::task::{JoinError, spawn_blocking};
 use translate::{baseline_engine, compile_as_fits, precompile};
 
@@ -35,10 +38,10 @@ pub(crate) struct Compiler {
 }
 
 impl Compiler {
-    /// A compiler that keeps code in a folder, or keeps none.
-    pub(crate) fn new(folder: Option<CodeCacheFolder>) -> Self {
+    /// A compiler that keeps code in a folder, or keeps none. It leaves compiling to `process`, if there is one.
+    pub(crate) fn new(folder: Option<CodeCacheFolder>, process: Option<CompilerProcess>) -> Self {
         Self {
-            caches: Arc::new(Caches::new(folder)),
+            caches: Arc::new(Caches::new(folder, process)),
             compilations: Compilations::one_for_each_core(),
             loads: Arc::default(),
         }

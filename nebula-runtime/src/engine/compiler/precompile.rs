@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::{
     super::{CodeKey, Engines, Flavour},
     Compiler, bounds,
-    caches::{Caches, compiled},
+    caches::Caches,
     code_cache::CodeCache,
     panicked, proposals,
 };
@@ -66,7 +66,7 @@ impl Caches {
     fn fill(&self, engines: &Engines, key: &CodeKey, target: Option<&str>, wasm: &[u8]) -> Result<u64, InvokeError> {
         let CodeKey { digest, is_deterministic } = *key;
         let (flavour, code) = match target {
-            None => compiled(engines, is_deterministic, wasm)?,
+            None => self.compiled(engines, is_deterministic, wasm)?,
             Some(target) => {
                 bounds::check(wasm, engines.capacity.max_memory)?;
                 Compiler::compile_for(target, is_deterministic, wasm)

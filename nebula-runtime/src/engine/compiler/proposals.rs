@@ -2,6 +2,7 @@
 
 use wasmparser::{Validator, WasmFeatures};
 
+use super::no_answer::NoAnswer;
 use crate::call::{ErrorKind, InvokeError};
 
 /// A proposal that Nebula does not run.
@@ -37,6 +38,10 @@ const PROPOSALS: [Proposal; 9] = [
 
 /// The error for a module that the compiler refuses.
 pub(super) fn refused(wasm: &[u8], error: wasmtime::Error) -> InvokeError {
+    let error = match error.downcast::<NoAnswer>() {
+        Ok(no_answer) => return no_answer.into(),
+        Err(error) => error,
+    };
     let detail = used_by(wasm).map_or_else(
         || format!("the module is not valid WebAssembly, or uses what Nebula does not support: {error:#}"),
         |proposal| unsupported(proposal.name, proposal.remedy),

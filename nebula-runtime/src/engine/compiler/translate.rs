@@ -4,19 +4,20 @@ use std::hash::Hash as _;
 
 use super::{
     super::{Flavour, allocation},
+    no_answer::NoAnswer,
     parts,
 };
 
 /// An engine that compiles for the baseline of the processor `target`: for what all processors of the kind have.
 pub(super) fn baseline_engine(flavour: Flavour, target: &str) -> wasmtime::Result<wasmtime::Engine> {
-    let mut config = allocation::config(flavour);
+    let mut config = allocation::compiling(flavour, false);
     config.target(target)?;
     wasmtime::Engine::new(&config)
 }
 
 /// Compiles for the deterministic engine if that is wanted, or else for the plain engine, and for the concurrent one if the
 /// plain one refuses the module. The plain engine validates a module before it compiles anything, and refuses async
-/// functions.
+/// functions. A module that was too much for the compiler would be so again.
 pub(super) fn compile_as_fits<T>(
     wasm: &[u8],
     is_deterministic: bool,
@@ -26,7 +27,7 @@ pub(super) fn compile_as_fits<T>(
         return compile(Flavour::Deterministic);
     }
     match compile(Flavour::Plain) {
-        Err(_) if is_component(wasm) => compile(parts::concurrent_flavour(wasm)),
+        Err(error) if is_component(wasm) && !error.is::<NoAnswer>() => compile(parts::concurrent_flavour(wasm)),
         compiled => compiled,
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Slow {
 impl Slow {
     pub(super) fn new(failures: usize) -> Arc<Self> {
         let (may_begin, failures) = (Semaphore::new(0), AtomicUsize::new(failures));
-        Arc::new(Self { compiler: Compiler::new(None), may_begin, loads: AtomicUsize::new(0), failures })
+        Arc::new(Self { compiler: Compiler::new(None, None), may_begin, loads: AtomicUsize::new(0), failures })
     }
 
     pub(super) fn loads(&self) -> usize {

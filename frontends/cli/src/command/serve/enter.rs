@@ -4,6 +4,7 @@ use nebula_runtime::stderr;
 
 use super::Serve;
 use crate::{
+    compiler,
     config::Config,
     failure::Failure,
     first_process::EndsAtSignals,
@@ -15,6 +16,11 @@ use crate::{
 };
 
 impl Serve {
+    /// Starts the processes that compile the server's modules.
+    pub(crate) fn start_compiler(&mut self) {
+        self.compiler = compiler::start();
+    }
+
     /// Enters the sandbox, unless the server watches files: it then runs builds, which need all that its user may do.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use nebula_http::{
 };
 use nebula_local::ExitCode;
 use nebula_otel::Telemetry;
-use nebula_runtime::{FunctionName, Limits, Reach, Report, Runtime, Services, Store, StoreUrl};
+use nebula_runtime::{CompilerProcess, FunctionName, Limits, Reach, Report, Runtime, Services, Store, StoreUrl};
 
 use crate::{
     admin::AdminServer,
@@ -95,6 +95,9 @@ pub(crate) struct Serve {
     /// The configuration, which is read before the server enters the sandbox: the sandbox does not let it read the file.
     #[arg(skip)]
     read: Option<Config>,
+    /// The processes that compile the server's modules.
+    #[arg(skip)]
+    compiler: Option<CompilerProcess>,
     /// What the server can still reach, if it is in the sandbox.
     #[arg(skip)]
     reach: Option<Reach>,
@@ -134,6 +137,7 @@ impl Serve {
             &config,
             metrics.clone(),
             (self.reports, global.telemetry.as_ref()),
+            self.compiler.take(),
         )?);
         metrics.show_runtime(&runtime);
         metrics.show_process();
@@ -215,6 +219,7 @@ fn runtime(
     config: &Config,
     metrics: Metrics,
     (reports, telemetry): (Reports, Option<&Telemetry>),
+    compiler: Option<CompilerProcess>,
 ) -> Result<Runtime, Failure> {
     let concurrency = config.concurrency.unwrap_or(CONCURRENCY);
     let observe = move |report: &Report| {
@@ -229,6 +234,7 @@ fn runtime(
         .trust(config.trust.clone())
         .services(services)
         .code_cache(places.code_cache())
+        .compiler_process(compiler)
         .concurrency(concurrency)
         .admission(concurrency)
         .observer(Arc::new(observe));
