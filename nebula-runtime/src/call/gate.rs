@@ -87,7 +87,7 @@ impl Gate {
         }
     }
 
-    fn refusal(&self, request: &Request) -> InvokeError {
+    pub(crate) fn refusal(&self, request: &Request) -> InvokeError {
         let (function, limit) = (&request.function, self.limit);
         let detail = match self.overload {
             Overload::Function => format!("function {function} is at its {limit}"),

@@ -21,6 +21,7 @@ mod report;
 mod resolved;
 mod response;
 mod rotation;
+mod rounds;
 mod stack;
 mod stderr_lines;
 mod trace;
@@ -62,5 +63,6 @@ pub(crate) use self::{
     report::OperationEnd,
     resolved::Deployed,
     rotation::Rotation,
+    rounds::{Rounds, TooLong},
     trace::{OpenSpan, Parts, Recording},
 };

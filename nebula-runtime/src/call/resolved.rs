@@ -37,6 +37,9 @@ pub(crate) trait Deployed: Any + Send + Sync {
 
     /// How many invocations have got a place of a gate that functions share, and have not begun yet.
     fn promised(&self) -> &AtomicU64;
+
+    /// The last round in which invocations of the version began, and how many: see `rounds`.
+    fn in_round(&self) -> &AtomicU64;
 }
 
 impl fmt::Debug for dyn Deployed {

@@ -21,6 +21,10 @@ impl<T> Rotation<T> {
         self.order.push_back(function.clone());
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
     /// Takes the next item for which `is_ready` holds: the first one of a function, whose turn is over with that.
     pub(crate) fn take(&mut self, mut is_ready: impl FnMut(&T) -> bool) -> Option<T> {
         let waiting = &self.waiting;

@@ -25,6 +25,8 @@ pub(crate) struct Deployment {
     pub(crate) gate: Gate,
     /// How many invocations have a place of the server and are not at that gate yet.
     promised: AtomicU64,
+    /// The last round in which invocations began, and how many.
+    in_round: AtomicU64,
     /// The limit of the function's own `rate`, if it has one.
     rate: Option<RateLimit>,
     /// The host services that the function is granted.
@@ -61,8 +63,21 @@ impl Deployment {
         let granted = Arc::new(Granted::set_up(name, &resolved.config, services));
         let gate = Gate::new(limits.concurrency, Overload::Function);
         let rate = limits.rate.map(RateLimit::new);
-        let (promised, idle, results) = (AtomicU64::new(0), OnceLock::new(), None);
-        Self { resolved, manifest, manifest_digest, code, gate, promised, rate, granted, symbols, idle, results }
+        let (promised, in_round, idle, results) = (AtomicU64::new(0), AtomicU64::new(0), OnceLock::new(), None);
+        Self {
+            resolved,
+            manifest,
+            manifest_digest,
+            code,
+            gate,
+            promised,
+            in_round,
+            rate,
+            granted,
+            symbols,
+            idle,
+            results,
+        }
     }
 
     /// The same version, whose results are kept in `results` if its configuration asks for that.
@@ -93,5 +108,9 @@ impl Deployed for Deployment {
 
     fn promised(&self) -> &AtomicU64 {
         &self.promised
+    }
+
+    fn in_round(&self) -> &AtomicU64 {
+        &self.in_round
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::call::{Gate, Invocation, InvokeError, Invoker, Overload, Response};
+use crate::call::{
+    Gate, Invocation, InvokeError, Invoker, Overload, Place, ReportHandle, Request, Response, Rounds, TooLong,
+};
 
 /// A layer that limits how many invocations run at once. An invocation that finds no place waits for up to
 /// [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT), and is then refused as [`Overload::Server`].
@@ -14,12 +16,14 @@ use crate::call::{Gate, Invocation, InvokeError, Invoker, Overload, Response};
 ///
 /// - A function has at most three times as many places as are free: one function alone gets three quarters of them, so
 ///   that the calls of others find a place. Functions that wait for places take turns.
+/// - While several functions are called, those with many short calls take turns as well.
 /// - An invocation's place is free again when its guest has ended, also where that goes on after its response.
 /// - An invocation past its function's timeout that waits for its reader loses its place to an invocation that waits
 ///   for one. The invocation furthest past its timeout is ended first.
 pub struct Admission {
     inner: Arc<dyn Invoker>,
     gate: Gate,
+    rounds: Rounds,
 }
 
 impl Admission {
@@ -35,7 +39,26 @@ impl Admission {
 
     /// Lets invocations into `inner` that have a place of `gate`.
     pub(crate) fn with_gate(inner: Arc<dyn Invoker>, gate: Gate) -> Self {
-        Self { inner, gate }
+        Self { inner, gate, rounds: Rounds::new() }
+    }
+}
+
+impl Admission {
+    /// A place, and before that a turn for an invocation that has none.
+    async fn wait(
+        &self,
+        has_turn: bool,
+        request: Request,
+        deadline: Option<Instant>,
+        report: &ReportHandle,
+    ) -> Result<Place, InvokeError> {
+        if !has_turn {
+            let arrived = Instant::now();
+            let turn = self.rounds.wait(&request, deadline).await;
+            report.update(|report| report.queued += arrived.elapsed());
+            turn.map_err(|TooLong| self.gate.refusal(&request))?;
+        }
+        self.gate.wait(request, deadline, report).await
     }
 }
 
@@ -46,14 +69,14 @@ impl Invoker for Admission {
         'a: 'call,
         Self: 'call,
     {
-        if let Some(place) = self.gate.try_share(&invocation, 1) {
+        let has_turn = self.rounds.admit(&invocation);
+        if has_turn && let Some(place) = self.gate.try_share(&invocation, 1) {
             invocation.guards.add_place(place);
             return self.inner.invoke(invocation);
         }
         Box::pin(async move {
-            let arrived = Instant::now();
-            let request = invocation.request(1);
-            let place = self.gate.wait(request, invocation.deadline, &invocation.report).await;
+            let (arrived, request) = (Instant::now(), invocation.request(1));
+            let place = self.wait(has_turn, request, invocation.deadline, &invocation.report).await;
             invocation.trace.note_step("queue", arrived, place.as_ref().err());
             let place = place?;
             invocation.guards.add_place(place);

@@ -5,6 +5,7 @@ mod code;
 mod package;
 mod publishing;
 mod pure;
+mod rounds;
 mod steps;
 mod store;
 mod switch;

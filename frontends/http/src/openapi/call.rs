@@ -15,6 +15,8 @@ pub(super) struct Call {
     pub(super) needs_arguments: bool,
     pub(super) result: Value,
     pub(super) error: Option<Value>,
+    /// Whether results have a tag, by which a client asks whether its result is still the same.
+    pub(super) has_tags: bool,
 }
 
 /// An argument in the path.
@@ -30,8 +32,18 @@ impl Parameter {
     }
 }
 
-/// The responses of a call: the result with this `content`, and the failures.
-pub(super) fn answered(content: &Value, mut failures: Map<String, Value>) -> Value {
-    failures.insert("200".to_owned(), json!({"description": "The function's result", "content": content}));
+/// The responses of a call: the result with this `content`, and the failures. With a tag, a client that has the result
+/// need not get it again.
+pub(super) fn answered(content: &Value, has_tag: bool, mut failures: Map<String, Value>) -> Value {
+    let result = match has_tag {
+        false => json!({"description": "The function's result", "content": content}),
+        true => {
+            let known = json!({"description": "The client has the result: If-None-Match names its ETag"});
+            failures.insert("304".to_owned(), known);
+            let headers = json!({"ETag": {"description": "Names the result", "schema": {"type": "string"}}});
+            json!({"description": "The function's result", "headers": headers, "content": content})
+        }
+    };
+    failures.insert("200".to_owned(), result);
     failures.into()
 }

@@ -30,7 +30,7 @@ fn describe_exports(function: &FunctionInfo, paths: &mut Map<String, Value>, sch
         let target = if is_default(function, export) { name.to_owned() } else { format!("{name}:{}", export.name) };
         let call = match &export.typed {
             Some(typed) => typed::call(name, typed),
-            None => numeric::call(export),
+            None => Call { has_tags: function.config.cache.is_some(), ..numeric::call(export) },
         };
         schemas.extend(export.typed.iter().flat_map(|typed| typed::types(name, typed)));
         add(name, &target, &call, paths);
@@ -85,7 +85,9 @@ fn operation(name: &str, target: &str, verb: &str, call: &Call) -> Map<String, V
     if let Some(description) = &call.description {
         operation.insert("description".to_owned(), description.as_str().into());
     }
-    operation.insert("responses".to_owned(), answered(&content, problems::of_call(call.error.as_ref())));
+    let has_tag = call.has_tags && verb == "get";
+    let responses = answered(&content, has_tag, problems::of_call(call.error.as_ref()));
+    operation.insert("responses".to_owned(), responses);
     operation
 }
 

@@ -27,6 +27,7 @@ pub(super) fn call(export: &Export) -> Call {
         needs_arguments: !export.params.is_empty(),
         result,
         error: None,
+        has_tags: false,
     }
 }
 

@@ -9,7 +9,7 @@ use super::{call::answered, problems};
 pub(super) fn of_command(function: &FunctionInfo) -> Value {
     let content = function.config.content_type.as_deref().map_or_else(anything, of_type);
     let summary = "Writes its standard output for its standard input";
-    let responses = answered(&content, problems::of_function());
+    let responses = answered(&content, false, problems::of_function());
     item(function.name.as_str(), summary, &responses, &[("get", "get", false), ("post", "call", true)])
 }
 

@@ -37,11 +37,14 @@ fn small_server() -> Value {
         {"name": "calc", "params": [], "results": ["f32", "f64"]},
         {"name": "half", "params": ["f32"], "results": ["f32"]},
     ]);
+    let mut kept = function("square", "core", &json!([{"name": "square", "params": ["i32"], "results": ["i32"]}]));
+    kept.config = serde_json::from_value(json!({"limits": {}, "cache": "pure"})).unwrap();
     let functions = [
         function("calc", "core", &calc),
         function("resize", "command", &json!([])),
         function("shop", "typed", &shop),
         function("site", "http", &json!([])),
+        kept,
     ];
     document("Nebula", "1", &functions.each_ref())
 }

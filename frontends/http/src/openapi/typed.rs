@@ -25,6 +25,7 @@ pub(super) fn call(function: &str, typed: &TypedExport) -> Call {
         needs_arguments: typed.params.iter().any(|param| param.required),
         result: shown(&typed.result),
         error: typed.error.as_ref().map(shown),
+        has_tags: false,
     }
 }
 
