@@ -25,6 +25,7 @@
 //!
 //! - [`router`] and [`Api`] are the functions alone, for an app of your own.
 //! - [`Site`] adds the list of functions, health checks and [`Metrics`].
+//! - [`Document`] is a page for people, with the style and the scripts of the page that lists the functions.
 //! - [`bind`], [`serve`] and [`Shutdown`] are the server. It ends clients that are slow on purpose, lets connections
 //!   wait when file descriptors run out, and finishes running requests before it stops.
 //!
@@ -43,6 +44,7 @@ mod api;
 mod app;
 mod bounded_catalog;
 mod client_rate;
+mod console;
 mod context;
 mod file_backed;
 mod header_text;
@@ -64,6 +66,7 @@ mod upload;
 
 pub use api::{Api, BODY_STALL, refusal, router};
 pub use app::App;
+pub use console::Document;
 pub use context::{ClientAddress, InvocationContext, trace_context};
 pub use file_backed::FileBacked;
 pub use metrics::{Metrics, Number, Reading, VersionCalls};

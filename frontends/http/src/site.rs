@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Json, Router,
     extract::State,
     response::{IntoResponse, Response},
     routing::get,
 };
 use http::{
     HeaderMap, Method, StatusCode, Uri,
-    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, VARY},
 };
 use nebula_runtime::{Catalog, HeldBack, InvokeError, ListedFunction};
 
@@ -33,9 +33,11 @@ use crate::{
 /// | `GET /` | the list of functions, in pages: HTML for a browser, JSON for other clients |
 /// | `GET /healthz` | `ok` while the process lives |
 /// | `GET /readyz` | `ok` while the server takes requests, and a line for each alias whose new version cannot be served here; 503 and the reason while it drains or cannot reach the store |
-/// | `GET /metrics` | Prometheus' text format |
+/// | `GET /metrics` | Prometheus' text format; with `Accept: application/json`, the counts that the page at `/` draws |
 /// | `GET /openapi.json` | a description of all functions, or of those of `?prefix=`, in OpenAPI 3.1 |
 /// | `GET /api/{function}` with `Accept: application/openapi+json` | the description of one function |
+///
+/// The counts of `/metrics` as JSON are those of the functions of one page of `/`, for the same query.
 ///
 /// A page of `/` has 100 functions, or as many as `?limit=` says, up to 1,000. The header `Link` with `rel="next"` (RFC
 /// 8288) has the address of the next page. `&after=` is the name after which a page begins, and `&prefix=` selects the
@@ -147,10 +149,20 @@ fn failure(error: InvokeError) -> Problem {
     Problem::of_error(&error, None)
 }
 
-async fn show_metrics(State(site): State<Arc<Site>>) -> Response {
-    let headers = [(CONTENT_TYPE, metrics::MEDIA_TYPE), (CACHE_CONTROL, "no-store")];
+/// Only the page asks for a selection of functions. Whatever the query of another client says, it gets all metrics.
+async fn show_metrics(
+    State(site): State<Arc<Site>>,
+    selection: Result<Selection, Problem>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if index::names_json(headers.get_all(ACCEPT)) {
+        let selection = selection?;
+        let live = site.api.metrics().live(|called| selection.page(called).names);
+        return Ok(([(CACHE_CONTROL, "no-store"), (VARY, "accept")], Json(live)).into_response());
+    }
+    let headers = [(CONTENT_TYPE, metrics::MEDIA_TYPE), (CACHE_CONTROL, "no-store"), (VARY, "accept")];
     site.api.metrics().hold_back(&site.published.held_back());
-    (headers, site.api.metrics().encode()).into_response()
+    Ok((headers, site.api.metrics().encode()).into_response())
 }
 
 async fn not_found(uri: Uri) -> Problem {

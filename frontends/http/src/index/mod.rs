@@ -9,10 +9,9 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
     HeaderValue,
-    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LINK, VARY, X_CONTENT_TYPE_OPTIONS},
+    header::{LINK, VARY},
 };
 use nebula_runtime::{
     AliasName, AliasTarget, Digest, Export, FunctionInfo, FunctionName, Kind, ListedFunction, UnreadableFunction,
@@ -20,7 +19,7 @@ use nebula_runtime::{
 use serde::Serialize;
 
 use self::grants::Grants;
-use crate::{metrics::VersionCalls, selection::Page};
+use crate::{console::Document, metrics::VersionCalls, selection::Page};
 
 /// A page of functions, as JSON.
 pub(crate) fn json(page: &Page) -> Response {
@@ -86,30 +85,40 @@ impl<'a> Public<'a> {
 
 /// A page of functions, as HTML.
 pub(crate) fn html(page: &Page) -> Response {
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY.as_str()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (VARY, "accept"),
-    ];
-    linked(page, (headers, page::Html(page).to_string()))
+    let html = page::Html(page);
+    let response = DOCUMENT.response(format_args!("Nebula: {}", html.count()), &html);
+    linked(page, ([(VARY, "accept")], response))
 }
 
-/// The content security policy: only the style and the script of the page itself, and only requests to this server. So
-/// an answer that is shown on the page can run no code.
-static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let digest = |text: &str| STANDARD.encode(Digest::of(text.as_bytes()).as_bytes());
-    format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; img-src blob:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        digest(page::STYLE),
-        digest(page::SCRIPT)
-    )
+/// The page's own style and scripts. Each script is a part of one script, so that the parts know each other.
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+    let scripts = [
+        include_str!("script/json.js"),
+        include_str!("script/answer.js"),
+        include_str!("script/simple_fields.js"),
+        include_str!("script/compound_fields.js"),
+        include_str!("script/form.js"),
+        include_str!("script/counts.js"),
+        include_str!("script/live.js"),
+        include_str!("script/start.js"),
+    ];
+    Document::new(&[include_str!("page.css")], &scripts)
 });
+
+/// Whether these `Accept` headers name JSON.
+pub(crate) fn names_json<'a>(accept: impl IntoIterator<Item = &'a HeaderValue>) -> bool {
+    weights(accept).1 > 0.0
+}
 
 /// Whether these `Accept` headers name HTML, and do not prefer JSON (RFC 9110, section 12.5.1). Browsers send such
 /// headers. Most programs send only `*/*`.
 pub(crate) fn prefers_html<'a>(accept: impl IntoIterator<Item = &'a HeaderValue>) -> bool {
+    let (html, json) = weights(accept);
+    html > 0.0 && html >= json
+}
+
+/// How much HTML and JSON are preferred.
+fn weights<'a>(accept: impl IntoIterator<Item = &'a HeaderValue>) -> (f32, f32) {
     let (mut html, mut json) = (0.0, 0.0);
     for range in accept.into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
         let (media_type, parameters) = range.split_once(';').unwrap_or((range, ""));
@@ -119,7 +128,7 @@ pub(crate) fn prefers_html<'a>(accept: impl IntoIterator<Item = &'a HeaderValue>
             _ => {}
         }
     }
-    html > 0.0 && html >= json
+    (html, json)
 }
 
 fn weight(parameters: &str) -> f32 {

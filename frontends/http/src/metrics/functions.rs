@@ -83,6 +83,13 @@ impl Functions {
         show(OTHER, &self.others);
     }
 
+    /// The functions that have series, by name.
+    pub(super) fn names(&self) -> Vec<FunctionName> {
+        let mut names: Vec<_> = self.read().keys().cloned().collect();
+        names.sort();
+        names
+    }
+
     /// Counts an invocation whose function or version has no series yet.
     fn record_first(&self, name: &FunctionName, version: u64, report: &Report) {
         let mut called = self.called.write().unwrap_or_else(PoisonError::into_inner);

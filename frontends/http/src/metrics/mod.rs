@@ -3,6 +3,7 @@
 mod encode;
 mod functions;
 mod held;
+mod live;
 mod outcomes;
 mod process;
 mod reading;
@@ -20,6 +21,7 @@ use std::{
 use encode::ShowFunctions;
 use functions::Functions;
 use held::Held;
+use live::Live;
 use nebula_runtime::{FunctionName, HeldBack, Observer, Report, Runtime, StoreHealth, stderr};
 use prometheus_client::{encoding::text, metrics::gauge::Gauge, registry::Registry};
 use reading::Readings;
@@ -117,6 +119,13 @@ impl Metrics {
         // Writing to a string cannot fail.
         let _ = text::encode(&mut encoded, &self.0.registry);
         encoded
+    }
+
+    /// What the page that lists functions draws: the counts of all functions together, and of those that `select` keeps
+    /// of the functions that were called, by name.
+    pub(crate) fn live(&self, select: impl FnOnce(Vec<FunctionName>) -> Vec<FunctionName>) -> Live {
+        let selected = select(self.0.functions.names());
+        Live::of(&self.0.functions, &selected, self.0.in_flight.get())
     }
 
     /// Counts an invocation as running until the value is dropped.

@@ -265,3 +265,26 @@ fn the_process_shows_what_it_uses() {
     let started = value("process_start_time_seconds ");
     assert!(started <= now + 1.0 && started > now - 86_400.0 * 365.0);
 }
+
+#[test]
+fn the_page_gets_the_counts_of_all_functions_together_and_of_those_that_it_shows() {
+    let metrics = Metrics::new();
+    let failed = Outcome::Failed(ErrorKind::Timeout);
+    for (function, version, outcome) in
+        [("cart", 1, Outcome::Ok), ("cart", 2, failed), ("shop", 1, Outcome::Ok), ("shop", 1, Outcome::Cancelled)]
+    {
+        metrics.record(&report(function, Some(version), outcome));
+    }
+    let live = metrics.live(|mut called| called.split_off(1));
+    let two_milliseconds = |calls: u64| [0, 0, 0, calls, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let expected = serde_json::json!({
+        "running": 0,
+        "bounds": [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0],
+        "total": {"calls": 4, "failures": 1, "buckets": two_milliseconds(4)},
+        "functions": [{
+            "function": "shop", "calls": 2, "failures": 0, "buckets": two_milliseconds(2),
+            "versions": [{"version": 1, "calls": 2, "failures": 0}],
+        }],
+    });
+    assert_eq!(serde_json::to_value(live).unwrap(), expected);
+}

@@ -45,14 +45,18 @@ impl<const N: usize> Times<N> {
     /// Writes the buckets, unless nothing was counted.
     pub(super) fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let longest = self.longest.iter().map(|nanos| seconds(*nanos)).chain([f64::INFINITY]);
-        let counts = self.counts.iter().chain([&self.longer]).map(|count| count.load(Relaxed));
-        let buckets: Vec<_> = longest.zip(counts).collect();
+        let buckets: Vec<_> = longest.zip(self.counts()).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         encoder.encode_histogram::<NoLabelSet>(seconds(self.nanos.load(Relaxed)), count, &buckets, None)
     }
 
+    /// How many durations each bucket has, the longer ones last.
+    pub(super) fn counts(&self) -> Vec<u64> {
+        self.counts.iter().chain([&self.longer]).map(|count| count.load(Relaxed)).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.counts.iter().chain([&self.longer]).all(|count| count.load(Relaxed) == 0)
+        self.counts().iter().all(|count| *count == 0)
     }
 }
 

@@ -11,7 +11,7 @@ use super::times::{Times, nanos};
 
 /// The buckets of whole invocations: from a tenth of a millisecond, which a small function takes, to half a minute, the
 /// default time-out.
-const WHOLE: [u64; 12] = [
+pub(super) const WHOLE: [u64; 12] = [
     100_000,
     500_000,
     1_000_000,

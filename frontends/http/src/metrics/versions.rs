@@ -94,6 +94,13 @@ impl Versions {
         calls
     }
 
+    /// How many invocations of all versions together ended, and how many failed.
+    pub(super) fn sums(&self) -> (u64, u64) {
+        let versions = self.called.iter().map(|(_, version)| version).chain([&self.others]);
+        let calls = versions.map(|version| version.calls(0));
+        calls.fold((0, 0), |(calls, failures), more| (calls + more.calls, failures + more.failures))
+    }
+
     /// Shows each version and its label: by number, and the others last.
     pub(super) fn each(&self, mut show: impl FnMut(&str, &Version)) {
         let mut called: Vec<_> = self.called.iter().collect();
