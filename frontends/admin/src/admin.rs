@@ -9,6 +9,7 @@ use nebula_runtime::{ByteSize, Runtime, Services};
 use crate::{
     api::{self, State},
     changes::Changes,
+    recent::RecentInvocations,
     tokens::TokenFile,
     upload::UploadLimits,
 };
@@ -31,9 +32,11 @@ use crate::{
 /// | `GET`, `PUT`, `DELETE /services/{service}/keyvalue/value?key=KEY` | `data` | the value of a key |
 /// | `GET /services/{service}/blobs?prefix=P` | `data` | the blobs of a service, one on each line |
 /// | `GET`, `PUT`, `DELETE /services/{service}/blobs/content?name=NAME` | `data` | a blob |
+/// | `GET /invocations?function=NAME&failed=true&after=PLACE&limit=100` | `read` | the last invocations of this server, with what their guests logged |
 /// | `GET /openapi.json`, `GET /healthz` | no token | the description of the API; `ok` |
+/// | `GET /` | no token | the console, a page for people that asks for a token and holds no data itself |
 ///
-/// - Every request but the last two needs `Authorization: Bearer TOKEN`. A token that is revoked, or that has expired,
+/// - Every request but the last three needs `Authorization: Bearer TOKEN`. A token that is revoked, or that has expired,
 ///   lets nobody in from the next request on. While the token file cannot be used, nobody is let in.
 /// - A change is made only if `If-Match` or `If-None-Match: *` hold, where the request has them.
 /// - A configuration that grants folders of this machine is refused.
@@ -47,6 +50,7 @@ pub struct Admin {
     uploads: UploadLimits,
     changes: Changes,
     services: Services,
+    recent: RecentInvocations,
 }
 
 impl Admin {
@@ -59,7 +63,8 @@ impl Admin {
         const TIME: Duration = Duration::from_mins(10);
 
         let uploads = UploadLimits { size: Self::MAX_UPLOAD, stall: BODY_STALL, time: TIME };
-        Self { runtime, tokens, uploads, changes: Changes::default(), services: Services::default() }
+        let (changes, services, recent) = Default::default();
+        Self { runtime, tokens, uploads, changes, services, recent }
     }
 
     /// The same API with another size of the largest upload.
@@ -74,6 +79,12 @@ impl Admin {
         Self { services, ..self }
     }
 
+    /// The same API with the last invocations, which the runtime has to have as an observer. Without them, none are shown.
+    #[must_use]
+    pub fn with_invocations(self, recent: RecentInvocations) -> Self {
+        Self { recent, ..self }
+    }
+
     /// The changes that are under way. A server that stops waits for them.
     #[must_use]
     pub fn changes(&self) -> Changes {
@@ -82,9 +93,9 @@ impl Admin {
 
     /// The router, for a listener of its own.
     pub fn router(self) -> Router {
-        let Self { runtime, tokens, uploads, changes, services } = self;
+        let Self { runtime, tokens, uploads, changes, services, recent } = self;
         let read = || Ok::<_, Infallible>(api::read_tokens(&tokens));
         let Ok(known) = FileBacked::new(vec![tokens.path().to_owned()], read);
-        api::router(State::new(runtime, tokens, known, uploads, (changes, services)))
+        api::router(State::new(runtime, tokens, known, uploads, (changes, services, recent)))
     }
 }

@@ -29,6 +29,7 @@
 //! ```
 //!
 //! - [`Admin`] is the API, as a router for a listener of its own. `GET /openapi.json` describes it.
+//! - [`RecentInvocations`] keeps the last invocations of a server. The page for operators at `/` shows them.
 //! - [`TokenFile`] is the file of the server that says who may do what. No store holds it.
 //!
 //! Every change is a line of the log with the target `nebula::audit`, and so is every attempt that was refused.
@@ -43,17 +44,20 @@ mod api;
 mod audit;
 mod caller;
 mod changes;
+mod console;
 mod content_digest;
 mod openapi;
 mod origin;
 mod passage;
 mod precondition;
 mod problem;
+mod recent;
 mod tokens;
 mod upload;
 
 pub use admin::Admin;
 pub use changes::Changes;
+pub use recent::{LogLine, RecentInvocations};
 pub use tokens::{
     FunctionPattern, InvalidPattern, InvalidRight, InvalidTokenName, NewToken, Right, Secret, Token, TokenFile,
     TokenFileError, TokenName,

@@ -4,6 +4,7 @@ mod aliases;
 mod blobs;
 mod change;
 mod functions;
+mod invocations;
 mod list;
 mod parameters;
 mod publish;
@@ -27,7 +28,7 @@ use nebula_http::ClientAddress;
 pub(crate) use self::state::{State, read_tokens};
 use crate::{
     caller::Caller,
-    openapi,
+    console, openapi,
     problem::{Kind, Problem},
 };
 
@@ -50,10 +51,12 @@ pub(crate) fn router(state: State) -> Router {
         .route("/services/{service}/keyvalue/value", get(values::show).put(values::set).delete(values::remove))
         .route("/services/{service}/blobs", get(blobs::list))
         .route("/services/{service}/blobs/content", get(blobs::show).put(blobs::put).delete(blobs::remove))
+        .route("/invocations", get(invocations::list))
         .method_not_allowed_fallback(not_allowed)
         .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(&state), authenticate));
     let without_token = Router::new()
+        .route("/", get(console::page))
         .route("/healthz", get(async || "ok"))
         .route("/openapi.json", get(async || ([(CONTENT_TYPE, openapi::MEDIA_TYPE)], openapi::document().to_string())));
     with_token.merge(without_token).with_state(state)

@@ -13,6 +13,7 @@ use crate::{
     changes::Changes,
     passage::{Receiver, Sender, pass_on},
     problem::{Kind, Problem},
+    recent::RecentInvocations,
     tokens::{TokenFile, TokenFileError, Tokens},
     upload::{UploadLimits, receive},
 };
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(super) changes: Changes,
     /// What functions keep their state in.
     pub(super) services: Services,
+    pub(super) recent: RecentInvocations,
     blob_places: Arc<Semaphore>,
 }
 
@@ -48,10 +50,10 @@ impl State {
         file: TokenFile,
         tokens: FileBacked<ReadTokens>,
         uploads: UploadLimits,
-        (changes, services): (Changes, Services),
+        (changes, services, recent): (Changes, Services, RecentInvocations),
     ) -> Self {
         let [places, blob_places] = [UPLOADS, BLOBS].map(|places| Arc::new(Semaphore::new(places)));
-        Self { runtime, file, tokens, uploads, places, changes, services, blob_places }
+        Self { runtime, file, tokens, uploads, places, changes, services, recent, blob_places }
     }
 
     /// The tokens as the file has them now.

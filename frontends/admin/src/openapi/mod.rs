@@ -1,7 +1,9 @@
 //! Describes the admin API in OpenAPI 3.1.
 
+mod invocation;
 mod object;
 mod operations;
+mod parts;
 mod schemas;
 mod services;
 

@@ -24,6 +24,8 @@ pub(super) fn paths() -> Map<String, Value> {
         ("/functions/{function}/rollback", with_function(json!({"post": roll_back()}))),
         ("/functions/{function}/history", with_function(json!({"get": history()}))),
         ("/functions/{function}/diff", with_function(json!({"get": diff()}))),
+        ("/invocations", json!({"get": invocations()})),
+        ("/", json!({"get": open("console", "The console, a page for people", "text/html")})),
         ("/openapi.json", json!({"get": open("describe", "This description", "application/openapi+json")})),
         ("/healthz", json!({"get": open("health", "`ok` while the server lives", "text/plain")})),
     ])
@@ -210,6 +212,27 @@ fn roll_back() -> Value {
 
 fn history() -> Value {
     operation("history", "All changes of a function, the newest first", &list_of("Change"))
+}
+
+fn invocations() -> Value {
+    let place = json!({"type": "integer", "minimum": 0});
+    let page = json!({
+        "type": "object",
+        "required": ["invocations", "last"],
+        "properties": {"invocations": list_of("Invocation"), "last": place.clone()},
+    });
+    let summary = "The last invocations of this server that ended, the newest first";
+    let mut operation = operation("invocations", summary, &page);
+    let limit = json!({"type": "integer", "minimum": 1, "maximum": 1000, "default": 100});
+    let failed = json!({"type": "boolean", "default": false});
+    let parameters = json!([
+        query("function", false, "Only those of this function", schema("FunctionName")),
+        query("failed", false, "Only those that failed, of which more are kept", failed),
+        query("after", false, "Only those behind this place: `last` of the answer before", place),
+        query("limit", false, "At most so many", limit),
+    ]);
+    set(&mut operation, "parameters", parameters);
+    operation
 }
 
 fn diff() -> Value {

@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::object::object;
+use super::{
+    invocation::invocation,
+    object::object,
+    parts::{list, moment, named, record, size, text},
+};
 use crate::problem::Kind;
 
 /// All schemas.
@@ -52,40 +56,17 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("Difference", difference()),
         ("Keys", record(&["keys"], [("keys", list(&text())), ("cursor", text())])),
         ("Blob", record(&["name", "size", "created"], [("name", text()), ("size", size()), ("created", moment())])),
+        ("Invocation", invocation()),
         ("Problem", problem()),
     ])
-}
-
-fn record<const N: usize>(required: &[&str], properties: [(&'static str, Value); N]) -> Value {
-    json!({"type": "object", "required": required, "properties": object(properties)})
-}
-
-fn named(schema: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
 fn or_null(schema: &str) -> Value {
     json!({"anyOf": [named(schema), {"type": "null"}]})
 }
 
-fn list(items: &Value) -> Value {
-    json!({"type": "array", "items": items})
-}
-
-fn text() -> Value {
-    json!({"type": "string"})
-}
-
 fn number() -> Value {
     json!({"type": "integer", "minimum": 1})
-}
-
-fn size() -> Value {
-    json!({"type": "integer", "minimum": 0})
-}
-
-fn moment() -> Value {
-    json!({"type": "string", "format": "date-time"})
 }
 
 /// What is known of a version, and these members besides.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Right {
-    /// To list functions, and to look at their versions, aliases and history. A configuration may have secrets.
+    /// To list functions, and to look at their versions, aliases, history and last invocations. A configuration may have
+    /// secrets, and so may what a guest logs.
     Read,
     /// To publish versions.
     Publish,
