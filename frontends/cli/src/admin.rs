@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nebula_admin::{Admin, TokenFile};
+use nebula_admin::{Admin, RecentInvocations, TokenFile};
 use nebula_http::{ServerConfig, Shutdown, Stopped};
 use nebula_runtime::{ByteSize, Runtime, Services};
 use tokio::{select, time::timeout};
@@ -14,6 +14,7 @@ pub(crate) struct AdminServer {
     listening: Listening,
     tokens: TokenFile,
     max_upload: ByteSize,
+    recent: RecentInvocations,
 }
 
 /// Connections of the admin API at once. The rest is for callers of functions.
@@ -38,7 +39,12 @@ impl AdminServer {
             )));
         }
         let max_upload = settings.max_upload.unwrap_or(Admin::MAX_UPLOAD);
-        Ok(Self { listening, tokens, max_upload })
+        Ok(Self { listening, tokens, max_upload, recent: RecentInvocations::new() })
+    }
+
+    /// The last invocations, which the API shows.
+    pub(crate) fn recent(&self) -> &RecentInvocations {
+        &self.recent
     }
 
     /// Where the API is, and how a first token is made.
@@ -54,10 +60,10 @@ impl AdminServer {
 
     /// Serves until `shutdown` asks to stop.
     pub(crate) async fn serve(self, runtime: Arc<Runtime>, services: Services, shutdown: Shutdown) -> Stopped {
-        let Self { listening, tokens, max_upload } = self;
+        let Self { listening, tokens, max_upload, recent } = self;
         let config = ServerConfig { max_connections: Some(CONNECTIONS), ..ServerConfig::default() };
-        let (admin, grace) =
-            (Admin::new(runtime, tokens).with_services(services).with_max_upload(max_upload), config.grace);
+        let admin = Admin::new(runtime, tokens).with_services(services).with_max_upload(max_upload);
+        let (admin, grace) = (admin.with_invocations(recent), config.grace);
         let changes = admin.changes();
         let stopped = nebula_http::serve(listening.into_listener(), admin.router(), config, shutdown.clone()).await;
         select! {

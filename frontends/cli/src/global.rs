@@ -3,7 +3,7 @@
 use clap::Args;
 use nebula_otel::Telemetry;
 
-use crate::{log::LogOptions, places::PlaceOptions};
+use crate::{guest_lines::GuestLines, log::LogOptions, places::PlaceOptions};
 
 /// The options that all commands take.
 #[derive(Debug, Args)]
@@ -15,4 +15,7 @@ pub(crate) struct Global {
     /// What a server sends to a collector, if its environment names one.
     #[arg(skip)]
     pub(crate) telemetry: Option<Telemetry>,
+    /// What passes the lines of guests on to the console of the admin API.
+    #[arg(skip)]
+    pub(crate) guest_lines: GuestLines,
 }

@@ -19,6 +19,7 @@ mod failure;
 mod fetch;
 mod first_process;
 mod global;
+mod guest_lines;
 mod input;
 mod listening;
 mod log;
@@ -73,7 +74,7 @@ pub fn main() -> ExitCode {
 
 fn run(mut cli: Cli) -> Result<u8, Failure> {
     let (telemetry, warnings) = telemetry::open(cli.command.is_server())?;
-    log::start(&cli.global.log, telemetry.as_ref())?;
+    log::start(&cli.global.log, telemetry.as_ref(), &cli.global.guest_lines)?;
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     cli.global.telemetry.clone_from(&telemetry);
     start::take_panics(cli.command.is_server());

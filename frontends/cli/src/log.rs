@@ -12,7 +12,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, guest_lines::GuestLines};
 
 /// The log's filter and format.
 #[derive(Debug, Args)]
@@ -43,18 +43,25 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts the log of the whole process. Its lines are written from a queue: see [`stderr`]. `telemetry` sends them too.
-pub(crate) fn start(options: &LogOptions, telemetry: Option<&Telemetry>) -> Result<(), Failure> {
+/// Starts the log of the whole process. Its lines are written from a queue: see [`stderr`]. `telemetry` sends them too, and
+/// `guest_lines` passes those of guests on.
+pub(crate) fn start(
+    options: &LogOptions,
+    telemetry: Option<&Telemetry>,
+    guest_lines: &GuestLines,
+) -> Result<(), Failure> {
     let invalid = |error: ParseError| Failure::Usage(format!("invalid log filter {:?}: {error}", options.log));
     let filter: Targets = options.log.parse().map_err(invalid)?;
     // Lines of levels that are not logged at all cost nothing where the writer does not ask for them either.
     let most = Layer::<Registry>::max_level_hint(&filter).unwrap_or(LevelFilter::TRACE);
     let log = tracing_subscriber::fmt().with_max_level(most).with_writer(stderr::log_writer);
     let log = log.log_internal_errors(false);
-    let sent = telemetry.and_then(Telemetry::log_layer);
+    let (sent, passed) = (telemetry.and_then(Telemetry::log_layer), guest_lines.clone());
     let started = match options.log_format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(sent).with(filter).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).finish().with(sent).with(filter).try_init(),
+        LogFormat::Text => {
+            log.with_ansi(io::stderr().is_terminal()).finish().with(sent).with(passed).with(filter).try_init()
+        }
+        LogFormat::Json => log.json().flatten_event(true).finish().with(sent).with(passed).with(filter).try_init(),
     };
     started.map_err(|error| Failure::Usage(format!("failed to start the log: {error}")))
 }

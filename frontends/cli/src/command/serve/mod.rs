@@ -6,6 +6,7 @@ mod sockets;
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
+use nebula_admin::RecentInvocations;
 use nebula_http::{
     Api, ListenAddress, Metrics, OpenConnections, Routes, Shutdown, Site, Stopped, raise_descriptor_limit,
 };
@@ -135,7 +136,7 @@ impl Serve {
             (store.clone(), services.clone()),
             &global.places,
             &config,
-            metrics.clone(),
+            (metrics.clone(), recent(admin.as_ref(), global)),
             (self.reports, global.telemetry.as_ref()),
             self.compiler.take(),
         )?);
@@ -206,6 +207,13 @@ async fn administer(
     }
 }
 
+/// The last invocations, which are kept only where the admin API shows them.
+fn recent(admin: Option<&AdminServer>, global: &Global) -> Option<RecentInvocations> {
+    let recent = admin?.recent().clone();
+    global.guest_lines.pass_to(recent.clone());
+    Some(recent)
+}
+
 fn warn_if_cut(stopped: &Stopped) {
     if let Stopped::Cut(connections) = stopped {
         tracing::warn!(connections, "stopped before all requests were answered");
@@ -217,7 +225,7 @@ fn runtime(
     (store, services): (Store, Services),
     places: &PlaceOptions,
     config: &Config,
-    metrics: Metrics,
+    (metrics, recent): (Metrics, Option<RecentInvocations>),
     (reports, telemetry): (Reports, Option<&Telemetry>),
     compiler: Option<CompilerProcess>,
 ) -> Result<Runtime, Failure> {
@@ -238,6 +246,9 @@ fn runtime(
         .concurrency(concurrency)
         .admission(concurrency)
         .observer(Arc::new(observe));
+    if let Some(recent) = recent {
+        builder = builder.observer(Arc::new(recent));
+    }
     if let Some(total) = cgroup::guest_memory() {
         builder = builder.guest_memory(total);
     }
