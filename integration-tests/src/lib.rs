@@ -11,6 +11,7 @@
 //! [`RuntimeApi`] replaces Lambda's own Runtime API, and `events/` has an event of each trigger.
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod browser;
 mod case;
 mod collector;
 mod content;
@@ -36,6 +37,7 @@ mod services;
 mod waiting;
 mod watched_server;
 
+pub use browser::Browser;
 pub use case::{Case, Expect, Request};
 pub use collector::Collector;
 pub use content::{Content, Picture};

@@ -7,6 +7,7 @@
 mod address_space;
 mod build;
 mod components;
+mod console;
 #[cfg(unix)]
 mod faults;
 mod files;

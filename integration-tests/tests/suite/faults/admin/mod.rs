@@ -2,6 +2,7 @@
 
 mod changes;
 mod commands;
+mod console;
 mod rights;
 mod server;
 mod services;
