@@ -3,13 +3,20 @@
 
 use nebula_integration_tests::{Browser, Guest, Nebula, Project, Server};
 
+/// A server, and the folder with its store.
+struct Served {
+    server: Server,
+    _project: Project,
+}
+
 /// A server of these guests' functions, and a browser that shows its page.
-fn shown(guests: &[&str]) -> Option<(Server, Browser)> {
+fn shown(guests: &[&str]) -> Option<(Served, Browser)> {
     let mut browser = Browser::start()?;
     let functions: Vec<_> = guests.iter().flat_map(|name| Guest::named(name).unwrap().functions).collect();
-    let server = Server::start(&Nebula::built(), &Project::new(&functions), &[]).unwrap();
+    let project = Project::new(&functions);
+    let server = Server::start(&Nebula::built(), &project, &[]).unwrap();
     browser.open(&format!("http://{}/", server.address()));
-    Some((server, browser))
+    Some((Served { server, _project: project }, browser))
 }
 
 /// Finds the form of an export, and gives it the functions that a person has: to fill a field, and to press a button.
@@ -49,7 +56,7 @@ fn called(browser: &mut Browser, name: &str, fill: &str) -> (String, String) {
 
 #[test]
 fn a_form_of_fields_calls_a_function_of_records_lists_variants_and_options() {
-    let Some((_server, mut browser)) = shown(&["shop"]) else { return };
+    let Some((_served, mut browser)) = shown(&["shop"]) else { return };
     let fill = "press('Add an item to items');
         fill('name', 'apple'); fill('amount', '1.5');
         fill('name', 'egg', 1); fill('amount', '6', 1);
@@ -66,7 +73,7 @@ fn a_form_of_fields_calls_a_function_of_records_lists_variants_and_options() {
 
 #[test]
 fn every_wit_type_has_a_field_and_the_json_follows_it() {
-    let Some((_server, mut browser)) = shown(&["typed-all"]) else { return };
+    let Some((_served, mut browser)) = shown(&["typed-all"]) else { return };
     let cases = [
         ("bools", "fill('value', false);", "false"),
         ("s64s", "fill('value', '-9223372036854775808');", "-9223372036854775808"),
@@ -96,7 +103,7 @@ fn every_wit_type_has_a_field_and_the_json_follows_it() {
 
 #[test]
 fn the_fields_follow_the_json_and_json_that_they_do_not_have_is_sent_as_it_is() {
-    let Some((_server, mut browser)) = shown(&["shop"]) else { return };
+    let Some((_served, mut browser)) = shown(&["shop"]) else { return };
     let json = |json: &str| {
         format!(
             "const area = form.querySelector('.json textarea'); area.value = `{json}`;
@@ -110,12 +117,30 @@ fn the_fields_follow_the_json_and_json_that_they_do_not_have_is_sent_as_it_is() 
 }
 
 #[test]
+fn a_picture_is_shown_as_one_also_if_the_function_does_not_say_that_it_is() {
+    let Some((_served, mut browser)) = shown(&["resize"]) else { return };
+    for (function, width) in [("resize", 32), ("thumbnail", 16)] {
+        browser.run(&format!(
+            "(async () => {{
+                const canvas = new OffscreenCanvas(64, 32);
+                canvas.getContext('2d').fillRect(0, 0, 9, 9);
+                const files = new DataTransfer();
+                files.items.add(new File([await canvas.convertToBlob()], 'picture.png'));
+                document.querySelector('#{function} [type=file]').files = files.files;
+                document.querySelector('#{function} form').requestSubmit(); }})()"
+        ));
+        browser.wait_for(&format!("document.querySelector('#{function} output img')?.naturalWidth === {width}"));
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
 fn live_numbers_move_with_the_calls_of_a_version() {
-    let Some((server, mut browser)) = shown(&["treats"]) else { return };
+    let Some((served, mut browser)) = shown(&["treats"]) else { return };
     browser.wait_for("live.last !== null");
     for _ in 0..5 {
-        assert_eq!(server.get("/api/treats/10").status, 200);
-        assert_eq!(server.get("/api/treats/x").status, 400);
+        assert_eq!(served.server.get("/api/treats/10").status, 200);
+        assert_eq!(served.server.get("/api/treats/x").status, 400);
     }
     browser.wait_for("document.querySelector('#treats .live .plot path.calls')?.getAttribute('d').includes('L')");
     let rows =
@@ -127,7 +152,7 @@ fn live_numbers_move_with_the_calls_of_a_version() {
 
 #[test]
 fn a_narrow_screen_needs_no_scrolling_to_the_side() {
-    let Some((_server, mut browser)) = shown(&["shop", "treats", "typed-all", "resize"]) else { return };
+    let Some((_served, mut browser)) = shown(&["shop", "treats", "typed-all", "resize"]) else { return };
     browser.resize(360, 740);
     browser.run("document.querySelectorAll('details').forEach((details) => details.open = true)");
     browser.wait_for("document.querySelector('#typed-all fieldset')");
@@ -139,7 +164,7 @@ fn a_narrow_screen_needs_no_scrolling_to_the_side() {
 
 #[test]
 fn a_slash_leads_to_the_filter_and_every_control_can_be_reached_by_tab() {
-    let Some((_server, mut browser)) = shown(&["shop", "treats"]) else { return };
+    let Some((_served, mut browser)) = shown(&["shop", "treats"]) else { return };
     browser.write("/");
     browser.write("treat");
     let hidden = "[...document.querySelectorAll('article')].map(({ id, hidden }) => [id, hidden])";

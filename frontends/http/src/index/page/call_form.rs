@@ -10,7 +10,7 @@ use crate::{console::Escaped, paths::segment};
 /// A field for each parameter.
 pub(super) fn core_form(f: &mut Formatter<'_>, function: &FunctionInfo, export: &Export) -> fmt::Result {
     open_form(f, &path(function, export), &export.to_string())?;
-    f.write_str("<div class=\"fields\">")?;
+    f.write_str("<div class=\"fields\">\n")?;
     for (number, kind) in (1..).zip(&export.params) {
         let keys = if kind.starts_with('i') { "numeric" } else { "text" };
         let kind = Escaped(kind);

@@ -7,6 +7,17 @@ const PLAYERS = { image: "img", audio: "audio", video: "video" };
 
 const TEXT = /^text\/|[/+]json\b|[/+]xml\b|^application\/(javascript|x-www-form-urlencoded)|^$/;
 
+// What pictures begin with. A program that writes one to its stdout need not say what it is.
+const PICTURES = { "image/png": "\x89PNG", "image/jpeg": "\xff\xd8\xff", "image/gif": "GIF8" };
+
+// The media type of a body, which the server has named, or which its first bytes show.
+async function typeOf(blob, named) {
+  if (named !== "application/octet-stream") return named;
+  const bytes = new Uint8Array(await blob.slice(0, 4).arrayBuffer());
+  const beginning = String.fromCharCode(...bytes);
+  return Object.keys(PICTURES).find((type) => beginning.startsWith(PICTURES[type])) ?? named;
+}
+
 function saving(blob, type) {
   const [, subtype] = type.match(/^[a-z]+\/([a-z0-9]{1,8})/) ?? [];
   const name = subtype && subtype !== "octet" ? `answer.${subtype}` : "answer";
@@ -26,7 +37,7 @@ async function shownBody(blob, type) {
   if (blob.size === 0) return [element("p", { className: "soft", textContent: "The answer has no content." })];
   const player = PLAYERS[type.split("/")[0]];
   if (!player) return TEXT.test(type) ? textual(blob, type) : [saving(blob, type)];
-  const media = element(player, { src: URL.createObjectURL(blob) });
+  const media = element(player, { src: URL.createObjectURL(blob.slice(0, blob.size, type)) });
   if (player === "img") media.alt = `The answer, as ${type}`;
   else media.controls = true;
   return [media, saving(blob, type)];
@@ -64,8 +75,9 @@ function fields(response) {
 
 // The elements that show a response, which took so many milliseconds.
 async function shownResponse(response, took) {
-  const type = (response.headers.get("content-type") ?? "").toLowerCase();
-  const body = await shownBody(await response.blob(), type);
+  const blob = await response.blob();
+  const type = await typeOf(blob, (response.headers.get("content-type") ?? "").toLowerCase());
+  const body = await shownBody(blob, type);
   const status = `${response.status} ${response.statusText}`.trim();
   const parts = [element("strong", { textContent: status }), ` in ${duration(took / 1000)}`];
   const line = element("p", { className: "status" }, parts);
