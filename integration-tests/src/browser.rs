@@ -71,15 +71,23 @@ impl Browser {
 
     /// Runs a script on the page, and returns its value.
     pub fn run(&mut self, script: &str) -> Value {
-        let options = json!({"expression": script, "awaitPromise": true, "returnByValue": true, "userGesture": true});
-        let evaluated = self.send("Runtime.evaluate", options);
-        assert_eq!(evaluated.get("exceptionDetails"), None, "{script}");
-        evaluated["result"]["value"].clone()
+        self.evaluate(script).unwrap_or_else(|failure| panic!("{script}: {failure}"))
     }
 
-    /// Waits until a script has a value that is not `null` or `false`, and returns that.
+    /// Waits until a script has a value that is not `null` or `false`, and returns that. While a page is being left or
+    /// loaded, scripts fail.
     pub fn wait_for(&mut self, script: &str) -> Value {
-        eventually(script, || Some(self.run(script)).filter(|value| !matches!(value, Value::Null | Value::Bool(false))))
+        let is_there = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
+        eventually(script, || self.evaluate(script).ok().filter(is_there))
+    }
+
+    fn evaluate(&mut self, script: &str) -> Result<Value, Value> {
+        let options = json!({"expression": script, "awaitPromise": true, "returnByValue": true, "userGesture": true});
+        let evaluated = self.try_send("Runtime.evaluate", options)?;
+        match evaluated.get("exceptionDetails") {
+            Some(exception) => Err(exception.clone()),
+            None => Ok(evaluated["result"]["value"].clone()),
+        }
     }
 
     /// Presses the key Tab.
@@ -122,6 +130,11 @@ impl Browser {
 
     /// Sends a command, and returns its result.
     fn send(&mut self, method: &str, params: Value) -> Value {
+        self.try_send(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Sends a command, and returns its result or the browser's error.
+    fn try_send(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.last += 1;
         let mut message = json!({"id": self.last, "method": method, "params": params});
         // Before the tab is open, commands are for the browser as a whole.
@@ -132,8 +145,7 @@ impl Browser {
         loop {
             let answer = self.messages.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no answer to {message}"));
             if answer["id"] == self.last {
-                assert_eq!(answer.get("error"), None, "{message}");
-                return answer["result"].clone();
+                return answer.get("error").map_or_else(|| Ok(answer["result"].clone()), |error| Err(error.clone()));
             }
             self.note(&answer);
         }
