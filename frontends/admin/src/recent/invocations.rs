@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use nebula_runtime::{FunctionName, Observer, Outcome, Report};
+use nebula_runtime::{FunctionName, FunctionRef, Observer, Outcome, Report};
 use serde::Serialize;
 
 use super::{
@@ -23,11 +23,14 @@ const FAILURES: usize = 250;
 /// How many bytes of the text are kept that says why a guest failed.
 const FAILURE_TEXT: usize = 1 << 10;
 
+/// A longer name of an export is left out. Callers choose these names, also where there is no such export.
+const EXPORT: usize = 256;
+
 /// The last invocations of a server, and what their guests logged: an [`Observer`] for its runtime.
 ///
 /// - Clones share the invocations.
-/// - Memory is bounded: 1,000 reports, 250 more of invocations that failed, and 4 KiB of log for each of the 1,000
-///   invocations that logged last.
+/// - Memory is bounded: 1,000 reports of at most a few KiB, 250 more of invocations that failed, and 4 KiB of log for each
+///   of the 1,000 invocations that logged last.
 /// - A call takes one lock for the time of two moves in memory. A line of a guest takes another one.
 #[derive(Clone)]
 pub struct RecentInvocations(Arc<Inner>);
@@ -120,8 +123,12 @@ impl Observer for RecentInvocations {
     }
 }
 
-/// The report with at most a certain part of the guest's own text.
+/// The report with at most a certain part of the texts that guests and callers choose.
 fn kept(mut report: Report) -> Report {
+    if report.function.export().is_some_and(|export| export.len() > EXPORT) {
+        let version = report.function.version().clone();
+        report.function = FunctionRef::from(report.function.name().clone()).with_version(version);
+    }
     if let Some(failure) = &mut report.failure {
         failure.truncate(failure.floor_char_boundary(FAILURE_TEXT));
         failure.shrink_to_fit();

@@ -74,12 +74,17 @@ fn an_invocation_has_the_lines_that_its_guest_logged_as_far_as_they_are_kept() {
 }
 
 #[test]
-fn the_text_of_a_failure_is_kept_up_to_a_kibibyte() {
+fn texts_that_guests_and_callers_choose_are_kept_up_to_a_length() {
     let recent = RecentInvocations::new();
-    let mut report = report("bad", Outcome::Failed(ErrorKind::GuestFault));
-    report.failure = Some("é".repeat(1_000));
-    recent.ended(&report);
-    assert_eq!(json!(recent.find(&ALL))[0]["failure"], "é".repeat(512));
+    for (export, failure) in [("e".repeat(256), "short".to_owned()), ("e".repeat(257), "é".repeat(1_000))] {
+        let mut report = report(&format!("bad:{export}@prod"), Outcome::Failed(ErrorKind::GuestFault));
+        report.failure = Some(failure);
+        recent.ended(&report);
+    }
+    let shown = json!(recent.find(&ALL));
+    assert_eq!((&shown[0]["function"], &shown[0]["failure"]), (&json!("bad@prod"), &json!("é".repeat(512))));
+    let whole = format!("bad:{}@prod", "e".repeat(256));
+    assert_eq!((&shown[1]["function"], &shown[1]["failure"]), (&json!(whole), &json!("short")));
 }
 
 #[test]

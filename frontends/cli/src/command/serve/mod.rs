@@ -12,7 +12,9 @@ use nebula_http::{
 };
 use nebula_local::ExitCode;
 use nebula_otel::Telemetry;
-use nebula_runtime::{CompilerProcess, FunctionName, Limits, Reach, Report, Runtime, Services, Store, StoreUrl};
+use nebula_runtime::{
+    CompilerProcess, FunctionName, Limits, Observer as _, Reach, Report, Runtime, Services, Store, StoreUrl,
+};
 
 use crate::{
     admin::AdminServer,
@@ -233,6 +235,7 @@ fn runtime(
     let observe = move |report: &Report| {
         metrics.record(report);
         reports.log(report);
+        recent.iter().for_each(|recent| recent.ended(report));
     };
     let mut builder = Runtime::builder(store)
         .defaults(Limits::default().with(&config.limits))
@@ -246,9 +249,6 @@ fn runtime(
         .concurrency(concurrency)
         .admission(concurrency)
         .observer(Arc::new(observe));
-    if let Some(recent) = recent {
-        builder = builder.observer(Arc::new(recent));
-    }
     if let Some(total) = cgroup::guest_memory() {
         builder = builder.guest_memory(total);
     }
