@@ -23,7 +23,8 @@ const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 /// The first bytes of a header of the PROXY protocol, in its two versions.
 const PROXIED: [&[u8]; 2] = [b"PROXY", b"\r\n\r\n\0\r\nQUIT\n"];
 
-/// How long a client waits for the server before it ends its side of the connection. A server that answers needs less.
+/// How long a client waits for the server before it ends its side of the connection. A server that answers mostly needs
+/// less.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// How long a server has to end a connection after that.
@@ -64,20 +65,22 @@ fn proxies() -> TrustedProxies {
 /// side, and serves the next client.
 pub fn wire(input: &[u8]) {
     let is_proxied = PROXIED.iter().any(|beginning| input.starts_with(beginning));
-    let answer = exchange(if is_proxied { SERVER.proxied } else { SERVER.address }, input);
+    let answer = exchange(if is_proxied { SERVER.proxied } else { SERVER.address }, input, PAUSE);
     let is_http2 = input.windows(HTTP2.len()).any(|window| window == HTTP2);
     assert!(answer.is_empty() || is_http2 || answer.starts_with(b"HTTP/1."), "{}", String::from_utf8_lossy(&answer));
-    let next = exchange(SERVER.address, b"GET /healthz HTTP/1.1\r\nhost: tests\r\nconnection: close\r\n\r\n");
+    // The server ends this connection itself. If the client ended its side, it would give its request up.
+    let next = b"GET /healthz HTTP/1.1\r\nhost: tests\r\nconnection: close\r\n\r\n";
+    let next = exchange(SERVER.address, next, PATIENCE);
     assert!(next.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&next));
 }
 
-/// Everything that the server sends to a client that sends these bytes and then ends its side of the connection.
-fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+/// Everything that the server sends to a client that sends these bytes, and ends its side of the connection after `pause`.
+fn exchange(address: SocketAddr, bytes: &[u8], pause: Duration) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
     // A server may refuse a request before it has read all of it.
     drop(stream.write_all(bytes));
     let mut answer = Vec::new();
-    stream.set_read_timeout(Some(PAUSE)).unwrap();
+    stream.set_read_timeout(Some(pause)).unwrap();
     if !read(&mut stream, &mut answer) {
         // The server may have ended the connection just now.
         drop(stream.shutdown(End::Write));

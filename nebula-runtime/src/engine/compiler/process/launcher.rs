@@ -13,12 +13,8 @@ pub(super) fn launch(compiler: impl Fn() -> io::Result<Command>) -> io::Result<(
     let mut ready = Ready::start(compiler()?)?;
     let mut at_work = Vec::<Child>::new();
     while let Some(module) = passing::receive(io::stdin())? {
-        if passing::send(&ready.stdin, &module).is_err() {
-            // The system has ended it meanwhile, which it does where memory is short.
-            at_work.push(ready.process);
-            ready = Ready::start(compiler()?)?;
-            passing::send(&ready.stdin, &module)?;
-        }
+        // If the compiler has ended meanwhile, the runtime sees it and asks again.
+        drop(passing::send(&ready.stdin, &module));
         at_work.push(ready.process);
         at_work.retain_mut(|compiler| matches!(compiler.try_wait(), Ok(None)));
         ready = Ready::start(compiler()?)?;

@@ -18,7 +18,7 @@ mod tests;
 mod worker;
 
 use std::{
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     net::Shutdown,
     os::{
         fd::OwnedFd,
@@ -98,12 +98,28 @@ impl CompilerProcess {
 
     /// A compiler's answer, or `None` if it ended without one.
     fn answer(&self, job: &Job, wasm: &[u8]) -> io::Result<Option<Answer>> {
-        let (mut ours, theirs) = UnixStream::pair()?;
-        passing::send(&self.0.control, &theirs)?;
-        drop(theirs);
+        let mut compiler = self.compiler()?;
         // A compiler that has ended reads nothing: the answer is then missing.
-        let sent = job.write(&mut ours).and_then(|()| ours.write_all(wasm));
-        drop(sent.and_then(|()| ours.shutdown(Shutdown::Write)));
-        Ok(Answer::read(&mut ours).ok())
+        let sent = job.write(&mut compiler).and_then(|()| compiler.write_all(wasm));
+        drop(sent.and_then(|()| compiler.shutdown(Shutdown::Write)));
+        Ok(Answer::read(&mut compiler).ok())
+    }
+
+    /// A compiler that has begun. Where memory is short, the system may have ended the one that waited: the next one is
+    /// asked then.
+    fn compiler(&self) -> io::Result<UnixStream> {
+        const TRIES: usize = 3;
+
+        let mut begun = Err(io::ErrorKind::UnexpectedEof.into());
+        for _ in 0..TRIES {
+            let (mut ours, theirs) = UnixStream::pair()?;
+            passing::send(&self.0.control, &theirs)?;
+            drop(theirs);
+            begun = ours.read_exact(&mut [0]).map(|()| ours);
+            if begun.is_ok() {
+                break;
+            }
+        }
+        begun
     }
 }

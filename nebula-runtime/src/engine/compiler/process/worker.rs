@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     os::unix::net::UnixStream,
     panic,
 };
@@ -16,6 +16,8 @@ use super::{
 
 pub(super) fn compile_one(fence: impl FnOnce()) -> io::Result<()> {
     let Some(mut socket) = passing::receive(io::stdin())? else { return Ok(()) };
+    // It has begun.
+    socket.write_all(&[0])?;
     end_with_launcher()?;
     // Where memory is short, the system ends this process first. Not every system has this file.
     drop(fs::write("/proc/self/oom_score_adj", "1000"));
