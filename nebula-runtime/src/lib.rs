@@ -66,8 +66,9 @@ pub use function::{
     DirGrant, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Grant, HeldBack, HostPattern,
     InvalidAliasTarget, InvalidDestination, InvalidDigest, InvalidFunctionRef, InvalidHost, InvalidOrigin, InvalidRate,
     InvalidServiceName, InvalidTimestamp, Kind, LimitSettings, Limits, LinkedImport, ListedFunction, OriginPattern,
-    Protocol, Rate, RegistryError, RegistryErrorKind, Reuse, ServiceGrant, ServiceName, Timestamp, TypedExport,
-    TypedParam, UnreadableFunction, VersionRef, default_export, nearest, schema, shortened, without_byte_order_mark,
+    Protocol, Rate, RegistryError, RegistryErrorKind, Reuse, ServiceGrant, ServiceName, Snapshot, SnapshotImage,
+    Timestamp, TypedExport, TypedParam, UnreadableFunction, VersionRef, default_export, nearest, schema, shortened,
+    without_byte_order_mark,
 };
 pub use guest::ResultCacheUse;
 pub use host::{

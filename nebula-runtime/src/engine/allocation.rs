@@ -66,8 +66,9 @@ pub(super) enum Allocation {
     Unreserved,
 }
 
-/// How many instances the pool has room for beside those of invocations: a trial makes one.
-const TRIALS: u32 = 1;
+/// How many instances the pool has room for beside those of invocations: a trial makes one, and so does the initialiser of
+/// a snapshot.
+const TRIALS: u32 = 2;
 
 /// How many invocations run at once, and how much memory each may have.
 #[derive(Debug, Clone, Copy)]

@@ -19,6 +19,7 @@ use super::{
     held::HeldBack,
     kind::Kind,
     reference::{AliasName, FunctionName, FunctionRef},
+    snapshot::SnapshotImage,
 };
 
 /// Lists functions and describes them.
@@ -111,6 +112,17 @@ pub struct FunctionInfo {
     /// The components that it was composed of, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub composition: Option<Composition>,
+    /// The image that invocations start from, if the version has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotImage>,
+}
+
+impl FunctionInfo {
+    /// The digest of the code that runs: that of the image, or else of the module.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn code(&self) -> Digest {
+        self.snapshot.map_or(self.digest, |image| image.digest)
+    }
 }
 
 /// The export that a call means which names none, among the `exports` of the function `name`: the configured one, else the

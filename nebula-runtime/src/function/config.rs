@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     config_value::ConfigValue, cors::Cors, destination::Destination, hosts::HostPattern, limits::LimitSettings,
-    reference::FunctionRef, service::ServiceGrant,
+    reference::FunctionRef, service::ServiceGrant, snapshot::Snapshot,
 };
 
 /// The configuration of a function. It is published with the code: another configuration makes another version.
@@ -61,6 +61,10 @@ pub struct FunctionConfig {
     /// computes its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Caching>,
+    /// Initialises a command once, when it is published. Its invocations start from the image of that. If it is off, each
+    /// initialises its own instance.
+    #[serde(skip_serializing_if = "Snapshot::is_off")]
+    pub snapshot: Snapshot,
     /// Lets an instance of an HTTP handler of WASI 0.3 serve more than one request. If not set, each has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Reuse>,

@@ -18,6 +18,7 @@ mod rate;
 mod reference;
 pub mod schema;
 mod service;
+mod snapshot;
 mod text;
 mod timestamp;
 
@@ -41,6 +42,7 @@ pub use self::{
     rate::{InvalidRate, Rate},
     reference::{AliasName, FunctionName, FunctionRef, InvalidFunctionRef, VersionRef},
     service::{InvalidServiceName, ServiceGrant, ServiceName},
+    snapshot::{Snapshot, SnapshotImage},
     text::{nearest, shortened, without_byte_order_mark},
     timestamp::{InvalidTimestamp, Timestamp},
 };

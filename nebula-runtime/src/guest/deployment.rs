@@ -40,7 +40,7 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// The version `number` of the function `name`, under `limits`, on the node with these services. Its module is in
+    /// The version `number` of the function `name`, under `limits`, on the node with these services. Its code is in
     /// `store`.
     pub(crate) fn new(
         name: &FunctionName,
@@ -50,7 +50,7 @@ impl Deployment {
         (store, services): (&Store, &Services),
     ) -> Self {
         let Manifest { module, kind, config, .. } = &manifest;
-        let symbols = Arc::new(Symbols::new(store, *module));
+        let symbols = Arc::new(Symbols::new(store, manifest.code()));
         let resolved = Resolved {
             name: name.clone(),
             version: number,
@@ -59,7 +59,7 @@ impl Deployment {
             config: config.clone(),
             limits,
         };
-        let code = CodeKey::of(*module, config);
+        let code = CodeKey::of(manifest.code(), config);
         let granted = Arc::new(Granted::set_up(name, &resolved.config, services));
         let gate = Gate::new(limits.concurrency, Overload::Function);
         let rate = limits.rate.map(RateLimit::new);

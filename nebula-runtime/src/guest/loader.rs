@@ -78,6 +78,12 @@ impl Loader {
             Err(stopped) => Err(internal("loading the module was stopped; try again", stopped)),
         }
     }
+
+    /// The guest of a module that is run once, and is not kept in memory.
+    #[cfg(feature = "compiler")]
+    pub(crate) async fn load_once(&self, key: CodeKey, wasm: Bytes) -> Result<Guest, InvokeError> {
+        self.source.linked(key, async { Ok(wasm) }.boxed()).await
+    }
 }
 
 impl Source {
@@ -86,12 +92,20 @@ impl Source {
         key: CodeKey,
         wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
     ) -> Result<Guest, InvokeError> {
+        let guest = self.linked(key, wasm).await?;
+        self.loaded.insert(key, guest.clone());
+        Ok(guest)
+    }
+
+    async fn linked(
+        &self,
+        key: CodeKey,
+        wasm: BoxFuture<'static, Result<Bytes, InvokeError>>,
+    ) -> Result<Guest, InvokeError> {
         let (engine, code) = self.code.load(Arc::clone(&self.engines), key, wasm).await?;
         // Linking a large component takes too long for an async worker.
         let recognised = spawn_blocking(move || Guest::recognise(engine, code)).await;
-        let guest = recognised.map_err(|panic| internal("linking the module failed", panic))??;
-        self.loaded.insert(key, guest.clone());
-        Ok(guest)
+        recognised.map_err(|panic| internal("linking the module failed", panic))?
     }
 }
 

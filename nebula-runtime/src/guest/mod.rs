@@ -20,6 +20,8 @@ mod number;
 mod recognise;
 mod results;
 #[cfg(feature = "compiler")]
+mod snapshot;
+#[cfg(feature = "compiler")]
 mod source;
 mod streaming;
 mod toolchain;
@@ -29,6 +31,8 @@ mod typed;
 mod unlinkable;
 
 pub use self::results::ResultCacheUse;
+#[cfg(feature = "compiler")]
+pub(crate) use self::snapshot::Uninitialised;
 pub(crate) use self::{
     call::{Call, CallFuture, CallGuards},
     deployment::Deployment,

@@ -35,8 +35,6 @@ mod socket_places;
 mod stdio;
 mod system;
 
-#[cfg(feature = "compiler")]
-pub(crate) use self::interfaces::Ungranted;
 pub use self::{
     configured::{InvalidService, ServiceConfig, ServicesConfig},
     failure::{ServiceError, ServiceErrorKind},
@@ -54,3 +52,5 @@ pub(crate) use self::{
     stdio::{Stderr, Stdin, Stdout, WINDOW, give_output},
     system::{ComponentPre, System},
 };
+#[cfg(feature = "compiler")]
+pub(crate) use self::{interfaces::Ungranted, stdio::KeptOutput};

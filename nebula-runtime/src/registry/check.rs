@@ -33,7 +33,7 @@ impl Registry {
     async fn check_version(&self, name: &FunctionName, number: u64, entry: &VersionEntry) -> Result<(), RegistryError> {
         self.require_trust(name, number, entry).await?;
         let manifest = self.store.manifest(&entry.manifest).await?;
-        let (store, digest) = (self.store.clone(), manifest.module);
+        let (store, digest) = (self.store.clone(), manifest.code());
         let wasm = async move { store.module(&digest).await.map_err(|error| RegistryError::from(error).into()) };
         let guest = self.loader.load(CodeKey::of(digest, &manifest.config), wasm).await?;
         let limits = Limits::default().with(&manifest.config.limits).at_most(&Limits::CEILINGS);

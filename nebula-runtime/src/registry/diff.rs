@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::lookup::Registry;
 use crate::function::{
     ConfigValue, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, FunctionRef, Kind, RegistryError,
-    RegistryErrorKind,
+    RegistryErrorKind, SnapshotImage,
 };
 
 /// How two versions differ. What both have in common is left out.
@@ -44,6 +44,9 @@ pub struct Version {
     pub size: u64,
     /// Its kind, which decides how it is called.
     pub kind: Kind,
+    /// The image that its invocations start from, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotImage>,
 }
 
 /// What only one of two versions has.
@@ -98,8 +101,9 @@ impl Difference {
 
 impl Version {
     fn of(info: &FunctionInfo) -> Self {
-        let FunctionInfo { name, version, digest, size, kind, .. } = info;
-        Self { name: name.clone(), version: *version, digest: *digest, size: *size, kind: *kind }
+        let FunctionInfo { name, version, digest, size, kind, snapshot, .. } = info;
+        let (version, digest, size, kind, snapshot) = (*version, *digest, *size, *kind, *snapshot);
+        Self { name: name.clone(), version, digest, size, kind, snapshot }
     }
 }
 

@@ -26,14 +26,17 @@ pub(crate) struct Registry {
     pub(super) services: Services,
     /// Places for instances that are made to see whether a version runs.
     pub(super) trials: Arc<Semaphore>,
+    /// Places for commands that are initialised for their snapshots.
+    pub(super) initialisers: Arc<Semaphore>,
 }
 
-/// Instances of trials at once: the engine's pool has room for so many beside the invocations.
+/// Instances of trials at once, and of initialisers: the engine's pool has room for so many beside the invocations.
 const TRIALS: usize = 1;
 
 impl Registry {
     pub(crate) fn new(store: Store, trust: Trust, loader: Arc<Loader>, services: Services) -> Self {
-        Self { store, trust, loader, services, trials: Arc::new(Semaphore::new(TRIALS)) }
+        let [trials, initialisers] = [(); 2].map(|()| Arc::new(Semaphore::new(TRIALS)));
+        Self { store, trust, loader, services, trials, initialisers }
     }
 
     /// The same registry, for one change that is made under `terms`.

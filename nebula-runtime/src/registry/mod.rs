@@ -28,6 +28,8 @@ mod pure;
 #[cfg(feature = "compiler")]
 mod remove;
 #[cfg(feature = "compiler")]
+mod snapshot;
+#[cfg(feature = "compiler")]
 mod versions;
 
 #[cfg(feature = "compiler")]

@@ -1,7 +1,7 @@
 //! Packaging functions: compiled for one kind of processor, for a program without a compiler.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -57,8 +57,8 @@ impl Registry {
                 packaged.push(info);
             }
         }
-        let key = |info: &FunctionInfo| (info.digest, info.config.cache.is_some());
-        let (mut codes, max_memory) = (BTreeMap::new(), Limits::CEILINGS.with(&settings.ceilings).memory);
+        let key = |info: &FunctionInfo| CodeKey::of(info.code(), &info.config);
+        let (mut codes, max_memory) = (HashMap::new(), Limits::CEILINGS.with(&settings.ceilings).memory);
         for info in &packaged {
             if let Entry::Vacant(entry) = codes.entry(key(info)) {
                 entry.insert(self.compile_for(architecture, info, max_memory).await?);
@@ -116,7 +116,8 @@ impl Registry {
         info: &FunctionInfo,
         max_memory: ByteSize,
     ) -> Result<(PathBuf, Bytes), RegistryError> {
-        let (name, digest) = (&info.name, info.digest);
+        let name = &info.name;
+        let CodeKey { digest, is_deterministic } = CodeKey::of(info.code(), &info.config);
         let failed = |error: wasmtime::Error| {
             let detail = format!("failed to compile module {digest} for {architecture}");
             RegistryError::new(RegistryErrorKind::Internal, detail).with_source(error)
@@ -128,7 +129,6 @@ impl Registry {
                 format!("function {name} cannot be packaged: {}", error.detail()),
             )
         })?;
-        let is_deterministic = CodeKey::of(digest, &info.config).is_deterministic;
         let compile = move || Compiler::compile_for(architecture.target(), is_deterministic, &wasm);
         let compiled = spawn_blocking(compile).await;
         let (flavour, code) = compiled.map_err(wasmtime::Error::from).flatten().map_err(failed)?;

@@ -101,13 +101,13 @@ impl Registry {
 
     async fn compile(&self, compiler: &Compiler, version: Version, architecture: Option<Architecture>) -> Precompiled {
         let Version { name, number, digest, manifest } = version;
-        let store = self.store.clone();
-        let wasm = async move { store.module(&digest).await.map_err(|error| RegistryError::from(error).into()) };
         let engines = Arc::clone(self.loader.engines());
         let target = architecture.map(Architecture::target);
         let compiled = match self.store.manifest(&manifest).await {
             Ok(manifest) => {
-                let key = CodeKey::of(digest, &manifest.config);
+                let (store, code) = (self.store.clone(), manifest.code());
+                let wasm = async move { store.module(&code).await.map_err(|error| RegistryError::from(error).into()) };
+                let key = CodeKey::of(code, &manifest.config);
                 compiler.precompile(engines, key, target, wasm.boxed()).await.map_err(RegistryError::from)
             }
             Err(error) => Err(error.into()),

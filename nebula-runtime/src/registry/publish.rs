@@ -42,6 +42,8 @@ pub(crate) struct NewFunction {
     pub(crate) by: Option<String>,
     /// The registry that it was pulled from, if it was.
     pub(crate) origin: Option<Origin>,
+    /// The image of its snapshot, if that was made elsewhere.
+    pub(crate) image: Option<Bytes>,
 }
 
 /// A version to publish whose imports are linked, if it has any.
@@ -73,16 +75,18 @@ impl Registry {
     }
 
     async fn publish_composed(&self, composed: Composed) -> Result<Published, RegistryError> {
-        let Composed { new: NewFunction { name, module, config, alias, by, origin }, composition } = composed;
-        check_cache(&config, &module)?;
-        let (key, wasm) = (CodeKey::of(Digest::of(&module), &config), module.clone());
-        let guest = self.loader.load(key, async move { Ok::<_, InvokeError>(wasm) }).await?;
-        let (kind, exports) = (guest.kind(), describe(&guest, &module).await?);
+        check_cache(&composed.new.config, &composed.new.module)?;
+        let snapshot = self.image(&composed.new).await?;
+        let Composed { new: NewFunction { name, module, config, alias, by, origin, .. }, composition } = composed;
+        let wasm = snapshot.as_ref().unwrap_or(&module).clone();
+        let (key, code) = (CodeKey::of(Digest::of(&wasm), &config), wasm.clone());
+        let guest = self.loader.load(key, async move { Ok::<_, InvokeError>(code) }).await?;
+        let (kind, exports) = (guest.kind(), describe(&guest, &wasm).await?);
         check_export(&config, &guest, &exports)?;
         check_reuse(&config, &guest)?;
         check_cors(&config, kind)?;
         check_grants(&name, &config, &guest)?;
-        let version = NewVersion { module, kind, exports, config, composition, published_by: by, origin };
+        let version = NewVersion { module, kind, exports, config, composition, snapshot, published_by: by, origin };
         let published = self.store.publish(&name, version, alias.as_ref()).await?;
         // Another publisher may have made a newer version since.
         let version = NonZeroU64::new(published.number).map_or(VersionRef::Latest, VersionRef::Number);
@@ -94,15 +98,16 @@ impl Registry {
     /// functions that are all published already is quick.
     async fn published_already(
         &self,
-        Composed { new: NewFunction { name, module, config, alias, .. }, composition }: &Composed,
+        Composed { new, composition }: &Composed,
     ) -> Result<Option<FunctionInfo>, RegistryError> {
-        match self.stored(&name.clone().into()).await {
+        match self.stored(&new.name.clone().into()).await {
             Ok(info) => {
-                let digest = Digest::of(module);
-                let same = info.digest == digest && info.config == *config && info.composition == *composition;
+                let digest = Digest::of(&new.module);
+                let same = info.digest == digest && info.config == new.config && info.composition == *composition;
                 let whole = same
-                    && self.points(name, alias.as_ref(), info.version).await?
-                    && self.store.module(&digest).await.is_ok();
+                    && self.points(&new.name, new.alias.as_ref(), info.version).await?
+                    && self.store.module(&digest).await.is_ok()
+                    && self.has_image(new, &info).await?;
                 Ok(whole.then_some(info))
             }
             Err(error) if error.kind() == RegistryErrorKind::Unavailable => Err(error),

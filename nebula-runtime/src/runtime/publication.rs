@@ -29,7 +29,8 @@ impl Runtime {
     /// configuration does not fit it, and what the store fails with. Nothing is changed then.
     pub fn publish(&self, name: &FunctionName, module: impl Into<Bytes>) -> Publication<'_> {
         let (name, module) = (name.clone(), module.into());
-        let new = NewFunction { name, module, config: FunctionConfig::default(), alias: None, by: None, origin: None };
+        let (config, alias, by, origin, image) = (FunctionConfig::default(), None, None, None, None);
+        let new = NewFunction { name, module, config, alias, by, origin, image };
         Publication { runtime: self, new, precondition: None }
     }
 
@@ -78,6 +79,13 @@ impl Publication<'_> {
     /// The registry that the module was pulled from, if it was.
     pub fn origin(mut self, origin: impl Into<Option<Origin>>) -> Self {
         self.new.origin = origin.into();
+        self
+    }
+
+    /// The image of its snapshot, if that was made elsewhere: of the same module, with the same configuration. Without it,
+    /// the publish makes one where the configuration asks for it.
+    pub fn image(mut self, image: impl Into<Option<Bytes>>) -> Self {
+        self.new.image = image.into();
         self
     }
 

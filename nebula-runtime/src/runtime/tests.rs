@@ -6,6 +6,7 @@ mod package;
 mod publishing;
 mod pure;
 mod rounds;
+mod snapshot;
 mod steps;
 mod store;
 mod switch;

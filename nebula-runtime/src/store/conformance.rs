@@ -8,15 +8,15 @@ use object_store::path::Path;
 
 use super::{
     alias::AliasChange,
-    blob::Blob,
     error::StoreError,
     handle::Store,
     layout,
-    manifest::{Documents, Manifest},
+    manifest::{Code, Documents, Manifest},
     version::NewVersion,
 };
 use crate::function::{
-    AliasName, AliasTarget, Digest, Export, FunctionConfig, FunctionName, Kind, Timestamp, VersionRef,
+    AliasName, AliasTarget, Digest, Export, FunctionConfig, FunctionName, Kind, Snapshot, SnapshotImage, Timestamp,
+    VersionRef,
 };
 
 /// Why a backend does not conform, where that is not a panic.
@@ -64,11 +64,22 @@ async fn names_are_in_order_and_other_objects_are_ignored(store: &Store) -> Verd
 async fn what_was_published_reads_back(store: &Store) -> Verdict {
     let name = "reads-back".parse()?;
     assert_eq!(store.record(&name).await?, None);
-    let version = sample("reads back");
-    let published = store.publish(&name, version.clone(), None).await?;
-    assert_eq!((published.number, published.changed), (1, true));
+    for (number, version) in [(1, sample("reads back")), (2, with_snapshot(sample("reads back")))] {
+        reads_back(store, &name, number, version).await?;
+    }
+    Ok(())
+}
+
+async fn reads_back(store: &Store, name: &FunctionName, number: u64, version: NewVersion) -> Verdict {
+    let published = store.publish(name, version.clone(), None).await?;
+    assert_eq!((published.number, published.changed), (number, true));
     assert_eq!(published.module, Digest::of(&version.module));
     assert_eq!(store.module(&published.module).await?, version.module);
+    let image = version.snapshot.as_ref().map(|image| SnapshotImage::new(Digest::of(image), image.len() as u64));
+    if let (Some(image), Some(bytes)) = (image, &version.snapshot) {
+        assert_eq!(store.module(&image.digest).await?, bytes);
+    }
+    assert_eq!(store.blobs(&published.manifest).await?.snapshot, version.snapshot);
     let expected = Manifest {
         module: published.module,
         size: version.module.len() as u64,
@@ -76,6 +87,7 @@ async fn what_was_published_reads_back(store: &Store) -> Verdict {
         exports: version.exports,
         config: version.config,
         composition: version.composition,
+        snapshot: image,
     };
     assert_eq!(store.manifest(&published.manifest).await?, expected);
     Ok(())
@@ -174,9 +186,9 @@ async fn a_corrupt_blob_is_refused_until_it_is_published_again(store: &Store) ->
     let name = "corrupt".parse()?;
     let version = sample("corrupt");
     let published = store.publish(&name, version.clone(), None).await?;
-    let module = Blob::new(version.module.clone());
-    let documents = Documents::of(version.clone(), &module)?;
-    for blob in [&module, &documents.config, &documents.manifest] {
+    let code = Code::of(&version, &store.backend).await?;
+    let documents = Documents::of(version.clone(), &code)?;
+    for blob in [&code.module, &documents.config, &documents.manifest] {
         let truncated = blob.bytes().slice(..blob.bytes().len() - 1);
         store.backend.overwrite(&layout::blob(blob.digest()), truncated).await?;
         let read = read_version(store, &published.manifest).await;
@@ -310,9 +322,17 @@ pub(super) fn sample(seed: &str) -> NewVersion {
         }],
         config: FunctionConfig { export: Some("add".to_owned()), ..FunctionConfig::default() },
         composition: None,
+        snapshot: None,
         published_by: Some(PUBLISHER.to_owned()),
         origin: None,
     }
+}
+
+/// The same version with the image of a snapshot.
+pub(super) fn with_snapshot(version: NewVersion) -> NewVersion {
+    let config = FunctionConfig { snapshot: Snapshot::On, ..version.config };
+    let image = [&version.module, &b"\0\x06\x05image"[..]].concat();
+    NewVersion { config, snapshot: Some(image.into()), ..version }
 }
 
 /// Who publishes samples.

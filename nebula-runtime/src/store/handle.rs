@@ -15,7 +15,7 @@ use super::{
     error::StoreError,
     format,
     functions::{self, Changed, IfDamaged, RecordTag, Reread},
-    manifest::{self, Documents, Manifest},
+    manifest::{self, Code, Documents, Manifest, VersionDigests},
     record::{FunctionRecord, MAX_NUMBER, Publication},
     removal::{IfPointedTo, Removal, Unremovable},
     shared::StoreAccess,
@@ -159,13 +159,13 @@ impl Store {
         alias: Option<&AliasName>,
     ) -> Result<PublishedVersion, StoreError> {
         let backend = &self.backend;
-        let module = Blob::of(version.module.clone(), backend).await?;
+        let code = Code::of(&version, backend).await?;
         let stamp = Stamp::new(self.clock.now(), version.published_by.as_deref());
         let origin = version.origin.clone();
-        let documents = Documents::of(version, &module)
+        let documents = Documents::of(version, &code)
             .map_err(|source| StoreError::Unwritable { function: name.clone(), source })?;
-        documents.write(&module, backend).await?;
-        let (manifest, digest, alias) = (documents.manifest.digest(), module.digest(), alias.cloned());
+        documents.write(&code, backend).await?;
+        let (manifest, digest, alias) = (documents.manifest.digest(), code.module.digest(), alias.cloned());
         let begun = stamp.at;
         let function = name.clone();
         let publish = move |record: &mut FunctionRecord| {
@@ -179,7 +179,7 @@ impl Store {
         };
         let published = functions::change(backend, name, &self.terms, IfDamaged::Replace, publish).await?;
         if self.clock.now().as_unix().saturating_sub(begun.as_unix()) > LONG_PUBLISH.as_secs() {
-            documents.write(&module, backend).await?;
+            documents.write(&code, backend).await?;
         }
         let Publication { number, changed } = published;
         Ok(PublishedVersion { number, manifest, module: digest, changed })
@@ -297,13 +297,17 @@ impl Store {
     /// # Errors
     /// As [`Store::manifest`].
     pub async fn blobs(&self, manifest: &Digest) -> Result<VersionBlobs, StoreError> {
-        let (config, module) = manifest::blobs_of(&self.backend, *manifest).await?;
+        let VersionDigests { config, module, snapshot } = manifest::blobs_of(&self.backend, *manifest).await?;
         let read = async |digest| Blob::read(&self.backend, digest).await.map(Blob::into_bytes);
         let (manifest, config, module) = (read(*manifest).await?, read(config).await?, read(module).await?);
-        Ok(VersionBlobs { manifest, config, module })
+        let snapshot = match snapshot {
+            Some(image) => Some(read(image).await?),
+            None => None,
+        };
+        Ok(VersionBlobs { manifest, config, module, snapshot })
     }
 
-    /// A module's bytes.
+    /// The bytes of a module, or of the image of a snapshot.
     ///
     /// # Errors
     /// The store is out of reach, or the blob is missing or corrupt.

@@ -5,11 +5,11 @@
 //! publish recognises it by that.
 
 use bytes::Bytes;
-use futures_util::future::try_join;
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize, de::Error as _};
 
 use super::{backend::Backend, blob::Blob, error::StoreError, layout, record::FunctionRecord, version::NewVersion};
-use crate::function::{Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, Kind};
+use crate::function::{Composition, Digest, Export, FunctionConfig, FunctionInfo, FunctionName, Kind, SnapshotImage};
 
 /// A published version of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,15 +27,41 @@ pub struct Manifest {
     pub config: FunctionConfig,
     /// The components that it was composed of, if it was.
     pub composition: Option<Composition>,
+    /// The image that invocations start from, if its configuration asks for one.
+    pub snapshot: Option<SnapshotImage>,
 }
 
 impl Manifest {
+    /// The digest of the code that runs: that of the image, or else of the module.
+    pub(crate) fn code(&self) -> Digest {
+        self.snapshot.map_or(self.module, |image| image.digest)
+    }
+
     /// What a catalog shows of the version `number` of a function.
     pub(crate) fn info(&self, name: &FunctionName, number: u64, record: &FunctionRecord) -> FunctionInfo {
-        let Self { module, size, kind, exports, config, composition } = self.clone();
+        let Self { module, size, kind, exports, config, composition, snapshot } = self.clone();
         let (name, version, digest) = (name.clone(), number, module);
         let (aliases, targets) = (record.aliases_of(number), record.targets());
-        FunctionInfo { name, version, aliases, targets, digest, size, kind, exports, config, composition }
+        FunctionInfo { name, version, aliases, targets, digest, size, kind, exports, config, composition, snapshot }
+    }
+}
+
+/// The WebAssembly of a version.
+pub(super) struct Code {
+    pub(super) module: Blob,
+    /// The image that invocations start from.
+    pub(super) snapshot: Option<Blob>,
+}
+
+impl Code {
+    /// The WebAssembly of a version that is about to be published.
+    pub(super) async fn of(version: &NewVersion, backend: &Backend) -> Result<Self, StoreError> {
+        let module = Blob::of(version.module.clone(), backend).await?;
+        let snapshot = match &version.snapshot {
+            Some(image) => Some(Blob::of(image.clone(), backend).await?),
+            None => None,
+        };
+        Ok(Self { module, snapshot })
     }
 }
 
@@ -46,16 +72,17 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    /// The documents of a version whose module is this blob.
-    pub(super) fn of(version: NewVersion, module: &Blob) -> Result<Self, serde_json::Error> {
-        let config = Blob::new(serde_json::to_vec(&WasmConfig::of(version, module))?.into());
-        let manifest = Blob::new(serde_json::to_vec(&ImageManifest::of(&config, module))?.into());
+    /// The documents of a version with this code.
+    pub(super) fn of(version: NewVersion, code: &Code) -> Result<Self, serde_json::Error> {
+        let config = Blob::new(serde_json::to_vec(&WasmConfig::of(version, code))?.into());
+        let manifest = Blob::new(serde_json::to_vec(&ImageManifest::of(&config, code))?.into());
         Ok(Self { manifest, config })
     }
 
     /// Writes all blobs of the version, from the leaves to the root.
-    pub(super) async fn write(&self, module: &Blob, backend: &Backend) -> Result<(), StoreError> {
-        try_join(module.write(backend), self.config.write(backend)).await?;
+    pub(super) async fn write(&self, code: &Code, backend: &Backend) -> Result<(), StoreError> {
+        let leaves = [&code.module, &self.config].into_iter().chain(&code.snapshot);
+        try_join_all(leaves.map(|blob| blob.write(backend))).await?;
         self.manifest.write(backend).await
     }
 }
@@ -63,24 +90,33 @@ impl Documents {
 impl Manifest {
     /// Reads a manifest and the configuration it names.
     pub(super) async fn read(backend: &Backend, digest: Digest) -> Result<Self, StoreError> {
-        let (config, layer) = descriptors(backend, digest).await?;
+        let Named { config, module, snapshot } = named(backend, digest).await?;
         let WasmConfig { nebula: Nebula { kind, exports, config, composition }, .. } =
             document(backend, config.digest).await?;
-        Ok(Self { module: layer.digest, size: layer.size, kind, exports, config, composition })
+        let snapshot = snapshot.map(|image| SnapshotImage::new(image.digest, image.size));
+        if config.snapshot.is_off() == snapshot.is_some() {
+            let mismatch = "its configuration asks for a snapshot and it names none, or the other way round";
+            return Err(backend.malformed(&layout::blob(digest), serde_json::Error::custom(mismatch)));
+        }
+        Ok(Self { module: module.digest, size: module.size, kind, exports, config, composition, snapshot })
     }
 }
 
-/// The digest of the configuration that a manifest names.
-pub(super) async fn config_of(backend: &Backend, manifest: Digest) -> Result<Digest, StoreError> {
-    descriptors(backend, manifest).await.map(|(config, _)| config.digest)
+/// The digests of the blobs that a manifest names.
+pub(super) struct VersionDigests {
+    pub(super) config: Digest,
+    pub(super) module: Digest,
+    pub(super) snapshot: Option<Digest>,
 }
 
-/// The digests of the configuration and of the module that a manifest names.
-pub(super) async fn blobs_of(backend: &Backend, manifest: Digest) -> Result<(Digest, Digest), StoreError> {
-    descriptors(backend, manifest).await.map(|(config, layer)| (config.digest, layer.digest))
+/// The digests of the blobs that a manifest names.
+pub(super) async fn blobs_of(backend: &Backend, manifest: Digest) -> Result<VersionDigests, StoreError> {
+    let Named { config, module, snapshot } = named(backend, manifest).await?;
+    let snapshot = snapshot.map(|image| image.digest);
+    Ok(VersionDigests { config: config.digest, module: module.digest, snapshot })
 }
 
-async fn descriptors(backend: &Backend, digest: Digest) -> Result<(Descriptor, Descriptor), StoreError> {
+async fn named(backend: &Backend, digest: Digest) -> Result<Named, StoreError> {
     let manifest: ImageManifest = document(backend, digest).await?;
     manifest.check().map_err(|source| backend.malformed(&layout::blob(digest), source))
 }
@@ -93,6 +129,8 @@ async fn document<T: serde::de::DeserializeOwned>(backend: &Backend, digest: Dig
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
 const MODULE_TYPE: &str = "application/wasm";
+/// An image is not `application/wasm`: other tools run the module, which is the only layer of that type.
+const SNAPSHOT_TYPE: &str = "application/vnd.nebula.snapshot.v1+wasm";
 
 /// OCI image specification, "Image Manifest".
 #[derive(Serialize, Deserialize)]
@@ -111,6 +149,13 @@ struct Descriptor {
     media_type: String,
     digest: Digest,
     size: u64,
+}
+
+/// What a manifest names.
+struct Named {
+    config: Descriptor,
+    module: Descriptor,
+    snapshot: Option<Descriptor>,
 }
 
 /// Wasm OCI Artifact layout, "config.mediaType".
@@ -135,27 +180,35 @@ struct Nebula {
 }
 
 impl ImageManifest {
-    fn of(config: &Blob, module: &Blob) -> Self {
+    fn of(config: &Blob, code: &Code) -> Self {
+        let module = Descriptor::of(MODULE_TYPE, &code.module);
+        let snapshot = code.snapshot.as_ref().map(|image| Descriptor::of(SNAPSHOT_TYPE, image));
         Self {
             schema_version: 2,
             media_type: MANIFEST_TYPE.to_owned(),
             config: Descriptor::of(CONFIG_TYPE, config),
-            layers: vec![Descriptor::of(MODULE_TYPE, module)],
+            layers: std::iter::once(module).chain(snapshot).collect(),
         }
     }
 
-    /// The descriptors of the configuration and of the module.
-    fn check(self) -> Result<(Descriptor, Descriptor), serde_json::Error> {
+    /// What it names: a configuration, a module, and perhaps the image of a snapshot.
+    fn check(self) -> Result<Named, serde_json::Error> {
         let expect = |what, found: &str, expected: &str| {
             let mismatch = || serde_json::Error::custom(format!("{what} is {found:?}, expected {expected:?}"));
             (found == expected).then_some(()).ok_or_else(mismatch)
         };
         expect("mediaType", &self.media_type, MANIFEST_TYPE)?;
         expect("config.mediaType", &self.config.media_type, CONFIG_TYPE)?;
-        let [layer] = <[Descriptor; 1]>::try_from(self.layers)
-            .map_err(|layers| serde_json::Error::custom(format!("it has {} layers, expected 1", layers.len())))?;
-        expect("layers[0].mediaType", &layer.media_type, MODULE_TYPE)?;
-        Ok((self.config, layer))
+        let count = self.layers.len();
+        let mut layers = self.layers.into_iter();
+        let (Some(module), snapshot, None) = (layers.next(), layers.next(), layers.next()) else {
+            return Err(serde_json::Error::custom(format!("it has {count} layers, expected 1 or 2")));
+        };
+        expect("layers[0].mediaType", &module.media_type, MODULE_TYPE)?;
+        if let Some(image) = &snapshot {
+            expect("layers[1].mediaType", &image.media_type, SNAPSHOT_TYPE)?;
+        }
+        Ok(Named { config: self.config, module, snapshot })
     }
 }
 
@@ -166,13 +219,13 @@ impl Descriptor {
 }
 
 impl WasmConfig {
-    fn of(NewVersion { kind, exports, config, composition, .. }: NewVersion, module: &Blob) -> Self {
+    fn of(NewVersion { kind, exports, config, composition, .. }: NewVersion, code: &Code) -> Self {
         Self {
             // The layout asks for a time. A true one would make every publish of the same version another one.
             created: "1970-01-01T00:00:00Z".to_owned(),
             architecture: "wasm".to_owned(),
-            os: if is_component(module.bytes()) { "wasip2" } else { "wasip1" }.to_owned(),
-            layer_digests: vec![module.digest()],
+            os: if is_component(code.module.bytes()) { "wasip2" } else { "wasip1" }.to_owned(),
+            layer_digests: [&code.module].into_iter().chain(&code.snapshot).map(Blob::digest).collect(),
             nebula: Nebula { kind, exports, config, composition },
         }
     }

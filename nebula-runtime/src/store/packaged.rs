@@ -10,7 +10,7 @@ use super::{backend::Backend, blob::Blob, document, error::StoreError, functions
 use crate::function::{Digest, FunctionName};
 
 /// The store of a package: some versions of another store as one document. It maps paths to the texts of records,
-/// manifests and configurations. The modules are left out.
+/// manifests and configurations. The modules and the images of snapshots are left out.
 ///
 /// - The text under a blob's path is byte for byte that blob. It is verified on every read.
 /// - It is one document, because many small files would cost a cold start a read each.
@@ -54,7 +54,7 @@ impl PackagedStore {
     ) -> Result<(), StoreError> {
         let record = functions::read(backend, name).await?.unwrap_or_default().only(versions);
         for (_, entry) in record.versions() {
-            let config = manifest::config_of(backend, entry.manifest).await?;
+            let config = manifest::blobs_of(backend, entry.manifest).await?.config;
             for digest in [entry.manifest, config] {
                 self.add_blob(backend, digest).await?;
             }
@@ -91,6 +91,7 @@ mod tests {
             exports,
             config: FunctionConfig::default(),
             composition: None,
+            snapshot: None,
             published_by: Some("ada".to_owned()),
             origin: None,
         }

@@ -92,7 +92,8 @@ mod tests {
     fn version(module: &'static str) -> NewVersion {
         let (config, kind) = (FunctionConfig::default(), Kind::Core);
         let (exports, composition, published_by) = (Vec::new(), None, None);
-        NewVersion { module: module.into(), kind, exports, config, composition, published_by, origin: None }
+        let (snapshot, origin) = (None, None);
+        NewVersion { module: module.into(), kind, exports, config, composition, snapshot, published_by, origin }
     }
 
     #[tokio::test]

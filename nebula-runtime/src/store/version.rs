@@ -19,6 +19,8 @@ pub struct NewVersion {
     pub config: FunctionConfig,
     /// The components that it was composed of, if it was.
     pub composition: Option<Composition>,
+    /// The image that invocations start from. There is one if the configuration asks for it.
+    pub snapshot: Option<Bytes>,
     /// Who publishes it, where that is known: `ada@laptop`. At most 100 characters of it are kept.
     pub published_by: Option<String>,
     /// The registry that it was pulled from, if it was.
@@ -35,6 +37,8 @@ pub struct VersionBlobs {
     pub config: Bytes,
     /// The module that it names.
     pub module: Bytes,
+    /// The image that it names, if the version has one.
+    pub snapshot: Option<Bytes>,
 }
 
 /// A version that is published.

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{
     spawn,
     sync::Semaphore,
@@ -18,7 +19,11 @@ use super::{
     frame::{CodeFrame, CodeSite, SourceFrame},
     work::DebugInfoError,
 };
-use crate::{function::Digest, store::Store, sync::lock};
+use crate::{
+    function::Digest,
+    store::{Store, StoreError},
+    sync::lock,
+};
 
 /// How long an invocation that failed waits for its lines. If they take longer, the next one has them.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -34,9 +39,15 @@ static PLACES: Semaphore = Semaphore::const_new(1);
 
 /// The lines of one module.
 pub(super) struct Lines {
-    store: Store,
-    module: Digest,
+    module: Source,
     known: Arc<Mutex<Known>>,
+}
+
+/// Where a module is read.
+#[derive(Clone)]
+enum Source {
+    Stored(Store, Digest),
+    Given(Bytes),
 }
 
 /// What is known of a module's lines.
@@ -60,7 +71,11 @@ enum Availability {
 
 impl Lines {
     pub(super) fn new(store: &Store, module: Digest) -> Self {
-        Self { store: store.clone(), module, known: Arc::default() }
+        Self { module: Source::Stored(store.clone(), module), known: Arc::default() }
+    }
+
+    pub(super) fn of_module(wasm: Bytes) -> Self {
+        Self { module: Source::Given(wasm), known: Arc::default() }
     }
 
     /// The lines of those frames whose lines are known or are found soon.
@@ -69,7 +84,7 @@ impl Lines {
         let missing = lock(&self.known).missing(&sites);
         if !missing.is_empty() {
             // A task of its own: it goes on, and the next invocation has its result.
-            let looking_up = spawn(look_up(self.store.clone(), self.module, Arc::clone(&self.known), missing));
+            let looking_up = spawn(look_up(self.module.clone(), Arc::clone(&self.known), missing));
             let _ = timeout(PATIENCE, looking_up).await;
         }
         let known = lock(&self.known);
@@ -83,7 +98,7 @@ impl Lines {
     pub(super) async fn find_all(&self, sites: Vec<CodeSite>) -> FoundLines {
         // The semaphore is never closed.
         let place = PLACES.acquire().await;
-        let Ok(wasm) = self.store.module(&self.module).await else { return FoundLines::new() };
+        let Ok(wasm) = self.module.read().await else { return FoundLines::new() };
         let found = spawn_blocking(move || {
             let _place = place;
             debug_info::find(&wasm, &sites)
@@ -94,7 +109,7 @@ impl Lines {
 }
 
 /// Reads the debug information of a module, and notes the lines of these places.
-async fn look_up(store: Store, module: Digest, known: Arc<Mutex<Known>>, sites: Vec<CodeSite>) {
+async fn look_up(module: Source, known: Arc<Mutex<Known>>, sites: Vec<CodeSite>) {
     // The semaphore is never closed.
     let place = PLACES.acquire().await;
     // Another look-up may have found them meanwhile.
@@ -102,7 +117,7 @@ async fn look_up(store: Store, module: Digest, known: Arc<Mutex<Known>>, sites: 
     if sites.is_empty() {
         return;
     }
-    let Ok(wasm) = store.module(&module).await else {
+    let Ok(wasm) = module.read().await else {
         lock(&known).availability = Availability::NotBefore(Instant::now() + PAUSE);
         return;
     };
@@ -114,6 +129,15 @@ async fn look_up(store: Store, module: Digest, known: Arc<Mutex<Known>>, sites: 
     match found.await.unwrap_or(Err(DebugInfoError::TooMuchWork)) {
         Ok((sites, found)) => lock(&known).note(&sites, found),
         Err(_) => lock(&known).availability = Availability::Never,
+    }
+}
+
+impl Source {
+    async fn read(&self) -> Result<Bytes, StoreError> {
+        match self {
+            Self::Stored(store, module) => store.module(module).await,
+            Self::Given(wasm) => Ok(wasm.clone()),
+        }
     }
 }
 

@@ -20,6 +20,8 @@ mod profiled;
 #[cfg(feature = "compiler")]
 mod work;
 
+#[cfg(feature = "compiler")]
+use bytes::Bytes;
 pub(super) use frame::CodeFrame;
 #[cfg(feature = "compiler")]
 pub(super) use frame::CodeSite;
@@ -38,6 +40,12 @@ impl Symbols {
     /// The names and lines of a module in this store.
     pub(crate) fn new(store: &Store, module: Digest) -> Self {
         Self(Lines::new(store, module))
+    }
+
+    /// The names and lines of this module, which need not be in a store.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn of_module(wasm: Bytes) -> Self {
+        Self(Lines::of_module(wasm))
     }
 
     /// The stack for people to read, the innermost call first. Waits for debug information, but never for long.

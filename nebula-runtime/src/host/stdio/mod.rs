@@ -1,9 +1,13 @@
 //! The standard streams of a guest.
 
+#[cfg(feature = "compiler")]
+mod kept;
 mod stderr;
 mod stdin;
 mod stdout;
 
+#[cfg(feature = "compiler")]
+pub(crate) use kept::KeptOutput;
 pub use stderr::GuestStderr;
 pub(crate) use stderr::Stderr;
 pub(crate) use stdin::Stdin;

@@ -5,7 +5,13 @@ use std::collections::{BTreeSet, HashSet};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
-    super::{backend::Backend, error::StoreError, functions, manifest, record::FunctionRecord},
+    super::{
+        backend::Backend,
+        error::StoreError,
+        functions,
+        manifest::{self, VersionDigests},
+        record::FunctionRecord,
+    },
     AT_ONCE,
     progress::Progress,
 };
@@ -19,7 +25,7 @@ struct Roots {
     manifests: BTreeSet<Digest>,
     /// The manifests of versions that were removed not long ago. Some of these may be gone.
     removed: BTreeSet<Digest>,
-    /// Blobs that name no others: modules and signatures.
+    /// Blobs of records that name no others: modules and signatures.
     leaves: BTreeSet<Digest>,
 }
 
@@ -52,14 +58,14 @@ pub(super) async fn needed(
     progress.expect(manifests.len() + removed.len());
     let kept = manifests.iter().map(|digest| (*digest, false));
     let no_longer = removed.difference(manifests).map(|digest| (*digest, true));
-    let configs = stream::iter(kept.chain(no_longer)).map(|(digest, may_be_gone)| async move {
-        let config = config(backend, digest, may_be_gone).await;
+    let named = stream::iter(kept.chain(no_longer)).map(|(digest, may_be_gone)| async move {
+        let named = named(backend, digest, may_be_gone).await;
         progress.advance();
-        config
+        named
     });
-    let configs: Vec<_> = configs.buffer_unordered(AT_ONCE).try_collect().await?;
+    let named: Vec<_> = named.buffer_unordered(AT_ONCE).try_collect().await?;
     let roots = manifests.iter().chain(removed).chain(leaves).copied();
-    Ok(roots.chain(configs.into_iter().flatten()).collect())
+    Ok(roots.chain(named.into_iter().flatten()).collect())
 }
 
 async fn roots(backend: &Backend, since: Timestamp, progress: &Progress) -> Result<Roots, StoreError> {
@@ -78,12 +84,14 @@ async fn roots(backend: &Backend, since: Timestamp, progress: &Progress) -> Resu
     Ok(roots)
 }
 
-/// The configuration that a manifest names, if it names one.
-async fn config(backend: &Backend, digest: Digest, may_be_gone: bool) -> Result<Option<Digest>, StoreError> {
-    match manifest::config_of(backend, digest).await {
+/// The blobs that a manifest names: its configuration, and the image of a snapshot if it has one. Its module is in the
+/// record, too.
+async fn named(backend: &Backend, digest: Digest, may_be_gone: bool) -> Result<Vec<Digest>, StoreError> {
+    match manifest::blobs_of(backend, digest).await {
+        Ok(VersionDigests { config, snapshot, .. }) => Ok(std::iter::once(config).chain(snapshot).collect()),
         Err(StoreError::Missing { .. } | StoreError::Corrupt { .. } | StoreError::Malformed { .. }) if may_be_gone => {
-            Ok(None)
+            Ok(Vec::new())
         }
-        found => found.map(Some),
+        Err(error) => Err(error),
     }
 }

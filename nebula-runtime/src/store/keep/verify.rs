@@ -31,7 +31,7 @@ pub struct Verification {
     pub versions: u64,
     /// How many blobs were hashed.
     pub blobs: u64,
-    /// The size of the modules among them, in bytes.
+    /// The size of the modules among them, in bytes, and of the images of snapshots.
     pub module_bytes: u64,
     /// All that is wrong, in the order of functions and versions.
     pub problems: Vec<StoreProblem>,
@@ -100,8 +100,12 @@ impl Store {
         let modules = by(&versions, |version| slice::from_ref(&version.entry.module));
         let signatures = by(&versions, |version| &version.entry.signatures);
         progress.expect(documents.len() + modules.len() + signatures.len());
-        verification.add(check(backend, &documents, Check::Documents, progress).await?);
+        let documents_checked = check(backend, &documents, Check::Documents, progress).await?;
+        let images = images(&documents, &documents_checked);
+        progress.expect(images.len());
+        verification.add(documents_checked);
         verification.add(check(backend, &modules, Check::Module, progress).await?);
+        verification.add(check(backend, &images, Check::Module, progress).await?);
         verification.add(check(backend, &signatures, Check::Signature, progress).await?);
         verification.problems.sort_unstable();
         Ok(verification)
@@ -187,11 +191,21 @@ fn by(versions: &[Version], blobs: impl Fn(&Version) -> &[Digest]) -> Shared<'_>
     shared
 }
 
+/// The images of snapshots, which only manifests name.
+fn images<'a>(documents: &Shared<'a>, checked: &[Checked]) -> Shared<'a> {
+    let mut images = Shared::new();
+    for Snapshot { manifest, image } in checked.iter().filter_map(|checked| checked.snapshot) {
+        images.entry(image).or_default().extend(documents.get(&manifest).into_iter().flatten());
+    }
+    images
+}
+
 /// What is checked of each version.
 #[derive(Clone, Copy)]
 enum Check {
     /// Its manifest and its configuration.
     Documents,
+    /// Its module, or the image of its snapshot.
     Module,
     /// One of its signatures: only that its bytes are those that were signed. By which key is another matter.
     Signature,
@@ -203,11 +217,19 @@ struct Checked {
     blobs: u64,
     module_bytes: u64,
     problems: Vec<StoreProblem>,
+    snapshot: Option<Snapshot>,
+}
+
+/// The image of a snapshot, and the manifest that names it.
+#[derive(Clone, Copy)]
+struct Snapshot {
+    manifest: Digest,
+    image: Digest,
 }
 
 impl Verification {
     fn add(&mut self, checked: Vec<Checked>) {
-        for Checked { blobs, module_bytes, problems } in checked {
+        for Checked { blobs, module_bytes, problems, .. } in checked {
             self.blobs += blobs;
             self.module_bytes += module_bytes;
             self.problems.extend(problems);
@@ -238,7 +260,8 @@ async fn check_documents(backend: &Backend, digest: Digest, versions: &[&Version
         Ok(manifest) => {
             let others = versions.iter().filter(|version| version.entry.module != manifest.module);
             let problems = others.map(|version| version.mismatch(&manifest)).collect();
-            Ok(Checked { blobs: 2, problems, ..Checked::default() })
+            let snapshot = manifest.snapshot.map(|image| Snapshot { manifest: digest, image: image.digest });
+            Ok(Checked { blobs: 2, problems, snapshot, ..Checked::default() })
         }
         Err(error) => damage(backend, error, versions).await,
     }

@@ -19,10 +19,11 @@ use crate::{
     store::{
         FunctionRecord, GarbageFate, GcOptions, IfPointedTo, Progress, Store, StoreError, StoreProblem,
         StoreProblemKind, StoreUrl, Total,
-        conformance::{read_version, sample},
+        conformance::{read_version, sample, with_snapshot},
         document,
         functions::{self, Changed, IfDamaged},
-        layout, manifest,
+        layout,
+        manifest::{self, VersionDigests},
         stamp::Stamp,
         terms::Terms,
     },
@@ -62,16 +63,16 @@ async fn blobs(store: &Store, folder: &str) -> BTreeSet<Digest> {
     files.iter().map(|file| format!("sha256:{file}").parse().unwrap()).collect()
 }
 
-/// The digests of a version's blobs: its manifest, its configuration, and its module.
+/// The digests of a version's blobs: its manifest, its configuration, its module, and the image of its snapshot.
 async fn blobs_of(store: &Store, manifest: Digest) -> BTreeSet<Digest> {
-    let config = manifest::config_of(&store.backend, manifest).await.unwrap();
-    BTreeSet::from([manifest, config, store.manifest(&manifest).await.unwrap().module])
+    let VersionDigests { config, module, snapshot } = manifest::blobs_of(&store.backend, manifest).await.unwrap();
+    BTreeSet::from([manifest, config, module, snapshot.unwrap()])
 }
 
 /// A store with two versions of `treats`, of which the first is removed, and the digests of that one's blobs.
 async fn with_a_removed_version(place: &Place) -> (Store, Digest, BTreeSet<Digest>) {
     let store = later(&place.open().await.unwrap(), 0);
-    let removed = store.publish(&name("treats"), sample("removed"), None).await.unwrap();
+    let removed = store.publish(&name("treats"), with_snapshot(sample("removed")), None).await.unwrap();
     store.publish(&name("treats"), sample("kept"), None).await.unwrap();
     let blobs = blobs_of(&store, removed.manifest).await;
     store.remove(&name("treats"), Some(1), IfPointedTo::Refuse, None).await.unwrap();
@@ -108,7 +109,7 @@ async fn nothing_is_changed_unless_it_is_asked_for() {
     let dry = GcOptions { delete: false, ..AT_ONCE };
     let report = store.collect_garbage(dry, &Progress::default()).await.unwrap();
     assert_eq!((report.garbage.len(), report.deleted), (garbage.len(), false));
-    assert_eq!(report.total(GarbageFate::Removed).blobs, 3);
+    assert_eq!(report.total(GarbageFate::Removed).blobs, 4);
     assert_eq!(report.needed.blobs, 3);
     assert_eq!(blobs(&store, "blobs/sha256").await, before);
 }
@@ -119,7 +120,7 @@ async fn a_removed_version_is_needed_for_the_retention() {
     let (store, ..) = with_a_removed_version(&place).await;
     let options = GcOptions { delete: true, ..GcOptions::default() };
     assert_eq!(collect(&later(&store, 89 * 24), options).await, []);
-    assert_eq!(collect(&later(&store, 91 * 24), options).await.len(), 3);
+    assert_eq!(collect(&later(&store, 91 * 24), options).await.len(), 4);
 }
 
 #[tokio::test]
@@ -150,7 +151,7 @@ async fn a_version_that_is_published_again_is_whole_whatever_became_of_its_blobs
         let place = Place::memory();
         let (store, manifest, _) = with_a_removed_version(&place).await;
         collect(&store, grace).await;
-        let again = store.publish(&name("treats"), sample("removed"), None).await.unwrap();
+        let again = store.publish(&name("treats"), with_snapshot(sample("removed")), None).await.unwrap();
         assert_eq!((again.number, again.manifest), (3, manifest));
         collect(&later(&store, 25), AT_ONCE).await;
         read_version(&store, &manifest).await.unwrap();
@@ -171,7 +172,7 @@ async fn nothing_is_removed_while_a_record_or_a_manifest_cannot_be_understood() 
         assert_eq!(blobs(&store, "blobs/sha256").await, before);
         store.backend.overwrite(&path, whole).await.unwrap();
     }
-    assert_eq!(collect(&store, AT_ONCE).await.len(), 3);
+    assert_eq!(collect(&store, AT_ONCE).await.len(), 4);
 }
 
 #[tokio::test]
@@ -182,7 +183,7 @@ async fn strangers_among_the_blobs_are_left_alone() {
         let path = Path::from(format!("blobs/sha256/{stranger}"));
         store.backend.overwrite(&path, Bytes::from_static(b"mine")).await.unwrap();
     }
-    assert_eq!(collect(&store, AT_ONCE).await.len(), 3);
+    assert_eq!(collect(&store, AT_ONCE).await.len(), 4);
     let files = store.backend.list(&Path::from("blobs/sha256")).await.unwrap();
     assert!(files.contains(&"README.md".to_owned()) && files.contains(&"abc".to_owned()), "{files:?}");
 }
@@ -237,7 +238,7 @@ async fn a_publish_that_took_very_long_looks_at_its_blobs_once_more() {
 async fn with_two_versions() -> (Store, Digest, Digest) {
     let store = Store::memory();
     let first = store.publish(&name("treats"), sample("one"), None).await.unwrap();
-    let second = store.publish(&name("treats"), sample("two"), None).await.unwrap();
+    let second = store.publish(&name("treats"), with_snapshot(sample("two")), None).await.unwrap();
     store.publish(&name("other"), sample("three"), None).await.unwrap();
     (store, first.manifest, second.manifest)
 }
@@ -248,8 +249,8 @@ async fn a_whole_store_is_verified_without_a_problem() {
     let progress = Progress::default();
     let verified = store.verify(&[], &progress).await.unwrap();
     let found = (verified.functions, verified.versions, verified.blobs, verified.problems);
-    assert_eq!(found, (2, 3, 9, vec![]));
-    assert_eq!((progress.done(), progress.total()), (6, 6));
+    assert_eq!(found, (2, 3, 10, vec![]));
+    assert_eq!((progress.done(), progress.total()), (7, 7));
     let verified = store.verify(&[name("other")], &progress).await.unwrap();
     assert_eq!((verified.functions, verified.versions, verified.blobs), (1, 1, 3));
     let error = store.verify(&[name("other"), name("none")], &progress).await.unwrap_err();
@@ -277,7 +278,7 @@ async fn a_corrupt_blob_is_named_moved_aside_and_repaired_by_a_publish() {
         assert!(store.backend.get(&path).await.unwrap().is_none());
         let kept = store.backend.list(&Path::from("damaged/sha256")).await.unwrap();
         assert!(kept.iter().any(|file| file.starts_with(digest.hex().to_string().as_str())), "{kept:?}");
-        assert!(!store.publish(&name("treats"), sample("two"), None).await.unwrap().changed);
+        assert!(!store.publish(&name("treats"), with_snapshot(sample("two")), None).await.unwrap().changed);
         assert_eq!(problems(&store).await, []);
     }
 }

@@ -326,7 +326,7 @@ impl Tested {
         for function in FUNCTIONS {
             let record = self.store.record(&name(function)).await.unwrap().unwrap_or_default();
             for (_, entry) in record.versions() {
-                let config = manifest::config_of(&self.store.backend, entry.manifest).await.unwrap();
+                let config = manifest::blobs_of(&self.store.backend, entry.manifest).await.unwrap().config;
                 needed.extend([entry.manifest, entry.module, config].map(|digest| digest.hex().to_string()));
             }
         }

@@ -70,7 +70,7 @@ impl Operation {
             Self::PublishOverDamage => overwrite(&store, layout::record(&treats)).await,
             Self::PublishOverCorruption => {
                 let new = store.publish(&treats, sample("new"), None).await.unwrap();
-                let config = manifest::config_of(&store.backend, new.manifest).await.unwrap();
+                let config = manifest::blobs_of(&store.backend, new.manifest).await.unwrap().config;
                 for digest in [new.module, config, new.manifest] {
                     overwrite(&store, layout::blob(digest)).await;
                 }
