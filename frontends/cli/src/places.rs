@@ -107,11 +107,15 @@ impl PlaceOptions {
         }
     }
 
-    /// The same for a command that publishes. It creates the store if it does not exist.
-    pub(crate) async fn releases_to_publish(&self) -> Result<Box<dyn Releases>, Failure> {
+    /// The same for a command that publishes. It creates the store if it does not exist. The images of snapshots that it has
+    /// are used again if `trust` has their versions.
+    pub(crate) async fn releases_to_publish(&self, trust: Trust) -> Result<Box<dyn Releases>, Failure> {
         match &self.functions {
             Place::Server(server) => remote(server),
-            Place::Store(_) | Place::DefaultStore => self.local(self.open_or_make_store().await?),
+            Place::Store(_) | Place::DefaultStore => {
+                let (store, url) = self.open_or_make_store().await?;
+                Ok(Box::new(Local::new(store, url, self.code_cache(), trust)?))
+            }
         }
     }
 

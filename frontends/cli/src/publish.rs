@@ -143,7 +143,8 @@ pub(crate) async fn publish_pulled(
     alias: Option<&AliasName>,
 ) -> Result<Published, Failure> {
     let origin = pulled.origin(name, runtime.trust())?;
-    let publication = runtime.publish(name, pulled.module.clone()).config(config).alias(alias.cloned());
+    let image = pulled.image_for(&config)?;
+    let publication = runtime.publish(name, pulled.module.clone()).config(config).image(image).alias(alias.cloned());
     let publication = publication.by(publisher()).origin(origin);
     let published = while_working(format!("compiling {}", pulled.reference), publication.into_future()).await?;
     let (store, number) = (runtime.store(), published.info.version);

@@ -87,6 +87,7 @@ fn function(required: &[&str], more: &[(&'static str, Value)]) -> Value {
         ("exports", list(&export)),
         ("config", named("Configuration")),
         ("composition", json!({"type": "object"})),
+        ("snapshot", record(&["digest", "size"], [("digest", named("Digest")), ("size", size())])),
     ];
     let required: Vec<_> = known.iter().chain(required).collect();
     json!({"type": "object", "required": required, "properties": object(members.into_iter().chain(more.iter().cloned()))})
@@ -112,6 +113,7 @@ fn configuration() -> Value {
             "blobs": {"type": "object", "additionalProperties": grant},
             "imports": {"type": "object", "additionalProperties": text()},
             "cache": {"type": "string", "enum": ["pure"]},
+            "snapshot": {"oneOf": [{"type": "boolean"}, text()]},
             "reuse": {"type": "object"},
             "content_type": text(),
             "batch": text(),

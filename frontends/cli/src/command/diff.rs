@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use clap::Args;
 use nebula_local::ExitCode;
-use nebula_runtime::{ByteSize, Difference, FunctionRef, Setting};
+use nebula_runtime::{ByteSize, Difference, FunctionRef, Setting, SnapshotImage};
 use serde_json::Value;
 
 use crate::{failure::Failure, global::Global, print};
@@ -74,6 +74,10 @@ fn module(Difference { from, to, .. }: &Difference) -> Vec<[String; 2]> {
     if from.digest != to.digest {
         rows.push(change("module", &from.digest, &to.digest));
         rows.push(change("size", &ByteSize(from.size), &ByteSize(to.size)));
+    }
+    if from.snapshot != to.snapshot {
+        let shown = |image: Option<SnapshotImage>| image.map_or_else(|| "none".to_owned(), |it| it.digest.to_string());
+        rows.push(change("snapshot", &shown(from.snapshot), &shown(to.snapshot)));
     }
     rows
 }

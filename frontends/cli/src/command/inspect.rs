@@ -117,7 +117,7 @@ impl Inspected {
     }
 
     fn text(&self) -> String {
-        let FunctionInfo { name, version, digest, size, kind, composition, .. } = &self.info;
+        let FunctionInfo { name, version, digest, size, kind, composition, snapshot, .. } = &self.info;
         let title = if self.versions.is_empty() {
             format!("{name}, not published")
         } else {
@@ -127,6 +127,7 @@ impl Inspected {
             ("kind", vec![kind.to_string()]),
             ("digest", vec![digest.to_string()]),
             ("size", vec![bytes(*size)]),
+            ("snapshot", snapshot.iter().map(|image| format!("{}, {}", image.digest, bytes(image.size))).collect()),
             ("exports", self.info.exports.iter().flat_map(|export| self.export(export)).collect()),
             ("imports", composition.iter().flat_map(|composed| &composed.imports).map(ToString::to_string).collect()),
             (

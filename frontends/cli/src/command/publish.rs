@@ -67,7 +67,8 @@ impl Publish {
         }
         let published = match &self.source {
             Source::File(path) => {
-                let releases = global.places.releases_to_publish().await?;
+                let trust = if config.snapshot.is_off() { Trust::default() } else { self.trust()? };
+                let releases = global.places.releases_to_publish(trust).await?;
                 self.publish_file(releases.as_ref(), path, config).await
             }
             Source::Registry(reference) => self.publish_artifact(global, reference, config).await,
@@ -109,7 +110,7 @@ impl Publish {
         let config = self.artifact_config(&pulled, config)?;
         if global.places.is_server() {
             let origin = pulled.origin(&self.name, &trust)?;
-            let releases = global.places.releases_to_publish().await?;
+            let releases = global.places.releases_to_publish(trust).await?;
             return releases.publish(&self.name, pulled.module, config, Some(origin), self.alias.as_ref()).await;
         }
         let (store, _) = global.places.open_or_make_store().await?;

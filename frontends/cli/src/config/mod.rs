@@ -226,6 +226,7 @@ impl FunctionSource {
         config.blobs = function.blobs;
         config.imports = function.imports;
         config.cache = function.cache;
+        config.snapshot = function.snapshot;
         config.reuse = function.reuse.map(|reuse| reuse.0);
         config.content_type = function.content_type.map(|media_type| media_type.0);
         config.batch = function.batch;

@@ -67,6 +67,7 @@ keyvalue = { default = "state", shop = { service = "state", prefix = "shop/", re
 blobs = { pictures = "pictures" }
 imports = { "nebula:tax/rates" = "tax@prod" }
 cache = "pure"                        # for a core module that imports nothing
+snapshot = true                       # for a command with an initialiser
 reuse = { max_requests = 128, max_concurrent = 1, idle = "1s" }
 content_type = "image/png"
 batch = "item"
@@ -229,6 +230,7 @@ fn value(property: &Value) -> String {
         (Some(expected), ..) => expected,
         (None, Some("Batch"), _) => "`\"item\"`".to_owned(),
         (None, Some("Caching"), _) => "`\"pure\"`".to_owned(),
+        (None, Some("WrittenSnapshot"), _) => "`true`, `false`, or the name of an export".to_owned(),
         (None, Some("WrittenReuse"), _) => "a table: [`reuse`](#reuse)".to_owned(),
         (None, Some("WrittenCors"), _) => "a table: [`cors`](#cors)".to_owned(),
         (None, Some("Tls"), _) => "a table: [`tls`](#tls)".to_owned(),

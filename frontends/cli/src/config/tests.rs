@@ -3,7 +3,7 @@ mod mistakes;
 use std::time::Duration;
 
 use nebula_runtime::{
-    AzureConfig, Batch, ByteSize, Caching, Reuse, ServiceGrant, TrustedKey,
+    AzureConfig, Batch, ByteSize, Caching, Reuse, ServiceGrant, Snapshot, TrustedKey,
     store::trust::{KeyKind, PublicKey, SigningKey},
 };
 
@@ -54,6 +54,7 @@ dirs = [{ host = "data", guest = "/data", writable = true }]
 allow_hosts = ["*.example.com:8443"]
 imports = { "nebula:tax/rates" = "tax@prod" }
 cache = "pure"
+snapshot = "warm-up"
 reuse = { idle = "5s" }
 batch = "item"
 cloudevents = true
@@ -119,6 +120,7 @@ fn treats(folder: &Path) -> FunctionConfig {
     treats.allow_hosts = vec!["*.example.com:8443".parse().unwrap()];
     treats.imports = [("nebula:tax/rates".to_owned(), "tax@prod".parse().unwrap())].into();
     treats.cache = Some(Caching::Pure);
+    treats.snapshot = Snapshot::By("warm-up".to_owned());
     treats.reuse.insert(Reuse::default()).idle = Duration::from_secs(5);
     treats.batch = Some(Batch::Item);
     treats.cloudevents = true;

@@ -21,6 +21,9 @@ const WASM: [&str; 3] = [
     "application/vnd.module.wasm.content.layer.v1+wasm",
 ];
 
+/// The media type of the layer with the image of a snapshot, which Nebula alone writes.
+const SNAPSHOT: &str = "application/vnd.nebula.snapshot.v1+wasm";
+
 /// The media type of the configuration of the Wasm OCI Artifact layout.
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 
@@ -29,6 +32,8 @@ pub(crate) struct Artifact {
     pub(super) module: Descriptor,
     /// The configuration, if it is one of the Wasm OCI Artifact layout.
     pub(super) config: Option<Descriptor>,
+    /// The image of the module's snapshot, if it has one.
+    pub(super) snapshot: Option<Descriptor>,
 }
 
 impl Artifact {
@@ -42,11 +47,14 @@ impl Artifact {
         }
         let Manifest { config, layers, .. } = serde_json::from_slice(manifest).map_err(malformed)?;
         let found: Vec<_> = layers.iter().map(|layer| layer.media_type.clone()).collect();
+        let snapshot = layers.iter().find(|layer| layer.media_type == SNAPSHOT).cloned();
         let is_wasm = |layer: &Descriptor| WASM.contains(&layer.media_type.as_str());
         let mut modules: Vec<_> = layers.into_iter().filter(is_wasm).collect();
         let reference = || reference.to_string();
         match (modules.pop(), modules.len()) {
-            (Some(module), 0) => Ok(Self { module, config: Some(config).filter(|it| it.media_type == CONFIG) }),
+            (Some(module), 0) => {
+                Ok(Self { module, config: Some(config).filter(|it| it.media_type == CONFIG), snapshot })
+            }
             (Some(_), others) => Err(OciError::SeveralWasm { reference: reference(), count: others + 1 }),
             (None, _) => {
                 let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };

@@ -28,6 +28,8 @@ pub(crate) struct Pulled {
     pub(crate) module: Bytes,
     /// The configuration, if it is one of the Wasm OCI Artifact layout.
     config: Option<Bytes>,
+    /// The image of the module's snapshot, if it has one.
+    snapshot: Option<Bytes>,
     /// The signatures that are beside it in the registry.
     signatures: Vec<Signature>,
 }
@@ -64,8 +66,12 @@ pub(crate) async fn pull(reference: &OciReference) -> Result<Pulled, OciError> {
         Some(config) => Some(registry.blob("configuration", config, MAX_CONFIG).await?),
         None => None,
     };
+    let snapshot = match &artifact.snapshot {
+        Some(image) => Some(registry.blob("snapshot", image, MAX_MODULE).await?),
+        None => None,
+    };
     let signatures = signatures::pull(&registry, &digest).await?;
-    Ok(Pulled { reference: reference.clone(), digest, module, config, signatures })
+    Ok(Pulled { reference: reference.clone(), digest, module, config, snapshot, signatures })
 }
 
 async fn manifest(registry: &Registry) -> Result<Bytes, OciError> {
@@ -88,6 +94,13 @@ impl Pulled {
             reference: reference(),
             source,
         })
+    }
+
+    /// The image of the snapshot that it brings, for a function with exactly the configuration that it brings. With another
+    /// one, the image is made again, as another export may initialise the module.
+    pub(crate) fn image_for(&self, config: &FunctionConfig) -> Result<Option<Bytes>, OciError> {
+        let is_own = self.snapshot.is_some() && self.config()?.as_ref() == Some(config);
+        Ok(self.snapshot.clone().filter(|_| is_own))
     }
 
     /// Where the function came from, and which of the trusted keys has signed it there.

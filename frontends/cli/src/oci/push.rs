@@ -28,7 +28,7 @@ pub(crate) async fn push(
     version_signatures: &[Signature],
 ) -> Result<Digest, OciError> {
     let registry = to(reference).await?;
-    for blob in [version.module, version.config] {
+    for blob in [version.module, version.config].into_iter().chain(version.snapshot) {
         registry.push_blob(&Blob::of(blob)).await?;
     }
     let subject = Descriptor::of(MANIFEST, &version.manifest);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf};
 
 use nebula_runtime::{
-    Batch, Caching, ConfigValue, Cors, Destination, FunctionRef, HostPattern, LimitSettings, ServiceGrant,
+    Batch, Caching, ConfigValue, Cors, Destination, FunctionRef, HostPattern, LimitSettings, ServiceGrant, Snapshot,
 };
 use serde::Deserialize;
 
@@ -80,6 +80,11 @@ pub(in crate::config) struct Function {
     /// computed before. The module runs with canonical NaNs and deterministic relaxed SIMD.
     #[cfg_attr(test, schemars(with = "Option<crate::config::reference::Caching>"))]
     pub(in crate::config) cache: Option<Caching>,
+    /// Initialises a command (WASI preview 1) once, when it is published: `true` by its export `wizer-initialize` or
+    /// `wizer.initialize`, a text by the export of this name. Its calls start from the image of that.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "WrittenSnapshot"))]
+    pub(in crate::config) snapshot: Snapshot,
     /// Lets an instance of a `wasi:http` 0.3 handler serve several requests, one after another. The requests share the
     /// memory of the instance.
     #[cfg_attr(test, schemars(with = "Option<WrittenReuse>"))]
@@ -131,6 +136,18 @@ pub(in crate::config) enum WrittenValue {
         /// Its path. A relative path starts at the folder of `nebula.toml`.
         file: PathBuf,
     },
+}
+
+/// Whether a command is initialised when it is published, or by which export.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is described, and never made")]
+pub(in crate::config) enum WrittenSnapshot {
+    /// Whether by its usual export.
+    Usual(bool),
+    /// By this export.
+    Export(String),
 }
 
 /// A service that a function may use.

@@ -80,6 +80,10 @@ const WRONG_FUNCTIONS: &[(&str, &str)] = &[
         ":3: functions.treats.cache: unknown variant `all`, expected `pure`",
     ),
     (
+        "[functions.treats]\nsource = \"a\"\nsnapshot = 1\n",
+        ":3: functions.treats.snapshot: invalid type: integer `1`, expected true, false or the name of an export",
+    ),
+    (
         "[functions.treats]\nsource = \"a\"\nbuild_timeout = \"1m\"\n",
         ":3: functions.treats.build_timeout: this belongs to a build, and the function has none",
     ),
