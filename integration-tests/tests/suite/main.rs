@@ -23,6 +23,7 @@ mod releases;
 mod restart;
 #[cfg(unix)]
 mod shell;
+mod snapshots;
 mod streams;
 mod top;
 mod versions;
