@@ -60,7 +60,7 @@ fn a_snapshot_is_shown_compared_verified_and_never_collected() {
     let shown = place.text(&["inspect", "primes"]);
     assert!(shown.contains(&format!("\n  snapshot  {image}, ")), "{shown}");
     let differs = place.text(&["diff", "primes@1", "primes@2"]);
-    assert!(differs.contains(&format!("snapshot  none -> {image}\n")), "{differs}");
+    assert!(differs.contains(&format!("image     none -> {image}\n")), "{differs}");
     assert!(differs.contains("snapshot  not set -> true\n"), "{differs}");
     place.text(&["gc", "--delete", "--grace", "0s", "--retention", "0s"]);
     place.text(&["gc", "--delete", "--grace", "0s", "--retention", "0s"]);

@@ -78,10 +78,11 @@ fn command(new: &NewFunction) -> Result<Option<Uninitialised>, RegistryError> {
     let functions = functions(module)?;
     let find = |names: &[&str]| names.iter().find(|name| functions.contains(name)).map(|name| (*name).to_owned());
     if find(&["_start"]).is_none() {
-        return Err(refused("the module is no command, as it does not export _start"));
+        return Err(refused("the module does not export _start; leave out the key"));
     }
     let Some(initialiser) = find(wanted) else {
-        return Err(refused(&format!("the module exports no function {}", wanted.join(" or "))));
+        let why = format!("the module exports no function {}", wanted.join(" or "));
+        return Err(refused(&(why + "; leave out the key, or name the export: snapshot = \"NAME\"")));
     };
     let memory = Limits::default().with(&config.limits).at_most(&Limits::CEILINGS).memory;
     let (name, module, start) = (name.clone(), module.clone(), find(&STARTS));
@@ -94,9 +95,7 @@ fn functions(module: &[u8]) -> Result<Vec<&str>, RegistryError> {
     for payload in Parser::new(0).parse_all(module).map_while(Result::ok) {
         match payload {
             Payload::Version { encoding: Encoding::Component, .. } => {
-                return Err(refused(
-                    "this is a component; tools that make components of scripts have initialised them",
-                ));
+                return Err(refused("this is a component, which its own tools can initialise; leave out the key"));
             }
             Payload::ImportSection(imports) => {
                 let is_other = |ty| !matches!(ty, TypeRef::Func(_));
@@ -117,10 +116,7 @@ fn functions(module: &[u8]) -> Result<Vec<&str>, RegistryError> {
 }
 
 fn refused(why: &str) -> RegistryError {
-    let detail = format!(
-        "snapshot is for WASI preview 1 commands that export a function that initialises them, and {why}: leave out the \
-         key, or give the name of the export (snapshot = \"NAME\")"
-    );
+    let detail = format!("snapshot is for commands of WASI preview 1 that export an initialiser: {why}");
     RegistryError::new(RegistryErrorKind::Invalid, detail)
 }
 

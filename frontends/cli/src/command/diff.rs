@@ -77,7 +77,7 @@ fn module(Difference { from, to, .. }: &Difference) -> Vec<[String; 2]> {
     }
     if from.snapshot != to.snapshot {
         let shown = |image: Option<SnapshotImage>| image.map_or_else(|| "none".to_owned(), |it| it.digest.to_string());
-        rows.push(change("snapshot", &shown(from.snapshot), &shown(to.snapshot)));
+        rows.push(change("image", &shown(from.snapshot), &shown(to.snapshot)));
     }
     rows
 }

@@ -126,7 +126,11 @@ async fn a_module_that_cannot_have_a_snapshot_is_refused_with_the_reason() {
     let start = "(func (export \"_start\"))";
     let cases = [
         ("(component)".to_owned(), on(), "this is a component"),
-        ("(module (func (export \"wizer-initialize\")))".to_owned(), on(), "it does not export _start"),
+        (
+            "(module (func (export \"wizer-initialize\")))".to_owned(),
+            on(),
+            "the module does not export _start; leave out the key",
+        ),
         (format!("(module {start})"), on(), "exports no function wizer-initialize or wizer.initialize"),
         (format!("(module {start})"), by("warm"), "exports no function warm"),
         (
