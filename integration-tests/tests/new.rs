@@ -6,6 +6,8 @@
 
 #[path = "new/guestbook.rs"]
 mod guestbook;
+#[path = "new/words.rs"]
+mod words;
 
 use std::{
     env, fs,
@@ -69,7 +71,7 @@ fn main() {
             }
         })
     });
-    let trials = trials.chain([guestbook::trial()]);
+    let trials = trials.chain([guestbook::trial(), words::trial()]);
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }
 
