@@ -1,4 +1,4 @@
-//! Runs the initialiser of a command.
+//! A command that is to be initialised, and the run of its initialiser.
 
 use std::{fmt::Write as _, pin::pin, sync::Arc, time::Duration};
 
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use wasmtime::{Instance, InstancePre, Store};
 use wasmtime_wasi::{WasiCtxBuilder, p1::WasiP1Ctx};
 
-use super::Uninitialised;
 use crate::{
     call::{Caller, ErrorKind, Event, Invocation, InvokeError},
     engine::{Fault, Host, Symbols, TimeLimit, fault, supervise},
+    function::FunctionName,
     guest::{recognise::Guest, source::Source},
     host::KeptOutput,
 };
@@ -25,6 +25,20 @@ const MAX_MEMORY: ByteSize = ByteSize::mib(512);
 
 /// How many frames of a failed initialiser's stack its error shows.
 const SHOWN_FRAMES: usize = 8;
+
+/// A command that is to be initialised.
+pub(crate) struct Uninitialised {
+    /// The function that it is published as.
+    pub(crate) name: FunctionName,
+    /// The command, a core module.
+    pub(crate) module: Bytes,
+    /// The export that initialises it.
+    pub(crate) initialiser: String,
+    /// The export that starts it once it is initialised, if that is not `_start`.
+    pub(crate) start: Option<String>,
+    /// How much memory it may have.
+    pub(crate) memory: ByteSize,
+}
 
 /// An instance whose initialiser has run.
 pub(super) struct Initialised {
