@@ -198,9 +198,10 @@ fn drop_null(schema: &mut Value) {
                 let only = only.clone();
                 members.insert("type".to_owned(), only);
             }
-            if let Some(only) = members.remove("anyOf") {
-                let only = only.as_array().and_then(|any| any.first()).and_then(Value::as_object).cloned();
-                members.extend(only.unwrap_or_default());
+            if let Some([only]) = members.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) {
+                let only = only.as_object().cloned().unwrap_or_default();
+                members.remove("anyOf");
+                members.extend(only);
             }
         }
         _ => {}
