@@ -1,6 +1,6 @@
 // What an application does when it starts: it makes tables and compiles templates.
 const words = new Map();
-const syllables = ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu"];
+const syllables = ["bo", "ce", "di", "fi", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu"];
 for (const first of syllables)
   for (const second of syllables)
     for (const third of syllables) words.set(first + second + third, words.size);

@@ -30,8 +30,8 @@ fn check(tools: &Tools) {
     tools.run(project.path(), &fs::read_to_string(source.join("build.sh")).unwrap());
     let published = nebula.publish(&project, "words", Path::new("words.wasm"), &["--config", "nebula.toml"]);
     assert_eq!(published.exit_code, 0, "{published:?}");
-    let found = nebula.run(&project, &["run", "words", "--raw"], b"difoha");
-    assert_eq!(found.expect_success().text(), "difoha is word 500 of 3375\n");
+    let found = nebula.run(&project, &["run", "words", "--raw"], b"difiha");
+    assert_eq!(found.expect_success().text(), "difiha is word 500 of 3375\n");
     let missing = nebula.run(&project, &["run", "words", "--raw"], b"nebula");
     assert!(missing.exit_code == 1 && missing.stderr.contains("Error: nebula is no word"), "{missing:?}");
 }
