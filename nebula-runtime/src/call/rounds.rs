@@ -26,7 +26,7 @@ use super::{gate::QUEUE_TIMEOUT, invocation::Invocation, places::Request, resolv
 
 /// How many calls a function begins in a round for each processor. With fewer of them, rounds end more often, which costs
 /// a look for new requests each time. With more of them, the calls of other functions wait longer.
-const CALLS: u32 = 2;
+const CALLS: u32 = 8;
 
 /// For how long several functions are taken to be called after one was called that was not the last one.
 const SHARED: Duration = Duration::from_millis(100);
