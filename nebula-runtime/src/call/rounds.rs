@@ -3,7 +3,7 @@
 //! The connections of a server are served in turn. So a function that is called over many connections would leave nearly
 //! no time to the others, although none of its calls waits for a place: each is over before the next one begins. Hence,
 //! while several functions are called, a function begins only a few calls in each round, and the rest of its calls wait.
-//! A round ends when the server has nothing else to do, which makes a new one of no price.
+//! A round ends when the server has nothing else to do, so that no processor is idle for it.
 
 use std::{
     num::NonZeroUsize,
@@ -28,10 +28,10 @@ use super::{gate::QUEUE_TIMEOUT, invocation::Invocation, places::Request, resolv
 /// a look for new requests each time. With more of them, the calls of other functions wait longer.
 const CALLS: u32 = 8;
 
-/// For how long several functions are taken to be called after one was called that was not the last one.
+/// How long ago the last change from one called function to another may be, so that calls still wait for rounds.
 const SHARED: Duration = Duration::from_millis(100);
 
-/// How often it is noted that another function is called. Each note slows the processors down that read it.
+/// The least time between two notes of a change. Each note slows down the processors that read it.
 const NOTED: Duration = Duration::from_millis(1);
 
 /// The rounds of a server.
@@ -90,7 +90,7 @@ impl Rounds {
         let Some(deployed) = request.sharer.clone() else { return Ok(()) };
         let patience = Instant::now() + QUEUE_TIMEOUT;
         let until = deadline.map_or(patience, |deadline| deadline.min(patience));
-        // Without a keeper nothing is waited for.
+        // If the keeper is dropped with its runtime, the invocation begins at once.
         timeout_at(until, self.queue(deployed)).await.map(drop).map_err(|_| TooLong)
     }
 
@@ -163,7 +163,7 @@ impl Keeper {
 }
 
 impl Drop for Keeper {
-    /// Nothing waits behind the last round, unless the task was dropped with its runtime.
+    /// After the last round the queue is empty. If the task was dropped with its runtime, the calls in it begin.
     fn drop(&mut self) {
         *self.0.lock() = Queue::default();
     }

@@ -41,9 +41,7 @@ impl Admission {
     pub(crate) fn with_gate(inner: Arc<dyn Invoker>, gate: Gate) -> Self {
         Self { inner, gate, rounds: Rounds::new() }
     }
-}
 
-impl Admission {
     /// A place, and before that a turn for an invocation that has none.
     async fn wait(
         &self,

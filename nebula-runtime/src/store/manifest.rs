@@ -95,7 +95,7 @@ impl Manifest {
             document(backend, config.digest).await?;
         let snapshot = snapshot.map(|image| SnapshotImage::new(image.digest, image.size));
         if config.snapshot.is_off() == snapshot.is_some() {
-            let mismatch = "its configuration asks for a snapshot and it names none, or the other way round";
+            let mismatch = "its configuration and its layers disagree about a snapshot";
             return Err(backend.malformed(&layout::blob(digest), serde_json::Error::custom(mismatch)));
         }
         Ok(Self { module: module.digest, size: module.size, kind, exports, config, composition, snapshot })

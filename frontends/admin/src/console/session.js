@@ -38,7 +38,7 @@ function leave() {
   location.reload();
 }
 
-// Says why a request failed. A token that lets nobody in is forgotten.
+// Says why a request failed. A refused token is forgotten.
 function complain(error) {
   tell(error instanceof Refused ? error.message : `The server did not answer: ${error.message}`);
   if (error.status !== 401) return;

@@ -13,7 +13,7 @@ const BYTES: usize = 4 << 10;
 
 /// A line that a guest logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(clippy::exhaustive_structs, reason = "who keeps the log makes them")]
+#[expect(clippy::exhaustive_structs, reason = "the program that keeps the log makes them")]
 pub struct LogLine {
     /// The line's level: `info`. Lines of stderr have this level.
     pub level: &'static str,

@@ -94,7 +94,7 @@ impl Uninitialised {
         Ok(instance)
     }
 
-    /// The error for whoever publishes the function, with the stack and the output: both are the publisher's own.
+    /// The error for the publisher, with the stack and the output of the publisher's own code.
     fn failed(&self, error: InvokeError, output: &str) -> InvokeError {
         let (kind, why) = match error.kind() {
             ErrorKind::Timeout => {

@@ -37,13 +37,13 @@ use super::{super::Engine, no_answer::NoAnswer};
 /// the runtime's process.
 ///
 /// One process is started for each module. It has at most 2 GiB of memory and 30 s of processor time, and 64 bytes and
-/// 10 µs more for each byte of the module: some ten times as much as compilers' usual output needs. A module that needs more is
+/// 10 µs more for each byte of the module: about ten times as much as usual modules need. A module that needs more is
 /// refused.
 ///
-/// The processes are those of a program that does two things, each of which [`CompilerProcess::start`] and
-/// [`CompilerProcess::launch`] have to be told a command line for:
-/// 1. The launcher calls [`CompilerProcess::launch`]. It ends when the runtime's process ends.
-/// 2. A compiler calls [`CompilerProcess::compile`].
+/// The program of these processes has two roles, each with a command line of its own:
+/// 1. The launcher, which [`CompilerProcess::start`] starts, calls [`CompilerProcess::launch`]. It ends when the runtime's
+///    process ends.
+/// 2. A compiler, which the launcher starts, calls [`CompilerProcess::compile`].
 ///
 /// The program has to be of the same build as the runtime's process: Wasmtime refuses code of another version.
 #[derive(Debug, Clone)]
